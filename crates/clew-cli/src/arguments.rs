@@ -33,7 +33,7 @@ pub struct Arguments {
 
 /// All commands.
 pub static REGISTRY: &Registry = &Registry {
-    commands: COMMANDS,
+    groups: COMMANDS,
     definition: Arguments::command,
 };
 

@@ -10,6 +10,34 @@ use serde::Serialize;
 
 use crate::history_view::HistoryView;
 
+/// How a variable changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VariableChange {
+    /// It is new.
+    Added,
+    /// It has another value.
+    Changed,
+    /// It has the same value, and shares objects with another name now.
+    Shared,
+    /// It is gone, as it should be.
+    Removed,
+    /// It is gone, and should not be.
+    Lost,
+}
+
+impl VariableChange {
+    /// The sign before the name: all pages use the same ones, and colour only repeats them.
+    pub fn sign(self) -> char {
+        match self {
+            Self::Added => '+',
+            Self::Changed => '~',
+            Self::Shared => '&',
+            Self::Removed => '-',
+            Self::Lost => '!',
+        }
+    }
+}
+
 /// Roots that a run made, changed, let share something and took away, by display name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -126,13 +154,22 @@ impl Changes {
         }
     }
 
+    /// The roots that say something to people, with what became of them.
+    pub fn told(&self) -> impl Iterator<Item = (VariableChange, &Root)> {
+        let changed = self.changed.iter().filter(|root| is_telling(root));
+        let shared = self.shared.iter().filter(|root| is_telling(root));
+        let removed = self.removed.iter().filter(|root| is_telling(root));
+        (self.news().map(|root| (VariableChange::Added, root)))
+            .chain(changed.map(|root| (VariableChange::Changed, root)))
+            .chain(shared.map(|root| (VariableChange::Shared, root)))
+            .chain(removed.map(|root| (VariableChange::Removed, root)))
+    }
+
     /// `+model ~df &y -x`: what a list has room for. `Out[n]` and definitions go with names that are shown.
     pub fn short(&self, most: usize) -> String {
-        let marked = |mark: char| move |root: &Root| format!("{mark}{root}");
-        let words: Vec<String> = (self.news().map(marked('+')))
-            .chain(self.changed.iter().filter(|root| is_telling(root)).map(marked('~')))
-            .chain(self.shared.iter().filter(|root| is_telling(root)).map(marked('&')))
-            .chain(self.removed.iter().filter(|root| is_telling(root)).map(marked('-')))
+        let words: Vec<String> = self
+            .told()
+            .map(|(change, root)| format!("{}{root}", change.sign()))
             .collect();
         let mut text = words.iter().take(most).cloned().collect::<Vec<_>>().join(" ");
         if words.len() > most {

@@ -4,16 +4,21 @@
 /// All commands, and what can be typed.
 #[derive(Debug)]
 pub struct Registry {
-    /// The commands, in the order in which help lists them.
-    pub(crate) commands: &'static [&'static CommandInfo],
+    /// The groups of commands, in the order in which help lists them.
+    pub(crate) groups: &'static [(&'static str, &'static [&'static CommandInfo])],
     /// Builds what can be typed, as clap parses it.
     pub(crate) definition: fn() -> clap::Command,
 }
 
 impl Registry {
+    /// All commands.
+    pub(crate) fn commands(&self) -> impl Iterator<Item = &'static CommandInfo> + use<> {
+        self.groups.iter().flat_map(|(_, commands)| *commands).copied()
+    }
+
     /// The command of that name.
     pub(crate) fn find(&self, name: &str) -> Option<&'static CommandInfo> {
-        self.commands.iter().find(|info| info.name == name).copied()
+        self.commands().find(|info| info.name == name)
     }
 }
 
@@ -22,8 +27,6 @@ impl Registry {
 pub(crate) struct CommandInfo {
     /// What people type: `log`.
     pub name: &'static str,
-    /// Where help lists it.
-    pub group: CommandGroup,
     /// An example or two: what is typed, and what it does.
     pub examples: &'static [(&'static str, &'static str)],
     /// How each interface takes it: the rows of docs/guide/interfaces.md. Empty for what cannot be tried there.
@@ -39,8 +42,6 @@ pub(crate) struct CommandInfo {
     pub terminal_only: &'static [&'static str],
     /// Whether its answer names the notebook that it is about, where none was named. Other answers are a script, or name it anyway.
     pub names_notebook: bool,
-    /// Whether it shows cells that run, too.
-    pub shows_running_cells: bool,
     /// Whether it is reserved: it prints that it is not available yet.
     pub is_reserved: bool,
 }
@@ -49,7 +50,6 @@ impl CommandInfo {
     /// What is the same for most commands.
     pub const DEFAULT: Self = Self {
         name: "",
-        group: CommandGroup::Inspect,
         examples: &[],
         calls: &[],
         method: None,
@@ -57,44 +57,8 @@ impl CommandInfo {
         scope: |_| CommandScope::History,
         terminal_only: &[],
         names_notebook: false,
-        shows_running_cells: false,
         is_reserved: false,
     };
-}
-
-/// The groups of help and of docs/guide/commands.md.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CommandGroup {
-    Inspect,
-    Restore,
-    Label,
-    Run,
-    Share,
-    Manage,
-}
-
-impl CommandGroup {
-    /// All groups, in order.
-    pub const ALL: [Self; 6] = [
-        Self::Inspect,
-        Self::Restore,
-        Self::Label,
-        Self::Run,
-        Self::Share,
-        Self::Manage,
-    ];
-
-    /// Its heading.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Inspect => "Inspect",
-            Self::Restore => "Restore",
-            Self::Label => "Label",
-            Self::Run => "Run",
-            Self::Share => "Share",
-            Self::Manage => "Manage",
-        }
-    }
 }
 
 /// One command in every interface.

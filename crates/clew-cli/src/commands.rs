@@ -1,7 +1,7 @@
 //! The commands: one file each, and the list of all.
 //!
-//! The file of a command declares its arguments, whose doc comments are its help; a [`CommandInfo`]; and how it is performed, as a
-//! [`Command`].
+//! The file of a command declares its arguments, whose doc comments are its help; a [`CommandInfo`]; and a function that performs it. The
+//! methods of [`Subcommand`] call these functions.
 
 pub mod annotate;
 pub mod care;
@@ -33,93 +33,113 @@ pub mod trust;
 pub mod vars;
 pub mod verify;
 
-use crate::command::{Command, SessionRequest};
-use crate::command_info::CommandInfo;
+use std::path::Path;
 
-/// Makes the enum that clap parses, and the list, of lines `Variant(arguments) = what it declares of itself`. The variant is the
-/// command's name, as clap derives it: `ResumeRecording` is `resume-recording`.
+use clew_core::session::{NameRequest, Request};
+
+use self::history::HistoryCommand;
+use crate::command_info::CommandInfo;
+use crate::history_view::HistoryView;
+use crate::page::{Output, OutputFormatter};
+use crate::problem::Exit;
+use crate::session_request::SessionRequest;
+
+/// Makes the enum that clap parses, and the list, of groups with lines `Variant(arguments) = what it declares of itself`. The variant is the
+/// command's name, as clap derives it: `ResumeRecording` is `resume-recording`. Its doc comment, or that of its arguments, is its help.
 macro_rules! commands {
-    ($($variant:ident($arguments:ty) = $info:expr,)*) => {
+    ($($group:literal: { $($(#[doc = $help:literal])* $variant:ident($arguments:ty) = $info:expr,)* })*) => {
         /// The commands.
         #[derive(Debug, Clone, clap::Subcommand)]
         #[allow(clippy::large_enum_variant)] // one is made for each line that is typed
         pub enum Subcommand {
-            $(
+            $($(
+                $(#[doc = $help])*
                 #[allow(missing_docs)]
                 $variant($arguments),
-            )*
+            )*)*
         }
 
-        /// What the commands declare of themselves.
-        pub(crate) const COMMANDS: &[&CommandInfo] = &[$(&$info),*];
+        /// The groups of help and of docs/guide/commands.md, with what their commands declare of themselves.
+        pub(crate) const COMMANDS: &[(&str, &[&CommandInfo])] = &[$(($group, &[$(&$info),*])),*];
 
         impl Subcommand {
             /// What it declares of itself.
             pub(crate) fn info(&self) -> &'static CommandInfo {
                 match self {
-                    $(Self::$variant(_) => &$info,)*
-                }
-            }
-
-            /// How it is performed.
-            pub(crate) fn command(&self) -> &dyn Command {
-                match self {
-                    $(Self::$variant(arguments) => arguments,)*
+                    $($(Self::$variant(_) => &$info,)*)*
                 }
             }
         }
     };
 }
 
-// In the order in which help lists them within their groups.
+// In the order in which help lists them.
 commands! {
-    Status(status::Arguments) = status::INFO,
-    Log(log::Arguments) = log::INFO,
-    Show(show::Arguments) = show::INFO,
-    Diff(diff::Arguments) = diff::INFO,
-    Vars(vars::Arguments) = vars::INFO,
-    Annotate(annotate::Arguments) = annotate::INFO,
-    Extract(extract::Arguments) = extract::INFO,
-    Stale(stale::Arguments) = stale::INFO,
-    Op(op::Arguments) = op::INFO,
-    Eval(scratch::Eval) = scratch::EVAL,
-    Bisect(scratch::Bisect) = scratch::BISECT,
-    List(list::Arguments) = list::INFO,
-    Verify(verify::Arguments) = verify::INFO,
-    Undo(movers::Undo) = movers::UNDO,
-    Redo(movers::Redo) = movers::REDO,
-    Switch(movers::Switch) = movers::SWITCH,
-    Restore(movers::Restore) = movers::RESTORE,
-    Resume(movers::Resume) = movers::RESUME,
-    Branch(names::Branch) = names::BRANCH,
-    Tag(names::Tag) = names::TAG,
-    Describe(names::Describe) = names::DESCRIBE,
-    History(history::HistoryOf) = history::INFO,
-    Run(run::Arguments) = run::INFO,
-    Export(carry::export::Export) = carry::export::INFO,
-    Import(carry::import::Import) = carry::import::INFO,
-    Package(carry::package::Package) = carry::package::INFO,
-    Remote(remote::Arguments) = remote::INFO,
-    Push(sync::push::Push) = sync::push::INFO,
-    Pull(sync::pull::Pull) = sync::pull::INFO,
-    Watch(sync::watch::Watch) = sync::watch::INFO,
-    Clone(sync::clone::Clone) = sync::clone::INFO,
-    Serve(serve::Arguments) = serve::INFO,
-    Move(carry::plan::Arguments) = sync::transfer::INFO,
-    Enable(environment::Enable) = environment::enable::ENABLE,
-    Disable(environment::Disable) = environment::enable::DISABLE,
-    Pause(movers::Pause) = movers::PAUSE,
-    ResumeRecording(movers::ResumeRecording) = movers::RESUME_RECORDING,
-    Exclude(movers::Exclude) = movers::EXCLUDE,
-    Init(environment::Init) = environment::init::INFO,
-    Config(environment::Config) = environment::config::INFO,
-    Doctor(doctor::Arguments) = doctor::INFO,
-    Gc(care::Gc) = care::gc::INFO,
-    Forget(care::Forget) = care::forget::INFO,
-    Trust(trust::Arguments) = trust::INFO,
-    Panel(reserved::Panel) = reserved::PANEL,
-    Completions(shells::Completions) = shells::COMPLETIONS,
-    Man(shells::Man) = shells::MAN,
+    "Inspect": {
+        Status(status::Arguments) = status::INFO,
+        Log(log::Arguments) = log::INFO,
+        Show(show::Arguments) = show::INFO,
+        Diff(diff::Arguments) = diff::INFO,
+        Vars(vars::Arguments) = vars::INFO,
+        Annotate(annotate::Arguments) = annotate::INFO,
+        Extract(extract::Arguments) = extract::INFO,
+        Stale(stale::Arguments) = stale::INFO,
+        Op(op::Arguments) = op::INFO,
+        Eval(scratch::Eval) = scratch::EVAL,
+        Bisect(scratch::Bisect) = scratch::BISECT,
+        List(list::Arguments) = list::INFO,
+        Verify(verify::Arguments) = verify::INFO,
+    }
+    "Restore": {
+        /// Undo the last run, switch or restore, or the last N of them.
+        Undo(movers::Steps) = movers::UNDO,
+        /// Redo the last step that was undone, or the last N.
+        Redo(movers::Steps) = movers::REDO,
+        Switch(movers::Switch) = movers::SWITCH,
+        Restore(movers::Restore) = movers::RESTORE,
+        Resume(movers::Resume) = movers::RESUME,
+    }
+    "Label": {
+        Branch(names::Branch) = names::BRANCH,
+        Tag(names::Tag) = names::TAG,
+        Describe(names::Describe) = names::DESCRIBE,
+        History(history::HistoryOf) = history::INFO,
+    }
+    "Run": {
+        Run(run::Arguments) = run::INFO,
+    }
+    "Share": {
+        Export(carry::export::Export) = carry::export::INFO,
+        Import(carry::import::Import) = carry::import::INFO,
+        Package(carry::package::Package) = carry::package::INFO,
+        Remote(remote::Arguments) = remote::INFO,
+        Push(sync::push::Push) = sync::push::INFO,
+        Pull(sync::pull::Pull) = sync::pull::INFO,
+        Watch(sync::watch::Watch) = sync::watch::INFO,
+        Clone(sync::clone::Clone) = sync::clone::INFO,
+        Serve(serve::Arguments) = serve::INFO,
+        Move(carry::plan::Arguments) = sync::transfer::INFO,
+    }
+    "Manage": {
+        /// Record every kernel and IPython of an environment from its start.
+        ///
+        /// The command also installs the kernel `Python (Clew)`.
+        Enable(environment::Environment) = environment::enable::ENABLE,
+        /// Undo `enable`; stores and their histories stay.
+        Disable(environment::Environment) = environment::enable::DISABLE,
+        Pause(movers::Pause) = movers::PAUSE,
+        ResumeRecording(movers::ResumeRecording) = movers::RESUME_RECORDING,
+        Exclude(movers::Exclude) = movers::EXCLUDE,
+        Init(environment::Init) = environment::init::INFO,
+        Config(environment::Config) = environment::config::INFO,
+        Doctor(doctor::Arguments) = doctor::INFO,
+        Gc(care::Gc) = care::gc::INFO,
+        Forget(care::Forget) = care::forget::INFO,
+        Trust(trust::Arguments) = trust::INFO,
+        Panel(reserved::Panel) = reserved::PANEL,
+        Completions(shells::Completions) = shells::COMPLETIONS,
+        Man(shells::Man) = shells::MAN,
+    }
 }
 
 impl Subcommand {
@@ -128,19 +148,138 @@ impl Subcommand {
         self.info().name
     }
 
+    /// Answers from an open history; `None` for commands that need none.
+    pub(crate) fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
+        let context = answer.context;
+        Some(match self {
+            Self::Status(_) => answer.show(&status::status(history, context)),
+            Self::Log(log) => match &log.html {
+                Some(file) => answer.give(log_file::write(log, file, history, context)),
+                None => answer.give(log::log(log, history, context)),
+            },
+            Self::Show(show) => answer.give(show::show(show, history, context)),
+            Self::Diff(diff) => answer.give(diff::diff(diff, history, context)),
+            Self::Vars(vars) => answer.give(vars::vars(vars, history, context)),
+            Self::Annotate(annotate) => answer.give(annotate::annotate(annotate, history, context)),
+            Self::Extract(extract) => answer.give(extract::extract(extract, history, context)),
+            Self::Stale(stale) => answer.give(stale::stale(stale, history, context)),
+            Self::Op(op) => answer.show(&op::log(op.limit()?, history)),
+            Self::Verify(verify) => answer.show(&verify::verify(verify, history)),
+            Self::Branch(_) => answer.show(&names::NameList::branches(history)),
+            Self::Tag(_) => answer.show(&names::NameList::tags(history)),
+            Self::Export(export) => answer.give(carry::export::export(export, history, context)),
+            Self::Move(plan) => answer.give(carry::plan::plan(plan, history, context)),
+            _ => return None,
+        })
+    }
+
+    /// Answers without an open history: in the `store` and the `history` that were named, else in the default ones. `None` for commands that
+    /// need an open history, or a kernel.
+    pub(crate) fn perform(&self, store: &Path, history: Option<&str>, answer: &OutputFormatter<'_>) -> Option<Output> {
+        let context = answer.context;
+        Some(match self {
+            Self::List(_) => answer.give(list::list(store, context)),
+            Self::History(named) => match named.word.as_ref()? {
+                HistoryCommand::Rename { history, new } => answer.give(history::rename(history, new, store, context)),
+                HistoryCommand::Delete { history, yes } => answer.give(history::delete(history, *yes, store, context)),
+            },
+            Self::Run(_) => answer.fail(&run::not_here()),
+            Self::Import(import) if import.preview => answer.give(carry::import::preview(import, store, context)),
+            Self::Import(import) => answer.give(carry::import::import(import, store, context)),
+            Self::Package(package) => answer.give(carry::package::package(package, store, history, context)),
+            Self::Remote(remote) => answer.give(remote::remote(remote, store, context)),
+            Self::Push(push) if push.plan => answer.give(sync::push::push_planned(push, store, history, context)),
+            Self::Push(push) => answer.give(sync::push::push(push, store, history, context)),
+            Self::Pull(pull) => answer.give(sync::pull::pull(pull, store, history, context)),
+            Self::Watch(watch) => answer.give(sync::watch::watch(watch, store, history, context)),
+            Self::Clone(clone) => answer.give(sync::clone::clone(clone, context)),
+            Self::Serve(serve) => match serve::serve(serve, context) {
+                Ok(()) => Output::said(Exit::Done, ""),
+                Err(problem) => answer.fail(&problem),
+            },
+            Self::Move(plan) if plan.is_carried() => answer.give(sync::transfer::carry(plan, store, history, context)),
+            Self::Enable(site) => answer.give(environment::enable::enable(site, context)),
+            Self::Disable(site) => answer.give(environment::enable::disable(site, context)),
+            Self::Init(init) => answer.give(environment::init::init(init, context)),
+            Self::Config(config) => answer.give(environment::config::config(config, context)),
+            Self::Doctor(doctor) => match &doctor.bundle {
+                Some(bundle) => answer.give(doctor::compared(bundle, doctor, store, context)),
+                None => answer.show(&doctor::doctor(doctor, store, context)),
+            },
+            Self::Gc(gc) => answer.give(care::gc::gc(gc, store, context)),
+            Self::Forget(forget) => answer.give(care::forget::forget(forget, None, store, history, context)),
+            Self::Trust(trust) => answer.give(trust::trust(trust, store, context)),
+            Self::Panel(_) => answer.fail(&reserved::not_available(answer)),
+            Self::Completions(completions) => answer.show(&shells::completions(completions)),
+            Self::Man(man) => answer.give(shells::man(man, context)),
+            _ => return None,
+        })
+    }
+
     /// What is asked of a live session; `None` for commands that need none.
     pub fn asked(&self) -> Option<SessionRequest> {
-        self.command().request()
+        Some(match self {
+            Self::Undo(undo) => undo.options.request(Request::Undo(undo.steps)),
+            Self::Redo(redo) => redo.options.request(Request::Redo(redo.steps)),
+            Self::Switch(switch) => switch.options.request(Request::Switch(switch.revision.clone())),
+            Self::Restore(restore) => restore.request(),
+            Self::Resume(resume) => resume.request(),
+            Self::Op(op) => op.request()?,
+            Self::Branch(branch) => SessionRequest::Name(branch.request()?),
+            Self::Tag(tag) => SessionRequest::Name(tag.request()?),
+            Self::Describe(describe) => SessionRequest::Name(NameRequest::Describe {
+                at: describe.revision.clone(),
+                text: describe.message.clone(),
+            }),
+            Self::History(history) => history.request()?,
+            Self::Exclude(exclude) if exclude.delete => SessionRequest::Include(exclude.patterns.clone()),
+            Self::Exclude(exclude) => SessionRequest::Exclude(exclude.patterns.clone()),
+            Self::Pause(_) => SessionRequest::Pause,
+            Self::ResumeRecording(_) => SessionRequest::ResumeRecording,
+            _ => return None,
+        })
     }
 
     /// Whether a sandbox process answers it.
     pub fn is_question(&self) -> bool {
-        self.command().is_question()
+        match self {
+            Self::Eval(_) | Self::Bisect(_) => true,
+            Self::Extract(extract) => extract.check,
+            _ => false,
+        }
+    }
+
+    /// A name in it that is stored and displayed.
+    pub(crate) fn given_name(&self) -> Option<&str> {
+        match self {
+            Self::Branch(branch) => branch.given_name(),
+            Self::Tag(tag) => tag.given_name(),
+            Self::History(history) => history.given_name(),
+            _ => None,
+        }
+    }
+
+    /// Whether it uses a remote. In a notebook the program `clew` does it, since the kernel loads no network code.
+    pub(crate) fn is_carried(&self) -> bool {
+        match self {
+            Self::Remote(_) | Self::Push(_) | Self::Pull(_) | Self::Clone(_) => true,
+            Self::Move(plan) => plan.is_carried(),
+            _ => false,
+        }
+    }
+
+    /// Whether it sends a state. As before a restore, what came before is recorded first.
+    pub(crate) fn carries_state(&self) -> bool {
+        match self {
+            Self::Push(push) => push.plan,
+            Self::Move(plan) => plan.is_carried(),
+            _ => false,
+        }
     }
 
     /// Whether it has words of the user's that are written down and shown.
     pub fn is_written_down(&self) -> bool {
-        matches!(self, Self::Describe(_)) || self.command().given_name().is_some()
+        matches!(self, Self::Describe(_)) || self.given_name().is_some()
     }
 
     /// Credentials that were left out of its text.
@@ -153,6 +292,6 @@ impl Subcommand {
 
     /// Whether it shows cells that run, too.
     pub fn tells_what_runs(&self) -> bool {
-        self.info().shows_running_cells
+        matches!(self, Self::Status(_) | Self::Log(_) | Self::Show(_))
     }
 }

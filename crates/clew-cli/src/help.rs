@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::builder::{ArgPredicate, StyledStr};
 use clap::{ColorChoice, Command};
 
-use crate::command_info::{CommandGroup, Registry};
+use crate::command_info::Registry;
 use crate::context::Context;
 use crate::interface::Interface;
 
@@ -79,9 +79,9 @@ fn punctuated(word: Command) -> Command {
 /// All words with what they do, group by group.
 fn grouped(command: &Command, registry: &Registry) -> String {
     let mut text = String::new();
-    for group in CommandGroup::ALL {
-        let _ = writeln!(text, "\n{}:", group.title());
-        for info in registry.commands.iter().filter(|info| info.group == group) {
+    for (group, commands) in registry.groups {
+        let _ = writeln!(text, "\n{group}:");
+        for info in *commands {
             let word = info.name;
             let about = command.find_subcommand(word).and_then(Command::get_about);
             let about = about.map(ToString::to_string).unwrap_or_default();
@@ -145,9 +145,9 @@ mod tests {
     fn every_command_is_declared_as_it_is_typed_and_has_an_example_or_is_reserved() {
         let parsed = (REGISTRY.definition)();
         let parsed: Vec<&str> = parsed.get_subcommands().map(Command::get_name).collect();
-        let declared: Vec<&str> = REGISTRY.commands.iter().map(|info| info.name).collect();
+        let declared: Vec<&str> = REGISTRY.commands().map(|info| info.name).collect();
         assert_eq!(parsed, declared);
-        for info in REGISTRY.commands {
+        for info in REGISTRY.commands() {
             assert_eq!(info.examples.is_empty(), info.is_reserved, "{}", info.name);
         }
     }
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn every_example_and_every_call_can_be_typed() {
         let context = somewhere();
-        for info in REGISTRY.commands {
+        for info in REGISTRY.commands() {
             let examples = info.examples.iter().map(|(typed, _)| *typed);
             for typed in examples.chain(info.calls.iter().map(|call| call.typed)) {
                 let words = shlex::split(typed).unwrap();

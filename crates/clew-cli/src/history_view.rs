@@ -1,6 +1,7 @@
 //! Where a command looks: one history of a store, and a position in it.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clew_core::clock::Clock;
-use clew_core::format::{Encoding, HistoryDescription, Manifest, StoredExtent, Timestamp};
+use clew_core::format::{Encoding, HistoryDescription, Manifest, Run, StoredExtent, Timestamp};
 use clew_core::history::flow::{Flow, ValueSource};
 use clew_core::history::{History, RevisionError, UndoStack, either, is_one_slip, joined};
 use clew_core::id::{BlobId, HistoryId, ManifestId, Root, RootKind, RunId, SegmentId, SessionId};
@@ -36,32 +37,29 @@ pub trait RecordReader: Blocks {
     fn manifest(&self, id: &ManifestId) -> Result<Manifest, StoreError>;
 
     /// Takes note of what was forgotten or dropped in a history since it was read.
-    fn note_what_went(&self, history: HistoryId) {
-        let _ = history;
-    }
+    fn note_what_went(&self, history: HistoryId);
 
     /// Why a value can't be read, where `error` is what reading it came to.
-    fn excused(&self, id: &ManifestId, error: StoreError) -> StoreError {
-        let _ = id;
-        error
-    }
+    fn excused(&self, id: &ManifestId, error: StoreError) -> StoreError;
 
     /// Whether what is read lies encrypted.
-    fn is_encrypted(&self) -> bool {
-        false
-    }
+    fn is_encrypted(&self) -> bool;
 
     /// What it takes on its disk, and may take; `None` where nobody can tell.
-    fn usage(&self, budget: Budget) -> Option<Usage> {
-        let _ = budget;
-        None
-    }
+    fn usage(&self, budget: Budget) -> Option<Usage>;
 
     /// What there is to be sent to another place.
     fn stock(&self) -> Box<dyn Stock + '_>;
 
-    /// How many bytes of a history go wherever any of it goes and are not there, where logs go as far as these.
-    fn records_size(&self, history: Logs<'_>, has: &dyn Fn(&[u8; 32]) -> bool, there: &LogEnds) -> u64;
+    /// How many bytes of a history go wherever any of it goes and are not there, where logs go as far as these. `loaded` is what its logs
+    /// say, if they were read.
+    fn records_size(
+        &self,
+        history: HistoryId,
+        loaded: Option<&LoadedHistory>,
+        has: &dyn Fn(&[u8; 32]) -> bool,
+        there: &LogEnds,
+    ) -> u64;
 
     /// How fast values of a state are read here, as measured now; `None` where there is none to measure.
     fn loading(&self, history: &History, run: RunId) -> Option<LoadingSpeed>;
@@ -107,11 +105,17 @@ impl RecordReader for Store {
         Box::new(StoredVersions::of(self))
     }
 
-    fn records_size(&self, history: Logs<'_>, has: &dyn Fn(&[u8; 32]) -> bool, there: &LogEnds) -> u64 {
-        let size = match history {
-            Logs::Read(loaded) => Self::records_size(self, loaded, has, there),
-            Logs::Unread(id) => self
-                .load(id)
+    fn records_size(
+        &self,
+        history: HistoryId,
+        loaded: Option<&LoadedHistory>,
+        has: &dyn Fn(&[u8; 32]) -> bool,
+        there: &LogEnds,
+    ) -> u64 {
+        let size = match loaded {
+            Some(loaded) => Self::records_size(self, loaded, has, there),
+            None => self
+                .load(history)
                 .and_then(|loaded| Self::records_size(self, &loaded, has, there)),
         };
         // What can't be read does not go.
@@ -188,15 +192,6 @@ pub struct SessionStatus {
     pub excluded: Vec<String>,
 }
 
-/// The logs of a history.
-#[derive(Debug, Clone, Copy)]
-pub enum Logs<'a> {
-    /// What they say: they were read for this command.
-    Read(&'a LoadedHistory),
-    /// They are to be read: a live session has read what others wrote, and has its own in another form.
-    Unread(HistoryId),
-}
-
 /// A history as a command sees it.
 pub struct HistoryView<'a> {
     /// The folder of the store.
@@ -205,8 +200,8 @@ pub struct HistoryView<'a> {
     pub records: &'a dyn RecordReader,
     /// The history's id.
     pub id: HistoryId,
-    /// Its logs.
-    pub logs: Logs<'a>,
+    /// Its logs, where they were read for this command. A live session has read what others wrote, and has its own in another form.
+    pub loaded: Option<&'a LoadedHistory>,
     /// What it is called and where its notebook is.
     pub description: &'a HistoryDescription,
     /// Its runs.
@@ -225,12 +220,16 @@ pub struct HistoryView<'a> {
     pub in_flight: &'a [InFlight],
     /// What the live session knows, inside a kernel.
     pub live: Option<&'a SessionStatus>,
+    /// What people call the history, once that was asked for.
+    pub called: OnceCell<String>,
 }
 
 impl HistoryView<'_> {
     /// What people call the history: its name, else its notebook's file name, else its id.
     pub fn name(&self) -> String {
-        present_name(self.id, self.description)
+        // A notebook that was moved is searched for.
+        let name = || present_name(self.id, self.description);
+        self.called.get_or_init(name).clone()
     }
 
     /// The run that a revision names.
@@ -269,6 +268,11 @@ impl HistoryView<'_> {
         Some(self.history.label(&missing))
     }
 
+    /// The source of a run's cell, if it was kept.
+    pub fn source(&self, run: &Run) -> Option<String> {
+        self.records.text(&run.source?).ok()
+    }
+
     /// How values flow through its runs.
     pub fn flow(&self) -> Flow<'_> {
         Flow::new(self.history, &self.records)
@@ -276,8 +280,7 @@ impl HistoryView<'_> {
 
     /// A root by what people call it (`df`, `Out[3]`), if the run left it.
     pub fn root(&self, called: &str, run: RunId, context: &Context) -> Result<Root, Problem> {
-        let number = called.strip_prefix("Out[").and_then(|rest| rest.strip_suffix(']'));
-        let root = number.map_or_else(|| Root::name(called), |number| Root::new(RootKind::Out, number));
+        let root = root_called(called);
         if self.history.state(run).version(&root).is_some() {
             return Ok(root);
         }
@@ -333,16 +336,17 @@ impl HistoryView<'_> {
         versions.flat_map(|version| &version.roots)
     }
 
-    /// `@`, or the reason why there is none.
-    pub fn here(&self, context: &Context) -> Result<RunId, Problem> {
-        self.resolve("@", context)
-    }
-
     /// Steps that the session can undo and redo.
     pub fn depth(&self) -> (u64, u64) {
         let Some(session) = self.session else { return (0, 0) };
         UndoStack::follow(self.history, session).depth()
     }
+}
+
+/// A root by what people call it: `df`, `Out[3]`.
+pub(crate) fn root_called(called: &str) -> Root {
+    let number = called.strip_prefix("Out[").and_then(|rest| rest.strip_suffix(']'));
+    number.map_or_else(|| Root::name(called), |number| Root::new(RootKind::Out, number))
 }
 
 /// What people call a history: its name, else its notebook's file name, else the id that the front end gives it, else its own id.
@@ -428,6 +432,12 @@ pub fn store_problem(error: &StoreError) -> Problem {
     }
 }
 
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        store_problem(&error)
+    }
+}
+
 /// A history read from disk.
 pub struct StoredHistory {
     /// The store it lies in.
@@ -462,7 +472,7 @@ impl StoredHistory {
             return Self::of(store, history, context.now);
         }
         let chosen = HistoryChoice::of(&store, context)?;
-        let loaded = store.load(chosen.id).map_err(|error| store_problem(&error))?;
+        let loaded = store.load(chosen.id)?;
         let mut opened = Self::loaded(store, chosen.id, loaded, context.now);
         opened.chosen = Some(chosen);
         Ok(opened)
@@ -509,7 +519,7 @@ impl StoredHistory {
         let (id, loaded) = if let Some(wanted) = history {
             named(&store, wanted)?
         } else {
-            let all = store.histories().map_err(|error| store_problem(&error))?;
+            let all = store.histories()?;
             newest(&store, &all)?
         };
         Ok(Self::loaded(store, id, loaded, now))
@@ -543,7 +553,7 @@ impl StoredHistory {
             store: self.store.directory(),
             records: &self.store,
             id: self.id,
-            logs: Logs::Read(&self.loaded),
+            loaded: Some(&self.loaded),
             description: &self.description,
             history: &self.history,
             session: last.map(|operation| operation.session),
@@ -555,6 +565,7 @@ impl StoredHistory {
             setbacks: &self.setbacks,
             in_flight: &[],
             live: None,
+            called: OnceCell::new(),
         }
     }
 }
@@ -595,7 +606,7 @@ pub fn open_indexed(directory: &Path, context: &Context) -> Result<Store, Proble
 pub fn open_if_any(directory: &Path, context: &Context) -> Result<Option<Store>, Problem> {
     match indexed(directory, context) {
         Err(StoreError::NoStore { .. }) => Ok(None),
-        opened => opened.map(Some).map_err(|error| store_problem(&error)),
+        opened => Ok(Some(opened?)),
     }
 }
 
@@ -608,27 +619,38 @@ fn indexed(directory: &Path, context: &Context) -> Result<Store, StoreError> {
 }
 
 fn open(directory: &Path, context: &Context) -> Result<(Store, Option<SigningKey>), StoreError> {
-    let disk = Arc::new(RealDisk);
-    let store = Store::open_with(disk.clone(), directory, Access::ReadOnly, &context.keys())?;
-    // A key that can't be read makes everything foreign: looking goes on, and `doctor` says why.
-    let key = SigningKey::load(&*disk, &context.config).ok().flatten();
-    let own = key.as_ref().map(SigningKey::public);
-    let trust = own.map(|own| Trust::load_or_own(&*disk, &context.config, own).0);
-    Ok(match trust {
-        Some(trust) => (store.with_trust(trust), key),
-        None => (store, key),
+    open_as(Access::ReadOnly, directory, context)
+}
+
+/// Opens a store, judging seals by the user's keys where there are some; with the user's key.
+pub(crate) fn open_as(
+    access: Access,
+    directory: &Path,
+    context: &Context,
+) -> Result<(Store, Option<SigningKey>), StoreError> {
+    let store = Store::open_with(Arc::new(RealDisk), directory, access, &context.keys())?;
+    Ok(match key_and_trust(context) {
+        Some((key, trust)) => (store.with_trust(trust), Some(key)),
+        None => (store, None),
     })
+}
+
+/// The user's key, and whom the user trusts. A key that can't be read makes everything foreign: looking goes on, and `doctor` says why.
+pub(crate) fn key_and_trust(context: &Context) -> Option<(SigningKey, Trust)> {
+    let key = SigningKey::load(&RealDisk, &context.config).ok().flatten()?;
+    let (trust, _) = Trust::load_or_own(&RealDisk, &context.config, key.public());
+    Some((key, trust))
 }
 
 /// All histories of a store, the one in which something was done last first.
 pub fn by_recency(store: &Store) -> Result<Vec<(HistoryId, LoadedHistory)>, Problem> {
     let mut found = Vec::new();
-    for (id, _) in store.histories().map_err(|error| store_problem(&error))? {
+    for (id, _) in store.histories()? {
         match store.load(id) {
             Ok(loaded) => found.push((id, loaded)),
             // Deleted meanwhile, or no folder.
             Err(StoreError::NoHistory(_)) => {}
-            Err(error) => return Err(store_problem(&error)),
+            Err(error) => return Err(error.into()),
         }
     }
     found.sort_by_key(|(id, loaded)| (Reverse(last_time(loaded)), *id));
@@ -664,7 +686,7 @@ pub(crate) struct HistoryChoice {
 
 impl HistoryChoice {
     fn of(store: &Store, context: &Context) -> Result<Self, Problem> {
-        let all = store.histories().map_err(|error| store_problem(&error))?;
+        let all = store.histories()?;
         let folder = context.near.as_deref();
         // A folder that was renamed has other paths than its notebooks were recorded with.
         let files = folder.map(notebooks_in).unwrap_or_default();
@@ -742,7 +764,7 @@ fn newest(store: &Store, among: &[(HistoryId, HistoryDescription)]) -> Result<(H
         let (id, description) = (*id, description);
         let last = match store.last_moment(id) {
             Err(StoreError::NoHistory(_)) => continue,
-            last => last.map_err(|error| store_problem(&error))?,
+            last => last?,
         };
         likely.push((Reverse(last.unwrap_or(description.time)), id));
     }
@@ -752,7 +774,7 @@ fn newest(store: &Store, among: &[(HistoryId, HistoryDescription)]) -> Result<(H
         if best.as_ref().is_some_and(|(best, _)| *best < place) {
             break;
         }
-        let loaded = store.load(place.1).map_err(|error| store_problem(&error))?;
+        let loaded = store.load(place.1)?;
         let found = (Reverse(last_time(&loaded)), place.1);
         if best.as_ref().is_none_or(|(best, _)| found < *best) {
             best = Some((found, loaded));
@@ -768,13 +790,13 @@ fn newest(store: &Store, among: &[(HistoryId, HistoryDescription)]) -> Result<(H
 }
 
 fn named(store: &Store, wanted: &str) -> Result<(HistoryId, LoadedHistory), Problem> {
-    let all = store.histories().map_err(|error| store_problem(&error))?;
+    let all = store.histories()?;
     match called(&all, wanted)? {
         Some(id) => {
             // A notebook that works in another history is asked about there; its own is called by its id.
             let is_by_id = id.to_string().starts_with(wanted);
             let id = if is_by_id { id } else { joined(&all, id) };
-            Ok((id, store.load(id).map_err(|error| store_problem(&error))?))
+            Ok((id, store.load(id)?))
         }
         None => Err(match copied_from(wanted, &all) {
             Some(hint) => no_history(wanted, &[], &hint),

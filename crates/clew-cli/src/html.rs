@@ -13,13 +13,14 @@ mod picture;
 
 use maud::{Markup, PreEscaped, Render, html};
 
-pub use changes::{changes, told, when};
+pub use changes::{changes, when};
 pub use code::{code, code_diff};
 pub use document::{document, is_ours};
 pub use graph::{Dot, Drawing};
 pub use outputs::{PictureBudget, outputs};
 pub use picture::picture;
 
+pub use crate::changes::VariableChange;
 use crate::run_page::RunPage;
 use crate::text;
 
@@ -87,33 +88,7 @@ pub fn style() -> Markup {
     html! { style { (PreEscaped(squeezed)) } }
 }
 
-/// How a variable changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum VariableChange {
-    /// It is new.
-    Added,
-    /// It has another value.
-    Changed,
-    /// It has the same value, and shares objects with another name now.
-    Shared,
-    /// It is gone, as it should be.
-    Removed,
-    /// It is gone, and should not be.
-    Lost,
-}
-
 impl VariableChange {
-    /// The sign before the name: all pages use the same ones, and colour only repeats them.
-    pub fn sign(self) -> char {
-        match self {
-            Self::Added => '+',
-            Self::Changed => '~',
-            Self::Shared => '&',
-            Self::Removed => '-',
-            Self::Lost => '!',
-        }
-    }
-
     fn class(self) -> &'static str {
         match self {
             Self::Added => "clew-add",

@@ -1,7 +1,6 @@
 //! Cells that began and of which nothing is recorded: those that run now, those whose kernel died, and those of which
 //! nobody can tell from here.
 
-use std::fmt;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -41,51 +40,31 @@ pub struct InFlight {
 }
 
 /// A message about a cell that is, or was, in flight.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InFlightMessage {
     /// It runs.
+    #[error("{cell} has been running for {duration}")]
     Runs { cell: String, duration: String },
     /// Its kernel is gone.
+    #[error("{cell}, started {ago}, was interrupted by kernel death{least}. Its changes are not recorded")]
     Died { cell: String, ago: String, least: String },
     /// Its kernel is gone, and it had ended before.
+    #[error("{cell}, started {ago}, had finished when its kernel died, but its changes were not recorded yet")]
     DiedBehind { cell: String, ago: String },
     /// It has ended, and its kernel is there.
+    #[error("{cell} has finished; its changes are being recorded")]
     Ended { cell: String },
     /// Its kernel is somewhere else.
+    #[error(
+        "{cell} was running on {host} at its last sign of life, {ago}. Clew cannot check from here whether it still runs; its changes are not recorded"
+    )]
     Unheard { cell: String, host: String, ago: String },
     /// A run that was written of such a cell.
+    #[error("{cell} was interrupted by kernel death{least}. Its changes are not recorded; it is run {run}")]
     Written { cell: String, least: String, run: String },
     /// A run that was written of a cell that had ended.
+    #[error("{cell} had finished when its kernel died, but its changes were not recorded yet; it is run {run}")]
     WrittenBehind { cell: String, run: String },
-}
-
-impl fmt::Display for InFlightMessage {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Runs { cell, duration } => write!(formatter, "{cell} has been running for {duration}"),
-            Self::Died { cell, ago, least } => write!(
-                formatter,
-                "{cell}, started {ago}, was interrupted by kernel death{least}. Its changes are not recorded"
-            ),
-            Self::DiedBehind { cell, ago } => write!(
-                formatter,
-                "{cell}, started {ago}, had finished when its kernel died, but its changes were not recorded yet"
-            ),
-            Self::Ended { cell } => write!(formatter, "{cell} has finished; its changes are being recorded"),
-            Self::Unheard { cell, host, ago } => write!(
-                formatter,
-                "{cell} was running on {host} at its last sign of life, {ago}. Clew cannot check from here whether it still runs; its changes are not recorded"
-            ),
-            Self::Written { cell, least, run } => write!(
-                formatter,
-                "{cell} was interrupted by kernel death{least}. Its changes are not recorded; it is run {run}"
-            ),
-            Self::WrittenBehind { cell, run } => write!(
-                formatter,
-                "{cell} had finished when its kernel died, but its changes were not recorded yet; it is run {run}"
-            ),
-        }
-    }
 }
 
 /// So many characters of a source are told in a sentence.

@@ -9,8 +9,8 @@ use clew_core::id::Root;
 use clew_value::compare::{
     ArrayDetail, Change, ColumnDetail, Detail, MembersDetail, TableDetail, TextDetail, UnreadMemory,
 };
+use schemars::JsonSchema;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
-use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
 use crate::commands::care::PieceCount;
@@ -33,7 +33,8 @@ use crate::commands::log_file::LogFilePage;
 use crate::commands::names::{NameList, NamePage};
 use crate::commands::op::OpLog;
 use crate::commands::remote::RemotePage;
-use crate::commands::scratch::{BisectPage, EvalPage};
+use crate::commands::scratch::bisect::BisectPage;
+use crate::commands::scratch::eval::EvalPage;
 use crate::commands::shells::PrintedText;
 use crate::commands::show::Show;
 use crate::commands::stale::{StalePage, StaleReason};
@@ -101,95 +102,40 @@ impl Kind {
 
 impl Reference {
     fn new() -> Self {
-        let mut generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
-        let mut links = Vec::new();
-        {
-            let mut link = |schema: Schema, one, several, section| {
-                links.push(Link {
-                    reference: reference(schema.as_value()).expect("it has a name").to_owned(),
-                    one,
-                    several,
-                    section,
-                });
-            };
-            link(generator.subschema_for::<RunPage>(), "run", "runs", "a-run");
-            link(
-                generator.subschema_for::<Variable>(),
-                "variable",
-                "variables",
-                "a-variable",
-            );
-            link(generator.subschema_for::<Root>(), "root", "roots", "roots");
-            link(
-                generator.subschema_for::<CellOutput>(),
-                "output",
-                "outputs",
-                "an-output",
-            );
-            link(
-                generator.subschema_for::<InFlight>(),
-                "cell",
-                "cells",
-                "a-cell-in-flight",
-            );
-            link(
-                generator.subschema_for::<PieceCount>(),
-                "pieces",
-                "pieces",
-                "how-to-read-the-tables",
-            );
-            link(
-                generator.subschema_for::<EvidencePage<'static>>(),
-                "evidence",
-                "evidence",
-                "evidence",
-            );
-            link(
-                generator.subschema_for::<FilePage<'static>>(),
-                "file",
-                "files",
-                "evidence-of-files",
-            );
-            link(
-                generator.subschema_for::<ModulePage<'static>>(),
-                "module",
-                "modules",
-                "evidence-of-modules",
-            );
-            let interpreter = generator.subschema_for::<InterpreterPage<'static>>();
-            link(
-                interpreter,
-                "interpreter",
-                "interpreters",
-                "evidence-of-the-interpreter",
-            );
-            link(
-                generator.subschema_for::<Detail>(),
-                "difference",
-                "differences",
-                "difference-between-two-values",
-            );
-            link(generator.subschema_for::<Change>(), "change", "changes", "a-change");
-            link(
-                generator.subschema_for::<ColumnDetail>(),
-                "column",
-                "columns",
-                "a-changed-column",
-            );
-            link(
-                generator.subschema_for::<UnreadMemory>(),
-                "object",
-                "objects",
-                "values-that-were-not-read",
-            );
-            link(generator.subschema_for::<StaleReason>(), "reason", "reasons", "stale");
-        }
-        let bases = links[..3].iter().map(|link| link.reference.clone()).collect();
-        Self {
-            generator,
-            links,
-            bases,
-        }
+        let mut reference = Self {
+            generator: SchemaSettings::draft2020_12().for_serialize().into_generator(),
+            links: Vec::new(),
+            bases: Vec::new(),
+        };
+        reference.link::<RunPage>("run", "runs", "a-run");
+        reference.link::<Variable>("variable", "variables", "a-variable");
+        reference.link::<Root>("root", "roots", "roots");
+        reference.bases = reference.links.iter().map(|link| link.reference.clone()).collect();
+        reference.link::<CellOutput>("output", "outputs", "an-output");
+        reference.link::<InFlight>("cell", "cells", "a-cell-in-flight");
+        reference.link::<PieceCount>("pieces", "pieces", "how-to-read-the-tables");
+        reference.link::<EvidencePage<'static>>("evidence", "evidence", "evidence");
+        reference.link::<FilePage<'static>>("file", "files", "evidence-of-files");
+        reference.link::<ModulePage<'static>>("module", "modules", "evidence-of-modules");
+        reference.link::<InterpreterPage<'static>>("interpreter", "interpreters", "evidence-of-the-interpreter");
+        reference.link::<Detail>("difference", "differences", "difference-between-two-values");
+        reference.link::<Change>("change", "changes", "a-change");
+        reference.link::<ColumnDetail>("column", "columns", "a-changed-column");
+        reference.link::<UnreadMemory>("object", "objects", "values-that-were-not-read");
+        reference.link::<StaleReason>("reason", "reasons", "stale");
+        reference
+    }
+
+    /// Where the type is mentioned, links to the section that describes it.
+    fn link<T: JsonSchema>(&mut self, one: &'static str, several: &'static str, section: &'static str) {
+        let schema = self.generator.subschema_for::<T>();
+        let reference = reference(schema.as_value()).expect("it has a name").to_owned();
+        self.links.push(Link {
+            reference,
+            one,
+            several,
+            section,
+        });
     }
 
     /// The schema of a type, without a reference at its top.

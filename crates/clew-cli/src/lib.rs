@@ -11,7 +11,6 @@ mod arguments;
 pub mod cell_reuse;
 mod cells_of_file;
 mod changes;
-mod command;
 mod command_info;
 mod commands;
 mod complete;
@@ -52,6 +51,7 @@ mod rollback_check;
 mod run_page;
 pub mod sandbox_process;
 pub mod secrets;
+mod session_request;
 mod settings;
 mod shared_options;
 mod site;
@@ -80,7 +80,6 @@ use clew_core::session::{NameRequest, NamingResult, Session, SessionError};
 use clew_core::store::LogIndex;
 
 pub use arguments::{Arguments, REGISTRY};
-pub use command::SessionRequest;
 pub use command_info::Registry;
 pub use commands::Subcommand;
 pub use commands::scratch::Question;
@@ -89,7 +88,7 @@ pub use complete::{Candidate, complete, complete_line};
 pub use context::{Context, Python, config_folder, store_key};
 pub use file_marks::mark_of;
 pub use history_view::{
-    HistoryView, Logs, RecordReader, SessionStatus, StoredHistory, history_name, last_time, present_name, where_it_lies,
+    HistoryView, RecordReader, SessionStatus, StoredHistory, history_name, last_time, present_name, where_it_lies,
 };
 pub use in_flight::{InFlight, begun, death, goes_on, in_flight, take_died};
 pub use interface::Interface;
@@ -105,6 +104,7 @@ pub use problem::{Exit, Problem};
 pub use progress::ProgressMonitor;
 pub use requirements::packages_of;
 pub use rollback_check::{last_seen, setbacks_hint, setbacks_text};
+pub use session_request::SessionRequest;
 pub use settings::{Origin, SettingProblem, Settings, StartupAction};
 pub use shared_options::Shared;
 pub use style::Style;
@@ -112,9 +112,7 @@ pub use terminal_text::TerminalText;
 pub use text::{ago, bytes, clean};
 pub use typed_command::TypedCommand;
 
-use command::CommandTarget;
 use commands::names::NamePage;
-use commands::scratch::SandboxResult;
 use message_page::MessagePage;
 use page::OutputFormatter;
 use progress::Terminal;
@@ -133,26 +131,27 @@ pub enum CommandOutcome {
 /// Runs a command of the terminal: looks at what lies on disk, writes names, hands what needs a kernel over. `words` are
 /// those after the program's name.
 pub fn run(words: &[String], context: &Context) -> CommandOutcome {
+    use CommandOutcome::{By, Here};
     let context = &context.with_words(typed_command::by_people(words, context.interface));
     if let Some((complete::shells::WORD, asked)) = words.split_first().map(|(word, asked)| (word.as_str(), asked)) {
         let text = complete::shells::answer(asked, context);
-        return CommandOutcome::Here(Output::said(Exit::Done, &text));
+        return Here(Output::said(Exit::Done, &text));
     }
     let arguments = match parse(words, context) {
         Ok(arguments) => arguments,
-        Err(output) => return CommandOutcome::Here(output),
+        Err(output) => return Here(output),
     };
     let answer = answer_to(&arguments, context);
     if let Subcommand::Run(run) = &arguments.command {
         return match commands::run::hand_over(run, &arguments.shared, context) {
-            Ok(hand_over) if context.interface == Interface::Terminal => CommandOutcome::By(hand_over),
-            Ok(_) => CommandOutcome::Here(answer.fail(&commands::run::not_here())),
-            Err(problem) => CommandOutcome::Here(answer.fail(&problem)),
+            Ok(hand_over) if context.interface == Interface::Terminal => By(hand_over),
+            Ok(_) => Here(answer.fail(&commands::run::not_here())),
+            Err(problem) => Here(answer.fail(&problem)),
         };
     }
     let directory = named_store(&arguments, context);
     if arguments.command.is_question() {
-        return CommandOutcome::Here(match question_elsewhere(&arguments, context) {
+        return Here(match question_elsewhere(&arguments, context) {
             Ok(question) => work_out(&question, &mut Terminal::default(), &arguments, context),
             Err(output) => output,
         });
@@ -161,20 +160,16 @@ pub fn run(words: &[String], context: &Context) -> CommandOutcome {
         None if arguments.shared.kernel.is_some() => {
             let word = arguments.command.text();
             let problem = Problem::usage(format!("`{word}` reads the store and uses no kernel"));
-            CommandOutcome::Here(answer.fail(&problem.with_hint("type it without `--kernel`")))
+            Here(answer.fail(&problem.with_hint("type it without `--kernel`")))
         }
-        None => CommandOutcome::Here(look_elsewhere(&arguments, context)),
+        None => Here(look_elsewhere(&arguments, context)),
         Some(SessionRequest::Name(request)) => {
             let named = kernel_connection::name(&request, &arguments.shared, &directory, context);
-            CommandOutcome::Here(
-                answer.give(named.map(|named| NamePage::of(&request, &named, arguments.command.left_out()))),
-            )
+            Here(answer.give(named.map(|named| NamePage::of(&request, &named, arguments.command.left_out()))))
         }
         Some(_) => match kernel_connection::to_kernel(words, &arguments.shared, &directory, context) {
-            Ok(hand_over) => CommandOutcome::By(hand_over),
-            Err(problem) => {
-                CommandOutcome::Here(answer.fail(&unjoinable(&arguments, &directory, context).unwrap_or(problem)))
-            }
+            Ok(hand_over) => By(hand_over),
+            Err(problem) => Here(answer.fail(&unjoinable(&arguments, &directory, context).unwrap_or(problem))),
         },
     }
 }
@@ -223,7 +218,7 @@ pub fn leave_out_secrets(arguments: &mut Arguments, known: &[String], context: &
 }
 
 fn unfit_name(word: &Subcommand, known: &[String]) -> Option<Problem> {
-    let (_, left_out) = secrets::kept(word.command().given_name()?, known);
+    let (_, left_out) = secrets::kept(word.given_name()?, known);
     let looks = text::listing(&left_out, 2);
     (!left_out.is_empty()).then(|| {
         Problem::usage(format!(
@@ -238,11 +233,8 @@ fn usage(error: &clap::Error, words: &[String], command: &clap::Command, context
     if !error.use_stderr() {
         return Output::said(Exit::Done, &error.render().to_string());
     }
-    let word = words
-        .iter()
-        .find(|word| !word.starts_with('-'))
-        .map_or("", String::as_str);
-    let answer = answer_to_words(word, words, context);
+    let word = words.iter().find(|word| !word.starts_with('-'));
+    let answer = answer_to_words(word.map_or("", String::as_str), words, context);
     let is_read_by_people = !answer.as_json && context.interface != Interface::Python;
     if is_read_by_people && error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return Output::said(Exit::Usage, &error.render().to_string());
@@ -263,6 +255,15 @@ fn answer_to<'a>(arguments: &'a Arguments, context: &'a Context) -> OutputFormat
     OutputFormatter {
         word: arguments.command.text(),
         as_json: arguments.shared.json,
+        context,
+    }
+}
+
+/// The same of words that may not be understood.
+fn answer_to_words<'a>(word: &'a str, words: &[String], context: &'a Context) -> OutputFormatter<'a> {
+    OutputFormatter {
+        word,
+        as_json: words.iter().any(|word| word == "--json"),
         context,
     }
 }
@@ -329,19 +330,10 @@ pub fn elsewhere(arguments: &Arguments, context: &Context) -> Option<Output> {
 pub fn look_elsewhere(arguments: &Arguments, context: &Context) -> Output {
     let answer = answer_to(arguments, context);
     let directory = named_store(arguments, context);
-    let performed = arguments
-        .command
-        .command()
-        .perform(&target(arguments, &directory), &answer);
+    let history = arguments.shared.wanted.as_deref();
+    let performed = arguments.command.perform(&directory, history, &answer);
     performed
         .unwrap_or_else(|| look_into(arguments, &directory, context).unwrap_or_else(|problem| answer.fail(&problem)))
-}
-
-fn target<'a>(arguments: &'a Arguments, directory: &'a Path) -> CommandTarget<'a> {
-    CommandTarget {
-        store: directory,
-        history: arguments.shared.wanted.as_deref(),
-    }
 }
 
 fn look_into(arguments: &Arguments, directory: &Path, context: &Context) -> Result<Output, Problem> {
@@ -388,8 +380,8 @@ fn look_at(arguments: &Arguments, opened: &StoredHistory, context: &Context) -> 
 /// Answers a command that needs no kernel over a history that is already open.
 pub fn look(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Output {
     let answer = answer_to(arguments, context);
-    let command = arguments.command.command();
-    let perform = || command.perform(&target(arguments, &named_store(arguments, context)), &answer);
+    let Arguments { command, shared, .. } = arguments;
+    let perform = || command.perform(&named_store(arguments, context), shared.wanted.as_deref(), &answer);
     let answered = command.read(place, &answer).or_else(perform);
     answered.unwrap_or_else(|| {
         answer.fail(&Problem::usage(format!(
@@ -436,20 +428,9 @@ pub fn work_out(
     arguments: &Arguments,
     context: &Context,
 ) -> Output {
-    let answer = answer_to(arguments, context);
-    let answered = question.work_out(waiting, context);
+    let output = question.work_out(waiting, &answer_to(arguments, context));
     waiting.tell("");
-    match answered {
-        Ok(SandboxResult::Eval(evaluated)) => answer.show(&evaluated),
-        Ok(SandboxResult::Bisect(bisected)) => answer.show(&bisected),
-        Ok(SandboxResult::Check(script, checked)) => match &arguments.command {
-            Subcommand::Extract(extract) => {
-                answer.give(commands::extract::finish(extract, *script, Some(checked), context))
-            }
-            _ => answer.fail(&Problem::usage("Only `extract` writes a script")),
-        },
-        Err(problem) => answer.fail(&problem),
-    }
+    output
 }
 
 /// The store that was named, else that of the project in which the notebook lies that was named, else the default.
@@ -566,11 +547,11 @@ pub fn not_recorded(why: Option<&str>, arguments: &Arguments, context: &Context)
     answer_to(arguments, context).fail(&problem)
 }
 
-/// What a session that can't be moved is told.
-const VARIABLES: &str = "Your variables are as they were";
-
 /// So many variables are named in a command to type.
 const NAMED: usize = 8;
+
+/// What did not change when a restore failed.
+const VARIABLES_STAY: &str = "Your variables are as they were";
 
 /// A session's error in words for people.
 pub fn session_problem(error: &SessionError, context: &Context) -> Problem {
@@ -602,7 +583,7 @@ pub fn session_problem(error: &SessionError, context: &Context) -> Problem {
             Problem::usage(error.to_string()).with_hint(format!("{vars} lists its variables"))
         }
         SessionError::Unreachable { run, names, .. } => {
-            let problem = Problem::of(Exit::Refused, error.to_string()).with_unchanged(VARIABLES);
+            let problem = Problem::of(Exit::Refused, error.to_string()).with_unchanged(VARIABLES_STAY);
             let verify = context.command("verify");
             if names.is_empty() {
                 return problem.with_hint(format!("{verify} lists everything that is missing or corrupted"));
@@ -628,7 +609,7 @@ pub fn session_problem(error: &SessionError, context: &Context) -> Problem {
             Problem::usage(error.to_string()).with_hint(format!("{} keeps them all", context.option("keep", all)))
         }
         SessionError::Kernel(_) | SessionError::Restore(_) | SessionError::NotStarted => {
-            let problem = Problem::of(Exit::Refused, error.to_string()).with_unchanged(VARIABLES);
+            let problem = Problem::of(Exit::Refused, error.to_string()).with_unchanged(VARIABLES_STAY);
             match error {
                 SessionError::Kernel(KernelError::Failed(_)) => {
                     problem.with_hint(format!("{} searches for the cause", context.command("doctor")))

@@ -1,13 +1,11 @@
 //! A line after `%clew `, before it is done: its words, and what they are about to do.
 
-use std::fmt;
-
 use clap::{ArgMatches, Command, FromArgMatches};
 
 use crate::arguments::Arguments;
-use crate::command::SessionRequest;
 use crate::commands::Subcommand;
 use crate::grammar;
+use crate::session_request::SessionRequest;
 
 /// What a command is about to do. Words that are not understood only look: they are answered by what is wrong with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +46,8 @@ pub fn intent(words: &[String]) -> Intent {
         _ if command.is_question() => Intent::Asks,
         _ if matches!(command, Subcommand::Forget(_)) => Intent::Forgets,
         _ if matches!(command, Subcommand::Config(_)) => Intent::Sets,
-        _ if command.command().is_carried() => Intent::Carries {
-            state: command.command().carries_state(),
+        _ if command.is_carried() => Intent::Carries {
+            state: command.carries_state(),
         },
         _ => Intent::Looks,
     }
@@ -64,21 +62,14 @@ fn is_told_to_refuse(matches: &ArgMatches) -> bool {
 }
 
 /// Why a line cannot be split into words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LineSyntaxError {
     /// A quote has no end.
+    #[error("A quote is not closed")]
     Quote,
     /// A backslash stands before nothing.
+    #[error("The line ends in a backslash")]
     Backslash,
-}
-
-impl fmt::Display for LineSyntaxError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Quote => "A quote is not closed",
-            Self::Backslash => "The line ends in a backslash",
-        })
-    }
 }
 
 /// Parts a line into words, as a shell does. Words that end in an expression (`eval`, `bisect`) take that as it was typed:

@@ -262,28 +262,21 @@ impl TypedWords<'_> {
         let is_number = |text: &str| !text.is_empty() && text.chars().all(|letter| letter.is_ascii_digit());
         let is_name = argument.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
         let count = argument.strip_prefix('-').filter(|count| is_number(count));
+        let command = self.path.join(" ");
         if is_notebook(Path::new(argument)) {
-            let command = self.path.join(" ");
             return Some(format!("`{command} --history {}` is about a notebook", typed(argument)));
         }
-        match self.path.join(" ").as_str() {
-            "log" if is_number(argument) => Some(format!(
+        match (command.as_str(), count) {
+            ("log", _) if is_number(argument) => Some(format!(
                 "`log -n {argument}` shows the last {argument} runs, `show {argument}` shows run {argument}"
             )),
-            "log" | "op log" if count.is_some() => {
-                let (word, count) = (self.path.join(" "), count?);
-                Some(format!("`{word} -n {count}` shows the last {count}"))
+            ("log" | "op log", Some(count)) => Some(format!("`{command} -n {count}` shows the last {count}")),
+            ("log", None) if is_name => Some(format!("`log -v {argument}` shows the runs that changed a variable")),
+            ("undo" | "redo", Some(count)) => Some(format!("`{command} {count}` (without the dash)")),
+            ("show" | "switch" | "vars" | "resume", Some(count)) => {
+                Some(format!("`{command} @-{count}` counts back from the current run"))
             }
-            "log" if is_name => Some(format!("`log -v {argument}` shows the runs that changed a variable")),
-            "undo" | "redo" if count.is_some() => {
-                let (word, count) = (self.path.join(" "), count?);
-                Some(format!("`{word} {count}` (without the dash)"))
-            }
-            "show" | "switch" | "vars" | "resume" if count.is_some() => {
-                let (word, count) = (self.path.join(" "), count?);
-                Some(format!("`{word} @-{count}` counts back from the current run"))
-            }
-            "describe" if is_name => {
+            ("describe", _) if is_name => {
                 // What begins with a letter is the text's first word, sooner than a branch.
                 let mut said = self.words.iter().skip_while(|typed| *typed != "describe").skip(1);
                 let first = said.find(|word| !word.starts_with('-'));
@@ -294,16 +287,16 @@ impl TypedWords<'_> {
                 let said = typed(&said.join(" "));
                 Some(format!("`{} -m {said}` describes the run", self.before(first)))
             }
-            "config" => {
+            ("config", _) => {
                 let mut behind = self.words.iter().skip_while(|typed| *typed != "config").skip(1);
                 let verb = behind
                     .next()
                     .filter(|verb| ["set", "get", "unset"].contains(&verb.as_str()))?;
                 Some(format!("`{}{}`", self.before(verb), self.behind(verb)))
             }
-            "status" if is_name => Some(format!("`show {argument}` shows a run")),
+            ("status", _) if is_name => Some(format!("`show {argument}` shows a run")),
             // Names stand behind `--`.
-            "restore" | "diff" if is_name && !is_number(argument) => {
+            ("restore" | "diff", _) if is_name && !is_number(argument) => {
                 let (before, behind) = (self.before(argument), self.behind(argument));
                 Some(format!("`{before} -- {argument}{behind}`, if that is a variable"))
             }

@@ -18,6 +18,12 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// This one, or `Done` if all is well.
+    #[must_use]
+    pub(crate) fn unless(self, is_well: bool) -> Self {
+        if is_well { Self::Done } else { self }
+    }
+
     /// The number a process exits with.
     pub fn code(self) -> u8 {
         self as u8

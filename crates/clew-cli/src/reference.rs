@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, ArgAction, Command};
 
 use crate::REGISTRY;
-use crate::command_info::{CommandGroup, CommandInfo};
+use crate::command_info::CommandInfo;
 use crate::context::Context;
 use crate::help;
 use crate::interface::Interface;
@@ -22,7 +22,7 @@ const END: &str = "<!-- end -->";
 #[test]
 fn the_guide_has_the_reference_of_every_command_once() {
     let page = check("guide/commands.md");
-    for info in REGISTRY.commands {
+    for info in REGISTRY.commands() {
         let heading = format!("\n### `{}`\n", info.name);
         assert_eq!(page.matches(&heading).count(), 1, "{}", info.name);
     }
@@ -95,19 +95,11 @@ fn part(what: &str, named: &[&str]) -> String {
 
 /// The commands that a part names.
 fn commands<'a>(what: &'a str, named: &'a [&str]) -> impl Iterator<Item = &'static CommandInfo> + use<'a> {
-    let is_meant = move |name: &str, info: &CommandInfo| {
-        let group = CommandGroup::ALL.into_iter().find(|group| group.title() == name);
-        match group {
-            Some(group) => info.group == group && !named.contains(&info.name),
-            None => info.name == name,
-        }
-    };
     let of = move |name: &'a str| {
-        REGISTRY
-            .commands
-            .iter()
-            .filter(move |info| is_meant(name, info))
-            .copied()
+        let group = REGISTRY.groups.iter().find(|(group, _)| *group == name);
+        let all = group.map_or_else(Vec::new, |(_, commands)| commands.to_vec());
+        let others = all.into_iter().filter(|info| !named.contains(&info.name));
+        others.chain(REGISTRY.find(name))
     };
     what.split(' ').flat_map(of)
 }
@@ -197,7 +189,7 @@ fn row(argument: &Arg) -> String {
 /// How each interface takes each command.
 fn interfaces(command: &Command) -> String {
     let mut text = "| command | magic | terminal | Python | changes |\n|---|---|---|---|---|\n".to_owned();
-    for info in REGISTRY.commands {
+    for info in REGISTRY.commands() {
         for call in info.calls {
             let inner = command.find_subcommand(info.name);
             let second = call.typed.split(' ').nth(1);

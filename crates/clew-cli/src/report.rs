@@ -65,6 +65,17 @@ impl<'a> ReportPage<'a> {
         }
     }
 
+    /// Lines on a history that is taken up.
+    fn resume_lines(&self, context: &Context) -> Vec<String> {
+        let deaths = self.crashed_runs.iter().map(|death| format!("{death}."));
+        let others = [
+            self.edited_line(context),
+            self.setbacks_line(context),
+            self.damage_line(context),
+        ];
+        deaths.chain(others.into_iter().flatten()).collect()
+    }
+
     fn edited_line(&self, context: &Context) -> Option<String> {
         let files = text::listing(self.edited_files, LISTED);
         let (was, them) = of_number(self.edited_files.len());
@@ -101,13 +112,9 @@ const SHOWN: usize = 12;
 
 impl Page for ReportPage<'_> {
     fn html(&self, context: &Context) -> Option<String> {
-        let setbacks = self.setbacks_line(context);
         Some(html::fragment(&html! {
             (body(self.report, context))
-            @for death in self.crashed_runs { (html::line(&html! { (CleanText(death)) "." })) }
-            @if let Some(edited) = self.edited_line(context) { (html::line(&html! { (CleanText(&edited)) })) }
-            @if let Some(setbacks) = &setbacks { (html::line(&html! { (CleanText(setbacks)) })) }
-            @if let Some(damage) = self.damage_line(context) { (html::line(&html! { (CleanText(&damage)) })) }
+            @for line in self.resume_lines(context) { (html::line(&html! { (CleanText(&line)) })) }
         }))
     }
 
@@ -119,26 +126,14 @@ impl Page for ReportPage<'_> {
             counts(report, Reasons::Here),
             landing(report)
         );
-        for line in exceptions(report, context) {
-            text += &format!("  {}\n", text::clean(&context.told(&line)));
-        }
-        for death in self.crashed_runs {
-            text += &format!("  {death}.\n");
-        }
-        if let Some(edited) = self.edited_line(context) {
-            text += &format!("  {}\n", text::clean(&context.told(&edited)));
-        }
-        if let Some(setbacks) = self.setbacks_line(context) {
-            text += &format!("  {setbacks}\n");
-        }
-        if let Some(damage) = self.damage_line(context) {
-            text += &format!("  {damage}\n");
+        for line in exceptions(report, context).iter().chain(&self.resume_lines(context)) {
+            text += &format!("  {}\n", text::clean(&context.told(line)));
         }
         text
     }
 
     fn exit(&self) -> Exit {
-        if self.is_exact { Exit::Done } else { Exit::Inexact }
+        Exit::Inexact.unless(self.is_exact)
     }
 }
 
@@ -313,12 +308,7 @@ fn recorded_first(outside: &str, report: &Report) -> String {
 }
 
 fn first_sentence(report: &Report, context: &Context) -> String {
-    let what = if report.dry_run {
-        planned(report)
-    } else {
-        performed(report)
-    };
-    let what = context.style.strong(&what);
+    let what = context.style.strong(&deed(report));
     if report.dry_run {
         format!(
             "{what} ({} to read). {}Nothing was changed. ",
@@ -332,28 +322,26 @@ fn first_sentence(report: &Report, context: &Context) -> String {
     }
 }
 
-fn performed(report: &Report) -> String {
+/// What was done, or with `--dry-run` would be.
+fn deed(report: &Report) -> String {
+    let (done, planned) = match report.action.as_str() {
+        "undo" => ("Undid", "Would undo"),
+        "redo" => ("Redid", "Would redo"),
+        "restore" => ("Restored", "Would restore"),
+        "resume" => ("Resumed at", "Would resume at"),
+        "fresh" => ("Started fresh at", "Would start fresh at"),
+        "op restore" => ("Went back to", "Would go back to"),
+        _ => ("Switched to", "Would switch to"),
+    };
+    let verb = if report.dry_run { planned } else { done };
     match report.action.as_str() {
-        "undo" => steps(report, "Undid"),
-        "redo" => steps(report, "Redid"),
-        "restore" => format!("Restored {} from {}", names(report), report.to),
-        "resume" if report.from == report.to => format!("Nothing to resume, already at {}", target(report)),
-        "resume" => format!("Resumed at {}", target(report)),
-        "fresh" => format!("Started fresh at {}", report.to),
-        "op restore" => format!("Went back to {}", target(report)),
-        _ => format!("Switched to {}", target(report)),
-    }
-}
-
-fn planned(report: &Report) -> String {
-    match report.action.as_str() {
-        "undo" => steps(report, "Would undo"),
-        "redo" => steps(report, "Would redo"),
-        "restore" => format!("Would restore {} from {}", names(report), report.to),
-        "resume" => format!("Would resume at {}", target(report)),
-        "fresh" => format!("Would start fresh at {}", report.to),
-        "op restore" => format!("Would go back to {}", target(report)),
-        _ => format!("Would switch to {}", target(report)),
+        "undo" | "redo" => steps(report, verb),
+        "restore" => format!("{verb} {} from {}", names(report), report.to),
+        "fresh" => format!("{verb} {}", report.to),
+        "resume" if report.from == report.to && !report.dry_run => {
+            format!("Nothing to resume, already at {}", target(report))
+        }
+        _ => format!("{verb} {}", target(report)),
     }
 }
 

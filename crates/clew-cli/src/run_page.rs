@@ -105,7 +105,7 @@ impl RunPage {
             ending,
             exception,
             crash: run.death.map(CrashPage::of),
-            source: run.source.and_then(|source| place.records.text(&source).ok()),
+            source: place.source(run),
             changes: changes(id, run, place),
             description: description_of(id, place),
             names: names_of(id, place),

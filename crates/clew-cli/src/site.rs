@@ -82,7 +82,7 @@ impl Site {
         match &self.prefix {
             None => " --user".to_owned(),
             Some(_) if Self::own(context).as_ref() == Some(self) => String::new(),
-            Some(prefix) => format!(" --prefix {}", crate::text::typed(&prefix.display().to_string())),
+            Some(prefix) => format!(" --prefix {}", text::typed_path(prefix)),
         }
     }
 

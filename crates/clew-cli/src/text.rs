@@ -33,6 +33,16 @@ pub fn typed(word: &str) -> String {
     clean(&shlex::try_quote(word).unwrap_or(word.into()))
 }
 
+/// A path as it is printed.
+pub fn path(path: impl AsRef<Path>) -> String {
+    clean(&path.as_ref().display().to_string())
+}
+
+/// A path as it is typed in a command, quoted where that is needed.
+pub fn typed_path(path: impl AsRef<Path>) -> String {
+    typed(&path.as_ref().display().to_string())
+}
+
 /// Whether a character can be printed as it is.
 pub fn is_harmless(letter: char) -> bool {
     let turns = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -166,6 +176,12 @@ pub fn listing(words: &[String], most: usize) -> String {
         (head, more) => (head, format!("{more} more")),
     };
     format!("{} and {tail}", head.join(", "))
+}
+
+/// Lines on what was not sent or written, because it cannot be read: `left_out` says which of these it was.
+pub fn unread(left_out: &str, corruption: &[String]) -> String {
+    let line = |damage: &String| format!("  {left_out}, because it cannot be read: {}\n", clean(damage));
+    corruption.iter().map(line).collect()
 }
 
 /// What is left out of an answer about all runs of a line, one of which is missing.

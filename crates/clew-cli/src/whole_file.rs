@@ -56,6 +56,11 @@ impl StagedFile {
         Ok(Self { file, path })
     }
 
+    /// Writes a file whole, or not at all.
+    pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+        Self::new(path, bytes, mode)?.commit()
+    }
+
     /// Puts it in its place, in one step.
     pub fn commit(self) -> io::Result<()> {
         self.file.persist(&self.path).map(drop).map_err(|error| error.error)

@@ -12,10 +12,10 @@ use serde::Serialize;
 use self::rows::{AnnotationRow, rows};
 use super::extract::python::names;
 use super::vars::{Variable, variable};
-use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
+use crate::command_info::{CommandCall, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::Problem;
 use crate::run_page::RunPage;
 use crate::table::TextTable;
@@ -34,19 +34,12 @@ pub struct Arguments {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "annotate",
-    group: CommandGroup::Inspect,
     examples: &[("annotate df", "the runs that the value of df depends on")],
     calls: &[CommandCall::new("annotate x", "annotate('x')", "Log")],
     method: Some(&[]),
     names_notebook: true,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(annotate(self, history, answer.context)))
-    }
-}
 
 /// The effect of a run on one variable.
 #[derive(Debug, Clone, Serialize)]

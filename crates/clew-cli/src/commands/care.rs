@@ -5,22 +5,20 @@ pub mod gc;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use clew_core::format::{Action, Dropping, View};
 use clew_core::id::{HistoryId, ManifestId};
 use clew_core::session::{RetentionRules, spared};
-use clew_core::store::disk::RealDisk;
 use clew_core::store::{
     Access, Budget, Collection, CollectionReport, HistoryRetention, LoadedHistory, RetentionRequest, SigningKey, Store,
-    StoreError, Trust, Verdict,
+    StoreError, Verdict,
 };
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::history_view::{open_store, store_problem};
+use crate::history_view::{open_as, open_store};
 use crate::presence::living;
 use crate::problem::Problem;
 use crate::text;
@@ -84,7 +82,8 @@ pub(super) fn collect(
     let (store, key) = if order.dry_run {
         (looking, None)
     } else {
-        writable(directory, context)?
+        // Without the user's key no history is theirs, and no rule touches it; none is made for that.
+        open_as(Access::ReadWrite, directory, context)?
     };
     let (spared, histories) = spared_of(&store, rules, context)?;
     let mut tries = TRIES;
@@ -102,29 +101,42 @@ pub(super) fn collect(
         most: store.usage(limit).most.filter(|_| rules.has_limit).unwrap_or(u64::MAX),
         tell: &mut tell,
     };
-    let collected = store
-        .collect_keeping(order, &mut keeping, &mut wait)
-        .map_err(|error| store_problem(&error))?;
+    let collected = store.collect_keeping(order, &mut keeping, &mut wait)?;
     Ok(CollectionResult { collected, histories })
+}
+
+/// Deletes forgotten data from a store, and with `with_dead` all other data that nothing needs. Returns what was collected, and the reason if
+/// data is still there: `is_open` decides from the report whether that may be.
+pub(super) fn collect_forgotten(
+    directory: &Path,
+    with_dead: bool,
+    is_open: impl Fn(&CollectionReport) -> bool,
+    context: &Context,
+) -> (CollectionReport, Option<String>) {
+    let order = Collection {
+        now: context.now,
+        uptime: context.uptime,
+        grace: 0,
+        forgotten_only: true,
+        with_dead,
+        dry_run: false,
+    };
+    let everything = RetentionRules::default();
+    match collect(directory, order, &everything, Budget::Bytes(u64::MAX), context) {
+        Ok(CollectionResult { collected, .. }) => {
+            let mut reasons = collected.kept.iter().chain(&collected.doubts);
+            let reason = reasons.next().filter(|_| is_open(&collected));
+            let why = reason.map(|damage| format!("the store cannot be read everywhere: {}", damage.what));
+            (collected, why)
+        }
+        Err(problem) => (CollectionReport::default(), Some(problem.message)),
+    }
 }
 
 /// The result of a garbage collection, and the histories in which retention rules dropped something.
 pub(super) struct CollectionResult {
     pub(super) collected: CollectionReport,
     histories: BTreeMap<HistoryId, LoadedHistory>,
-}
-
-/// The store to take away from. Without the user's key no history is theirs, and no rule touches it; none is made for that.
-pub(super) fn writable(directory: &Path, context: &Context) -> Result<(Store, Option<SigningKey>), Problem> {
-    let disk = Arc::new(RealDisk);
-    let store = Store::open_with(disk.clone(), directory, Access::ReadWrite, &context.keys());
-    let store = store.map_err(|error| store_problem(&error))?;
-    let key = SigningKey::load(&*disk, &context.config).ok().flatten();
-    let Some(key) = key else {
-        return Ok((store, None));
-    };
-    let (trust, _) = Trust::load_or_own(&*disk, &context.config, key.public());
-    Ok((store.with_trust(trust), Some(key)))
 }
 
 /// What the rules let go of in each history that is the user's own. What others signed is theirs.
@@ -139,8 +151,8 @@ fn spared_of(
     }
     let mut all = Vec::new();
     let has_writers = store.has_writers();
-    for (id, _) in store.histories().map_err(|error| store_problem(&error))? {
-        let loaded = store.load(id).map_err(|error| store_problem(&error))?;
+    for (id, _) in store.histories()? {
+        let loaded = store.load(id)?;
         let mut operations = loaded.sessions.values().flat_map(|session| &session.operations);
         if operations.all(|loaded| loaded.verdict == Verdict::Own) {
             let is_live = has_writers || !living(store.directory(), &id.to_string()).0.is_empty();

@@ -12,11 +12,11 @@ use serde::Serialize;
 use self::code::CellDifference;
 use self::state::VariableDifference;
 use super::vars::Variable;
-use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
+use crate::command_info::{CommandCall, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::outputs::CellOutput;
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::Problem;
 use crate::table::TextTable;
 use crate::text;
@@ -49,7 +49,6 @@ pub struct Arguments {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "diff",
-    group: CommandGroup::Inspect,
     examples: &[
         ("diff 12 14", "all differences between two runs"),
         ("diff 12 -- df", "the changes of df since run 12"),
@@ -59,12 +58,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     names_notebook: true,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(diff(self, history, answer.context)))
-    }
-}
 
 /// What lies between two runs.
 #[derive(Debug, Serialize)]
@@ -117,8 +110,8 @@ pub fn diff(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -
 }
 
 impl Page for Diff {
-    fn html(&self, context: &Context) -> Option<String> {
-        Some(crate::html::fragment(&html::body(self, context)))
+    fn html(&self, _: &Context) -> Option<String> {
+        Some(crate::html::fragment(&html::body(self)))
     }
 
     fn text(&self, context: &Context) -> String {

@@ -13,9 +13,9 @@ pub use environment_check::compared;
 pub(crate) use environment_check::{requirements, requirements_text};
 use serde::Serialize;
 
-use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo, CommandScope};
 use crate::context::Context;
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::Exit;
 use crate::text;
 
@@ -40,7 +40,6 @@ pub struct Arguments {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "doctor",
-    group: CommandGroup::Manage,
     examples: &[
         ("doctor", "find problems, and the commands that fix them"),
         (
@@ -55,15 +54,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-impl Command for Arguments {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(match self.bundle {
-            Some(_) => answer.give(compared(self, target.store, answer.context)),
-            None => answer.show(&doctor(self, target.store, answer.context)),
-        })
-    }
-}
-
 /// What is looked at, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -77,9 +67,17 @@ enum Group {
 
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Check {
+struct GroupedCheck {
     /// To what it belongs.
     group: Group,
+    #[serde(flatten)]
+    check: Check,
+}
+
+/// One check.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Check {
     /// What was checked.
     what: &'static str,
     /// Whether it is in order.
@@ -91,9 +89,8 @@ struct Check {
 }
 
 impl Check {
-    fn fine(group: Group, what: &'static str, found: impl Into<String>) -> Self {
+    fn fine(what: &'static str, found: impl Into<String>) -> Self {
         Self {
-            group,
             what,
             is_fine: true,
             found: found.into(),
@@ -101,9 +98,8 @@ impl Check {
         }
     }
 
-    fn bad(group: Group, what: &'static str, found: impl Into<String>, hint: impl Into<String>) -> Self {
+    fn bad(what: &'static str, found: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
-            group,
             what,
             is_fine: false,
             found: found.into(),
@@ -121,7 +117,7 @@ pub struct Doctor {
     /// The folder of the store.
     store: String,
     /// What was checked.
-    checks: Vec<Check>,
+    checks: Vec<GroupedCheck>,
     #[serde(skip)]
     is_damaged: bool,
 }
@@ -129,12 +125,19 @@ pub struct Doctor {
 /// Checks the machine and the store.
 pub fn doctor(arguments: &Arguments, directory: &Path, context: &Context) -> Doctor {
     let stored = store::checks(directory, arguments, context);
-    let mut checks = environment::checks(context);
-    checks.extend(hooks::checks(context));
-    checks.extend(stored.checks);
-    checks.extend(trust::checks(stored.has_histories, context));
-    for check in &mut checks {
-        check.hint = check.hint.as_deref().map(|hint| context.told(hint));
+    let groups = [
+        (Group::Environment, environment::checks(context)),
+        (Group::Hooks, hooks::checks(context)),
+        (Group::Store, stored.checks),
+        (Group::Trust, trust::checks(stored.has_histories, context)),
+    ];
+    let mut checks = Vec::new();
+    for (group, found) in groups {
+        checks.extend(found.into_iter().map(|check| {
+            let hint = check.hint.as_deref().map(|hint| context.told(hint));
+            let check = Check { hint, ..check };
+            GroupedCheck { group, check }
+        }));
     }
     Doctor {
         version: env!("CARGO_PKG_VERSION"),
@@ -146,13 +149,13 @@ pub fn doctor(arguments: &Arguments, directory: &Path, context: &Context) -> Doc
 
 impl Page for Doctor {
     fn text(&self, context: &Context) -> String {
-        let bad = self.checks.iter().filter(|check| !check.is_fine).count();
+        let bad = self.checks.iter().filter(|found| !found.check.is_fine).count();
         let verdict = match bad {
             0 => "all is well".to_owned(),
             _ => format!("{} to check", text::count(bad, "thing")),
         };
         let mut text = format!("Clew {} with the store {}: {verdict}.\n", self.version, self.store);
-        for check in &self.checks {
+        for GroupedCheck { check, .. } in &self.checks {
             let mark = if check.is_fine {
                 context.style.added("ok")
             } else {
@@ -167,7 +170,7 @@ impl Page for Doctor {
     }
 
     fn exit(&self) -> Exit {
-        match (self.is_damaged, self.checks.iter().all(|check| check.is_fine)) {
+        match (self.is_damaged, self.checks.iter().all(|found| found.check.is_fine)) {
             (true, _) => Exit::Damaged,
             (false, true) => Exit::Done,
             (false, false) => Exit::Inexact,

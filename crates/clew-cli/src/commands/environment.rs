@@ -8,22 +8,9 @@ pub(crate) mod kernelspec;
 
 use std::path::PathBuf;
 
-/// Record every kernel and IPython of an environment from its start.
-///
-/// The command also installs the kernel `Python (Clew)`.
+/// The environment that `enable` and `disable` change.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Enable {
-    /// Use the environment in this folder, instead of the one that this command belongs to
-    #[arg(long, value_name = "DIR")]
-    pub prefix: Option<PathBuf>,
-    /// Change all environments of this user
-    #[arg(long, conflicts_with = "prefix")]
-    pub user: bool,
-}
-
-/// Undo `enable`; stores and their histories stay.
-#[derive(Debug, Clone, clap::Args)]
-pub struct Disable {
+pub struct Environment {
     /// Use the environment in this folder, instead of the one that this command belongs to
     #[arg(long, value_name = "DIR")]
     pub prefix: Option<PathBuf>,

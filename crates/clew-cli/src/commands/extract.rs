@@ -8,17 +8,16 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::PathBuf;
 
-use clew_core::format::Body;
+use clew_core::format::{Body, Outline, RunKind};
 use clew_core::history::flow::{GapKind, Slice, SliceGap};
 use clew_core::id::{Fingerprint, Root, RootKind, RunId};
 use serde::Serialize;
 
 use self::cell::ScriptCell;
-use self::header::Header;
-use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
+use crate::command_info::{CommandCall, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::secrets;
 use crate::text;
@@ -43,7 +42,6 @@ pub struct Arguments {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "extract",
-    group: CommandGroup::Inspect,
     examples: &[(
         "extract model -o model.py --check",
         "write a script that makes model, and run it to check",
@@ -55,16 +53,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     )],
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(extract(self, history, answer.context)))
-    }
-
-    fn is_question(&self) -> bool {
-        self.check
-    }
-}
 
 /// A script and its target variables, as a sandbox process needs them to verify it.
 #[derive(Debug, Clone)]
@@ -112,7 +100,7 @@ pub struct ScriptCheck {
 }
 
 /// A script of the cells that made some names.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Extract {
     /// The variables.
@@ -145,7 +133,7 @@ pub struct Extract {
 
 /// Prints or writes the script.
 pub fn extract(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Result<Extract, Problem> {
-    finish(arguments, prepare(arguments, place, context)?, None, context)
+    finish(arguments, &prepare(arguments, place, context)?, None, context)
 }
 
 /// Makes the script and says what it must make.
@@ -163,8 +151,20 @@ pub fn prepare(arguments: &Arguments, place: &HistoryView<'_>, context: &Context
         return Err(impossible(gap, &roots, at, place, context));
     }
     let cells = cells_of(&slice, &roots, at, place, context)?;
-    let header = Header::of(&roots, at, &slice, &cells, place);
-    let script = header.text(place, context) + &cells.iter().map(ScriptCell::text).collect::<String>();
+    let is_ipython = cells.iter().any(ScriptCell::needs_ipython);
+    let is_cell = |(_, outline): &(RunId, &Outline)| outline.kind == RunKind::Cell;
+    let mut page = Extract {
+        variables: roots.iter().map(ToString::to_string).collect(),
+        at: place.history.label(&at),
+        runs: cells.iter().map(|cell| cell.run.clone()).collect(),
+        cells: place.history.ancestry(at).filter(is_cell).count(),
+        needs_ipython: is_ipython,
+        ..Extract::default()
+    };
+    header::describe(&mut page, &slice, &cells, at, place);
+    let comment = header::comment(&page, &slice, at, place, context);
+    let script = comment + &cells.iter().map(ScriptCell::text).collect::<String>();
+    page.script = Some(script.clone());
     let state = place.history.state(at);
     let wanted = roots.iter().filter_map(|root| {
         let version = state.version(root)?;
@@ -174,45 +174,32 @@ pub fn prepare(arguments: &Arguments, place: &HistoryView<'_>, context: &Context
             fingerprint: version.fingerprint,
         })
     });
-    let is_ipython = cells.iter().any(ScriptCell::needs_ipython);
     Ok(ExtractedScript {
+        script,
         is_ipython,
         wanted: wanted.collect(),
-        page: Extract {
-            variables: roots.iter().map(ToString::to_string).collect(),
-            at: place.history.label(&at),
-            runs: cells.iter().map(|cell| cell.run.clone()).collect(),
-            cells: header.all,
-            script: Some(script.clone()),
-            output: None,
-            needs_ipython: is_ipython,
-            packages: header.packages,
-            reads: header.reads,
-            writes: header.writes,
-            notes: header.notes,
-            may_differ: header.may_differ,
-            checked: None,
-        },
-        script,
+        page,
     })
 }
 
 /// Writes the script where it was asked for, and says what came of it.
 pub fn finish(
     arguments: &Arguments,
-    extracted: ExtractedScript,
+    extracted: &ExtractedScript,
     checked: Option<ScriptCheck>,
     context: &Context,
 ) -> Result<Extract, Problem> {
-    let mut page = extracted.page;
-    page.checked = checked;
+    let mut page = Extract {
+        checked,
+        ..extracted.page.clone()
+    };
     if let Some(path) = &arguments.output {
         if extracted.is_ipython && path.extension().is_some_and(|ending| ending == "py") {
             let ipy = path.with_extension("ipy");
             return Err(
                 Problem::usage("Some of the cells use IPython's syntax, which a .py file cannot").with_hint(format!(
                     "{} writes a script for `ipython`",
-                    context.again(&format!("-o {}", text::typed(&ipy.display().to_string())))
+                    context.again(&format!("-o {}", text::typed_path(ipy)))
                 )),
             );
         }
@@ -233,7 +220,7 @@ fn write_new(path: &PathBuf, script: &str, context: &Context) -> Result<(), Prob
         if path.is_dir() {
             return is_folder(path);
         }
-        let shown = text::clean(&path.display().to_string());
+        let shown = text::path(path);
         Problem::of(Exit::Refused, format!("{shown} already exists"))
             .with_hint(format!("{} writes another file", context.again("-o FILE")))
     })
@@ -255,10 +242,7 @@ fn cells_of(
             let problem = not_whole(&run.label(), &run.evidence.masked);
             return Err(problem.with_hint(instead(roots, at, place, context)));
         }
-        let source = place
-            .records
-            .text(&source)
-            .map_err(|error| crate::history_view::store_problem(&error))?;
+        let source = place.records.text(&source)?;
         Ok(ScriptCell::of(run, &source))
     })
     .collect()
@@ -334,11 +318,7 @@ impl Page for Extract {
             (Some(script), _) => text::clean(script),
             (None, Some(path)) => {
                 let runs = text::count(self.runs.len(), "cell");
-                let mut text = format!(
-                    "Wrote {runs} of {} to {}\n",
-                    self.cells,
-                    text::clean(&path.display().to_string())
-                );
+                let mut text = format!("Wrote {runs} of {} to {}\n", self.cells, text::path(path));
                 for note in &self.notes {
                     text += &format!("Note: {}\n", text::clean(note));
                 }

@@ -5,20 +5,18 @@ use std::path::Path;
 use clew_core::format::HistoryDescription;
 use clew_core::history::History;
 use clew_core::id::HistoryId;
-use clew_core::session::RetentionRules;
-use clew_core::store::{Budget, Collection, Ends, Store};
+use clew_core::store::{Access, CollectionReport, Ends, Store};
 use serde::Serialize;
 
-use super::care::{PieceCount, collect, writable};
-use crate::command::{
-    Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget, SessionRequest,
-};
+use super::care::{PieceCount, collect_forgotten};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo, CommandScope};
 use crate::context::Context;
-use crate::history_view::{called, history_name, no_history, open_store, store_problem, typed_name};
-use crate::page::{Output, OutputFormatter, Page};
+use crate::history_view::{called, history_name, no_history, open_as, open_store, typed_name};
+use crate::page::Page;
 use crate::presence::living;
 use crate::problem::{Exit, Problem};
 use crate::rollback_check::last_seen;
+use crate::session_request::SessionRequest;
 use crate::text;
 
 /// Show or change a notebook's history; rename or delete histories.
@@ -61,7 +59,6 @@ pub enum HistoryCommand {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "history",
-    group: CommandGroup::Label,
     examples: &[
         ("history", "the history of this notebook"),
         ("history flights", "continue in the history flights"),
@@ -77,13 +74,9 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-impl Command for HistoryOf {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        let word = self.word.as_ref()?;
-        Some(answer.give(change(word, target.store, answer.context)))
-    }
-
-    fn request(&self) -> Option<SessionRequest> {
+impl HistoryOf {
+    /// What is asked of a live session.
+    pub(super) fn request(&self) -> Option<SessionRequest> {
         match (&self.word, &self.name) {
             (Some(_), _) => None,
             (None, None) => Some(SessionRequest::History),
@@ -92,24 +85,14 @@ impl Command for HistoryOf {
         }
     }
 
-    fn given_name(&self) -> Option<&str> {
+    /// A name in it that is stored and displayed.
+    pub(super) fn given_name(&self) -> Option<&str> {
         match &self.word {
             Some(HistoryCommand::Rename { new, .. }) => Some(new),
             Some(HistoryCommand::Delete { .. }) => None,
             None => self.name.as_deref(),
         }
     }
-}
-
-/// The result of `history rename` or `history delete`.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(untagged)]
-pub enum HistoryChangePage {
-    /// It was renamed.
-    Renamed(RenamedHistory),
-    /// It was deleted, or would be.
-    Deleted(DeletedHistory),
 }
 
 /// A history that was renamed.
@@ -149,28 +132,19 @@ pub struct DeletedHistory {
     typed: String,
 }
 
-/// Renames or deletes a history.
-pub fn change(word: &HistoryCommand, directory: &Path, context: &Context) -> Result<HistoryChangePage, Problem> {
-    match word {
-        HistoryCommand::Rename { history, new } => rename(history, new, directory, context),
-        HistoryCommand::Delete { history, yes } => {
-            delete(history, *yes, directory, context).map(HistoryChangePage::Deleted)
-        }
-    }
-}
-
 type Histories = Vec<(HistoryId, HistoryDescription)>;
 
 /// All histories of a store, and the one that is meant.
 fn meant(wanted: &str, store: &Store, context: &Context) -> Result<(Histories, HistoryId), Problem> {
-    let all = store.histories().map_err(|error| store_problem(&error))?;
+    let all = store.histories()?;
     let list = context.command("list");
     let none = || no_history(wanted, &all, &format!("{list} shows all histories"));
     let id = called(&all, wanted)?.ok_or_else(none)?;
     Ok((all, id))
 }
 
-fn rename(wanted: &str, new: &str, directory: &Path, context: &Context) -> Result<HistoryChangePage, Problem> {
+/// Renames a history.
+pub fn rename(wanted: &str, new: &str, directory: &Path, context: &Context) -> Result<RenamedHistory, Problem> {
     // Only a store that is there: none is made for this.
     let (all, id) = meant(wanted, &open_store(directory, context)?, context)?;
     let new = new.trim();
@@ -180,7 +154,7 @@ fn rename(wanted: &str, new: &str, directory: &Path, context: &Context) -> Resul
     if called(&all, new)?.is_some_and(|other| other != id) {
         return Err(taken(new, context));
     }
-    let (store, _) = writable(directory, context)?;
+    let (store, _) = open_as(Access::ReadWrite, directory, context)?;
     let before = store.description(id);
     let renamed = HistoryDescription {
         // The newest description counts, whatever the clocks of machines.
@@ -188,14 +162,12 @@ fn rename(wanted: &str, new: &str, directory: &Path, context: &Context) -> Resul
         name: new.to_owned(),
         ..before.clone()
     };
-    store
-        .describe_history(id, &renamed)
-        .map_err(|error| store_problem(&error))?;
-    Ok(HistoryChangePage::Renamed(RenamedHistory {
+    store.describe_history(id, &renamed)?;
+    Ok(RenamedHistory {
         history: text::clean(new),
         id,
         old_name: text::clean(&history_name(id, &before)),
-    }))
+    })
 }
 
 /// That a history is called so already.
@@ -205,14 +177,15 @@ pub(crate) fn taken(name: &str, context: &Context) -> Problem {
     Problem::usage(format!("There is already a history `{name}`")).with_hint(format!("{join} continues in it"))
 }
 
-fn delete(wanted: &str, yes: bool, directory: &Path, context: &Context) -> Result<DeletedHistory, Problem> {
+/// Deletes a history, or shows what that would do.
+pub fn delete(wanted: &str, yes: bool, directory: &Path, context: &Context) -> Result<DeletedHistory, Problem> {
     let store = open_store(directory, context)?;
     let (all, id) = meant(wanted, &store, context)?;
     let description = store.description(id);
     let name = text::clean(&history_name(id, &description));
     check_free(directory, id, &name)?;
-    let loaded = store.load(id).map_err(|error| store_problem(&error))?;
-    let held = store.held_only_by(id).map_err(|error| store_problem(&error))?;
+    let loaded = store.load(id)?;
+    let held = store.held_only_by(id)?;
     let mut deleted = DeletedHistory {
         history: name,
         id,
@@ -249,7 +222,7 @@ fn check_free(directory: &Path, id: HistoryId, name: &str) -> Result<(), Problem
         )
         .with_hint(format!(
             "shut this kernel down, and repeat the command; if it was killed, remove {} first",
-            text::clean(&note.display().to_string())
+            text::path(note)
         ))
     };
     Err(problem)
@@ -257,7 +230,7 @@ fn check_free(directory: &Path, id: HistoryId, name: &str) -> Result<(), Problem
 
 impl DeletedHistory {
     fn perform(&mut self, directory: &Path, context: &Context) -> Result<(), Problem> {
-        let (store, key) = writable(directory, context)?;
+        let (store, key) = open_as(Access::ReadWrite, directory, context)?;
         // Before it goes: what was seen of it must not be missed later.
         let seen = last_seen(directory, context);
         let others = seen.read().map(|ends: Ends| {
@@ -265,9 +238,9 @@ impl DeletedHistory {
             others.collect::<Vec<_>>()
         });
         if let Ok(others) = others {
-            seen.replace(&others).map_err(|error| store_problem(&error))?;
+            seen.replace(&others)?;
         }
-        store.delete_history(self.id).map_err(|error| store_problem(&error))?;
+        store.delete_history(self.id)?;
         self.is_done = true;
         // Cells that its kernels died in.
         for left in key.map(|key| store.begun(&key)).unwrap_or_default() {
@@ -275,24 +248,8 @@ impl DeletedHistory {
                 store.unlink_note(&left.path);
             }
         }
-        let order = Collection {
-            now: context.now,
-            uptime: context.uptime,
-            grace: 0,
-            forgotten_only: true,
-            with_dead: true,
-            dry_run: false,
-        };
-        let everything = RetentionRules::default();
-        match collect(directory, order, &everything, Budget::Bytes(u64::MAX), context) {
-            Ok(found) => {
-                self.removed = found.collected.gone.into();
-                let reason = found.collected.kept.iter().chain(&found.collected.doubts).next();
-                let reason = reason.filter(|_| found.collected.waits());
-                self.why_left = reason.map(|damage| format!("the store cannot be read everywhere: {}", damage.what));
-            }
-            Err(problem) => self.why_left = Some(problem.message),
-        }
+        let (collected, why_left) = collect_forgotten(directory, true, CollectionReport::waits, context);
+        (self.removed, self.why_left) = (collected.gone.into(), why_left);
         Ok(())
     }
 
@@ -310,23 +267,23 @@ impl DeletedHistory {
     }
 }
 
-impl Page for HistoryChangePage {
+impl Page for RenamedHistory {
+    fn text(&self, _: &Context) -> String {
+        format!("{} is now called {}.\n", self.old_name, self.history)
+    }
+}
+
+impl Page for DeletedHistory {
     fn text(&self, context: &Context) -> String {
-        let deleted = match self {
-            Self::Renamed(RenamedHistory { history, old_name, .. }) => {
-                return format!("{old_name} is now called {history}.\n");
-            }
-            Self::Deleted(deleted) => deleted,
-        };
-        let what = deleted.what();
-        if !deleted.is_done {
-            let command = context.command(&format!("history delete {} --yes", deleted.typed));
+        let what = self.what();
+        if !self.is_done {
+            let command = context.command(&format!("history delete {} --yes", self.typed));
             return format!(
                 "Would delete {what}.\nNothing was changed. {command} deletes it. This cannot be undone.\n"
             );
         }
         let mut text = format!("Deleted {what}.\n");
-        if let Some(why) = &deleted.why_left {
+        if let Some(why) = &self.why_left {
             let gc = context.command("gc");
             text += &format!(
                 "Its values are still in the store: {}. {gc} deletes them later.\n",
@@ -337,10 +294,10 @@ impl Page for HistoryChangePage {
     }
 
     fn exit(&self) -> Exit {
-        match self {
-            Self::Deleted(deleted) if !deleted.is_done => Exit::Refused,
-            Self::Deleted(DeletedHistory { why_left: Some(_), .. }) => Exit::Inexact,
-            _ => Exit::Done,
+        match self.why_left {
+            _ if !self.is_done => Exit::Refused,
+            Some(_) => Exit::Inexact,
+            None => Exit::Done,
         }
     }
 }

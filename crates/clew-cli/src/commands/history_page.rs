@@ -127,10 +127,10 @@ impl<'a> HistoryPage<'a> {
     /// The source, as what differs from the last run of the same cell if something does.
     fn source(&self, page: &RunPage) -> Markup {
         let Some(source) = &page.source else { return html! {} };
-        let earlier = self.earlier.get(&page.id).and_then(|id| {
-            let before = self.place.history.run(id)?.source?;
-            Some((*id, self.place.records.text(&before).ok()?))
-        });
+        let earlier = self
+            .earlier
+            .get(&page.id)
+            .and_then(|id| Some((*id, self.place.source(self.place.history.run(id)?)?)));
         html! {
             @match earlier {
                 Some((id, before)) if before != *source => {
@@ -160,7 +160,7 @@ impl<'a> HistoryPage<'a> {
                 html! { @if let Some(value) = &value { (html::cut(&value.text())) } },
             ]
         };
-        let rows: Vec<Vec<Markup>> = html::told(&page.changes).map(row).collect();
+        let rows: Vec<Vec<Markup>> = page.changes.told().map(row).collect();
         html! {
             @if rows.len() > NAMES {
                 (html::folded(&html! { (rows.len()) " names changed" }, &html::table(&[], &rows)))

@@ -8,11 +8,11 @@ use clew_core::store::LoadedHistory;
 use maud::{Markup, html};
 use serde::Serialize;
 
-use crate::command::{Command, CommandCall, CommandGroup, CommandInfo, CommandScope, CommandTarget};
+use crate::command_info::{CommandCall, CommandInfo, CommandScope};
 use crate::context::Context;
 use crate::history_view::{by_recency, history_name, last_time, open_indexed, where_it_lies};
 use crate::html::{self, CleanText, VariableChange};
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::presence::live_histories;
 use crate::problem::Problem;
 use crate::table::TextTable;
@@ -24,19 +24,12 @@ pub struct Arguments {}
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "list",
-    group: CommandGroup::Inspect,
     examples: &[("list", "all histories of the store")],
     calls: &[CommandCall::new("list", "list()", "Histories")],
     method: Some(&[]),
     scope: |_| CommandScope::Store,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Arguments {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(list(self, target.store, answer.context)))
-    }
-}
 
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -74,7 +67,7 @@ pub struct List {
 }
 
 /// Lists all histories.
-pub fn list(_: &Arguments, directory: &Path, context: &Context) -> Result<List, Problem> {
+pub fn list(directory: &Path, context: &Context) -> Result<List, Problem> {
     let store = open_indexed(directory, context)?;
     let live = live_histories(directory);
     let histories = by_recency(&store)?

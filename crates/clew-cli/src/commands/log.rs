@@ -10,7 +10,7 @@ use clew_core::id::RunId;
 use maud::{Markup, html};
 use serde::Serialize;
 
-use crate::command_info::{CommandCall, CommandGroup, CommandInfo};
+use crate::command_info::{CommandCall, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::html::{self, Dot, Drawing};
@@ -58,7 +58,6 @@ pub struct Arguments {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "log",
-    group: CommandGroup::Inspect,
     examples: &[
         ("log --all --graph", "all runs, drawn with their branches"),
         ("log -v df -n 0", "every run that created, changed or removed df"),
@@ -66,7 +65,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     calls: &[CommandCall::new("log -n 3", "log(3)", "Log")],
     method: Some(&["all", "failed"]),
     names_notebook: true,
-    shows_running_cells: true,
     ..CommandInfo::DEFAULT
 };
 
@@ -78,6 +76,16 @@ impl Arguments {
             (None, None) => 20,
             (Some(limit), _) => limit,
         }
+    }
+
+    /// The command that lists all of these runs.
+    fn whole(&self) -> String {
+        let flags = [("--graph", self.graph), ("--all", self.all), ("--failed", self.failed)];
+        let flags = flags.iter().filter(|(_, is_typed)| *is_typed);
+        let flags: String = flags.map(|(flag, _)| format!(" {flag}")).collect();
+        let variable = self.variable.as_deref();
+        let variable = variable.map(|name| format!(" -v {}", text::typed(name)));
+        format!("log{flags}{} -n 0", variable.unwrap_or_default())
     }
 }
 
@@ -102,40 +110,12 @@ pub struct Log {
     lines: Vec<Line>,
     #[serde(skip)]
     led_here: HashSet<RunId>,
-    #[serde(skip)]
-    is_drawn: bool,
     /// Cells in flight.
     in_flight: Vec<InFlight>,
     #[serde(skip)]
     damaged: usize,
     #[serde(skip)]
-    asked: RunFilter,
-}
-
-/// The runs that the user asked for.
-#[derive(Debug, Clone)]
-struct RunFilter {
-    failed: bool,
-    variable: Option<String>,
-    all: bool,
-    graph: bool,
-}
-
-impl RunFilter {
-    /// The command that lists all of them.
-    fn whole(&self) -> String {
-        let flags = [("--graph", self.graph), ("--all", self.all), ("--failed", self.failed)];
-        let flags: String = flags
-            .iter()
-            .filter(|(_, is_typed)| *is_typed)
-            .map(|(flag, _)| format!(" {flag}"))
-            .collect();
-        let variable = self
-            .variable
-            .as_deref()
-            .map(|name| format!(" -v {}", text::typed(name)));
-        format!("log{flags}{} -n 0", variable.unwrap_or_default())
-    }
+    asked: Arguments,
 }
 
 /// Lists the runs.
@@ -159,15 +139,9 @@ pub fn log(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) ->
         rows: draw(&lines, place.at),
         lines,
         led_here: led_here(place),
-        is_drawn: arguments.graph,
         in_flight: place.in_flight.to_vec(),
         damaged: place.damage.len(),
-        asked: RunFilter {
-            failed: arguments.failed,
-            variable: arguments.variable.clone(),
-            all: arguments.all,
-            graph: arguments.graph,
-        },
+        asked: arguments.clone(),
     })
 }
 
@@ -280,7 +254,7 @@ impl Page for Log {
 impl Log {
     /// That no run is as was asked for, and where there may be some.
     fn none(&self, context: &Context) -> String {
-        let RunFilter {
+        let Arguments {
             failed, variable, all, ..
         } = &self.asked;
         let failed = if *failed { "failed run" } else { "run" };
@@ -327,7 +301,7 @@ impl Log {
         let mut table = TextTable::default().flexible(5);
         for row in &self.rows {
             match row {
-                Row::Join(lanes) if self.is_drawn => table.push(vec![lanes.clone()]),
+                Row::Join(lanes) if self.asked.graph => table.push(vec![lanes.clone()]),
                 Row::Join(_) => {}
                 Row::Run(lanes, index) => table.push(self.cells(lanes, &self.runs[*index], context)),
             }
@@ -337,7 +311,7 @@ impl Log {
 
     fn cells(&self, lanes: &str, run: &RunPage, context: &Context) -> Vec<String> {
         let style = context.style;
-        let mark = match (self.is_drawn, run.is_current) {
+        let mark = match (self.asked.graph, run.is_current) {
             (true, _) => lanes.to_owned(),
             (false, true) => "@".to_owned(),
             (false, false) => String::new(),

@@ -7,25 +7,14 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::history_page::HistoryPage;
-use super::log::{self, Arguments};
-use crate::command::Command;
+use super::log::Arguments;
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::html::is_ours;
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::text;
 use crate::whole_file::{cannot_write, is_folder, refuse_notebook};
-
-// Here, since `log` knows no pages.
-impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(match &self.html {
-            Some(file) => answer.give(write(self, file, history, answer.context)),
-            None => answer.give(log::log(self, history, answer.context)),
-        })
-    }
-}
 
 /// The result of `log --html`: the page that was written.
 #[derive(Debug, Serialize)]
@@ -102,7 +91,7 @@ fn put(file: &Path, content: &[u8], may_replace: bool) -> io::Result<()> {
 }
 
 fn shown(file: &Path) -> String {
-    text::clean(&file.display().to_string())
+    text::path(file)
 }
 
 impl Page for LogFilePage {

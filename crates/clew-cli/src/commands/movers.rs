@@ -1,14 +1,13 @@
 //! The movers: typed here, performed by the live session that the caller holds.
 
-use std::collections::BTreeSet;
-
 use clew_core::id::Root;
 use clew_core::session::{Request, RestoreOptions};
 
-use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, SessionRequest};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo, CommandScope};
 use crate::context::Context;
 use crate::path_maps::{PathMap, PathMaps};
 use crate::problem::{Exit, Problem};
+use crate::session_request::SessionRequest;
 use crate::text;
 
 /// How every mover can be asked for.
@@ -28,9 +27,9 @@ pub struct CommonOptions {
     pub keep: Vec<String>,
 }
 
-/// Undo the last run, switch or restore, or the last N of them.
+/// Options of `undo` and `redo`.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Undo {
+pub struct Steps {
     /// Number of steps
     #[arg(value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     pub steps: u64,
@@ -41,7 +40,6 @@ pub struct Undo {
 
 pub(crate) const UNDO: CommandInfo = CommandInfo {
     name: "undo",
-    group: CommandGroup::Restore,
     examples: &[
         ("undo", "undo the last run"),
         ("undo 3 --dry-run", "show what undoing three steps would change"),
@@ -53,26 +51,8 @@ pub(crate) const UNDO: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-impl Command for Undo {
-    fn request(&self) -> Option<SessionRequest> {
-        Some(SessionRequest::moving(Request::Undo(self.steps), &self.options))
-    }
-}
-
-/// Redo the last step that was undone, or the last N.
-#[derive(Debug, Clone, clap::Args)]
-pub struct Redo {
-    /// Number of steps
-    #[arg(value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
-    pub steps: u64,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub options: CommonOptions,
-}
-
 pub(crate) const REDO: CommandInfo = CommandInfo {
     name: "redo",
-    group: CommandGroup::Restore,
     examples: &[("redo", "redo what was undone last")],
     calls: &[CommandCall::new("redo --dry-run", "redo(dry_run=True)", "Report")],
     method: Some(&["dry_run", "rerun"]),
@@ -80,12 +60,6 @@ pub(crate) const REDO: CommandInfo = CommandInfo {
     scope: |_| CommandScope::Kernel,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Redo {
-    fn request(&self) -> Option<SessionRequest> {
-        Some(SessionRequest::moving(Request::Redo(self.steps), &self.options))
-    }
-}
 
 /// Restore the state after any run; files stay as they are.
 #[derive(Debug, Clone, clap::Args)]
@@ -100,7 +74,6 @@ pub struct Switch {
 
 pub(crate) const SWITCH: CommandInfo = CommandInfo {
     name: "switch",
-    group: CommandGroup::Restore,
     examples: &[
         ("switch 14", "restore the state after run 14"),
         ("switch \"10m ago\"", "restore the state of ten minutes ago"),
@@ -115,15 +88,6 @@ pub(crate) const SWITCH: CommandInfo = CommandInfo {
     scope: |_| CommandScope::Kernel,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Switch {
-    fn request(&self) -> Option<SessionRequest> {
-        Some(SessionRequest::moving(
-            Request::Switch(self.revision.clone()),
-            &self.options,
-        ))
-    }
-}
 
 /// Restore only some variables, as they were after a run.
 #[derive(Debug, Clone, clap::Args)]
@@ -144,7 +108,6 @@ pub struct Restore {
 
 pub(crate) const RESTORE: CommandInfo = CommandInfo {
     name: "restore",
-    group: CommandGroup::Restore,
     examples: &[("restore 14 -- df", "restore only df, as it was after run 14")],
     calls: &[CommandCall::new(
         "restore 2 --dry-run -- x",
@@ -156,17 +119,6 @@ pub(crate) const RESTORE: CommandInfo = CommandInfo {
     scope: |_| CommandScope::Kernel,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Restore {
-    fn request(&self) -> Option<SessionRequest> {
-        let request = Request::Restore {
-            revision: self.revision.clone(),
-            names: self.names.iter().map(Root::name).collect(),
-            with_shared: self.with_shared,
-        };
-        Some(SessionRequest::moving(request, &self.options))
-    }
-}
 
 /// Restore the last state, or that after a run, in a new kernel.
 #[derive(Debug, Clone, clap::Args)]
@@ -187,7 +139,6 @@ pub struct Resume {
 
 pub(crate) const RESUME: CommandInfo = CommandInfo {
     name: "resume",
-    group: CommandGroup::Restore,
     examples: &[
         ("resume", "restore the last state in a new kernel"),
         ("resume 14", "restore the state after run 14"),
@@ -207,23 +158,6 @@ pub(crate) const RESUME: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-impl Command for Resume {
-    fn request(&self) -> Option<SessionRequest> {
-        let request = if self.fresh {
-            Request::Fresh
-        } else {
-            Request::Resume(self.revision.clone())
-        };
-        let options = &self.options;
-        Some(SessionRequest::Move(
-            request,
-            options.core(),
-            self.maps.as_slice().into(),
-            options.kept(),
-        ))
-    }
-}
-
 /// Never record some variables, until the kernel ends.
 ///
 /// Clew stores no value, no hash and no summary of them. Without a variable, the command lists what is excluded. The setting `record.exclude` excludes variables in all later kernels.
@@ -239,7 +173,6 @@ pub struct Exclude {
 
 pub(crate) const EXCLUDE: CommandInfo = CommandInfo {
     name: "exclude",
-    group: CommandGroup::Manage,
     examples: &[
         ("exclude token \"*_key\"", "never record these variables"),
         ("exclude -d token", "record token again"),
@@ -251,16 +184,6 @@ pub(crate) const EXCLUDE: CommandInfo = CommandInfo {
     scope: |_| CommandScope::Kernel,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Exclude {
-    fn request(&self) -> Option<SessionRequest> {
-        Some(if self.delete {
-            SessionRequest::Include(self.patterns.clone())
-        } else {
-            SessionRequest::Exclude(self.patterns.clone())
-        })
-    }
-}
 
 /// That a name is not excluded by that name: `by` is the pattern that excludes it, if one does.
 pub(crate) fn not_excluded(name: &str, by: Option<&str>, context: &Context) -> Problem {
@@ -291,7 +214,6 @@ pub struct Pause {}
 
 pub(crate) const PAUSE: CommandInfo = CommandInfo {
     name: "pause",
-    group: CommandGroup::Manage,
     examples: &[("pause", "stop recording")],
     calls: &[CommandCall::new("pause", "pause()", "Result")],
     method: Some(&[]),
@@ -299,12 +221,6 @@ pub(crate) const PAUSE: CommandInfo = CommandInfo {
     scope: |_| CommandScope::Kernel,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Pause {
-    fn request(&self) -> Option<SessionRequest> {
-        Some(SessionRequest::Pause)
-    }
-}
 
 /// Start recording again after `pause`.
 ///
@@ -314,7 +230,6 @@ pub struct ResumeRecording {}
 
 pub(crate) const RESUME_RECORDING: CommandInfo = CommandInfo {
     name: "resume-recording",
-    group: CommandGroup::Manage,
     examples: &[("resume-recording", "record again")],
     calls: &[CommandCall::new("resume-recording", "resume_recording()", "Result")],
     method: Some(&[]),
@@ -323,27 +238,38 @@ pub(crate) const RESUME_RECORDING: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-impl Command for ResumeRecording {
-    fn request(&self) -> Option<SessionRequest> {
-        Some(SessionRequest::ResumeRecording)
+impl Restore {
+    pub(super) fn request(&self) -> SessionRequest {
+        self.options.request(Request::Restore {
+            revision: self.revision.clone(),
+            names: self.names.iter().map(Root::name).collect(),
+            with_shared: self.with_shared,
+        })
+    }
+}
+
+impl Resume {
+    pub(super) fn request(&self) -> SessionRequest {
+        let request = if self.fresh {
+            Request::Fresh
+        } else {
+            Request::Resume(self.revision.clone())
+        };
+        self.options.request_with(request, self.maps.as_slice().into())
     }
 }
 
 impl CommonOptions {
-    pub(super) fn core(&self) -> RestoreOptions {
-        RestoreOptions {
+    /// To move, as these options say.
+    pub(super) fn request(&self, request: Request) -> SessionRequest {
+        self.request_with(request, PathMaps::default())
+    }
+
+    fn request_with(&self, request: Request, maps: PathMaps) -> SessionRequest {
+        let options = RestoreOptions {
             dry_run: self.dry_run,
             replay: self.rerun,
-        }
-    }
-
-    fn kept(&self) -> BTreeSet<Root> {
-        self.keep.iter().map(Root::name).collect()
-    }
-}
-
-impl SessionRequest {
-    pub(super) fn moving(request: Request, options: &CommonOptions) -> Self {
-        Self::Move(request, options.core(), PathMaps::default(), options.kept())
+        };
+        SessionRequest::Move(request, options, maps, self.keep.iter().map(Root::name).collect())
     }
 }

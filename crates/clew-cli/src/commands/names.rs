@@ -1,13 +1,15 @@
 //! `clew branch`, `tag` and `describe`: names and words for runs.
 
-use clew_core::format::Timestamp;
+use std::collections::BTreeMap;
+
+use clew_core::id::RunId;
 use clew_core::session::{NameRequest, NamingResult};
 use serde::Serialize;
 
-use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, SessionRequest};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo, CommandScope};
 use crate::context::Context;
 use crate::history_view::HistoryView;
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::run_page::RunPage;
 use crate::secrets;
 use crate::table::TextTable;
@@ -32,7 +34,6 @@ pub struct Branch {
 
 pub(crate) const BRANCH: CommandInfo = CommandInfo {
     name: "branch",
-    group: CommandGroup::Label,
     examples: &[
         ("branch trees", "create a branch at the current run"),
         ("branch -m trees forest", "rename trees to forest"),
@@ -62,7 +63,6 @@ pub struct Tag {
 
 pub(crate) const TAG: CommandInfo = CommandInfo {
     name: "tag",
-    group: CommandGroup::Label,
     examples: &[
         ("tag clean 14", "tag run 14 as clean"),
         ("tag -d clean", "delete the tag"),
@@ -91,7 +91,6 @@ pub struct Describe {
 
 pub(crate) const DESCRIBE: CommandInfo = CommandInfo {
     name: "describe",
-    group: CommandGroup::Label,
     examples: &[("describe 14 -m \"before the outliers\"", "describe run 14")],
     calls: &[CommandCall::new("describe 2 -m words", "describe('words', 2)", "Named")],
     changes: CommandEffect::History,
@@ -99,14 +98,11 @@ pub(crate) const DESCRIBE: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-impl Command for Branch {
-    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.show(&NameList::branches(history, answer.context)))
-    }
-
-    fn request(&self) -> Option<SessionRequest> {
+impl Branch {
+    /// What is asked of a live session; `None` to list the branches.
+    pub(super) fn request(&self) -> Option<NameRequest> {
         let name = self.name.clone()?;
-        Some(SessionRequest::Name(match (&self.revision, self.delete, self.rename) {
+        Some(match (&self.revision, self.delete, self.rename) {
             (_, true, _) => NameRequest::DeleteBranch(name),
             (Some(to), _, true) => NameRequest::RenameBranch {
                 from: Some(name),
@@ -114,44 +110,31 @@ impl Command for Branch {
             },
             (None, _, true) => NameRequest::RenameBranch { from: None, to: name },
             (at, _, _) => NameRequest::Branch { name, at: at.clone() },
-        }))
+        })
     }
 
-    fn given_name(&self) -> Option<&str> {
+    /// A name in it that is stored and displayed.
+    pub(super) fn given_name(&self) -> Option<&str> {
         let new = self.revision.as_ref().filter(|_| self.rename);
         let name = new.or(self.name.as_ref()).filter(|_| !self.delete);
         name.map(String::as_str)
     }
 }
 
-impl Command for Tag {
-    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.show(&NameList::tags(history, answer.context)))
-    }
-
-    fn request(&self) -> Option<SessionRequest> {
+impl Tag {
+    /// What is asked of a live session; `None` to list the tags.
+    pub(super) fn request(&self) -> Option<NameRequest> {
         let name = self.name.clone()?;
-        Some(SessionRequest::Name(if self.delete {
-            NameRequest::DeleteTag(name)
-        } else {
-            NameRequest::Tag {
-                name,
-                at: self.revision.clone().unwrap_or_else(|| "@".to_owned()),
-            }
-        }))
+        if self.delete {
+            return Some(NameRequest::DeleteTag(name));
+        }
+        let at = self.revision.clone().unwrap_or_else(|| "@".to_owned());
+        Some(NameRequest::Tag { name, at })
     }
 
-    fn given_name(&self) -> Option<&str> {
+    /// A name in it that is stored and displayed.
+    pub(super) fn given_name(&self) -> Option<&str> {
         self.name.as_deref().filter(|_| !self.delete)
-    }
-}
-
-impl Command for Describe {
-    fn request(&self) -> Option<SessionRequest> {
-        Some(SessionRequest::Name(NameRequest::Describe {
-            at: self.revision.clone(),
-            text: self.message.clone(),
-        }))
     }
 }
 
@@ -184,28 +167,21 @@ pub struct NameList {
     kind: &'static str,
     /// All branches, or all tags.
     names: Vec<Entry>,
-    #[serde(skip)]
-    now: Timestamp,
 }
 
 impl NameList {
     /// All branches.
-    pub fn branches(place: &HistoryView<'_>, context: &Context) -> Self {
-        Self::of("branch", place.history.names().branches(), place, context)
+    pub fn branches(place: &HistoryView<'_>) -> Self {
+        Self::of("branch", place.history.names().branches(), place)
     }
 
     /// All tags.
-    pub fn tags(place: &HistoryView<'_>, context: &Context) -> Self {
-        Self::of("tag", place.history.names().tags(), place, context)
+    pub fn tags(place: &HistoryView<'_>) -> Self {
+        Self::of("tag", place.history.names().tags(), place)
     }
 
-    fn of(
-        kind: &'static str,
-        names: &std::collections::BTreeMap<String, clew_core::id::RunId>,
-        place: &HistoryView<'_>,
-        context: &Context,
-    ) -> Self {
-        let entry = |(name, id): (&String, &clew_core::id::RunId)| Entry {
+    fn of(kind: &'static str, names: &BTreeMap<String, RunId>, place: &HistoryView<'_>) -> Self {
+        let entry = |(name, id): (&String, &RunId)| Entry {
             name: name.clone(),
             run: place.history.run(id).map(|run| RunPage::of(*id, run, place)),
             is_current: kind == "branch" && place.branch.as_ref() == Some(name),
@@ -213,7 +189,6 @@ impl NameList {
         Self {
             kind,
             names: names.iter().map(entry).collect(),
-            now: context.now,
         }
     }
 }
@@ -234,7 +209,7 @@ impl Page for NameList {
             let mark = if entry.is_current { "@" } else { "" };
             let mut row = vec![mark.to_owned(), style.strong(&text::clean(&entry.name))];
             match &entry.run {
-                Some(run) => row.extend([run.run.clone(), run.headline(), text::ago(run.time, self.now)]),
+                Some(run) => row.extend([run.run.clone(), run.headline(), text::ago(run.time, context.now)]),
                 None => row.push(style.gone("its run is missing")),
             }
             table.push(row);

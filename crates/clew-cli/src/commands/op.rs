@@ -5,10 +5,11 @@ use clew_core::session::Request;
 use serde::Serialize;
 
 use super::movers::CommonOptions;
-use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, SessionRequest};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo, CommandScope};
 use crate::context::Context;
 use crate::history_view::HistoryView;
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
+use crate::session_request::SessionRequest;
 use crate::table::TextTable;
 use crate::text;
 
@@ -22,7 +23,6 @@ pub struct Arguments {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "op",
-    group: CommandGroup::Inspect,
     examples: &[
         ("op log", "all operations, restores too"),
         ("op restore op:7", "restore the state after operation 7"),
@@ -60,20 +60,20 @@ pub enum OpCommand {
     },
 }
 
-impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
+impl Arguments {
+    /// How many operations are listed at most; `None` if none are listed.
+    pub(super) fn limit(&self) -> Option<usize> {
         match self.word {
-            OpCommand::Log { limit } => Some(answer.show(&log(limit, history))),
+            OpCommand::Log { limit } => Some(limit),
             OpCommand::Restore { .. } => None,
         }
     }
 
-    fn request(&self) -> Option<SessionRequest> {
+    /// What is asked of a live session.
+    pub(super) fn request(&self) -> Option<SessionRequest> {
         match &self.word {
             OpCommand::Log { .. } => None,
-            OpCommand::Restore { operation, options } => {
-                Some(SessionRequest::moving(Request::Operation(operation.clone()), options))
-            }
+            OpCommand::Restore { operation, options } => Some(options.request(Request::Operation(operation.clone()))),
         }
     }
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use clew_remote::{Patient, RetryPolicy, probe};
 use serde::Serialize;
 
-use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo, CommandScope};
 use crate::context::Context;
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::remotes::{self, Heads, Remote, Remotes};
 use crate::table::TextTable;
@@ -27,7 +27,6 @@ pub struct Arguments {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "remote",
-    group: CommandGroup::Share,
     examples: &[
         (
             "remote add lab s3://bucket/clew",
@@ -41,16 +40,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     scope: |_| CommandScope::Store,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Arguments {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(remote(self, target.store, answer.context)))
-    }
-
-    fn is_carried(&self) -> bool {
-        true
-    }
-}
 
 /// What to do with the list.
 #[derive(Debug, Clone, clap::Subcommand)]

@@ -1,7 +1,7 @@
 //! Commands that are reserved: each prints one line.
 
-use crate::command::{Command, CommandGroup, CommandInfo, CommandTarget};
-use crate::page::{Output, OutputFormatter};
+use crate::command_info::CommandInfo;
+use crate::page::OutputFormatter;
 use crate::problem::Problem;
 
 /// Show the history beside the notebook.
@@ -19,17 +19,12 @@ pub struct Panel {
 
 pub(crate) const PANEL: CommandInfo = CommandInfo {
     name: "panel",
-    group: CommandGroup::Manage,
     is_reserved: true,
     ..CommandInfo::DEFAULT
 };
 
-impl Command for Panel {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        let clew = answer.context.interface.name();
-        Some(answer.fail(&Problem::usage(format!(
-            "`{clew} {}` is not available yet",
-            answer.word
-        ))))
-    }
+/// That a reserved command does nothing yet.
+pub fn not_available(answer: &OutputFormatter<'_>) -> Problem {
+    let clew = answer.context.interface.name();
+    Problem::usage(format!("`{clew} {}` is not available yet", answer.word))
 }

@@ -7,12 +7,11 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::run_package;
-use crate::command::{Command, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
+use crate::command_info::{CommandEffect, CommandInfo, CommandScope};
 use crate::context::Context;
 use crate::interface::Interface;
 use crate::interpreter;
 use crate::kernel_connection::HandOver;
-use crate::page::{Output, OutputFormatter};
 use crate::problem::Problem;
 use crate::shared_options::Shared;
 use crate::text::clean;
@@ -21,7 +20,7 @@ use crate::text::clean;
 ///
 /// The command takes the options of papermill. Parameters are inserted after the cell tagged `parameters`. IN stays as it is. OUT is written after every cell, also if one fails. In a notebook, `%clew run --stale` reruns the stale cells of the session.
 #[derive(Debug, Clone, Args, Serialize)]
-#[allow(clippy::struct_excessive_bools)] // papermill's switches
+#[allow(clippy::struct_excessive_bools, clippy::struct_field_names)] // papermill's switches and names
 pub struct Arguments {
     /// The notebook: a file, a percent script, a package, an address that papermill knows, or `-` for standard input
     #[arg(value_name = "IN")]
@@ -29,54 +28,8 @@ pub struct Arguments {
     /// The file to write; `-`, or nothing in a pipe, is standard output
     #[arg(value_name = "OUT")]
     pub output: Option<String>,
-    #[command(flatten)]
-    #[serde(flatten)]
-    #[allow(missing_docs)]
-    pub parameters: Parameters,
-    #[command(flatten)]
-    #[serde(flatten)]
-    #[allow(missing_docs)]
-    pub kernel: KernelOptions,
-    #[command(flatten)]
-    #[serde(flatten)]
-    #[allow(missing_docs)]
-    pub told: OutputOptions,
-    #[command(flatten)]
-    #[serde(flatten)]
-    #[allow(missing_docs)]
-    pub chosen: CellSelection,
-}
 
-pub(crate) const INFO: CommandInfo = CommandInfo {
-    name: "run",
-    group: CommandGroup::Run,
-    examples: &[
-        ("run flights.ipynb out.ipynb", "write the notebook with its outputs"),
-        (
-            "run flights.ipynb out.ipynb -p month 3",
-            "the same with another parameter",
-        ),
-        (
-            "run flights.ipynb --plan",
-            "show which cells would be executed, and why",
-        ),
-    ],
-    changes: CommandEffect::History,
-    scope: |_| CommandScope::Nothing,
-    terminal_only: &["run"],
-    ..CommandInfo::DEFAULT
-};
-
-impl Command for Arguments {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.fail(&not_here()))
-    }
-}
-
-/// What the notebook is given.
-#[derive(Debug, Clone, Args, Serialize)]
-#[allow(clippy::struct_excessive_bools, clippy::struct_field_names)] // papermill's names
-pub struct Parameters {
+    // What the notebook is given.
     /// Set a parameter; numbers, `True`, `False` and `None` are taken as such
     #[arg(short, long, num_args = 2, value_names = ["NAME", "VALUE"], action = clap::ArgAction::Append, allow_hyphen_values = true)]
     pub parameters: Vec<String>,
@@ -127,15 +80,11 @@ pub struct Parameters {
     #[arg(long, hide = true)]
     #[serde(skip)]
     pub prepare_execute: bool,
-}
 
-/// What it runs in.
-#[derive(Debug, Clone, Args, Serialize)]
-pub struct KernelOptions {
+    // What it runs in.
     /// Use this kernel, instead of the notebook's
-    #[arg(id = "kernel", short = 'k', long = "kernel", value_name = "NAME")]
-    #[serde(rename = "kernel")]
-    pub name: Option<String>,
+    #[arg(short, long, value_name = "NAME")]
+    pub kernel: Option<String>,
     /// Use this language, instead of the notebook's
     #[arg(short, long, value_name = "NAME")]
     pub language: Option<String>,
@@ -152,12 +101,8 @@ pub struct KernelOptions {
     /// Stop a cell after this many seconds; by default there is no limit
     #[arg(long, value_name = "SECONDS")]
     pub execution_timeout: Option<u32>,
-}
 
-/// What is said and written meanwhile.
-#[derive(Debug, Clone, Args, Serialize)]
-#[allow(clippy::struct_excessive_bools)]
-pub struct OutputOptions {
+    // What is said and written meanwhile.
     /// Show progress on standard error, even if it is no terminal
     #[arg(long, overrides_with = "no_progress_bar")]
     pub progress_bar: bool,
@@ -197,12 +142,8 @@ pub struct OutputOptions {
     /// Write OUT only at the end
     #[arg(long)]
     pub no_request_save_on_cell_execute: bool,
-}
 
-/// Which cells are executed.
-#[derive(Debug, Clone, Args, Serialize)]
-#[allow(clippy::struct_excessive_bools)]
-pub struct CellSelection {
+    // Which cells are executed.
     /// Show which cells were executed, and why
     #[arg(long)]
     pub explain: bool,
@@ -225,6 +166,25 @@ pub struct CellSelection {
     #[arg(long, conflicts_with_all = ["plan", "check", "stale", "from", "force"])]
     pub verify: bool,
 }
+
+pub(crate) const INFO: CommandInfo = CommandInfo {
+    name: "run",
+    examples: &[
+        ("run flights.ipynb out.ipynb", "write the notebook with its outputs"),
+        (
+            "run flights.ipynb out.ipynb -p month 3",
+            "the same with another parameter",
+        ),
+        (
+            "run flights.ipynb --plan",
+            "show which cells would be executed, and why",
+        ),
+    ],
+    changes: CommandEffect::History,
+    scope: |_| CommandScope::Nothing,
+    terminal_only: &["run"],
+    ..CommandInfo::DEFAULT
+};
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
@@ -259,7 +219,7 @@ const LONGEST_PIECE: usize = 100_000;
 
 /// Who runs the notebook.
 pub fn hand_over(arguments: &Arguments, shared: &Shared, context: &Context) -> Result<HandOver, Problem> {
-    if let Some(engine) = arguments.kernel.engine.as_ref().filter(|engine| *engine != ENGINE) {
+    if let Some(engine) = arguments.engine.as_ref().filter(|engine| *engine != ENGINE) {
         let problem = format!(
             "`run` executes cells itself, not with papermill's engine {}",
             clean(engine)
@@ -273,7 +233,7 @@ pub fn hand_over(arguments: &Arguments, shared: &Shared, context: &Context) -> R
     let store = shared.store.as_ref().unwrap_or(&context.store);
     let unpacked = match context.interface {
         Interface::Terminal => {
-            let (input, folder) = (arguments.input.as_deref(), arguments.kernel.cwd.as_deref());
+            let (input, folder) = (arguments.input.as_deref(), arguments.cwd.as_deref());
             run_package::unpacked(input, folder, store, context)?
         }
         _ => None,
@@ -281,7 +241,7 @@ pub fn hand_over(arguments: &Arguments, shared: &Shared, context: &Context) -> R
     let mut arguments = arguments.clone();
     let said = unpacked.map(|unpacked| {
         arguments.input = Some(unpacked.notebook);
-        arguments.kernel.cwd = Some(unpacked.folder);
+        arguments.cwd = Some(unpacked.folder);
         unpacked.said
     });
     let request = Request {

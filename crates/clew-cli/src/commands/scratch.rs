@@ -1,21 +1,21 @@
 //! `clew eval` and `clew bisect`: asked of other states in a scratch process, which moves nothing.
 
-mod bisect;
+pub(crate) mod bisect;
 mod check;
-mod eval;
+pub(crate) mod eval;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use clew_core::id::{Root, RootKind, RunId};
 use clew_core::plan::OutcomeKind;
 use serde::Serialize;
 
-use super::extract::{self, ExtractedScript, ScriptCheck};
-use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
+use super::extract::{self, ExtractedScript};
+use crate::command_info::{CommandCall, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
+use crate::page::{Output, OutputFormatter};
 use crate::path_maps::PathMaps;
 use crate::problem::{Exit, Problem};
 use crate::progress::ProgressMonitor;
@@ -25,8 +25,8 @@ use crate::sandbox_process::{
 };
 use crate::text;
 
-pub use bisect::{BisectPage, bisect};
-pub use eval::{EvalPage, eval};
+pub use bisect::bisect;
+pub use eval::eval;
 
 /// Evaluate an expression in the state after a run.
 ///
@@ -59,21 +59,13 @@ pub struct Bisect {
 
 pub(crate) const EVAL: CommandInfo = CommandInfo {
     name: "eval",
-    group: CommandGroup::Inspect,
     examples: &[("eval 14 \"len(df)\"", "the length of df after run 14")],
     calls: &[CommandCall::new("eval 2 x", "eval(2, 'x')", "Evaluated")],
     ..CommandInfo::DEFAULT
 };
 
-impl Command for Eval {
-    fn is_question(&self) -> bool {
-        true
-    }
-}
-
 pub(crate) const BISECT: CommandInfo = CommandInfo {
     name: "bisect",
-    group: CommandGroup::Inspect,
     examples: &[(
         "bisect \"df.isna().any().any()\"",
         "the first run after which df had missing values",
@@ -85,12 +77,6 @@ pub(crate) const BISECT: CommandInfo = CommandInfo {
     )],
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Bisect {
-    fn is_question(&self) -> bool {
-        true
-    }
-}
 
 /// What was asked, with all that is needed to work it out when the history is no longer at hand.
 #[derive(Debug)]
@@ -109,7 +95,10 @@ enum SandboxTask {
         missing: Option<String>,
     },
     /// A script that `extract` made.
-    Check(Box<ExtractedScript>),
+    Check {
+        extract: extract::Arguments,
+        script: Box<ExtractedScript>,
+    },
 }
 
 /// A run in whose state the expression may be worked out.
@@ -131,17 +120,6 @@ impl Candidate {
         let is_touched = |needs: &[String]| needs.iter().any(|name| self.names.contains(name));
         self.has_changed_besides || needs.is_none_or(is_touched)
     }
-}
-
-/// The result of a command that runs in a sandbox process.
-#[derive(Debug)]
-pub enum SandboxResult {
-    /// One state.
-    Eval(EvalPage),
-    /// A line of them.
-    Bisect(BisectPage),
-    /// A script.
-    Check(Box<ExtractedScript>, ScriptCheck),
 }
 
 /// A root of a state that the sandbox process could not load as the run left it.
@@ -191,17 +169,16 @@ impl Question {
     }
 
     /// Works it out. This takes as long as it takes; nothing of the live session is needed or held.
-    pub fn work_out(&self, waiting: &mut dyn ProgressMonitor, context: &Context) -> Result<SandboxResult, Problem> {
-        let begun = Instant::now();
+    pub fn work_out(&self, waiting: &mut dyn ProgressMonitor, answer: &OutputFormatter<'_>) -> Output {
+        let context = answer.context;
         match &self.asked {
-            SandboxTask::Eval(candidate) => {
-                eval::work_out(self, candidate, waiting, context, begun).map(SandboxResult::Eval)
-            }
+            SandboxTask::Eval(candidate) => answer.give(eval::work_out(self, candidate, waiting, context)),
             SandboxTask::Bisect { line, missing } => {
-                bisect::work_out(self, line, missing.as_deref(), waiting, context, begun).map(SandboxResult::Bisect)
+                answer.give(bisect::work_out(self, line, missing.as_deref(), waiting, context))
             }
-            SandboxTask::Check(script) => {
-                check::work_out(self, script, waiting).map(|checked| SandboxResult::Check(script.clone(), checked))
+            SandboxTask::Check { extract, script } => {
+                let checked = check::work_out(self, script, waiting);
+                answer.give(checked.and_then(|checked| extract::finish(extract, script, Some(checked), context)))
             }
         }
     }
@@ -278,7 +255,7 @@ impl Question {
 
     fn problem(&self, error: &SandboxError) -> Problem {
         let problem = Problem::of(Exit::Refused, error.to_string());
-        let executable = text::typed(&self.start.executable.display().to_string());
+        let executable = text::typed_path(&self.start.executable);
         match error {
             SandboxError::NotStarted(why) if why.contains("clew") => problem.with_hint(format!(
                 "`{executable} -m pip install clew` installs Clew for this interpreter"
@@ -310,8 +287,11 @@ pub fn check(
     executable: Option<PathBuf>,
     context: &Context,
 ) -> Result<Question, Problem> {
-    let script = extract::prepare(extract, place, context)?;
-    Question::of(SandboxTask::Check(Box::new(script)), &[], place, executable, context)
+    let asked = SandboxTask::Check {
+        extract: extract.clone(),
+        script: Box::new(extract::prepare(extract, place, context)?),
+    };
+    Question::of(asked, &[], place, executable, context)
 }
 
 fn recorded_with(place: &HistoryView<'_>, context: &Context) -> Result<PathBuf, Problem> {

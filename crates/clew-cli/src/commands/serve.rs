@@ -3,10 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::command::{Command, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
+use crate::command_info::{CommandEffect, CommandInfo, CommandScope};
 use crate::context::Context;
 use crate::interface::Interface;
-use crate::page::{Output, OutputFormatter};
 use crate::problem::{Exit, Problem};
 use crate::text;
 
@@ -25,7 +24,6 @@ pub struct Arguments {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "serve",
-    group: CommandGroup::Share,
     examples: &[(
         "serve --stdio /data/clew",
         "the command that ssh starts for a remote here",
@@ -35,15 +33,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     terminal_only: &["serve"],
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Arguments {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(match serve(self, answer.context) {
-            Ok(()) => Output::said(Exit::Done, ""),
-            Err(problem) => answer.fail(&problem),
-        })
-    }
-}
 
 /// Serves until nobody asks any more.
 pub fn serve(arguments: &Arguments, context: &Context) -> Result<(), Problem> {

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use clap_mangen::Man as Manual;
 use serde::Serialize;
 
-use crate::command::{Command, CommandCall, CommandGroup, CommandInfo, CommandScope, CommandTarget};
+use crate::command_info::{CommandCall, CommandInfo, CommandScope};
 use crate::context::Context;
 use crate::help;
 use crate::interface::Interface;
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::Problem;
 use crate::text;
 use crate::whole_file::{SHARED, StagedFile, cannot_write};
@@ -31,18 +31,11 @@ pub struct Completions {
 
 pub(crate) const COMPLETIONS: CommandInfo = CommandInfo {
     name: "completions",
-    group: CommandGroup::Manage,
     examples: &[("completions bash", "in ~/.bashrc: source <(clew completions bash)")],
     calls: &[CommandCall::plain("completions bash")],
     scope: |_| CommandScope::Nothing,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Completions {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.show(&completions(self)))
-    }
-}
 
 /// Print the manual page of `clew` or of a command.
 #[derive(Debug, Clone, clap::Args)]
@@ -57,7 +50,6 @@ pub struct Man {
 
 pub(crate) const MAN: CommandInfo = CommandInfo {
     name: "man",
-    group: CommandGroup::Manage,
     examples: &[
         ("man", "the page of clew; to read it: clew man | man -l -"),
         ("man log", "the page of one command"),
@@ -66,12 +58,6 @@ pub(crate) const MAN: CommandInfo = CommandInfo {
     scope: |_| CommandScope::Nothing,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Man {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(man(self, answer.context)))
-    }
-}
 
 /// A text that a command prints as it is.
 #[derive(Debug, Serialize)]
@@ -124,10 +110,7 @@ fn write_all(command: &clap::Command, folder: &std::path::Path) -> Result<Printe
     let pages: Vec<&clap::Command> = std::iter::once(command).chain(words).collect();
     for one in &pages {
         let path = folder.join(format!("{}.1", name(one)));
-        let staged = StagedFile::new(&path, page(one).as_bytes(), SHARED);
-        staged
-            .and_then(StagedFile::commit)
-            .map_err(|error| cannot_write(&path, &error))?;
+        StagedFile::write(&path, page(one).as_bytes(), SHARED).map_err(|error| cannot_write(&path, &error))?;
     }
     Ok(PrintedText {
         text: format!("Wrote {} to {}\n", text::count(pages.len(), "page"), folder.display()),

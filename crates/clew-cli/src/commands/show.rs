@@ -6,14 +6,14 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use super::vars::{Variable, variable};
-use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
+use crate::command_info::{CommandCall, CommandInfo};
 use crate::context::Context;
 use crate::evidence_page;
 use crate::history_view::HistoryView;
 use crate::html::{self, CleanText, VariableChange};
 use crate::in_flight::InFlight;
 use crate::outputs::{self, CellOutput, outputs_of};
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::Problem;
 use crate::run_page::RunPage;
 use crate::table::TextTable;
@@ -29,20 +29,12 @@ pub struct Arguments {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "show",
-    group: CommandGroup::Inspect,
     examples: &[("show 14", "run 14"), ("show @-", "the run before the current one")],
     calls: &[CommandCall::new("show 2", "show(2)", "Shown")],
     method: Some(&[]),
     names_notebook: true,
-    shows_running_cells: true,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(show(self, history, answer.context)))
-    }
-}
 
 /// One run.
 #[derive(Debug, Serialize)]

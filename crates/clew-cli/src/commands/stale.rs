@@ -5,18 +5,18 @@ use std::fs;
 use std::path::Path;
 
 use clew_core::format::{FileEvidence, Run};
-use clew_core::history::flow::Reason;
+use clew_core::history::flow::{Flow, Reason, StaleRun};
 use clew_core::history::{Environments, History, State};
 use clew_core::id::{Root, RunId};
 use serde::Serialize;
 
 use super::vars::variable;
-use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
+use crate::command_info::{CommandCall, CommandInfo};
 use crate::context::Context;
 use crate::file_marks::is_marked;
 use crate::history_view::HistoryView;
 use crate::input_files::{is_as_seen, is_listed};
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::Problem;
 use crate::run_page::RunPage;
 use crate::table::TextTable;
@@ -34,18 +34,11 @@ pub struct Arguments {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "stale",
-    group: CommandGroup::Inspect,
     examples: &[("stale", "cells whose inputs changed since they ran")],
     calls: &[CommandCall::new("stale", "stale()", "Stale")],
     names_notebook: true,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(stale(self, history, answer.context)))
-    }
-}
 
 /// Why a cell is stale.
 #[derive(Debug, Clone, Serialize)]
@@ -130,12 +123,18 @@ fn before_first(run: RunId, at: RunId, history: &History) -> usize {
 
 /// The last runs of stale cells where somebody is, in order.
 pub(crate) fn stale_runs(place: &HistoryView<'_>) -> Vec<RunId> {
-    let Some(at) = place.at else { return Vec::new() };
-    let environments = Environments::of(place.history);
-    let stale = place.flow().stale(at, &environments, &|file| {
-        is_as_it_was(file, place.description.folder())
-    });
+    let stale = place
+        .at
+        .map(|at| find_stale(&place.flow(), at, place))
+        .unwrap_or_default();
     stale.into_iter().map(|stale| stale.run).collect()
+}
+
+fn find_stale(flow: &Flow<'_>, at: RunId, place: &HistoryView<'_>) -> Vec<StaleRun> {
+    let environments = Environments::of(place.history);
+    flow.stale(at, &environments, &|file| {
+        is_as_it_was(file, place.description.folder())
+    })
 }
 
 /// Lists the stale cells.
@@ -145,20 +144,14 @@ pub fn stale(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) 
     let cells = flow.cells(at);
     let is_unknown = |id: &&RunId| place.history.run(id).is_some_and(|run| run.evidence.reads_all());
     let state = place.history.state(at);
-    let environments = Environments::of(place.history);
-    let found = flow
-        .stale(at, &environments, &|file| {
-            is_as_it_was(file, place.description.folder())
+    let found = find_stale(&flow, at, place).into_iter().filter_map(|stale| {
+        let reasons = stale.reasons.into_iter().map(|reason| why(reason, at, &state, place));
+        Some(StaleCell {
+            run: RunPage::of(stale.run, place.history.run(&stale.run)?, place),
+            runs_before: before_first(stale.run, at, place.history),
+            reasons: reasons.collect(),
         })
-        .into_iter()
-        .filter_map(|stale| {
-            let reasons = stale.reasons.into_iter().map(|reason| why(reason, at, &state, place));
-            Some(StaleCell {
-                run: RunPage::of(stale.run, place.history.run(&stale.run)?, place),
-                runs_before: before_first(stale.run, at, place.history),
-                reasons: reasons.collect(),
-            })
-        });
+    });
     Ok(StalePage {
         at: place.history.label(&at),
         stale: found.collect(),

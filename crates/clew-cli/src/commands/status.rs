@@ -9,13 +9,13 @@ use serde::Serialize;
 
 use super::stale::stale_runs;
 use super::vars::class_not_stored;
-use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
+use crate::command_info::{CommandCall, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::html::{self, CleanText, VariableChange};
 use crate::in_flight::InFlight;
 use crate::interface::Interface;
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::presence::living;
 use crate::problem::Exit;
 use crate::run_page::RunPage;
@@ -27,20 +27,12 @@ pub struct Arguments {}
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "status",
-    group: CommandGroup::Inspect,
     examples: &[("status", "the current run, and what is not saved")],
     calls: &[CommandCall::new("status", "status()", "Status")],
     method: Some(&[]),
     names_notebook: true,
-    shows_running_cells: true,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.show(&status(self, history, answer.context)))
-    }
-}
 
 /// Where a session is.
 #[derive(Debug, Serialize)]
@@ -112,7 +104,7 @@ pub struct Status {
 const FULL: u64 = 64 << 10;
 
 /// Tells where you are.
-pub fn status(_: &Arguments, place: &HistoryView<'_>, context: &Context) -> Status {
+pub fn status(place: &HistoryView<'_>, context: &Context) -> Status {
     let history = place.history;
     let (undo, redo) = place.depth();
     let at = place
@@ -224,11 +216,7 @@ impl Page for Status {
     }
 
     fn exit(&self) -> Exit {
-        if self.corruption.is_empty() {
-            Exit::Done
-        } else {
-            Exit::Damaged
-        }
+        Exit::Damaged.unless(self.corruption.is_empty())
     }
 }
 

@@ -8,11 +8,10 @@ use clew_core::store::disk::RealDisk;
 use clew_core::store::{KeyTrust, PublicKey, SigningKey, Trust, TrustEntry};
 use serde::Serialize;
 
-use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo, CommandScope};
 use crate::context::Context;
-use crate::history_view::store_problem;
 use crate::interface::Interface;
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::table::TextTable;
 use crate::text;
@@ -30,7 +29,6 @@ pub struct Arguments {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "trust",
-    group: CommandGroup::Manage,
     examples: &[
         ("trust", "your key, trusted keys, and keys that signed data here"),
         (
@@ -44,12 +42,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     terminal_only: &["trust add", "trust remove", "trust rotate"],
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Arguments {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(trust(self, target.store, answer.context)))
-    }
-}
 
 /// What to do with the list.
 #[derive(Debug, Clone, clap::Subcommand)]
@@ -105,7 +97,7 @@ enum Action {
 
 /// Lists or changes whom the user trusts.
 pub fn trust(arguments: &Arguments, store: &Path, context: &Context) -> Result<TrustPage, Problem> {
-    let own = SigningKey::load(&RealDisk, &context.config).map_err(|error| store_problem(&error))?;
+    let own = SigningKey::load(&RealDisk, &context.config)?;
     let own = own.map(|key| key.public());
     let word = arguments.word.as_ref().unwrap_or(&TrustCommand::List);
     if !matches!(word, TrustCommand::List) && context.interface != Interface::Terminal {
@@ -128,9 +120,7 @@ pub fn trust(arguments: &Arguments, store: &Path, context: &Context) -> Result<T
         TrustCommand::Remove { key } => remove(&key.join(" "), own, signed, context),
         TrustCommand::Rotate => {
             let rotated = Trust::rotate(&RealDisk, &context.config, now);
-            let (old, new) = rotated
-                .map_err(|error| store_problem(&error))?
-                .ok_or_else(|| no_key(context))?;
+            let (old, new) = rotated?.ok_or_else(|| no_key(context))?;
             page(Action::Rotate, Some(old), true, Some(new.public()), signed, context)
         }
     }
@@ -183,9 +173,8 @@ fn write_trust(key: PublicKey, label: String, context: &Context) -> Result<(), P
         time: context.now,
         label,
     };
-    let made = SigningKey::load_or_create(&RealDisk, &context.config);
-    let own = made.map_err(|error| store_problem(&error))?.public();
-    Trust::say(&RealDisk, &context.config, own, key, said).map_err(|error| store_problem(&error))
+    let own = SigningKey::load_or_create(&RealDisk, &context.config)?.public();
+    Ok(Trust::say(&RealDisk, &context.config, own, key, said)?)
 }
 
 fn remove(typed: &str, own: PublicKey, signed: &SignedByKey, context: &Context) -> Result<TrustPage, Problem> {
@@ -211,7 +200,7 @@ fn remove(typed: &str, own: PublicKey, signed: &SignedByKey, context: &Context) 
         time: context.now,
         label: there.label.clone(),
     };
-    Trust::say(&RealDisk, &context.config, own, key, said).map_err(|error| store_problem(&error))?;
+    Trust::say(&RealDisk, &context.config, own, key, said)?;
     page(Action::Remove, Some(key), true, Some(own), signed, context)
 }
 

@@ -10,11 +10,11 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::changes::is_telling;
-use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
+use crate::command_info::{CommandCall, CommandInfo};
 use crate::context::Context;
 use crate::history_view::HistoryView;
 use crate::html::{self, VariableChange};
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::Problem;
 use crate::table::TextTable;
 use crate::text;
@@ -32,19 +32,12 @@ pub struct Arguments {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "vars",
-    group: CommandGroup::Inspect,
     examples: &[("vars 14", "the variables after run 14, without loading them")],
     calls: &[CommandCall::new("vars 2", "vars(2)", "Vars")],
     method: Some(&[]),
     names_notebook: true,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(vars(self, history, answer.context)))
-    }
-}
 
 /// One root of a state.
 #[derive(Debug, Clone, Serialize)]

@@ -7,10 +7,10 @@ use clew_core::id::{ManifestId, RunId};
 use clew_core::store::StoreError;
 use serde::Serialize;
 
-use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
+use crate::command_info::{CommandCall, CommandInfo};
 use crate::context::Context;
 use crate::history_view::{HistoryView, RecordReader};
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::Exit;
 use crate::rollback_check;
 use crate::text;
@@ -27,17 +27,10 @@ pub struct Arguments {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "verify",
-    group: CommandGroup::Inspect,
     examples: &[("verify --read-data", "read and check all data of the history")],
     calls: &[CommandCall::new("verify", "verify()", "Verified")],
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.show(&verify(self, history)))
-    }
-}
 
 /// One thing that is wrong.
 #[derive(Debug, Serialize)]
@@ -182,9 +175,7 @@ impl Verify {
         }
         Ok(())
     }
-}
 
-impl Verify {
     fn left_out_text(&self, context: &Context) -> String {
         if self.left_out == 0 {
             return String::new();

@@ -137,6 +137,27 @@ fn p11_resume_says_what_is_not_there_any_more_of_what_it_takes_up() {
 }
 
 #[test]
+fn resume_in_a_program_names_calls_in_all_lines() {
+    let taken_up = ResumeReport {
+        rolled_back: vec![LogRollback::Gone {
+            session: SessionId([0x77; 16]),
+            seen: 3,
+        }],
+        edited_files: vec!["geo.py".to_owned()],
+        is_damaged: true,
+        ..ResumeReport::default()
+    };
+    let context = Context {
+        interface: Interface::Python,
+        ..terminal()
+    };
+    let arguments = clew_cli::parse(&["resume".to_owned()], &context).unwrap();
+    let output = clew_cli::report(&report("resume", exact()), &taken_up, &arguments, &context);
+    assert_eq!(output.text.matches("`clew.session().").count(), 3, "{}", output.text);
+    assert!(!output.text.contains("%clew"), "{}", output.text);
+}
+
+#[test]
 fn p06_an_exact_switch_is_one_line_and_what_is_no_name() {
     let output = said("switch 14", &report("switch", exact()));
     assert_eq!(output.exit, Exit::Done);

@@ -1,11 +1,12 @@
 //! A small history with everything a command can meet: two lines, a failure, an outside change, a move that was not
 //! exact, values that are not stored, and a source that tries to steer the terminal. Clock and ids are fixed.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clew_cli::{Context, HistoryView, Interface, Logs, Output, RecordReader, Settings, Style, TypedCommand};
+use clew_cli::{Context, HistoryView, Interface, Output, RecordReader, Settings, Style, TypedCommand};
 use clew_core::format::{
     Action, Body, Encoding, Ending, Evidence, FileEvidence, HistoryDescription, Manifest, ModuleEvidence, Naming,
     Operation, Position, RECORD_VERSION, Run, RunKind, StoredExtent, Summary, Timestamp, Version, View,
@@ -17,7 +18,7 @@ use clew_core::id::{
 };
 use clew_core::plan::carry::{LoadingSpeed, SendableManifest, Stock};
 use clew_core::plan::cut::SendObstacle;
-use clew_core::store::{Damage, LogEnds, LogRollback, StoreError};
+use clew_core::store::{Budget, Damage, LoadedHistory, LogEnds, LogRollback, StoreError, Usage};
 use clew_value::Blocks;
 
 const SECOND: i64 = 1_000_000_000;
@@ -53,11 +54,25 @@ impl RecordReader for Shelf {
             .ok_or_else(|| missing("Manifest", &id.short()))
     }
 
+    fn note_what_went(&self, _: HistoryId) {}
+
+    fn excused(&self, _: &ManifestId, error: StoreError) -> StoreError {
+        error
+    }
+
+    fn is_encrypted(&self) -> bool {
+        false
+    }
+
+    fn usage(&self, _: Budget) -> Option<Usage> {
+        None
+    }
+
     fn stock(&self) -> Box<dyn Stock + '_> {
         Box::new(Stocked(self))
     }
 
-    fn records_size(&self, _: Logs<'_>, _: &dyn Fn(&[u8; 32]) -> bool, _: &LogEnds) -> u64 {
+    fn records_size(&self, _: HistoryId, _: Option<&LoadedHistory>, _: &dyn Fn(&[u8; 32]) -> bool, _: &LogEnds) -> u64 {
         5_000
     }
 
@@ -466,7 +481,7 @@ impl Sample {
             store: Path::new("/home/ada/.local/share/clew"),
             records: &self.shelf,
             id: HistoryId([1; 16]),
-            logs: Logs::Unread(HistoryId([1; 16])),
+            loaded: None,
             description: &self.description,
             history: &self.history,
             session: Some(SESSION),
@@ -476,6 +491,7 @@ impl Sample {
             setbacks: &self.setbacks,
             in_flight: &[],
             live: None,
+            called: OnceCell::new(),
         }
     }
 

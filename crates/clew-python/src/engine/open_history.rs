@@ -1,14 +1,15 @@
 //! A history that is open, with the session that records in it.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clew_cli::{
-    Context, HistoryView, InFlight, Logs, Presence, PresenceGuard, ResumeReport, SessionStatus, StartupAction,
-    announce, belongs, belongs_plainly, note_kernel, where_it_lies,
+    Context, HistoryView, InFlight, Presence, PresenceGuard, ResumeReport, SessionStatus, StartupAction, announce,
+    belongs, belongs_plainly, note_kernel, where_it_lies,
 };
 use clew_core::clock::Clock;
 use clew_core::format::{Action, CellEnd, HistoryDescription, InFlightMarker, KernelDescription, Timestamp};
@@ -478,7 +479,7 @@ impl OpenHistory {
             store: self.session.store().directory(),
             records: self.session.store(),
             id: self.history,
-            logs: Logs::Unread(self.history),
+            loaded: None,
             description: &self.description,
             history: self.session.history(),
             session: Some(self.session.id()),
@@ -488,6 +489,7 @@ impl OpenHistory {
             setbacks: &self.ends.setbacks,
             in_flight: &[],
             live: Some(live),
+            called: OnceCell::new(),
         }
     }
 

@@ -5,16 +5,16 @@ use std::path::Path;
 
 use clew_core::history::{ErasurePreview, History, Parts};
 use clew_core::id::{HistoryId, Root, RootKind, RunId};
-use clew_core::session::{RetentionRules, Session};
-use clew_core::store::{Budget, Collection, LoadedHistory, Store, Verdict};
+use clew_core::session::Session;
+use clew_core::store::{CollectionReport, LoadedHistory, Store, Verdict};
 use serde::Serialize;
 
-use super::{CollectionResult, PieceCount, collect};
-use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandTarget};
+use super::{PieceCount, collect_forgotten};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo};
 use crate::context::Context;
-use crate::history_view::{StoredHistory, history_name, open_store, store_problem};
+use crate::history_view::{StoredHistory, history_name, open_store, root_called};
 use crate::kernel_connection;
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::text;
 
@@ -39,7 +39,6 @@ pub struct Forget {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "forget",
-    group: CommandGroup::Manage,
     examples: &[
         ("forget token --dry-run", "show what would be deleted, and what stays"),
         (
@@ -56,12 +55,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     changes: CommandEffect::RecordedValues,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Forget {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(forget(self, None, target.store, target.history, answer.context)))
-    }
-}
 
 /// What goes in one history.
 #[derive(Debug, Serialize)]
@@ -123,12 +116,6 @@ pub struct ForgetPage {
     why_left: Option<String>,
 }
 
-/// The subject and the object of sentences about the forgotten variables.
-struct SentenceParts {
-    subject: &'static str,
-    object: &'static str,
-}
-
 /// One history that is meant.
 struct Target {
     id: HistoryId,
@@ -143,7 +130,7 @@ struct Target {
 impl Target {
     fn of(id: HistoryId, directory: &Path, context: &Context) -> Result<Self, Problem> {
         let store = open_store(directory, context)?;
-        let loaded = store.load(id).map_err(|error| store_problem(&error))?;
+        let loaded = store.load(id)?;
         let history = History::of(&loaded);
         history.tell(&store);
         let mut operations = loaded.sessions.values().flat_map(|session| &session.operations);
@@ -190,7 +177,7 @@ pub fn forget(
 
 /// Finds the values of the names, in one history or in all.
 fn plan(forget: &Forget, first: HistoryId, directory: &Path, context: &Context) -> Result<ForgetPlan, Problem> {
-    let roots: Vec<Root> = forget.names.iter().map(|name| root(name)).collect();
+    let roots: Vec<Root> = forget.names.iter().map(|name| root_called(name)).collect();
     let all = targets(first, directory, context)?;
     let mut found: Vec<(usize, ErasurePreview)> = Vec::new();
     let mut skipped = Vec::new();
@@ -199,8 +186,7 @@ fn plan(forget: &Forget, first: HistoryId, directory: &Path, context: &Context) 
         if !is_meant {
             continue;
         }
-        let forgettable = target.history.forgettable(&roots, &target.store);
-        let forgettable = forgettable.map_err(|error| store_problem(&error))?;
+        let forgettable = target.history.forgettable(&roots, &target.store)?;
         if forgettable.unknown.len() == roots.len() {
             continue;
         }
@@ -272,16 +258,10 @@ fn done<T>(result: Result<T, clew_core::session::SessionError>, context: &Contex
         .map_err(|error| crate::session_problem(&error, context))
 }
 
-/// A root by what people call it: `df`, `Out[3]`.
-fn root(called: &str) -> Root {
-    let number = called.strip_prefix("Out[").and_then(|rest| rest.strip_suffix(']'));
-    number.map_or_else(|| Root::name(called), |number| Root::new(RootKind::Out, number))
-}
-
 /// All histories of the store, the one that is meant first: others may hold the same data.
 fn targets(first: HistoryId, directory: &Path, context: &Context) -> Result<Vec<Target>, Problem> {
     let store = open_store(directory, context)?;
-    let all = store.histories().map_err(|error| store_problem(&error))?;
+    let all = store.histories()?;
     let others = all.into_iter().map(|(id, _)| id).filter(|id| *id != first);
     std::iter::once(first)
         .chain(others)
@@ -398,26 +378,11 @@ impl ForgetPage {
     /// Takes the bytes out of the packs. Where that can't be now, it is said, and gc does it later. Where the record of a
     /// value can't be read, its bytes are somewhere among those that nothing needs.
     fn remove(&mut self, is_readable: bool, directory: &Path, context: &Context) {
-        let order = Collection {
-            now: context.now,
-            uptime: context.uptime,
-            grace: 0,
-            forgotten_only: true,
-            with_dead: !is_readable,
-            dry_run: false,
-        };
-        let everything = RetentionRules::default();
-        match collect(directory, order, &everything, Budget::Bytes(u64::MAX), context) {
-            Ok(CollectionResult { collected, .. }) => {
-                self.removed = collected.gone.into();
-                self.remaining = collected.forgotten_in_use.into();
-                let is_open = collected.forgotten_kept.things > 0 || (!is_readable && collected.waits());
-                let mut reasons = collected.kept.iter().chain(&collected.doubts);
-                let reason = reasons.next().filter(|_| is_open).map(|damage| damage.what.clone());
-                self.why_left = reason.map(|what| format!("the store cannot be read everywhere: {what}"));
-            }
-            Err(problem) => self.why_left = Some(problem.message),
-        }
+        let is_open =
+            |collected: &CollectionReport| collected.forgotten_kept.things > 0 || (!is_readable && collected.waits());
+        let (collected, why_left) = collect_forgotten(directory, !is_readable, is_open, context);
+        (self.removed, self.remaining) = (collected.gone.into(), collected.forgotten_in_use.into());
+        self.why_left = why_left;
     }
 
     fn all_names(&self) -> String {
@@ -425,13 +390,13 @@ impl ForgetPage {
         text::listing(&names, 8)
     }
 
-    fn called(&self) -> SentenceParts {
-        let (subject, object) = if self.variables.len() == 1 {
+    /// The subject and the object of sentences about the variables.
+    fn pronouns(&self) -> (&'static str, &'static str) {
+        if self.variables.len() == 1 {
             ("It", "it")
         } else {
             ("They", "them")
-        };
-        SentenceParts { subject, object }
+        }
     }
 
     fn values(&self) -> usize {
@@ -480,7 +445,7 @@ impl ForgetPage {
                 lines += &format!(
                     "  Not deleted: the source and outputs of {}, which mention {}\n",
                     text::runs(&history.cells),
-                    self.called().object
+                    self.pronouns().1
                 );
             }
         }
@@ -522,7 +487,7 @@ impl Page for ForgetPage {
             let command = self.command(context);
             return text + &format!("Nothing was changed. {command} deletes the data. This cannot be undone.\n");
         }
-        let SentenceParts { subject, object } = self.called();
+        let (subject, object) = self.pronouns();
         if let Some(why) = &self.why_left {
             let gc = context.command("gc");
             text += &format!(

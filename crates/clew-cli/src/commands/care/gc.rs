@@ -11,10 +11,10 @@ use clew_core::store::{Budget, Collection, CollectionReport, Damage, DroppedValu
 use serde::Serialize;
 
 use super::{CollectionResult, HOUR, PieceCount, collect};
-use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo, CommandScope};
 use crate::context::Context;
 use crate::history_view::history_name;
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::settings::SettingValue;
 use crate::text;
@@ -42,7 +42,6 @@ pub struct Gc {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "gc",
-    group: CommandGroup::Manage,
     examples: &[
         ("gc --dry-run", "show what would be deleted"),
         ("gc", "mark unneeded data, and delete what was marked before"),
@@ -53,12 +52,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     scope: |_| CommandScope::Store,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Gc {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(gc(self, target.store, answer.context)))
-    }
-}
 
 /// A run of which values are dropped, or will be.
 #[derive(Debug, Serialize)]
@@ -234,9 +227,7 @@ impl GcPage {
             due: collected.next,
         }
     }
-}
 
-impl GcPage {
     /// What was, or would be, removed.
     fn removal(&self) -> String {
         let forgotten = match (self.forgotten.pieces, self.removed.pieces) {
@@ -394,11 +385,7 @@ impl Page for GcPage {
     }
 
     fn exit(&self) -> Exit {
-        if self.unreadable.is_empty() {
-            Exit::Done
-        } else {
-            Exit::Damaged
-        }
+        Exit::Damaged.unless(self.unreadable.is_empty())
     }
 }
 

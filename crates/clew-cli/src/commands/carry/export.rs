@@ -13,10 +13,10 @@ use serde::Serialize;
 
 use super::inputs::{self, InputPage};
 use super::progress::ByteCounter;
-use crate::command::{Command, CommandCall, CommandGroup, CommandInfo};
+use crate::command_info::{CommandCall, CommandInfo};
 use crate::context::Context;
-use crate::history_view::{HistoryView, open_store, store_problem};
-use crate::page::{Output, OutputFormatter, Page};
+use crate::history_view::{HistoryView, open_store};
+use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::settings;
 use crate::text;
@@ -62,7 +62,6 @@ pub struct Export {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "export",
-    group: CommandGroup::Share,
     examples: &[
         ("export state.clew", "the current variables, in one file"),
         ("export all.clew --all", "every run, with its cell, outputs and values"),
@@ -71,12 +70,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     calls: &[CommandCall::plain("export s.clew --force")],
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Export {
-    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(export(self, history, answer.context)))
-    }
-}
 
 /// A value of an exported state.
 #[derive(Debug, Serialize)]
@@ -127,14 +120,13 @@ pub fn export(export: &Export, place: &HistoryView<'_>, context: &Context) -> Re
     let run = place.resolve(&export.at, context)?;
     let store = open_store(place.store, context)?;
     let disk = Arc::new(RealDisk);
-    let key = SigningKey::load_or_create(&*disk, &context.config).map_err(|error| store_problem(&error))?;
-    let mut maker = BundleMaker::begin(disk, &export.file).map_err(|error| store_problem(&error))?;
+    let key = SigningKey::load_or_create(&*disk, &context.config)?;
+    let mut maker = BundleMaker::begin(disk, &export.file)?;
     let mut counting = ByteCounter::new("Exporting", context);
     let mut watch = |bytes| counting.count(bytes);
     let exported = if export.all {
-        let carried = store.carry_history(place.id, maker.store(), &mut watch);
         ExportReport {
-            carried: carried.map_err(|error| store_problem(&error))?,
+            carried: store.carry_history(place.id, maker.store(), &mut watch)?,
             ..ExportReport::default()
         }
     } else {
@@ -146,14 +138,25 @@ pub fn export(export: &Export, place: &HistoryView<'_>, context: &Context) -> Re
         lists_files: export.lists_files,
     };
     let files = inputs::put(wanted, (place, run), &mut maker, &mut watch)?;
-    let bytes = maker
-        .finish(place.id, &key, context.now)
-        .map_err(|error| store_problem(&error))?;
+    let bytes = maker.finish(place.id, &key, context.now)?;
+    let damage = exported.carried.damage.iter();
+    let corruption = damage.map(|damage| format!("{}: {}", damage.path.display(), damage.what));
+    let values = exported.values.into_iter().map(|value| BundleValue {
+        roots: value.roots,
+        bytes: value.bytes,
+        why: value.why,
+    });
     Ok(ExportPage {
+        file: export.file.clone(),
         bytes,
+        history: place.name(),
+        run: (!export.all).then(|| place.history.label(&run)),
+        runs: exported.carried.runs,
+        values: values.collect(),
+        cells: exported.cells.iter().map(|run| place.history.label(run)).collect(),
         files,
+        corruption: corruption.collect(),
         key: key.public().to_string(),
-        ..ExportPage::of(export, place, run, exported)
     })
 }
 
@@ -203,7 +206,7 @@ pub(super) fn check_file(file: &Path, extension: &str, is_forced: bool, context:
     }
     refuse_notebook(file, extension)?;
     if file.exists() && !is_forced {
-        let shown = text::clean(&file.display().to_string());
+        let shown = text::path(file);
         let problem = Problem::of(Exit::Refused, format!("{shown} already exists"));
         return Err(problem.with_hint(format!("{} replaces it", context.again("--force"))));
     }
@@ -227,30 +230,6 @@ pub(super) fn check_plain(is_plain: bool, place: &HistoryView<'_>, context: &Con
 }
 
 impl ExportPage {
-    fn of(export: &Export, place: &HistoryView<'_>, run: RunId, exported: ExportReport) -> Self {
-        let values = exported.values.into_iter().map(|value| BundleValue {
-            roots: value.roots,
-            bytes: value.bytes,
-            why: value.why,
-        });
-        let damage = exported.carried.damage.iter();
-        let cells = exported.cells.iter().map(|run| place.history.label(run)).collect();
-        Self {
-            file: export.file.clone(),
-            bytes: 0,
-            history: place.name(),
-            run: (!export.all).then(|| place.history.label(&run)),
-            runs: exported.carried.runs,
-            values: values.collect(),
-            cells,
-            corruption: damage
-                .map(|damage| format!("{}: {}", damage.path.display(), damage.what))
-                .collect(),
-            files: Vec::new(),
-            key: String::new(),
-        }
-    }
-
     pub(super) fn said_of_cells(&self) -> String {
         if self.cells.is_empty() {
             return String::new();
@@ -273,7 +252,7 @@ impl ExportPage {
 impl Page for ExportPage {
     fn text(&self, context: &Context) -> String {
         let history = text::clean(&self.history);
-        let file = text::clean(&self.file.display().to_string());
+        let file = text::path(&self.file);
         let size = text::bytes(self.bytes);
         let mut told = if let Some(run) = &self.run {
             let sent = text::count(self.names(true).count(), "variable");
@@ -288,12 +267,9 @@ impl Page for ExportPage {
         };
         for (root, sent) in self.names(false) {
             let why = sent.why.as_deref().unwrap_or_default();
-            told += &text::clean(&format!("  {root}: left out: {why}"));
-            told += "\n";
+            told += &text::clean(&format!("  {root}: left out: {why}\n"));
         }
-        for damage in &self.corruption {
-            told += &format!("  left out, because it cannot be read: {}\n", text::clean(damage));
-        }
+        told += &text::unread("left out", &self.corruption);
         told += &self.said_of_cells();
         told += &inputs::said(&self.files, context);
         let import = context.command("import FILE");
@@ -304,6 +280,6 @@ impl Page for ExportPage {
     fn exit(&self) -> Exit {
         let has_files = self.files.iter().all(|file| !file.is_left());
         let is_whole = has_files && self.corruption.is_empty() && self.names(false).next().is_none();
-        if is_whole { Exit::Done } else { Exit::Inexact }
+        Exit::Inexact.unless(is_whole)
     }
 }

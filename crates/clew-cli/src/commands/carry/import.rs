@@ -9,17 +9,17 @@ use clew_core::format::Timestamp;
 use clew_core::id::{HistoryId, RootKind, RunId};
 use clew_core::session::Visit;
 use clew_core::store::disk::{Disk, RealDisk};
-use clew_core::store::{Access, Bundle, KeyTrust, PublicKey, SigningKey, Store, TransferSummary, Trust};
+use clew_core::store::{Access, KeyTrust, PublicKey, SigningKey, Store, TransferSummary, Trust};
 use serde::Serialize;
 
 use super::inputs::{self, ListedPage};
 use super::progress::ByteCounter;
-use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo, CommandScope};
 use crate::commands::vars::{Variable, variable};
 use crate::context::Context;
-use crate::history_view::{StoredHistory, store_problem};
+use crate::history_view::{StoredHistory, key_and_trust};
 use crate::package::Carrier;
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::path_maps::{PathMap, PathMaps};
 use crate::problem::{Exit, Problem};
 use crate::requirements::{Need, StateRequirements};
@@ -47,7 +47,6 @@ pub struct Import {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "import",
-    group: CommandGroup::Share,
     examples: &[
         ("import nb.crate.zip --preview", "show what a package contains"),
         (
@@ -66,17 +65,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     scope: |_| CommandScope::Store,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Import {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        let (store, context) = (target.store, answer.context);
-        Some(answer.give(if self.preview {
-            preview(self, store, context)
-        } else {
-            import(self, store, context)
-        }))
-    }
-}
 
 /// A name in a bundle.
 #[derive(Debug, Serialize)]
@@ -162,12 +150,12 @@ pub struct ImportPage {
 }
 
 /// Shows what a bundle contains, and creates nothing: no key either.
-fn preview(import: &Import, directory: &Path, context: &Context) -> Result<ImportPage, Problem> {
+pub fn preview(import: &Import, directory: &Path, context: &Context) -> Result<ImportPage, Problem> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let carrier = Carrier::open(&disk, &import.file)?;
-    let key = SigningKey::load(&*disk, &context.config).ok().flatten();
+    let trust = key_and_trust(context).map(|(_, trust)| trust);
     let mut counting = ByteCounter::new("Importing", context);
-    described(import, &carrier, key, (&disk, directory), &mut counting, context)
+    ImportPage::of(import, &carrier, trust, (&disk, directory), &mut counting, context)
 }
 
 /// Imports a bundle into the store.
@@ -177,13 +165,19 @@ pub fn import(import: &Import, directory: &Path, context: &Context) -> Result<Im
     if import.files.is_some() {
         inputs::check_size(&carrier)?;
     }
-    let key = SigningKey::load_or_create(&*disk, &context.config).map_err(|error| store_problem(&error))?;
+    let key = SigningKey::load_or_create(&*disk, &context.config)?;
     let mut counting = ByteCounter::new("Importing", context);
-    let mut page = described(import, &carrier, Some(key), (&disk, directory), &mut counting, context)?;
-    let store = Store::open_with(disk, directory, Access::ReadWrite, &context.keys());
-    let store = store.map_err(|error| store_problem(&error))?;
-    let carried = store.receive(&carrier.bundle, context.now, &mut |bytes| counting.count(bytes));
-    page.take(&carried.map_err(|error| store_problem(&error))?);
+    let (trust, _) = Trust::load_or_own(&*disk, &context.config, key.public());
+    let mut page = ImportPage::of(
+        import,
+        &carrier,
+        Some(trust),
+        (&disk, directory),
+        &mut counting,
+        context,
+    )?;
+    let store = Store::open_with(disk, directory, Access::ReadWrite, &context.keys())?;
+    page.take(&store.receive(&carrier.bundle, context.now, &mut |bytes| counting.count(bytes))?);
     if let Some(folder) = &import.files {
         // The store has it all by now, and every byte was held against the seal.
         inputs::write_out(&carrier, folder, &page.times, &mut page.files, &mut |bytes| {
@@ -194,41 +188,19 @@ pub fn import(import: &Import, directory: &Path, context: &Context) -> Result<Im
     Ok(page)
 }
 
-/// What a bundle contains, and what this machine and the store have of it.
-fn described(
-    import: &Import,
-    carrier: &Carrier,
-    key: Option<SigningKey>,
-    (disk, directory): (&Arc<dyn Disk>, &Path),
-    counting: &mut ByteCounter,
-    context: &Context,
-) -> Result<ImportPage, Problem> {
-    let bundle = &carrier.bundle;
-    let trust = key.map(|key| Trust::load_or_own(&**disk, &context.config, key.public()).0);
-    let mut page = ImportPage::of(import, bundle, trust, context)?;
-    let maps = PathMaps::from(import.maps.as_slice());
-    maps.check(bundle.inputs().iter().map(|input| input.path.as_str()))?;
-    page.files = inputs::listed(carrier, &maps, &mut |bytes| counting.count(bytes));
-    page.notebook = notebook_of(carrier)?;
-    page.is_known = is_known(disk, directory, bundle.history(), context);
-    Ok(page)
-}
-
 /// Whether its maker is the user, or somebody whom the user trusts.
 ///
 /// # Errors
 /// A stranger.
 pub(in crate::commands) fn check_is_trusted(carrier: &Carrier, context: &Context) -> Result<(), Problem> {
-    let disk = RealDisk;
-    let key = SigningKey::load(&disk, &context.config).ok().flatten();
-    let trust = key.map(|key| Trust::load_or_own(&disk, &context.config, key.public()).0);
+    let trust = key_and_trust(context).map(|(_, trust)| trust);
     let key = carrier.bundle.key();
     if matches!(standing(trust.as_ref(), key), "own" | "former" | "trusted") {
         return Ok(());
     }
-    let file = text::clean(&carrier.bundle.path().display().to_string());
+    let file = text::path(carrier.bundle.path());
     let problem = format!("{file} is signed by a key that you do not trust, and running it runs its code");
-    let typed = text::typed(&carrier.bundle.path().display().to_string());
+    let typed = text::typed_path(carrier.bundle.path());
     let [import, trust] = [format!("import {typed} --preview"), format!("trust add {key}")];
     let [import, trust] = [import, trust].map(|words| context.command(&words));
     let hint = format!("{import} shows its contents, {trust} trusts its author");
@@ -253,7 +225,16 @@ fn is_known(disk: &Arc<dyn Disk>, directory: &Path, history: HistoryId, context:
 }
 
 impl ImportPage {
-    fn of(import: &Import, bundle: &Bundle, trust: Option<Trust>, context: &Context) -> Result<Self, Problem> {
+    /// What a bundle contains, and what this machine and the store have of it.
+    fn of(
+        import: &Import,
+        carrier: &Carrier,
+        trust: Option<Trust>,
+        (disk, directory): (&Arc<dyn Disk>, &Path),
+        counting: &mut ByteCounter,
+        context: &Context,
+    ) -> Result<Self, Problem> {
+        let bundle = &carrier.bundle;
         let standing = standing(trust.as_ref(), bundle.key());
         let store = bundle.store().clone();
         let store = match trust {
@@ -282,6 +263,8 @@ impl ImportPage {
                 }));
             }
         }
+        let maps = PathMaps::from(import.maps.as_slice());
+        maps.check(bundle.inputs().iter().map(|input| input.path.as_str()))?;
         Ok(Self {
             file: import.file.clone(),
             is_preview: import.preview,
@@ -291,7 +274,7 @@ impl ImportPage {
             trust: standing,
             history: place.name(),
             id: place.id,
-            is_known: false,
+            is_known: is_known(disk, directory, bundle.history(), context),
             at: place.at.map(|at| place.history.label(&at)),
             state: place.at.filter(|at| place.history.is_exported(at)),
             runs: place.history.len(),
@@ -299,8 +282,8 @@ impl ImportPage {
             packages: packaged(needs.required.iter()),
             missing_packages: missing.into_iter().map(Need::text).collect(),
             python: here.map(|here| here.executable),
-            files: Vec::new(),
-            notebook: None,
+            files: inputs::listed(carrier, &maps, &mut |bytes| counting.count(bytes)),
+            notebook: notebook_of(carrier)?,
             is_writing: import.files.is_some(),
             maps: import.maps.clone(),
             new_runs: 0,
@@ -336,7 +319,7 @@ impl ImportPage {
 
     /// What was taken in, in a line.
     pub(in crate::commands) fn taken_in(&self) -> String {
-        let file = text::clean(&self.file.display().to_string());
+        let file = text::path(&self.file);
         let runs = text::count(usize::try_from(self.new_runs).unwrap_or(usize::MAX), "run");
         let left: Vec<String> = self.files.iter().filter_map(ListedPage::unwritten).collect();
         let stayed = if left.is_empty() {
@@ -358,7 +341,7 @@ impl ImportPage {
         };
         let name = text::clean(&notebook.name);
         match (&notebook.written, &notebook.why) {
-            (Some(path), _) => format!("Its notebook is at {}.\n", text::clean(&path.display().to_string())),
+            (Some(path), _) => format!("Its notebook is at {}.\n", text::path(path)),
             (None, Some(why)) => format!("Its notebook {name} was not written: {}\n", text::clean(why)),
             (None, None) => format!("Its notebook is {name}, which is not signed.\n"),
         }
@@ -388,24 +371,17 @@ impl ImportPage {
     fn table(&self, context: &Context) -> String {
         let mut table = TextTable::default().with_header(&HEADER).flexible(4);
         for name in &self.variables {
-            let Variable {
-                root,
-                type_name,
-                shape,
-                size,
-                value,
-                ..
-            } = &name.variable;
-            let shape: Vec<String> = shape.iter().map(ToString::to_string).collect();
+            let variable = &name.variable;
+            let shape: Vec<String> = variable.shape.iter().map(ToString::to_string).collect();
             let told = match &name.problem {
                 Some(why) => context.style.gone(&text::clean(why)),
-                None => text::clean(value),
+                None => text::clean(&variable.value),
             };
             table.push(vec![
-                context.style.strong(&text::clean(&root.to_string())),
-                text::clean(type_name),
+                context.style.strong(&variable.label()),
+                text::clean(&variable.type_name),
                 shape.join(" × "),
-                text::bytes(*size),
+                text::bytes(variable.size),
                 told,
             ]);
         }
@@ -424,7 +400,7 @@ impl ImportPage {
         } else {
             String::new()
         };
-        let file = text::typed(&self.file.display().to_string());
+        let file = text::typed_path(&self.file);
         let next = if self.is_preview {
             format!(
                 "Nothing was changed. {} imports it.\n",
@@ -446,7 +422,7 @@ impl ImportPage {
 
     /// What to install, or that nobody looked.
     fn environment(&self, context: &Context) -> String {
-        let file = text::typed(&self.file.display().to_string());
+        let file = text::typed_path(&self.file);
         let needs = text::listing(&self.packages, 6);
         let doctor = context.command(&format!("doctor --for {file}"));
         match &self.python {
@@ -493,7 +469,7 @@ impl Page for ImportPage {
     fn text(&self, context: &Context) -> String {
         let headline = self.headline(context);
         let mut told = if self.is_preview {
-            let file = text::clean(&self.file.display().to_string());
+            let file = text::path(&self.file);
             format!("{file} contains {headline}.\n{}", self.table(context))
         } else if self.new_runs + self.new_bytes == 0 {
             format!("All of it already exists here: {headline}.\n")
@@ -505,8 +481,7 @@ impl Page for ImportPage {
         if !self.is_preview {
             for name in self.variables.iter().filter(|name| name.problem.is_some()) {
                 let why = name.problem.as_deref().unwrap_or_default();
-                told += &text::clean(&format!("  {}: cannot be loaded: {why}", name.variable.root));
-                told += "\n";
+                told += &text::clean(&format!("  {}: cannot be loaded: {why}\n", name.variable.root));
             }
         }
         for damage in &self.corruption {
@@ -525,10 +500,6 @@ impl Page for ImportPage {
         let is_whole = self.corruption.is_empty() && self.conflicts == 0;
         let has_all = self.variables.iter().all(|name| name.problem.is_none());
         let has_notebook = self.notebook.as_ref().is_none_or(|notebook| notebook.why.is_none());
-        if is_whole && has_all && has_notebook && !inputs::is_any_left(&self.files) {
-            Exit::Done
-        } else {
-            Exit::Inexact
-        }
+        Exit::Inexact.unless(is_whole && has_all && has_notebook && !inputs::is_any_left(&self.files))
     }
 }

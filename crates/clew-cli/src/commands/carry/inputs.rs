@@ -10,12 +10,12 @@ use clew_core::format::{BundledInput, Timestamp};
 use clew_core::history::History;
 use clew_core::id::RunId;
 use clew_core::limits;
-use clew_core::store::{BundleMaker, CopyCallback};
+use clew_core::store::{BundleMaker, CopyCallback, StoreError};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use crate::context::Context;
-use crate::history_view::{HistoryView, store_problem};
+use crate::history_view::HistoryView;
 use crate::input_files::{self, InputFile, InputFileStatus, is_as_seen};
 use crate::package::Carrier;
 use crate::path_maps::PathMaps;
@@ -73,11 +73,7 @@ pub(super) fn put(
     maker: &mut BundleMaker,
     watch: CopyCallback<'_>,
 ) -> Result<Vec<InputPage>, Problem> {
-    let near = place
-        .description
-        .path
-        .as_deref()
-        .and_then(|path| Path::new(path).parent());
+    let near = place.description.folder();
     let files = if wanted.is_history {
         input_files::of(place.history.runs().map(|(_, run)| run), place.history, near)
     } else {
@@ -111,7 +107,7 @@ pub(super) fn put(
             Some(input) if wanted.takes_files => {
                 let taken = File::open(&file.seen.path).map(|mut bytes| maker.take_input(input, &mut bytes, watch));
                 page.is_included = match taken {
-                    Ok(taken) => taken.map_err(|error| store_problem(&error))?,
+                    Ok(taken) => taken?,
                     Err(_) => false,
                 };
                 if page.is_included {
@@ -143,7 +139,7 @@ fn hashed(
     let Ok(found) = BundledInput::hash_of(&mut bytes, watch, &mut |_| Ok(())) else {
         return Ok(Err(InputFileStatus::Changed));
     };
-    let (hash, size) = found.ok_or_else(|| store_problem(&clew_core::store::StoreError::GivenUp))?;
+    let (hash, size) = found.ok_or(StoreError::GivenUp)?;
     let is_same = bytes.metadata().is_ok_and(|found| is_as_seen(&found, &file.seen));
     let input = BundledInput {
         name: file.name.clone(),
@@ -198,8 +194,7 @@ pub(super) fn said(files: &[InputPage], context: &Context) -> String {
         .filter(|file| file.is_left() && file.state != InputFileStatus::TooMany)
     {
         let why = why_left(file.state, &file.run);
-        told += &text::clean(&format!("  {}: left out: {why}", file.path));
-        told += "\n";
+        told += &text::clean(&format!("  {}: left out: {why}\n", file.path));
     }
     told
 }
@@ -321,7 +316,7 @@ pub(super) fn write_out(
         };
         match written(input, &mut bytes, folder, times.get(&input.path), watch) {
             Ok(Some(path)) => page.written = Some(path),
-            Ok(None) => return Err(store_problem(&clew_core::store::StoreError::GivenUp)),
+            Ok(None) => return Err(StoreError::GivenUp.into()),
             Err(error) => page.why = Some(error.to_string()),
         }
     }
@@ -426,11 +421,8 @@ pub(super) fn told(files: &[ListedPage], is_asked: bool, bundle: &str, context: 
             Some(_) => format!("; not {place}"),
             None => String::new(),
         };
-        told += &text::clean(&format!(
-            "  {name}: {}, {digest}: {state}{here}",
-            text::bytes(file.size)
-        ));
-        told += "\n";
+        let size = text::bytes(file.size);
+        told += &text::clean(&format!("  {name}: {size}, {digest}: {state}{here}\n"));
     }
     if !is_asked && files.len() > MOST {
         told += &format!("  and {} more\n", files.len() - MOST);

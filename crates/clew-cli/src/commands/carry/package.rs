@@ -10,14 +10,13 @@ use std::path::{Path, PathBuf};
 
 use self::page::{MaskedCell, PackagePage, PackedFile};
 use super::export::{self, Export, ExportPage, check_file, most};
-use crate::command::{Command, CommandCall, CommandGroup, CommandInfo, CommandTarget};
+use crate::command_info::{CommandCall, CommandInfo};
 use crate::commands::doctor;
 use crate::context::Context;
 use crate::history_view::{HistoryView, StoredHistory, open_store};
 use crate::input_files::InputFileStatus;
 use crate::package::readme::Readme;
 use crate::package::{BUNDLE, EmbeddedMetadata, INPUTS, METADATA, Member, NotebookFile, PackageWriter, SCHEMA};
-use crate::page::{Output, OutputFormatter};
 use crate::problem::{Exit, Problem};
 use crate::requirements::StateRequirements;
 use crate::secrets;
@@ -66,7 +65,6 @@ pub struct Package {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "package",
-    group: CommandGroup::Share,
     examples: &[
         (
             "package nb.ipynb",
@@ -81,12 +79,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     calls: &[CommandCall::plain("package n.ipynb --dry-run")],
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Package {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(package(self, target.store, target.history, answer.context)))
-    }
-}
 
 /// The most that goes into a notebook, unless it is told otherwise: editors hold all of it in memory.
 const EMBEDDED: u64 = 10_000_000;
@@ -114,12 +106,7 @@ pub fn package(
         opened: &opened,
         context,
     };
-    let packed = packing.prepare()?;
-    if package.dry_run {
-        Ok(packed.page)
-    } else {
-        packing.write(packed)
-    }
+    packing.pack()
 }
 
 impl Package {
@@ -166,7 +153,7 @@ fn read(path: &Path) -> Result<(String, Vec<u8>), Problem> {
     let size = match fs::metadata(path) {
         Ok(found) => found.len(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let problem = Problem::usage(format!("There is no {}", text::clean(&path.display().to_string())));
+            let problem = Problem::usage(format!("There is no {}", text::path(path)));
             return Err(problem.with_hint("give the path of a notebook file"));
         }
         Err(error) => return Err(not_packed(path, &error.to_string())),
@@ -194,11 +181,8 @@ fn read(path: &Path) -> Result<(String, Vec<u8>), Problem> {
 }
 
 fn not_packed(path: &Path, why: &str) -> Problem {
-    Problem::usage(format!(
-        "{} cannot be packed: {why}",
-        text::clean(&path.display().to_string())
-    ))
-    .with_hint("give the path of a notebook file: `clew package NOTEBOOK.ipynb`")
+    Problem::usage(format!("{} cannot be packed: {why}", text::path(path)))
+        .with_hint("give the path of a notebook file: `clew package NOTEBOOK.ipynb`")
 }
 
 /// A licence is written down and shown.
@@ -244,14 +228,6 @@ struct PackageJob<'a> {
     context: &'a Context,
 }
 
-/// A package that is to be written.
-struct PreparedPackage {
-    page: PackagePage,
-    content: PackageContent,
-    /// The folder that holds the bundle until then.
-    scratch: tempfile::TempDir,
-}
-
 /// What a package consists of.
 enum PackageContent {
     /// A copy of the notebook with the bundle in it.
@@ -283,18 +259,15 @@ impl PackageContent {
     }
 }
 
-/// The bundle's name in the folder that holds it.
-const HISTORY: &str = "history.clew";
-
 impl PackageJob<'_> {
-    /// Makes what is to be written, beside where the package is to lie.
-    fn prepare(&self) -> Result<PreparedPackage, Problem> {
+    /// Makes the package beside where it is to lie, and writes it there, unless it is only to be shown.
+    fn pack(&self) -> Result<PackagePage, Problem> {
         let place = self.opened.place();
         let run = place.resolve(self.package.at.as_deref().unwrap_or("@"), self.context)?;
         let folder = self.folder();
         let scratch = tempfile::Builder::new().prefix(".clew-").tempdir_in(folder);
         let scratch = scratch.map_err(|error| cannot_write(self.output, &error))?;
-        let bundle = scratch.path().join(HISTORY);
+        let bundle = scratch.path().join("history.clew");
         let exported = self.export(&bundle, &place)?;
         self.check_size(exported.bytes)?;
         let embedded = EmbeddedMetadata {
@@ -318,23 +291,12 @@ impl PackageJob<'_> {
                 .map(PackageContent::Zip)
         };
         let content = content.map_err(|error| cannot_write(self.output, &error))?;
-        page.bytes = content.bytes();
-        Ok(PreparedPackage { page, content, scratch })
-    }
-
-    /// Writes a package.
-    fn write(&self, packed: PreparedPackage) -> Result<PackagePage, Problem> {
-        let PreparedPackage {
-            mut page,
-            content,
-            scratch,
-        } = packed;
         let written = match &content {
+            _ if self.package.dry_run => Ok(content.bytes()),
             PackageContent::Notebook(notebook) => {
-                let staged = StagedFile::new(self.output, notebook, PRIVATE).and_then(StagedFile::commit);
-                staged.map(|()| notebook.len() as u64)
+                StagedFile::write(self.output, notebook, PRIVATE).map(|()| notebook.len() as u64)
             }
-            PackageContent::Zip(zip) => self.write_zip(zip, &scratch.path().join(HISTORY)),
+            PackageContent::Zip(zip) => self.write_zip(zip, &bundle),
         };
         page.bytes = written.map_err(|error| cannot_write(self.output, &error))?;
         Ok(page)
@@ -474,7 +436,7 @@ impl PackageJob<'_> {
             corruption: exported.corruption,
             license: self.package.license.clone(),
             key: exported.key,
-            notebook: text::clean(&self.package.notebook.display().to_string()),
+            notebook: text::path(&self.package.notebook),
         }
     }
 

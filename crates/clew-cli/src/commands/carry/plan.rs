@@ -61,6 +61,13 @@ pub struct PlanOptions {
     pub dry_run: bool,
 }
 
+impl Arguments {
+    /// Whether something is sent, or a target asked.
+    pub(crate) fn is_carried(&self) -> bool {
+        self.target.is_some() || !self.options.dry_run
+    }
+}
+
 impl PlanOptions {
     /// Whether none was given.
     pub(crate) fn is_none(&self) -> bool {
@@ -239,8 +246,7 @@ pub fn plan(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -
         link: told_link(rate),
         measured: None,
     };
-    let found = planned(options, place, &going, context)?;
-    Ok(CarryPage::of(&found, &going, place, context))
+    Ok(planned(options, place, &going, context)?.1)
 }
 
 /// The way as it was told: what goes out arrives.
@@ -248,13 +254,13 @@ pub(crate) fn told_link(rate: u64) -> LinkSpeed {
     LinkSpeed::direct(rate.max(1) as f64)
 }
 
-/// Plans a move to a place.
+/// Plans a move to a place: the plan, and its page.
 pub(crate) fn planned(
     options: &PlanOptions,
     place: &HistoryView<'_>,
     going: &PlanTarget<'_>,
     context: &Context,
-) -> Result<CarryPlan, Problem> {
+) -> Result<(CarryPlan, CarryPage), Problem> {
     let run = options.run(place, context)?;
     // Where no value has bytes, none takes time to load.
     let loading = place.records.loading(place.history, run).unwrap_or(LoadingSpeed {
@@ -267,7 +273,7 @@ pub(crate) fn planned(
         start: Cost::of_seconds(START),
         records: place
             .records
-            .records_size(place.logs, &|id| going.there.has(id), &going.ends),
+            .records_size(place.id, place.loaded, &|id| going.there.has(id), &going.ends),
     };
     let flow = Flow::new(place.history, &place.records).coarse();
     let carry = CarryRequest {
@@ -279,12 +285,14 @@ pub(crate) fn planned(
         rates: &rates,
     };
     let plan = carry.plan(options.budget);
-    plan.map_err(|over| Problem::of(Exit::Refused, over.to_string()))
+    let plan = plan.map_err(|over| Problem::of(Exit::Refused, over.to_string()))?;
+    let page = CarryPage::of(&plan, going, place, context);
+    Ok((plan, page))
 }
 
 impl CarryPage {
     /// What was planned.
-    pub(crate) fn of(plan: &CarryPlan, going: &PlanTarget<'_>, place: &HistoryView<'_>, context: &Context) -> Self {
+    fn of(plan: &CarryPlan, going: &PlanTarget<'_>, place: &HistoryView<'_>, context: &Context) -> Self {
         Self {
             run: place.history.label(&plan.run),
             target: going.target.as_deref().map(text::clean),
@@ -409,9 +417,7 @@ impl Page for CarryPage {
             text += &format!("{what} everything {}.\n", instead.text());
         }
         if let Some(done) = &self.done {
-            for damage in &done.corruption {
-                text += &format!("  not sent, because it cannot be read: {}\n", text::clean(damage));
-            }
+            text += &text::unread("not sent", &done.corruption);
             text += &done.there;
         }
         text

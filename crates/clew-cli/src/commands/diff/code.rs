@@ -35,8 +35,8 @@ pub struct CellDifference<T> {
 /// Cells whose code differs between the lines of two runs.
 pub fn code(from: RunId, to: RunId, place: &HistoryView<'_>) -> Vec<CellDifference<String>> {
     let source = |run: &Run| {
-        let text = run.source.map(|source| place.records.text(&source));
-        text?.ok().or_else(|| Some("(source not kept)".to_owned()))
+        run.source?;
+        place.source(run).or_else(|| Some("(source not kept)".to_owned()))
     };
     differing(from, to, place, source)
 }

@@ -83,12 +83,17 @@ pub fn members_rest(members: &MembersDetail) -> Vec<String> {
     lines
 }
 
-pub fn change_lines(name: &str, change: &Change) -> Vec<String> {
-    let path = if change.path.is_empty() {
+/// What a change is about: `df['a']`; nothing for the value as a whole.
+pub fn path_of(name: &str, change: &Change) -> String {
+    if change.path.is_empty() {
         String::new()
     } else {
         format!("{name}{}", change.path)
-    };
+    }
+}
+
+pub fn change_lines(name: &str, change: &Change) -> Vec<String> {
+    let path = path_of(name, change);
     let head = |text: &str| {
         if path.is_empty() {
             text.to_owned()
@@ -222,19 +227,14 @@ pub fn table_heads(table: &TableDetail) -> Vec<String> {
     }
     let named = |column: &ColumnName| format!("{} ({})", column.name, column.dtype);
     let listed = |columns: &[ColumnName]| listing(&columns.iter().map(named).collect::<Vec<_>>(), 6);
-    if !table.columns_added.is_empty() {
-        lines.push(format!(
-            "+ {}: {}",
-            plural(table.columns_added.len(), "column"),
-            listed(&table.columns_added)
-        ));
-    }
-    if !table.columns_removed.is_empty() {
-        lines.push(format!(
-            "- {}: {}",
-            plural(table.columns_removed.len(), "column"),
-            listed(&table.columns_removed)
-        ));
+    for (mark, columns) in [('+', &table.columns_added), ('-', &table.columns_removed)] {
+        if !columns.is_empty() {
+            lines.push(format!(
+                "{mark} {}: {}",
+                plural(columns.len(), "column"),
+                listed(columns)
+            ));
+        }
     }
     for pair in table.columns_renamed.iter().take(COLUMNS) {
         lines.push(format!(

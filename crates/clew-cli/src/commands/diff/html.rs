@@ -7,7 +7,6 @@ use super::code::CellDifference;
 use super::state::VariableDifference;
 use super::{Diff, detail, kinds, others, values};
 use crate::commands::vars::Variable;
-use crate::context::Context;
 use crate::html::{
     CleanText, PictureBudget, VariableChange, code_diff, faint, line, marked, outputs, table, title, toned,
 };
@@ -17,7 +16,7 @@ use crate::outputs::CellOutput;
 const PICTURES: u64 = 8 << 20;
 
 /// All that lies between two runs.
-pub fn body(diff: &Diff, context: &Context) -> Markup {
+pub fn body(diff: &Diff) -> Markup {
     let names = diff.state.iter().flatten().filter(|difference| difference.is_name());
     let mut room = PictureBudget(PICTURES);
     html! {
@@ -25,7 +24,7 @@ pub fn body(diff: &Diff, context: &Context) -> Markup {
         @for difference in names { (name(difference)) }
         @if let Some(others) = diff.state.as_deref().and_then(others) { (line(&faint(&others))) }
         @for cell in diff.code.iter().flatten() { (code(cell)) }
-        @for cell in diff.output.iter().flatten() { (shown(cell, &mut room, context)) }
+        @for cell in diff.output.iter().flatten() { (shown(cell, &mut room)) }
         @if let Some(missing) = &diff.missing { (line(&html! { (crate::text::not_known(missing)) })) }
     }
 }
@@ -115,13 +114,8 @@ fn members(name: &str, found: &MembersDetail) -> Markup {
         } else {
             ""
         };
-        let path = if change.path.is_empty() {
-            String::new()
-        } else {
-            format!("{name}{}", change.path)
-        };
         vec![
-            html! { code { (mark) (CleanText(&path)) } },
+            html! { code { (mark) (CleanText(&detail::path_of(name, change))) } },
             side(VariableChange::Removed, change.before.as_ref()),
             html! { @if change.before.is_some() && change.after.is_some() { "→" } },
             side(VariableChange::Added, change.after.as_ref()),
@@ -144,7 +138,7 @@ fn code(cell: &CellDifference<String>) -> Markup {
 }
 
 /// What a cell showed on both lines, beside each other.
-fn shown(cell: &CellDifference<Vec<CellOutput>>, room: &mut PictureBudget, _: &Context) -> Markup {
+fn shown(cell: &CellDifference<Vec<CellOutput>>, room: &mut PictureBudget) -> Markup {
     let side = |shown: &Option<Vec<CellOutput>>, room: &mut PictureBudget| match shown {
         Some(shown) => outputs(shown, room),
         None => faint("nothing"),

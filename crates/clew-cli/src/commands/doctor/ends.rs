@@ -4,7 +4,6 @@ use clew_core::id::HistoryId;
 use clew_core::store::{End, Ends, LastSeenFault, LoadedHistory, Store, StoreError};
 
 use super::Check;
-use super::Group::Store as Stored;
 use crate::context::Context;
 use crate::history_view::history_name;
 use crate::rollback_check::{RollbackCheck, last_seen, setbacks_hint};
@@ -36,14 +35,14 @@ pub(super) fn checks(
         return vec![seen(&noted, &noted.news(compared.ends), store, context)];
     }
     let hint = setbacks_hint(context);
-    let told = compared.told().map(|told| Check::bad(Stored, WHAT, told, hint.clone()));
+    let told = compared.told().map(|told| Check::bad(WHAT, told, hint.clone()));
     told.collect()
 }
 
 fn accepted(compared: &RollbackCheck, store: &Store, context: &Context) -> Check {
     let sessions = text::count(compared.ends.len(), "session");
     match last_seen(store.directory(), context).replace(&compared.ends) {
-        Ok(()) => Check::fine(Stored, WHAT, format!("accepted as they are now: {sessions} of yours")),
+        Ok(()) => Check::fine(WHAT, format!("accepted as they are now: {sessions} of yours")),
         Err(error) => unusable(&error, context),
     }
 }
@@ -59,7 +58,7 @@ fn unusable(error: &StoreError, context: &Context) -> Check {
         StoreError::LastSeen { .. } => format!("{anew} creates it again, with the current state"),
         _ => "until this is fixed, Clew cannot notice if runs are removed from the store".to_owned(),
     };
-    Check::bad(Stored, WHAT, error.to_string(), hint)
+    Check::bad(WHAT, error.to_string(), hint)
 }
 
 fn seen(noted: &Ends, news: &[End], store: &Store, context: &Context) -> Check {
@@ -72,5 +71,5 @@ fn seen(noted: &Ends, news: &[End], store: &Store, context: &Context) -> Check {
         (0, new) => format!("{} of yours, noted just now", sessions(new)),
         (known, _) => format!("everything seen before still exists ({} of yours)", sessions(known)),
     };
-    Check::fine(Stored, WHAT, found)
+    Check::fine(WHAT, found)
 }

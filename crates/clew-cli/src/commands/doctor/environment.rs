@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::Check;
-use super::Group::Environment;
 use crate::commands::environment::enable::sets_extensions;
 use crate::commands::environment::ipython_config::loads_clew;
 use crate::commands::environment::kernelspec;
@@ -25,7 +24,7 @@ pub(super) fn checks(context: &Context) -> Vec<Check> {
     if own.is_none() && context.interface == Interface::Terminal {
         let found =
             "this command is not in a Python environment; `%clew doctor` in a notebook checks the kernel's environment";
-        checks.push(Check::fine(Environment, "python", found));
+        checks.push(Check::fine("python", found));
     }
     for site in own.iter().chain([&Site::user(context)]) {
         checks.extend(enabled(site, context));
@@ -43,17 +42,17 @@ fn switched_off() -> Option<Check> {
         "{VARIABLE}={} is set: kernels started from here do not record",
         text::clean(value.trim())
     );
-    is_off(&value).then(|| Check::bad(Environment, "switch", found, format!("unset {VARIABLE}")))
+    is_off(&value).then(|| Check::bad("switch", found, format!("unset {VARIABLE}")))
 }
 
 fn settings(context: &Context) -> Vec<Check> {
     let problems = context.settings.problems();
     if problems.is_empty() {
-        return vec![Check::fine(Environment, "settings", "all are valid")];
+        return vec![Check::fine("settings", "all are valid")];
     }
     problems
         .iter()
-        .map(|problem| Check::bad(Environment, "settings", problem.to_string(), mend(problem)))
+        .map(|problem| Check::bad("settings", problem.to_string(), mend(problem)))
         .collect()
 }
 
@@ -72,24 +71,21 @@ fn enabled(site: &Site, context: &Context) -> Option<Check> {
     let enable = context.command(&format!("enable{}", site.option(context)));
     let Ok(text) = crate::whole_file::small_text(&site.config) else {
         let found = format!("not for {name}: notebooks record after `%load_ext clew`, or automatically after {enable}");
-        return site
-            .prefix
-            .is_some()
-            .then(|| Check::fine(Environment, "enabled", found));
+        return site.prefix.is_some().then(|| Check::fine("enabled", found));
     };
     Some(match loads_clew(&text) {
         Err(odd) => {
             let found = format!("IPython cannot use {}: {odd}", site.config.display());
-            Check::bad(Environment, "enabled", found, "fix or move that file")
+            Check::bad("enabled", found, "fix or move that file")
         }
         Ok(applications) if applications.len() == 1 => {
             let found = format!("{} loads Clew for {} only", site.config.display(), applications[0]);
-            Check::bad(Environment, "enabled", found, enable)
+            Check::bad("enabled", found, enable)
         }
         Ok(applications) if applications.is_empty() => {
             let found =
                 format!("not for {name}: notebooks record after `%load_ext clew`, or automatically after {enable}");
-            Check::fine(Environment, "enabled", found)
+            Check::fine("enabled", found)
         }
         Ok(_) => left_out(&name),
     })
@@ -100,13 +96,9 @@ fn left_out(name: &str) -> Check {
     let own = Site::own_settings();
     if crate::whole_file::small_text(&own).is_ok_and(|text| sets_extensions(&text)) {
         let found = format!("for {name}, but {} sets `extra_extensions` without Clew", own.display());
-        return Check::bad(Environment, "enabled", found, "add \"clew\" to the list there");
+        return Check::bad("enabled", found, "add \"clew\" to the list there");
     }
-    Check::fine(
-        Environment,
-        "enabled",
-        format!("for {name}: every kernel there records"),
-    )
+    Check::fine("enabled", format!("for {name}: every kernel there records"))
 }
 
 fn kernel(site: &Site, context: &Context) -> Option<Check> {
@@ -119,10 +111,10 @@ fn kernel(site: &Site, context: &Context) -> Option<Check> {
             python.display()
         );
         let disable = context.command(&format!("disable{}", site.option(context)));
-        return Some(Check::bad(Environment, "kernel", found, disable));
+        return Some(Check::bad("kernel", found, disable));
     }
     let found = format!("{} starts {}", kernelspec::DISPLAY_NAME, python.display());
-    Some(Check::fine(Environment, "kernel", found))
+    Some(Check::fine("kernel", found))
 }
 
 fn versions(prefix: &Path, context: &Context) -> Vec<Check> {
@@ -136,16 +128,12 @@ fn versions(prefix: &Path, context: &Context) -> Vec<Check> {
     let mut checks = Vec::new();
     let ours = env!("CARGO_PKG_VERSION");
     if let Some(package) = version("clew").filter(|package| package != ours) {
-        let what = match context.interface {
-            Interface::Terminal => "this command",
-            Interface::Notebook | Interface::Forwarded | Interface::Python => "what is loaded",
+        let (what, mend) = match context.interface {
+            Interface::Terminal => ("this command", "`python -m pip install --force-reinstall clew`"),
+            Interface::Notebook | Interface::Forwarded | Interface::Python => ("what is loaded", "restart the kernel"),
         };
         let found = format!("the package is Clew {package}, {what} is {ours}");
-        let mend = match context.interface {
-            Interface::Terminal => "`python -m pip install --force-reinstall clew`",
-            Interface::Notebook | Interface::Forwarded | Interface::Python => "restart the kernel",
-        };
-        checks.push(Check::bad(Environment, "versions", found, mend));
+        checks.push(Check::bad("versions", found, mend));
     }
     let mut found = Vec::new();
     for (name, oldest) in OLDEST {
@@ -155,13 +143,13 @@ fn versions(prefix: &Path, context: &Context) -> Vec<Check> {
             let told =
                 format!("{name} {version} is older than {major}.{minor}, the oldest version that Clew is tested with");
             let mend = format!("`python -m pip install -U {name}`");
-            checks.push(Check::bad(Environment, "versions", told, mend));
+            checks.push(Check::bad("versions", told, mend));
         } else {
             found.push(format!("{name} {version}"));
         }
     }
     if !found.is_empty() {
-        checks.push(Check::fine(Environment, "versions", text::listing(&found, 4)));
+        checks.push(Check::fine("versions", text::listing(&found, 4)));
     }
     checks
 }

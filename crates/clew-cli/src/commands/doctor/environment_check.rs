@@ -77,8 +77,12 @@ pub struct ComparedPage {
 }
 
 /// Holds what a bundle or a history was recorded in against what is here.
-pub fn compared(arguments: &Arguments, directory: &Path, context: &Context) -> Result<ComparedPage, Problem> {
-    let wanted = arguments.bundle.as_deref().unwrap_or_default();
+pub fn compared(
+    wanted: &str,
+    arguments: &Arguments,
+    directory: &Path,
+    context: &Context,
+) -> Result<ComparedPage, Problem> {
     let opened = opened(wanted, directory, context)?;
     let place = opened.place();
     let needs = place
@@ -241,13 +245,12 @@ pub(crate) fn requirements_text(requirements: &[String], needs: &StateRequiremen
 
 fn write(file: &Path, requirements: &[String], needs: &StateRequirements) -> Result<(), Problem> {
     if file.exists() {
-        let shown = text::clean(&file.display().to_string());
+        let shown = text::path(file);
         let problem = Problem::of(Exit::Refused, format!("{shown} already exists"));
         return Err(problem.with_hint("name a file that does not exist"));
     }
     let whole = requirements_text(requirements, needs);
-    let staged = StagedFile::new(file, whole.as_bytes(), whole_file::SHARED);
-    let done = staged.and_then(StagedFile::commit);
+    let done = StagedFile::write(file, whole.as_bytes(), whole_file::SHARED);
     done.map_err(|error| whole_file::cannot_write(file, &error))
 }
 
@@ -297,7 +300,7 @@ impl Page for ComparedPage {
         let packages = text::count(self.packages, "package");
         match &self.requirements {
             Some(file) => {
-                let file = text::typed(&file.display().to_string());
+                let file = text::typed_path(file);
                 told +=
                     &format!("{packages} in {file}. `pip install -r {file}` installs them; check the file first.\n");
             }
@@ -313,6 +316,6 @@ impl Page for ComparedPage {
 
     fn exit(&self) -> Exit {
         let is_well = self.python.is_some() && self.compared.iter().all(|compared| compared.is_fine);
-        if is_well { Exit::Done } else { Exit::Inexact }
+        Exit::Inexact.unless(is_well)
     }
 }

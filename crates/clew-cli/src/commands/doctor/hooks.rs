@@ -1,7 +1,6 @@
 //! The hooks: what Clew hung on IPython and the kernel, and who else follows its cells. Only a kernel knows.
 
 use super::Check;
-use super::Group::Hooks;
 use crate::context::Context;
 use crate::text;
 
@@ -13,7 +12,6 @@ pub(super) fn checks(context: &Context) -> Vec<Check> {
     checks.extend(python.unrecorded.as_ref().map(|why| {
         let found = format!("the last run could not be recorded: {}", text::clean(why));
         Check::bad(
-            Hooks,
             "record",
             found,
             "when this is fixed, the next run records all current variables",
@@ -22,7 +20,6 @@ pub(super) fn checks(context: &Context) -> Vec<Check> {
     checks.extend(python.rivals.iter().map(|rival| {
         let found = format!("{rival} is loaded too, and changes cells or their variables before Clew sees them");
         Check::bad(
-            Hooks,
             "others",
             found,
             format!("use a kernel without {rival}, or `%unload_ext clew`"),
@@ -40,19 +37,17 @@ fn hung(hooks: &[(String, bool)]) -> Check {
     let again = "`%reload_ext clew` registers them again";
     match (hooks.len(), missing.as_slice()) {
         (0, _) => Check::bad(
-            Hooks,
             "hooks",
             "no hooks are registered in IPython: runs are not recorded",
             again,
         ),
         (_, []) => Check::fine(
-            Hooks,
             "hooks",
             format!("{} are registered in IPython and the kernel", hooks.len()),
         ),
         (_, missing) => {
             let found = format!("something else replaced {}", text::listing(missing, 6));
-            Check::bad(Hooks, "hooks", found, again)
+            Check::bad("hooks", found, again)
         }
     }
 }

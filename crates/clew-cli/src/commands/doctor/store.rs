@@ -7,7 +7,6 @@ use clew_core::id::HistoryId;
 use clew_core::store::disk::RealDisk;
 use clew_core::store::{Access, LoadedHistory, Store, StoreError};
 
-use super::Group::Store as Stored;
 use super::{Arguments, Check, ends};
 use crate::context::Context;
 use crate::history_view::{by_recency, history_name, open_indexed, open_store};
@@ -38,14 +37,11 @@ pub(super) fn checks(directory: &Path, arguments: &Arguments, context: &Context)
         return found;
     }
     if !directory.is_dir() {
-        let place = crate::clean(&directory.display().to_string());
+        let place = text::path(directory);
         let what = format!("{place} is not a folder");
-        found.checks.push(Check::bad(
-            Stored,
-            "store",
-            what,
-            "name the folder of a store with --store",
-        ));
+        found
+            .checks
+            .push(Check::bad("store", what, "name the folder of a store with --store"));
         return found;
     }
     found.checks.push(rights(directory));
@@ -73,7 +69,7 @@ pub(super) fn checks(directory: &Path, arguments: &Arguments, context: &Context)
         }
         Err(problem) => {
             let hint = problem.hint.unwrap_or_default();
-            found.checks.push(Check::bad(Stored, "format", problem.message, hint));
+            found.checks.push(Check::bad("format", problem.message, hint));
         }
     }
     found
@@ -85,12 +81,12 @@ fn missing(directory: &Path, arguments: &Arguments, context: &Context) -> Check 
     let noted = seen.read().map(|noted| noted.len()).unwrap_or_default();
     if noted == 0 {
         let none = "none yet; it is created when the first notebook records";
-        return Check::fine(Stored, "store", none);
+        return Check::fine("store", none);
     }
     if arguments.accept_end {
         return match seen.replace(&[]) {
-            Ok(()) => Check::fine(Stored, "store", "none; you accepted that it is missing"),
-            Err(error) => Check::bad(Stored, "store", error.to_string(), ""),
+            Ok(()) => Check::fine("store", "none; you accepted that it is missing"),
+            Err(error) => Check::bad("store", error.to_string(), ""),
         };
     }
     let sessions = text::count(noted, "session");
@@ -99,7 +95,6 @@ fn missing(directory: &Path, arguments: &Arguments, context: &Context) -> Check 
         context.command("doctor --accept-end")
     );
     Check::bad(
-        Stored,
         "store",
         format!("it is missing, with what you last saw in it: {sessions}"),
         hint,
@@ -115,14 +110,9 @@ fn room(directory: &Path) -> Option<Check> {
     let found = format!("{} free", text::bytes(free));
     Some(if free < LEAST_ROOM {
         let hint = "free some space there, or use `clew config store DIR` for later runs";
-        Check::bad(
-            Stored,
-            "room",
-            format!("only {found}: a full disk stops recording"),
-            hint,
-        )
+        Check::bad("room", format!("only {found}: a full disk stops recording"), hint)
     } else {
-        Check::fine(Stored, "room", found)
+        Check::fine("room", found)
     })
 }
 
@@ -143,26 +133,22 @@ fn rights(directory: &Path) -> Check {
     use std::os::unix::fs::PermissionsExt;
     match std::fs::metadata(directory).map(|metadata| metadata.permissions().mode()) {
         Ok(mode) if mode & 0o077 != 0 => Check::bad(
-            Stored,
             "rights",
             "other users can read the store's folder",
-            format!("`chmod 700 {}`", text::typed(&directory.display().to_string())),
+            format!("`chmod 700 {}`", text::typed_path(directory)),
         ),
         Ok(mode) if mode & 0o200 == 0 => Check::bad(
-            Stored,
             "rights",
             "the store's folder is read-only: histories can be read, but nothing is recorded",
-            format!("`chmod u+w {}`", text::typed(&directory.display().to_string())),
+            format!("`chmod u+w {}`", text::typed_path(directory)),
         ),
         Ok(_) if is_read_only(directory) => Check::bad(
-            Stored,
             "rights",
             "the store is on a read-only disk: histories can be read, but nothing is recorded",
             "mount it writable, or use `clew config store DIR` for later runs",
         ),
-        Ok(_) => Check::fine(Stored, "rights", "only you can read the store"),
+        Ok(_) => Check::fine("rights", "only you can read the store"),
         Err(error) => Check::bad(
-            Stored,
             "rights",
             error.to_string(),
             "check the path given by `--store`, or `clew config store`",
@@ -172,7 +158,7 @@ fn rights(directory: &Path) -> Check {
 
 #[cfg(not(unix))]
 fn rights(_: &Path) -> Check {
-    Check::fine(Stored, "rights", "not checked on this platform")
+    Check::fine("rights", "not checked on this platform")
 }
 
 /// Whether what the store derives from a history's logs is what they tell; makes it so if asked to.
@@ -180,21 +166,16 @@ fn derived(store: &Store, id: HistoryId, loaded: &LoadedHistory, rebuild: bool, 
     const WHAT: &str = "run numbers";
     let name = history_name(id, &loaded.description());
     if store.is_numbering_right(id, loaded) {
-        return Check::fine(Stored, WHAT, format!("{name}: consistent with its logs"));
+        return Check::fine(WHAT, format!("{name}: consistent with its logs"));
     }
     if !rebuild {
         let next = context.command("doctor --rebuild");
         let found = format!("{name}: the file is missing, truncated or older than its logs; Clew uses the logs");
-        return Check::bad(Stored, WHAT, found, format!("{next} recreates it"));
+        return Check::bad(WHAT, found, format!("{next} recreates it"));
     }
     match writable(store, context).and_then(|store| store.rebuild_numbering(id, loaded)) {
-        Ok(_) => Check::fine(Stored, WHAT, format!("{name}: recreated from its logs")),
-        Err(error) => Check::bad(
-            Stored,
-            WHAT,
-            format!("{name}: {error}"),
-            "Clew uses the logs; nothing is lost",
-        ),
+        Ok(_) => Check::fine(WHAT, format!("{name}: recreated from its logs")),
+        Err(error) => Check::bad(WHAT, format!("{name}: {error}"), "Clew uses the logs; nothing is lost"),
     }
 }
 
@@ -204,7 +185,6 @@ fn in_the_way(obstacle: &Path, is_in_place: bool) -> Check {
     let shown = obstacle.display().to_string();
     let aside = text::typed(&format!("{shown}.aside"));
     Check::bad(
-        Stored,
         "index",
         format!("{shown} is not a {kind}, so there is no index: long histories load more slowly"),
         format!("`mv {} {aside}` makes space for it", text::typed(&shown)),
@@ -223,7 +203,7 @@ fn index(store: &Store, histories: &[(HistoryId, LoadedHistory)], rebuild: bool,
     let was_there = path.exists();
     if rebuild && let Err(error) = indexed.log_index()?.remove() {
         let found = format!("{}: {error}", path.display());
-        return Some(Check::bad(Stored, WHAT, found, "remove that file; Clew uses the logs"));
+        return Some(Check::bad(WHAT, found, "remove that file; Clew uses the logs"));
     }
     let is_right =
         |(id, scanned): &(HistoryId, LoadedHistory)| indexed.is_index_right(*id, scanned, store).unwrap_or(false);
@@ -231,10 +211,9 @@ fn index(store: &Store, histories: &[(HistoryId, LoadedHistory)], rebuild: bool,
         let next = context.command("doctor --rebuild");
         let name = history_name(*id, &scanned.description());
         let found = format!("it differs from the logs of {name}, which Clew uses instead");
-        return Some(Check::bad(Stored, WHAT, found, format!("{next} recreates it")));
+        return Some(Check::bad(WHAT, found, format!("{next} recreates it")));
     }
     Some(Check::fine(
-        Stored,
         WHAT,
         match (was_there, path.exists()) {
             (_, true) if rebuild => "recreated from the logs",
@@ -258,16 +237,16 @@ fn writable(store: &Store, context: &Context) -> Result<Store, StoreError> {
 fn format(store: &Store, rebuild: bool, context: &Context) -> Check {
     const WHAT: &str = "format";
     if store.is_format_said() {
-        return Check::fine(Stored, WHAT, "the store can be read");
+        return Check::fine(WHAT, "the store can be read");
     }
     if !rebuild {
         let next = context.command("doctor --rebuild");
         let found = "the file that contains it is missing or corrupted; the store can still be read";
-        return Check::bad(Stored, WHAT, found, format!("{next} recreates it"));
+        return Check::bad(WHAT, found, format!("{next} recreates it"));
     }
     match writable(store, context).and_then(|store| store.rebuild_format()) {
-        Ok(_) => Check::fine(Stored, WHAT, "the file that contains it was recreated"),
-        Err(error) => Check::bad(Stored, WHAT, error.to_string(), "nothing is lost"),
+        Ok(_) => Check::fine(WHAT, "the file that contains it was recreated"),
+        Err(error) => Check::bad(WHAT, error.to_string(), "nothing is lost"),
     }
 }
 
@@ -279,7 +258,6 @@ fn encryption(store: &Store, context: &Context) -> Option<Check> {
         return is_odd.then(|| {
             let found = "the store is not encrypted: it existed before `store.encrypt` was set";
             Check::bad(
-                Stored,
                 WHAT,
                 found,
                 "move it away, and the next notebook creates an encrypted one",
@@ -287,12 +265,12 @@ fn encryption(store: &Store, context: &Context) -> Option<Check> {
         });
     };
     let place = context.keys().place_of(key);
-    let place = text::clean(&place.display().to_string());
+    let place = text::path(place);
     let found = format!(
         "encrypted with key {}, which is {place}: keep a copy of it elsewhere",
         key.short()
     );
-    Some(Check::fine(Stored, WHAT, found))
+    Some(Check::fine(WHAT, found))
 }
 
 /// Whether packs are missing that nothing needs, since what told that gc took them away is lost; tells it anew if asked to.
@@ -306,21 +284,12 @@ fn removals(store: &Store, rebuild: bool, context: &Context) -> Option<Check> {
     if !rebuild {
         let next = context.command("doctor --rebuild");
         let found = format!("{packs} are missing, but they contained nothing that is needed");
-        return Some(Check::bad(
-            Stored,
-            WHAT,
-            found,
-            format!("{next} records that they are gone"),
-        ));
+        return Some(Check::bad(WHAT, found, format!("{next} records that they are gone")));
     }
     let rebuilt = writable(store, context).and_then(|store| store.rebuild_removals(context.now));
     Some(match rebuilt {
-        Ok(_) => Check::fine(
-            Stored,
-            WHAT,
-            format!("recorded that {packs} are gone; nothing needs them"),
-        ),
-        Err(error) => Check::bad(Stored, WHAT, error.to_string(), "nothing is lost"),
+        Ok(_) => Check::fine(WHAT, format!("recorded that {packs} are gone; nothing needs them")),
+        Err(error) => Check::bad(WHAT, error.to_string(), "nothing is lost"),
     })
 }
 
@@ -341,7 +310,7 @@ fn left(store: &Store, context: &Context) -> Option<Check> {
     let hint = format!(
         "restore `histories` from a backup if you have one; otherwise {gc} deletes these packs after its grace period"
     );
-    Some(Check::bad(Stored, "packs without a log", found, hint))
+    Some(Check::bad("packs without a log", found, hint))
 }
 
 /// Whether a gc was killed before it was through. Nothing is lost by it.
@@ -349,7 +318,7 @@ fn removal(store: &Store, context: &Context) -> Option<Check> {
     store.has_unfinished_removal().then(|| {
         let next = context.command("gc");
         let found = "gc was stopped before it finished; all needed data exists";
-        Check::bad(Stored, "gc", found, format!("{next} finishes it"))
+        Check::bad("gc", found, format!("{next} finishes it"))
     })
 }
 
@@ -367,16 +336,16 @@ fn values(store: &Store, context: &Context) -> Check {
                 ),
             };
             let found = format!("all data of the runs exists{left}; {next} also reads it");
-            Check::fine(Stored, WHAT, found)
+            Check::fine(WHAT, found)
         }
         Ok(verified) => {
             let found = format!("{} in the store", text::count(verified.damage.len(), "corrupted place"));
             let hint = format!(
                 "{next} lists them and what they affect; Clew recreates lost values if their cells can be rerun"
             );
-            Check::bad(Stored, WHAT, found, hint)
+            Check::bad(WHAT, found, hint)
         }
-        Err(error) => Check::bad(Stored, WHAT, error.to_string(), format!("{next} lists details")),
+        Err(error) => Check::bad(WHAT, error.to_string(), format!("{next} lists details")),
     }
 }
 
@@ -389,12 +358,7 @@ fn histories(
     let histories = match histories {
         Ok(histories) => histories,
         Err(problem) => {
-            return vec![Check::bad(
-                Stored,
-                "history",
-                problem.message,
-                problem.hint.unwrap_or_default(),
-            )];
+            return vec![Check::bad("history", problem.message, problem.hint.unwrap_or_default())];
         }
     };
     let mut checks: Vec<Check> = index(store, &histories, rebuild, context).into_iter().collect();
@@ -403,7 +367,6 @@ fn histories(
         let name = history_name(id, &description);
         if loaded.damage.is_empty() {
             checks.push(Check::fine(
-                Stored,
                 "history",
                 format!("{name}: {}", text::count(loaded.runs.len(), "run")),
             ));
@@ -411,7 +374,6 @@ fn histories(
             let what = format!("{name} is corrupted in {}", text::count(loaded.damage.len(), "place"));
             let next = context.command(&format!("verify --history {}", id.short()));
             checks.push(Check::bad(
-                Stored,
                 "history",
                 what,
                 format!("{next} lists details; the rest can still be used"),
@@ -422,7 +384,6 @@ fn histories(
         if !executable.is_empty() && !Path::new(executable).exists() {
             let found = format!("{name} was recorded with {executable}, which does not exist any more");
             checks.push(Check::bad(
-                Stored,
                 "interpreter",
                 found,
                 "resume it with a kernel of the same Python version",

@@ -6,7 +6,6 @@ use clew_core::store::disk::{Disk, RealDisk};
 use clew_core::store::{SigningKey, Trust};
 
 use super::Check;
-use super::Group::Trust as Keys;
 use crate::context::Context;
 
 pub(super) fn checks(has_histories: bool, context: &Context) -> Vec<Check> {
@@ -14,12 +13,7 @@ pub(super) fn checks(has_histories: bool, context: &Context) -> Vec<Check> {
     let mut checks = vec![key(config, has_histories)];
     if is_writable_by_others(config) {
         let found = "other users can replace your keys and settings";
-        checks.push(Check::bad(
-            Keys,
-            "rights",
-            found,
-            format!("chmod 700 {}", config.display()),
-        ));
+        checks.push(Check::bad("rights", found, format!("chmod 700 {}", config.display())));
     }
     checks.extend(trusted(config));
     checks
@@ -38,9 +32,8 @@ fn is_writable_by_others(_: &Path) -> bool {
 
 fn key(config: &Path, has_histories: bool) -> Check {
     match SigningKey::load(&RealDisk, config) {
-        Ok(Some(key)) => Check::fine(Keys, "key", format!("yours is {}", key.public().short())),
+        Ok(Some(key)) => Check::fine("key", format!("yours is {}", key.public().short())),
         Ok(None) if has_histories => Check::bad(
-            Keys,
             "key",
             format!(
                 "none in {}: your earlier runs count as another person's",
@@ -48,14 +41,14 @@ fn key(config: &Path, has_histories: bool) -> Check {
             ),
             format!("put the file signing.key of your backup back into {}", config.display()),
         ),
-        Ok(None) => Check::fine(Keys, "key", "none yet; it is created when the first notebook records"),
+        Ok(None) => Check::fine("key", "none yet; it is created when the first notebook records"),
         Err(error) => {
             let path = config.join("signing.key");
             let hint = match RealDisk.is_open_to_others(&path) {
                 Ok(true) => format!("chmod 600 {}", path.display()),
                 _ => "nothing is recorded until the key can be used".to_owned(),
             };
-            Check::bad(Keys, "key", error.to_string(), hint)
+            Check::bad("key", error.to_string(), hint)
         }
     }
 }
@@ -64,7 +57,6 @@ fn trusted(config: &Path) -> Option<Check> {
     let own = SigningKey::load(&RealDisk, config).ok().flatten()?;
     let error = Trust::load(&RealDisk, config, own.public()).err()?;
     Some(Check::bad(
-        Keys,
         "trusted",
         error.to_string(),
         "run `chmod 600` on it or move it away; until then only your own runs are trusted",

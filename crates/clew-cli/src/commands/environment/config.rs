@@ -7,9 +7,9 @@ use clew_core::store::disk::{Disk, RealDisk};
 use serde::Serialize;
 
 use super::Config;
-use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo, CommandScope};
 use crate::context::Context;
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::settings::{
     FILE, Origin, SETTINGS, Setting, SettingProblem, SettingValue, nearest_key, of_user_only, setting, write_setting,
@@ -19,7 +19,6 @@ use crate::text;
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "config",
-    group: CommandGroup::Manage,
     examples: &[
         ("config", "all settings, and where each comes from"),
         ("config record.exclude \"token,*_key\"", "never record these variables"),
@@ -29,12 +28,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     scope: |_| CommandScope::Nothing,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Config {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(config(self, answer.context)))
-    }
-}
 
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

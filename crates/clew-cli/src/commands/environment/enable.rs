@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Disable, Enable, ipython_config, kernelspec};
-use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
+use super::{Environment, ipython_config, kernelspec};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo, CommandScope};
 use crate::context::{Context, Python};
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::site::Site;
 use crate::text;
@@ -16,7 +16,6 @@ use crate::whole_file::{SHARED, StagedFile};
 
 pub(crate) const ENABLE: CommandInfo = CommandInfo {
     name: "enable",
-    group: CommandGroup::Manage,
     examples: &[
         ("enable", "record every kernel of this environment"),
         ("enable --user", "record every kernel of all your environments"),
@@ -27,27 +26,14 @@ pub(crate) const ENABLE: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-impl Command for Enable {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(enable(self, answer.context)))
-    }
-}
-
 pub(crate) const DISABLE: CommandInfo = CommandInfo {
     name: "disable",
-    group: CommandGroup::Manage,
     examples: &[("disable", "undo enable")],
     calls: &[CommandCall::plain("disable --user")],
     changes: CommandEffect::Setup,
     scope: |_| CommandScope::Nothing,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Disable {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(disable(self, answer.context)))
-    }
-}
 
 /// What becomes of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -88,9 +74,10 @@ pub struct EnablePage {
 }
 
 /// What stands in the way of kernels that are enabled all the same.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Warning {
     /// A file of the user's sets the same list, later.
+    #[error("{why}: {hint}")]
     Overruled {
         /// Which, and what it does.
         why: String,
@@ -98,24 +85,15 @@ pub(crate) enum Warning {
         hint: String,
     },
     /// No kernel could be added to the list of kernels.
+    #[error(
+        "Clew does not know which Python the kernel {} should start: `%clew enable --user` in a notebook adds it",
+        kernelspec::DISPLAY_NAME
+    )]
     NoPython,
 }
 
-impl std::fmt::Display for Warning {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Overruled { why, hint } => write!(formatter, "{why}: {hint}"),
-            Self::NoPython => write!(
-                formatter,
-                "Clew does not know which Python the kernel {} should start: `%clew enable --user` in a notebook adds it",
-                kernelspec::DISPLAY_NAME
-            ),
-        }
-    }
-}
-
 /// Has every kernel of an environment record from its start.
-pub fn enable(arguments: &Enable, context: &Context) -> Result<EnablePage, Problem> {
+pub fn enable(arguments: &Environment, context: &Context) -> Result<EnablePage, Problem> {
     let site = Site::asked(arguments.prefix.as_deref(), arguments.user, context)?;
     let runs_here = |python: &Python| site.prefix.as_ref() == Some(&python.prefix);
     if !context.python.as_ref().is_some_and(runs_here) && !site.has_package() {
@@ -152,7 +130,7 @@ pub fn enable(arguments: &Enable, context: &Context) -> Result<EnablePage, Probl
 }
 
 /// Takes back what `enable` did.
-pub fn disable(arguments: &Disable, context: &Context) -> Result<EnablePage, Problem> {
+pub fn disable(arguments: &Environment, context: &Context) -> Result<EnablePage, Problem> {
     let site = Site::asked(arguments.prefix.as_deref(), arguments.user, context)?;
     let mut steps = Vec::new();
     if let Some(text) = read(&site.config)? {
@@ -282,7 +260,7 @@ fn left_alone(path: &Path, odd: &str) -> Problem {
 
 fn not_installed(site: &Site) -> Problem {
     let python = site.python.as_deref().unwrap_or(Path::new("python"));
-    let python = text::typed(&python.display().to_string());
+    let python = text::typed_path(python);
     Problem::of(Exit::Refused, format!("Clew is not installed in {}", site.name()))
         .with_hint(format!("`{python} -m pip install clew`, then repeat the command"))
 }

@@ -9,10 +9,10 @@ use clew_core::store::{Access, Store, StoreError, StoreKeyFault};
 use serde::Serialize;
 
 use super::Init;
-use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo, CommandScope};
 use crate::context::Context;
 use crate::history_view;
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::rollback_check::last_seen;
 use crate::settings::{FOLDER, Origin};
@@ -21,19 +21,12 @@ use crate::whole_file::{PRIVATE, StagedFile};
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "init",
-    group: CommandGroup::Manage,
     examples: &[("init", "create a store for notebooks in and below this folder")],
     calls: &[CommandCall::plain("init project")],
     changes: CommandEffect::Setup,
     scope: |_| CommandScope::Nothing,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Init {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(init(self, answer.context)))
-    }
-}
 
 /// Everything: a store is nobody's source.
 const IGNORED: &str = "# A store of Clew: private, and no source of yours.\n*\n";
@@ -78,7 +71,7 @@ struct EarlierStoreHistory {
 pub fn init(arguments: &Init, context: &Context) -> Result<InitPage, Problem> {
     let directory = std::path::absolute(&arguments.directory).unwrap_or_else(|_| arguments.directory.clone());
     if !directory.is_dir() {
-        let message = format!("{} is not a folder", text::clean(&directory.display().to_string()));
+        let message = format!("{} is not a folder", text::path(&directory));
         return Err(Problem::usage(message).with_hint("create it first, or name another"));
     }
     let store = directory.join(FOLDER);
@@ -91,11 +84,10 @@ pub fn init(arguments: &Init, context: &Context) -> Result<InitPage, Problem> {
     }
     let keys = context.keys();
     let encrypts = arguments.encrypt || keys.is_for_new();
-    let opened = Store::open_with(Arc::new(RealDisk), &store, Access::ReadWrite, &keys.for_new(encrypts))
-        .map_err(|error| history_view::store_problem(&error))?;
+    let opened = Store::open_with(Arc::new(RealDisk), &store, Access::ReadWrite, &keys.for_new(encrypts))?;
     if arguments.encrypt && opened.key().is_none() {
         let why = StoreKeyFault::Plain;
-        return Err(history_view::store_problem(&StoreError::StoreKey { path: store, why }));
+        return Err(StoreError::StoreKey { path: store, why }.into());
     }
     let seen = last_seen(&store, context);
     if opened.was_made() && seen.read().is_ok_and(|ends| !ends.is_empty()) {
@@ -128,9 +120,7 @@ fn elsewhere(directory: &Path, project: &Store, context: &Context) -> Result<Vec
     let Some(store) = history_view::open_if_any(before, context)? else {
         return Ok(Vec::new());
     };
-    let here = project
-        .histories()
-        .map_err(|error| history_view::store_problem(&error))?;
+    let here = project.histories()?;
     let is_here = |id: &HistoryId| here.iter().any(|(other, _)| other == id);
     let all = history_view::by_recency(&store)?.into_iter();
     let of_project = all.filter_map(|(id, loaded)| {
@@ -151,12 +141,12 @@ fn make(store: &Path) -> std::io::Result<()> {
     if ignored.exists() {
         return Ok(());
     }
-    StagedFile::new(&ignored, IGNORED.as_bytes(), PRIVATE)?.commit()
+    StagedFile::write(&ignored, IGNORED.as_bytes(), PRIVATE)
 }
 
 impl Page for InitPage {
     fn text(&self, context: &Context) -> String {
-        let path = text::clean(&self.store.display().to_string());
+        let path = text::path(&self.store);
         let encrypted = self.key.map(|key| format!(", encrypted with key {}", key.short()));
         let encrypted = encrypted.unwrap_or_default();
         let mut text = if self.existed {
@@ -167,7 +157,7 @@ impl Page for InitPage {
             )
         };
         if let Some(file) = &self.key_file {
-            text += &format!("Its key is {}. {KEY_MADE}.\n", text::clean(&file.display().to_string()));
+            text += &format!("Its key is {}. {KEY_MADE}.\n", text::path(file));
         }
         if let Some(variable) = &self.overridden_by {
             text += &format!("{variable} is set and overrides it: unset it to use the project's store.\n");
@@ -187,8 +177,7 @@ impl InitPage {
         if self.elsewhere.is_empty() {
             return String::new();
         }
-        let typed = |path: &Path| text::typed(&path.display().to_string());
-        let (before, store) = (typed(&self.before), typed(&self.store));
+        let (before, store) = (text::typed_path(&self.before), text::typed_path(&self.store));
         let is_one = self.elsewhere.len() == 1;
         let whose = if is_one {
             "The history of a notebook"

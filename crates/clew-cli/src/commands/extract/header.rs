@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use clew_core::format::{Ending, Outline, Run, RunKind};
+use clew_core::format::{Ending, Run};
 use clew_core::history::flow::{GapKind, Slice};
 use clew_core::id::{Root, RootKind, RunId};
 use serde::Serialize;
 
+use super::Extract;
 use super::cell::ScriptCell;
 use super::python::{imports, names};
 use crate::context::Context;
@@ -28,157 +29,114 @@ pub struct ImportedPackage {
     pub version: String,
 }
 
-/// What the top of a script says.
-#[derive(Debug, Clone, Default)]
-pub struct Header {
-    names: Vec<String>,
-    at: OriginRun,
-    cells: usize,
-    needs_ipython: bool,
-    directory: Option<String>,
-    /// How many cells led to the run altogether.
-    pub all: usize,
-    /// Packages that the cells import.
-    pub packages: Vec<ImportedPackage>,
-    /// Files that the cells may have read.
-    pub reads: Vec<String>,
-    /// Files that the cells may have written.
-    pub writes: Vec<String>,
-    /// Where the script may make something else, or do more than make the names.
-    pub notes: Vec<String>,
-    /// Whether what it makes may differ.
-    pub may_differ: bool,
+/// Adds to a page what the cells of a slice need and do besides.
+pub(super) fn describe(page: &mut Extract, slice: &Slice, cells: &[ScriptCell], at: RunId, place: &HistoryView<'_>) {
+    let runs = runs_of(slice, place);
+    page.packages = packages(cells, at, place);
+    (page.reads, page.writes) = files(&runs);
+    note(page, slice, cells, &runs);
 }
 
-/// The run at which a script was extracted.
-#[derive(Debug, Clone, Default)]
-struct OriginRun {
-    label: String,
-    started: i64,
+fn runs_of<'p>(slice: &Slice, place: &HistoryView<'p>) -> Vec<&'p Run> {
+    let steps = slice.steps.iter();
+    steps.filter_map(|step| place.history.run(&step.run)).collect()
 }
 
-impl Header {
-    /// What there is to say of a slice.
-    pub fn of(roots: &[Root], at: RunId, slice: &Slice, cells: &[ScriptCell], place: &HistoryView<'_>) -> Self {
-        let runs: Vec<&Run> = slice
-            .steps
-            .iter()
-            .filter_map(|step| place.history.run(&step.run))
-            .collect();
-        let is_cell = |(_, outline): &(RunId, &Outline)| outline.kind == RunKind::Cell;
-        let mut header = Self {
-            names: roots.iter().map(ToString::to_string).collect(),
-            at: OriginRun {
-                label: place.history.label(&at),
-                started: place.history.run(&at).map_or(0, |run| run.started),
-            },
-            cells: cells.len(),
-            needs_ipython: cells.iter().any(ScriptCell::needs_ipython),
-            directory: directory(&runs, slice, place),
-            all: place.history.ancestry(at).filter(is_cell).count(),
-            packages: packages(cells, at, place),
-            ..Self::default()
-        };
-        header.files(&runs);
-        header.note(slice, cells, &runs);
-        header
-    }
+/// The files that runs may have read and written.
+fn files(runs: &[&Run]) -> (Vec<String>, Vec<String>) {
+    let written: BTreeSet<String> = runs
+        .iter()
+        .flat_map(|run| &run.evidence.files_written)
+        .filter(|file| !file.is_of_environment())
+        .map(|file| file.path.clone())
+        .collect();
+    let read = runs.iter().flat_map(|run| &run.evidence.files_read);
+    let read = read.filter(|file| !file.is_of_environment() && file.size.is_some() && !is_folder(&file.path));
+    let read: BTreeSet<String> = read.map(|file| file.path.clone()).collect();
+    (
+        read.difference(&written).cloned().collect(),
+        written.into_iter().collect(),
+    )
+}
 
-    fn files(&mut self, runs: &[&Run]) {
-        let written: BTreeSet<String> = runs
-            .iter()
-            .flat_map(|run| &run.evidence.files_written)
-            .filter(|file| !file.is_of_environment())
-            .map(|file| file.path.clone())
-            .collect();
-        let read = runs.iter().flat_map(|run| &run.evidence.files_read);
-        let read = read.filter(|file| !file.is_of_environment() && file.size.is_some() && !is_folder(&file.path));
-        let read: BTreeSet<String> = read.map(|file| file.path.clone()).collect();
-        self.reads = read.difference(&written).cloned().collect();
-        self.writes = written.into_iter().collect();
+/// Notes where the script may make something else, or does more than make the names.
+fn note(page: &mut Extract, slice: &Slice, cells: &[ScriptCell], runs: &[&Run]) {
+    for gap in slice.gaps.iter().filter(|gap| gap.kind == GapKind::NotSeeded) {
+        page.notes.push(format!(
+            "random numbers of `{}` were drawn before it was seeded: the script draws other numbers",
+            gap.root.key
+        ));
     }
-
-    fn note(&mut self, slice: &Slice, cells: &[ScriptCell], runs: &[&Run]) {
-        for gap in slice.gaps.iter().filter(|gap| gap.kind == GapKind::NotSeeded) {
-            self.notes.push(format!(
-                "random numbers of `{}` were drawn before it was seeded: the script draws other numbers",
-                gap.root.key
-            ));
-            self.may_differ = true;
+    for cell in cells {
+        if cell.ending == Ending::Interrupted {
+            let note = format!("run {} was interrupted; the script runs it to the end", cell.run);
+            page.notes.push(note);
         }
-        for cell in cells {
-            if cell.ending == Ending::Interrupted {
-                self.notes.push(format!(
-                    "run {} was interrupted; the script runs it to the end",
-                    cell.run
-                ));
-                self.may_differ = true;
-            }
-            let reads_outputs = slice.steps.iter().zip(runs).any(|(step, run)| {
+        let reads_outputs =
+            slice.steps.iter().zip(runs).any(|(step, run)| {
                 run.label() == cell.run && step.inputs.keys().any(|root| root.kind == RootKind::Out)
             });
-            if reads_outputs {
-                self.notes.push(format!(
-                    "run {} uses `Out` or `_`, which a script does not have: replace it by a variable",
-                    cell.run
-                ));
-                self.may_differ = true;
-            }
-        }
-        let sockets: BTreeSet<&String> = runs.iter().flat_map(|run| &run.evidence.sockets).collect();
-        if !sockets.is_empty() {
-            let sockets: Vec<String> = sockets.into_iter().cloned().collect();
-            self.notes.push(format!(
-                "it connects to {}: the result may be different today",
-                text::listing(&sockets, 3)
+        if reads_outputs {
+            page.notes.push(format!(
+                "run {} uses `Out` or `_`, which a script does not have: replace it by a variable",
+                cell.run
             ));
         }
-        let programs: BTreeSet<&String> = runs.iter().flat_map(|run| &run.evidence.processes).collect();
-        if !programs.is_empty() {
-            let programs: Vec<String> = programs.into_iter().cloned().collect();
-            self.notes.push(format!("it starts {}", text::listing(&programs, 3)));
-        }
     }
+    page.may_differ = !page.notes.is_empty();
+    let sockets: BTreeSet<&String> = runs.iter().flat_map(|run| &run.evidence.sockets).collect();
+    if !sockets.is_empty() {
+        let sockets: Vec<String> = sockets.into_iter().cloned().collect();
+        page.notes.push(format!(
+            "it connects to {}: the result may be different today",
+            text::listing(&sockets, 3)
+        ));
+    }
+    let programs: BTreeSet<&String> = runs.iter().flat_map(|run| &run.evidence.processes).collect();
+    if !programs.is_empty() {
+        let programs: Vec<String> = programs.into_iter().cloned().collect();
+        page.notes.push(format!("it starts {}", text::listing(&programs, 3)));
+    }
+}
 
-    /// The comment.
-    pub fn text(&self, place: &HistoryView<'_>, context: &Context) -> String {
-        let mut lines = vec![
-            format!(
-                "{} as after run {} of {} ({})",
-                text::listing(&self.names, 6),
-                self.at.label,
-                place.name(),
-                text::moment(self.at.started, &context.zone)
-            ),
-            format!(
-                "{} of {}, written by `clew extract {} --at {}`",
-                self.cells,
-                text::count(self.all, "cell"),
-                self.names.join(" "),
-                self.at.label
-            ),
-        ];
-        let python = &place.description.kernel.version;
-        let packages = self
-            .packages
-            .iter()
-            .map(|package| format!("{} {}", package.name, package.version));
-        let python = (!python.is_empty()).then(|| format!("Python {python}"));
-        let needed: Vec<String> = python.into_iter().chain(packages).collect();
-        for (word, items) in [("needs", &needed), ("reads", &self.reads), ("writes", &self.writes)] {
-            if !items.is_empty() {
-                lines.push(format!("{word}: {}", text::listing(items, MOST)));
-            }
+/// The comment.
+pub(super) fn comment(page: &Extract, slice: &Slice, at: RunId, place: &HistoryView<'_>, context: &Context) -> String {
+    let started = place.history.run(&at).map_or(0, |run| run.started);
+    let mut lines = vec![
+        format!(
+            "{} as after run {} of {} ({})",
+            text::listing(&page.variables, 6),
+            page.at,
+            place.name(),
+            text::moment(started, &context.zone)
+        ),
+        format!(
+            "{} of {}, written by `clew extract {} --at {}`",
+            page.runs.len(),
+            text::count(page.cells, "cell"),
+            page.variables.join(" "),
+            page.at
+        ),
+    ];
+    let python = &place.description.kernel.version;
+    let packages = page.packages.iter();
+    let packages = packages.map(|package| format!("{} {}", package.name, package.version));
+    let python = (!python.is_empty()).then(|| format!("Python {python}"));
+    let needed: Vec<String> = python.into_iter().chain(packages).collect();
+    for (word, items) in [("needs", &needed), ("reads", &page.reads), ("writes", &page.writes)] {
+        if !items.is_empty() {
+            lines.push(format!("{word}: {}", text::listing(items, MOST)));
         }
-        lines.extend(self.directory.iter().map(|directory| format!("run it in {directory}")));
-        if self.needs_ipython {
-            lines.push("some cells use IPython's syntax: save the script as .ipy and run it with `ipython`".to_owned());
-        }
-        lines.extend(self.notes.iter().map(|note| format!("note: {note}")));
-        // A file's name may hold a line's end, and what follows it would run.
-        let comment = |line: &String| format!("# {}\n", text::clean(line).replace(['\n', '\r'], " "));
-        lines.iter().map(comment).collect()
     }
+    let directory = directory(&runs_of(slice, place), slice, place);
+    lines.extend(directory.map(|directory| format!("run it in {directory}")));
+    if page.needs_ipython {
+        lines.push("some cells use IPython's syntax: save the script as .ipy and run it with `ipython`".to_owned());
+    }
+    lines.extend(page.notes.iter().map(|note| format!("note: {note}")));
+    // A file's name may hold a line's end, and what follows it would run.
+    let comment = |line: &String| format!("# {}\n", text::clean(line).replace(['\n', '\r'], " "));
+    lines.iter().map(comment).collect()
 }
 
 /// Where the first of the cells that touch files ran.

@@ -134,8 +134,8 @@ pub(super) fn work_out(
     missing: Option<&str>,
     waiting: &mut dyn ProgressMonitor,
     context: &Context,
-    begun: Instant,
 ) -> Result<BisectPage, Problem> {
+    let begun = Instant::now();
     let (Some(first), Some(last)) = (line.first(), line.last()) else {
         return Err(Problem::usage("There is no run to check"));
     };

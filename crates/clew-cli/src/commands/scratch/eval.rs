@@ -86,8 +86,8 @@ pub(super) fn work_out(
     candidate: &Candidate,
     waiting: &mut dyn ProgressMonitor,
     context: &Context,
-    begun: Instant,
 ) -> Result<EvalPage, Problem> {
+    let begun = Instant::now();
     waiting.tell(&format!("Loading run {} into a sandbox process", candidate.label));
     let tried = question.try_at(candidate, &mut None, false, waiting)?;
     if let Some(error) = &tried.value.error {

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::pull::{PullPage, heads_of, take};
+use clew_remote::sync;
+
+use super::pull::{PullPage, take};
 use super::way::{TransferProgress, opened, way, writable};
-use crate::command::{Command, CommandEffect, CommandGroup, CommandInfo, CommandScope, CommandTarget};
+use crate::command_info::{CommandEffect, CommandInfo, CommandScope};
 use crate::commands::environment::Init;
 use crate::commands::environment::init::init;
 use crate::context::Context;
-use crate::page::{Output, OutputFormatter};
 use crate::problem::{Exit, Problem};
 use crate::remotes::{self, Remotes};
 use crate::settings::FOLDER;
@@ -30,7 +31,6 @@ pub struct Clone {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "clone",
-    group: CommandGroup::Share,
     examples: &[(
         "clone ssh://host/data/flights",
         "create a project with the histories of this remote",
@@ -40,23 +40,13 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-impl Command for Clone {
-    fn perform(&self, _: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(clone(self, answer.context)))
-    }
-
-    fn is_carried(&self) -> bool {
-        true
-    }
-}
-
 /// Clones.
 pub fn clone(clone: &Clone, context: &Context) -> Result<PullPage, Problem> {
     let near = context.near.clone().unwrap_or_default();
     let url = remotes::url_of(&clone.url, &near)?;
     let project = near.join(clone.directory.clone().unwrap_or_else(|| called(&url)));
     let store = project.join(FOLDER);
-    let shown = text::clean(&store.display().to_string());
+    let shown = text::path(&store);
     if store.exists() {
         let problem = Problem::of(Exit::Refused, format!("{shown} already exists"));
         return Err(problem.with_hint(format!(
@@ -65,17 +55,14 @@ pub fn clone(clone: &Clone, context: &Context) -> Result<PullPage, Problem> {
         )));
     }
     let backend = opened(&url, context)?;
-    let there = heads_of(&backend)?;
+    let there = sync::heads(&backend)?;
     if there.is_empty() {
         let problem = format!("{} has no history", text::clean(&url));
         let push = context.command("push");
         return Err(Problem::usage(problem).with_hint(format!("{push} sends one there")));
     }
     std::fs::create_dir_all(&project).map_err(|error| {
-        let problem = format!(
-            "{} cannot be created: {error}",
-            text::clean(&project.display().to_string())
-        );
+        let problem = format!("{} cannot be created: {error}", text::path(&project));
         Problem::of(Exit::Refused, problem).with_hint("name a folder that you may write to")
     })?;
     let made = Init {

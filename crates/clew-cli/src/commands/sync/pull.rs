@@ -4,15 +4,14 @@ use std::path::Path;
 
 use clew_core::id::HistoryId;
 use clew_core::store::{Store, StoreError, TransferSummary};
-use clew_remote::Backend;
 use clew_remote::sync::{self, SyncTarget};
 use serde::Serialize;
 
-use super::way::{TransferProgress, meant, opened_remote, problem, way, writable};
-use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandTarget};
+use super::way::{TransferProgress, meant, opened_remote, way, writable};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo};
 use crate::context::Context;
 use crate::history_view::{StoredHistory, history_name};
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::text;
 
@@ -31,22 +30,11 @@ pub struct Pull {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "pull",
-    group: CommandGroup::Share,
     examples: &[("pull lab", "fetch new runs from the remote lab")],
     calls: &[CommandCall::plain("pull lab")],
     changes: CommandEffect::Store,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Pull {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(pull(self, target.store, target.history, answer.context)))
-    }
-
-    fn is_carried(&self) -> bool {
-        true
-    }
-}
 
 /// The result of the pull of one history.
 #[derive(Debug, Serialize)]
@@ -90,7 +78,7 @@ pub struct PullPage {
 pub fn pull(pull: &Pull, directory: &Path, wanted: Option<&str>, context: &Context) -> Result<PullPage, Problem> {
     let remote = meant(pull.remote.as_deref(), directory, context)?;
     let backend = opened_remote(&remote, context)?;
-    let there = heads_of(&backend)?;
+    let there = sync::heads(&backend)?;
     let (store, _) = writable(directory, context)?;
     let here = |id: &HistoryId| store.load(*id).is_ok();
     let chosen: Vec<HistoryId> = match wanted {
@@ -132,12 +120,11 @@ pub(super) fn take(
 ) -> Result<Vec<PulledHistory>, Problem> {
     let mut all = Vec::new();
     for id in histories {
-        let pulled = sync::pull(store, *id, way, context.now, &|progress| telling.tell(progress));
-        let pulled = pulled.map_err(|error| problem(&error))?.unwrap_or_default();
+        let pulled = sync::pull(store, *id, way, context.now, &|progress| telling.tell(progress))?.unwrap_or_default();
         let name = match store.load(*id) {
             Ok(loaded) => history_name(*id, &loaded.description()),
             Err(StoreError::NoHistory(_)) => id.short(),
-            Err(error) => return Err(crate::history_view::store_problem(&error)),
+            Err(error) => return Err(error.into()),
         };
         let TransferSummary {
             runs,
@@ -157,11 +144,6 @@ pub(super) fn take(
         });
     }
     Ok(all)
-}
-
-/// Whether there is anything at a place.
-pub(super) fn heads_of(backend: &dyn Backend) -> Result<Vec<HistoryId>, Problem> {
-    sync::heads(backend).map_err(|error| problem(&error))
 }
 
 impl Page for PullPage {
@@ -204,10 +186,6 @@ impl Page for PullPage {
 
     fn exit(&self) -> Exit {
         let is_whole = |came: &PulledHistory| came.corruption.is_empty() && came.conflicts == 0;
-        if self.histories.iter().all(is_whole) {
-            Exit::Done
-        } else {
-            Exit::Inexact
-        }
+        Exit::Inexact.unless(self.histories.iter().all(is_whole))
     }
 }

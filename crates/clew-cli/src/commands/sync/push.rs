@@ -8,12 +8,12 @@ use clew_remote::sync;
 use serde::Serialize;
 
 use super::transfer;
-use super::way::{TransferProgress, check_plain, known, meant, opened_remote, problem, way, writable};
-use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandTarget};
+use super::way::{TransferProgress, check_plain, known, meant, opened_remote, way, writable};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo};
 use crate::commands::carry::plan::{CarryPage, PlanOptions};
 use crate::context::Context;
-use crate::history_view::{StoredHistory, history_name, open_store, store_problem};
-use crate::page::{Output, OutputFormatter, Page};
+use crate::history_view::{StoredHistory, history_name, open_store};
+use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::remotes::Remote;
 use crate::text;
@@ -42,7 +42,6 @@ pub struct Push {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "push",
-    group: CommandGroup::Share,
     examples: &[
         ("push lab", "send what the remote lab lacks"),
         ("push lab --plan", "leave out values that are cheaper to rerun there"),
@@ -51,31 +50,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     changes: CommandEffect::Remote,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Push {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(push(self, target.store, target.history, answer.context)))
-    }
-
-    fn is_carried(&self) -> bool {
-        true
-    }
-
-    fn carries_state(&self) -> bool {
-        self.plan
-    }
-}
-
-/// The result of a push.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(untagged)]
-pub enum PushResult {
-    /// Of one that sends everything.
-    All(PushPage),
-    /// Of one that sends what a plan chose.
-    Planned(Box<CarryPage>),
-}
 
 /// What was sent of one history.
 #[derive(Debug, Serialize)]
@@ -107,19 +81,26 @@ pub struct PushPage {
     histories: Vec<PushedHistory>,
 }
 
-/// Pushes.
-pub fn push(push: &Push, directory: &Path, wanted: Option<&str>, context: &Context) -> Result<PushResult, Problem> {
-    if !push.plan && !push.options.is_none() {
+/// Pushes everything.
+pub fn push(push: &Push, directory: &Path, wanted: Option<&str>, context: &Context) -> Result<PushPage, Problem> {
+    if !push.options.is_none() {
         let problem = Problem::usage("`--at`, `--budget`, `--rate` and `--dry-run` need a plan");
         let again = context.command("push --plan");
         return Err(problem.with_hint(format!("{again} creates one, and sends what it chose")));
     }
     let remote = meant(push.remote.as_deref(), directory, context)?;
-    if push.plan {
-        let page = transfer::to_remote(&push.options, push.plain, remote, (directory, wanted), context)?;
-        return Ok(PushResult::Planned(Box::new(page)));
-    }
-    push_whole((push.all, push.plain), remote, (directory, wanted), context).map(PushResult::All)
+    push_whole((push.all, push.plain), remote, (directory, wanted), context)
+}
+
+/// Pushes what a plan chooses.
+pub fn push_planned(
+    push: &Push,
+    directory: &Path,
+    wanted: Option<&str>,
+    context: &Context,
+) -> Result<CarryPage, Problem> {
+    let remote = meant(push.remote.as_deref(), directory, context)?;
+    transfer::to_remote(&push.options, push.plain, remote, (directory, wanted), context)
 }
 
 /// Sends everything of a history, or of all.
@@ -138,9 +119,8 @@ pub(super) fn push_whole(
     let telling = TransferProgress::new(format!("Pushing to {}", remote.name));
     let mut sent = Vec::new();
     for (id, name) in histories {
-        let outgoing = OutgoingHistory::of(&store, id).map_err(|error| store_problem(&error))?;
-        let pushed = sync::push(&outgoing, &way, (&key, context.now), &|progress| telling.tell(progress));
-        let pushed = pushed.map_err(|error| problem(&error))?;
+        let outgoing = OutgoingHistory::of(&store, id)?;
+        let pushed = sync::push(&outgoing, &way, (&key, context.now), &|progress| telling.tell(progress))?;
         sent.push(PushedHistory {
             history: name,
             id,
@@ -180,27 +160,11 @@ fn histories(
         return Ok(vec![(opened.id, opened.place().name())]);
     }
     let store = open_store(directory, context)?;
-    let all = store.histories().map_err(|error| store_problem(&error))?;
+    let all = store.histories()?;
     Ok(all
         .iter()
         .map(|(id, description)| (*id, history_name(*id, description)))
         .collect())
-}
-
-impl Page for PushResult {
-    fn text(&self, context: &Context) -> String {
-        match self {
-            Self::All(page) => page.text(context),
-            Self::Planned(page) => page.text(context),
-        }
-    }
-
-    fn exit(&self) -> Exit {
-        match self {
-            Self::All(page) => page.exit(),
-            Self::Planned(page) => page.exit(),
-        }
-    }
 }
 
 impl Page for PushPage {
@@ -214,9 +178,7 @@ impl Page for PushPage {
                 let (new, bytes) = (text::bytes(sent.new_bytes), text::bytes(sent.bytes));
                 format!("Pushed {history} to {}: {new} new there, {bytes} sent.\n", self.remote)
             };
-            for damage in &sent.corruption {
-                told += &format!("  not sent, because it cannot be read: {}\n", text::clean(damage));
-            }
+            told += &text::unread("not sent", &sent.corruption);
         }
         if self.histories.is_empty() {
             told += "The store has no history yet.\n";
@@ -225,10 +187,6 @@ impl Page for PushPage {
     }
 
     fn exit(&self) -> Exit {
-        if self.histories.iter().all(|sent| sent.corruption.is_empty()) {
-            Exit::Done
-        } else {
-            Exit::Inexact
-        }
+        Exit::Inexact.unless(self.histories.iter().all(|sent| sent.corruption.is_empty()))
     }
 }

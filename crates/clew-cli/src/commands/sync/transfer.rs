@@ -10,15 +10,14 @@ use clew_core::store::{OutgoingHistory, SigningKey};
 use clew_remote::Ssh;
 use clew_remote::sync::{self, Speed, SyncProgress, SyncTarget};
 
-use super::way::{TransferProgress, check_plain, known, opened_remote, problem, way, writable};
-use crate::command::{Command, CommandCall, CommandEffect, CommandGroup, CommandInfo, CommandTarget};
+use super::way::{TransferProgress, check_plain, known, opened_remote, way, writable};
+use crate::command_info::{CommandCall, CommandEffect, CommandInfo};
 use crate::commands::carry::plan::{
-    Arguments, CarryPage, DonePage, PlanOptions, PlanTarget, TargetStore, plan, planned, told_link,
+    Arguments, CarryPage, DonePage, PlanOptions, PlanTarget, TargetStore, planned, told_link,
 };
 use crate::commands::remote::{asked, tell};
 use crate::context::Context;
-use crate::history_view::{HistoryView, StoredHistory, open_store, store_problem};
-use crate::page::{Output, OutputFormatter};
+use crate::history_view::{StoredHistory, open_store};
 use crate::problem::{Exit, Problem};
 use crate::remotes::{self, Remote, Remotes};
 use crate::terminal_text::TerminalText;
@@ -26,7 +25,6 @@ use crate::text;
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "move",
-    group: CommandGroup::Share,
     examples: &[
         ("move lab", "send values that are cheaper to send than to rerun"),
         (
@@ -46,25 +44,6 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     changes: CommandEffect::Remote,
     ..CommandInfo::DEFAULT
 };
-
-impl Command for Arguments {
-    fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(plan(self, history, answer.context)))
-    }
-
-    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        let carried = || carry(self, target.store, target.history, answer.context);
-        self.is_carried().then(|| answer.give(carried()))
-    }
-
-    fn is_carried(&self) -> bool {
-        self.target.is_some() || !self.options.dry_run
-    }
-
-    fn carries_state(&self) -> bool {
-        self.is_carried()
-    }
-}
 
 /// The destination of a state.
 enum MoveDestination {
@@ -135,12 +114,6 @@ fn is_same(one: &Path, other: &Path) -> bool {
 /// The store and the history of a state to send.
 type MoveSource<'f> = (&'f Path, Option<&'f str>);
 
-/// A state that is to go, and what goes of it.
-struct MovePlan {
-    plan: CarryPlan,
-    page: CarryPage,
-}
-
 /// Moves a state to a remote, or shows what would go.
 pub(super) fn to_remote(
     options: &PlanOptions,
@@ -157,7 +130,7 @@ pub(super) fn to_remote(
     if options.dry_run {
         let backend = opened_remote(&remote, context)?;
         let way = way(&backend, &remote.url, directory, context);
-        return Ok(plan_to_remote(options, &found, &remote, &way, context)?.page);
+        return Ok(plan_to_remote(options, &found, &remote, &way, context)?.1);
     }
     let remote = asked_once(remote, context)?;
     let backend = opened_remote(&remote, context)?;
@@ -173,9 +146,9 @@ fn plan_to_remote(
     remote: &Remote,
     way: &SyncTarget<'_>,
     context: &Context,
-) -> Result<MovePlan, Problem> {
+) -> Result<(CarryPlan, CarryPage), Problem> {
     let place = found.place();
-    let there = sync::there(place.id, way).map_err(|error| problem(&error))?;
+    let there = sync::there(place.id, way)?;
     let speed = match options.rate {
         Some(_) => None,
         None => Some(measured(way, remote, context)?),
@@ -187,14 +160,12 @@ fn plan_to_remote(
         link: speed.map_or_else(|| told_link(options.rate.unwrap_or(1)), link),
         measured: speed.map(|speed| speed.measured),
     };
-    let plan = planned(options, &place, &going, context)?;
-    let page = CarryPage::of(&plan, &going, &place, context);
-    Ok(MovePlan { plan, page })
+    planned(options, &place, &going, context)
 }
 
 /// Sends what was planned to a remote.
 fn send_to_remote(
-    MovePlan { plan, page }: MovePlan,
+    (plan, page): (CarryPlan, CarryPage),
     found: &StoredHistory,
     remote: &Remote,
     way: &SyncTarget<'_>,
@@ -204,8 +175,7 @@ fn send_to_remote(
     say_losses(&page);
     let outgoing = outgoing(found, &plan);
     let telling = TransferProgress::new(format!("Moving to {}", remote.name));
-    let pushed = sync::push(&outgoing, way, (key, context.now), &|progress| telling.tell(progress));
-    let pushed = pushed.map_err(|error| problem(&error))?;
+    let pushed = sync::push(&outgoing, way, (key, context.now), &|progress| telling.tell(progress))?;
     let take = format!(
         "`clew clone {}` or `clew pull` imports it there",
         text::typed(&remote.url)
@@ -234,22 +204,17 @@ fn measured(way: &SyncTarget<'_>, remote: &Remote, context: &Context) -> Result<
     tell(&format!("Measuring the connection to {}", text::clean(&remote.name)));
     let speed = sync::speed(way, context.now);
     tell("");
-    speed.map_err(|error| unmeasured(&error, context))
-}
-
-fn unmeasured(error: &sync::SyncError, context: &Context) -> Problem {
-    let problem = problem(error);
-    let message = format!("The speed of the connection cannot be measured: {}", problem.message);
-    let hint = Some(
-        problem
-            .hint
-            .unwrap_or_else(|| format!("{} sets the speed", context.again("--rate 10MB"))),
-    );
-    Problem {
-        message,
-        hint,
-        ..problem
-    }
+    speed.map_err(|error| {
+        let problem = Problem::from(error);
+        let message = format!("The speed of the connection cannot be measured: {}", problem.message);
+        let rate = || format!("{} sets the speed", context.again("--rate 10MB"));
+        let hint = Some(problem.hint.unwrap_or_else(rate));
+        Problem {
+            message,
+            hint,
+            ..problem
+        }
+    })
 }
 
 /// Pushes send what they write, and what is there is read once more by whoever resumes.
@@ -277,7 +242,7 @@ fn to_store(
     }
     let planned_move = plan_to_store(options, &found, folder, &there, context)?;
     if options.dry_run {
-        Ok(planned_move.page)
+        Ok(planned_move.1)
     } else {
         send_to_store(planned_move, &found, folder, &key, context)
     }
@@ -290,8 +255,8 @@ fn plan_to_store(
     folder: &Path,
     there: &TargetStore,
     context: &Context,
-) -> Result<MovePlan, Problem> {
-    let shown = text::clean(&folder.display().to_string());
+) -> Result<(CarryPlan, CarryPage), Problem> {
+    let shown = text::path(folder);
     let place = found.place();
     let measured = match options.rate {
         Some(_) => None,
@@ -307,14 +272,12 @@ fn plan_to_store(
         link: measured.map_or_else(|| told_link(options.rate.unwrap_or(1)), LinkSpeed::direct),
         measured: measured.map(|_| context.now),
     };
-    let plan = planned(options, &place, &going, context)?;
-    let page = CarryPage::of(&plan, &going, &place, context);
-    Ok(MovePlan { plan, page })
+    planned(options, &place, &going, context)
 }
 
 /// Sends what was planned to a store.
 fn send_to_store(
-    MovePlan { plan, page }: MovePlan,
+    (plan, page): (CarryPlan, CarryPage),
     found: &StoredHistory,
     folder: &Path,
     key: &SigningKey,
@@ -323,7 +286,7 @@ fn send_to_store(
     say_losses(&page);
     let (to, _) = writable(folder, context)?;
     let outgoing = outgoing(found, &plan);
-    let telling = TransferProgress::new(format!("Moving to {}", text::clean(&folder.display().to_string())));
+    let telling = TransferProgress::new(format!("Moving to {}", text::path(folder)));
     let of = outgoing.bytes();
     let mut moved = 0;
     let carried = to.receive_from(&outgoing, context.now, &mut |bytes| {
@@ -332,8 +295,7 @@ fn send_to_store(
             moved,
             of: of.max(moved),
         })
-    });
-    let carried = carried.map_err(|error| store_problem(&error))?;
+    })?;
     let damage = carried.damage.iter().map(|damage| damage.what.clone());
     let all = context.command("export FILE --all");
     let done = DonePage {

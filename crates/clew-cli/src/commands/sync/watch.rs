@@ -15,12 +15,12 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::push::{PushPage, push_whole};
 use super::way::meant;
-use crate::command::{Command, CommandEffect, CommandGroup, CommandInfo, CommandTarget};
+use crate::command_info::{CommandEffect, CommandInfo};
 use crate::commands::remote::tell;
 use crate::context::Context;
-use crate::history_view::{StoredHistory, open_indexed, store_problem};
+use crate::history_view::{StoredHistory, open_indexed};
 use crate::interface::Interface;
-use crate::page::{Output, OutputFormatter, Page};
+use crate::page::Page;
 use crate::problem::{Exit, Problem};
 use crate::remotes::Remote;
 use crate::text;
@@ -55,7 +55,6 @@ pub struct Watch {
 
 pub(crate) const INFO: CommandInfo = CommandInfo {
     name: "watch",
-    group: CommandGroup::Share,
     examples: &[
         (
             "watch lab --all",
@@ -68,19 +67,13 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-impl Command for Watch {
-    fn perform(&self, target: &CommandTarget<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
-        Some(answer.give(watch(self, target.store, target.history, answer.context)))
-    }
-}
-
 fn minutes(text: &str) -> Result<f64, &'static str> {
     let minutes = text.parse().ok().filter(|minutes| (0.0..=1e6).contains(minutes));
     minutes.ok_or("it is a number of minutes: `5`, `0.5`")
 }
 
 /// What was pushed while it watched.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WatchPage {
     /// The name of the remote.
@@ -190,12 +183,7 @@ pub fn watch(watch: &Watch, directory: &Path, wanted: Option<&str>, context: &Co
         page: WatchPage {
             remote: remote.name.clone(),
             url: text::clean(&remote.url),
-            pushes: 0,
-            runs: 0,
-            bytes: 0,
-            failures: 0,
-            failure: None,
-            corruption: Vec::new(),
+            ..WatchPage::default()
         },
         remote,
         glanced: None,
@@ -255,7 +243,7 @@ impl WatchLoop<'_> {
         let ids = if let Some(id) = self.only {
             vec![id]
         } else {
-            let all = store.histories().map_err(|error| store_problem(&error))?;
+            let all = store.histories()?;
             all.into_iter().map(|(id, _)| id).collect()
         };
         let reach: Reach = ids.into_iter().map(|id| (id, store.log_ends(id))).collect();
@@ -349,18 +337,11 @@ impl Page for WatchPage {
             }
             None => "Everything is sent.\n".to_owned(),
         };
-        for damage in &self.corruption {
-            told += &format!("  not sent, because it cannot be read: {}\n", text::clean(damage));
-        }
-        told
+        told + &text::unread("not sent", &self.corruption)
     }
 
     fn exit(&self) -> Exit {
-        if self.failure.is_none() && self.corruption.is_empty() {
-            Exit::Done
-        } else {
-            Exit::Inexact
-        }
+        Exit::Inexact.unless(self.failure.is_none() && self.corruption.is_empty())
     }
 }
 

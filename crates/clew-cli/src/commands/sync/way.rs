@@ -107,34 +107,30 @@ pub(super) fn way<'b>(backend: &'b dyn Backend, url: &str, store: &Path, context
 /// A store to write to, and the user's key, which is made where there is none.
 pub(super) fn writable(directory: &Path, context: &Context) -> Result<(Store, SigningKey), Problem> {
     let disk = Arc::new(RealDisk);
-    let store = Store::open_with(disk.clone(), directory, Access::ReadWrite, &context.keys());
-    let store = store.map_err(|error| store_problem(&error))?;
-    let key = SigningKey::load_or_create(&*disk, &context.config).map_err(|error| store_problem(&error))?;
+    let store = Store::open_with(disk.clone(), directory, Access::ReadWrite, &context.keys())?;
+    let key = SigningKey::load_or_create(&*disk, &context.config)?;
     let (trust, _) = Trust::load_or_own(&*disk, &context.config, key.public());
     Ok((store.with_trust(trust), key))
 }
 
 /// What went wrong on the way.
-pub(super) fn problem(error: &SyncError) -> Problem {
-    let (problem, is_kept) = match error {
-        SyncError::Remote(error) => (remotes::problem(error), true),
-        SyncError::Store(error) => (store_problem(error), false),
-        SyncError::Busy { .. } => {
-            let problem = Problem::of(Exit::Refused, error.to_string());
-            (problem.with_hint("wait until it has finished"), false)
+impl From<SyncError> for Problem {
+    fn from(error: SyncError) -> Self {
+        let refused = || Self::of(Exit::Refused, error.to_string());
+        let (problem, is_kept) = match &error {
+            SyncError::Remote(error) => (remotes::problem(error), true),
+            SyncError::Store(error) => (store_problem(error), false),
+            SyncError::Busy { .. } => (refused().with_hint("wait until it has finished"), false),
+            SyncError::Crowded { .. } => (refused().with_hint("repeat the command"), true),
+            SyncError::Unreadable { .. } => (Self::of(Exit::Damaged, error.to_string()), false),
+        };
+        if is_kept {
+            problem
+                .with_unchanged("Nothing here was changed, and data that was sent or fetched is not transferred again")
+        } else {
+            problem
         }
-        SyncError::Crowded { .. } => {
-            let problem = Problem::of(Exit::Refused, error.to_string());
-            (problem.with_hint("repeat the command"), true)
-        }
-        SyncError::Unreadable { .. } => (Problem::of(Exit::Damaged, error.to_string()), false),
-    };
-    let mut problem = problem;
-    if is_kept {
-        "Nothing here was changed, and data that was sent or fetched is not transferred again"
-            .clone_into(&mut problem.unchanged);
     }
-    problem
 }
 
 /// A progress line of a transfer: the bytes moved so far, and the speed.
@@ -251,7 +247,7 @@ mod tests {
             SyncError::Crowded { place: bucket() },
         ];
         let all = remote.into_iter().map(SyncError::Remote).chain(own);
-        let texts: Vec<String> = all.map(|error| problem(&error).text()).collect();
+        let texts: Vec<String> = all.map(|error| Problem::from(error).text()).collect();
         insta::assert_snapshot!(texts.join("\n"));
     }
 }

@@ -9,7 +9,7 @@ use clew_core::store::{PublicKey, Trust};
 use serde::{Serialize, Serializer};
 
 use crate::context::Context;
-use crate::history_view::{by_recency, history_name, open_indexed, store_problem};
+use crate::history_view::{by_recency, history_name, open_indexed};
 use crate::problem::Problem;
 use crate::text;
 
@@ -102,7 +102,7 @@ pub(super) fn grouped(key: PublicKey) -> String {
 pub(super) fn all(own: Option<PublicKey>, signed: &SignedByKey, context: &Context) -> Result<Vec<KnownKey>, Problem> {
     let mut known: BTreeMap<PublicKey, KnownKey> = BTreeMap::new();
     if let Some(own) = own {
-        let trust = Trust::load(&RealDisk, &context.config, own).map_err(|error| store_problem(&error))?;
+        let trust = Trust::load(&RealDisk, &context.config, own)?;
         for (key, said) in trust.said() {
             let there = known
                 .entry(key)

@@ -40,8 +40,7 @@ fn is_in_source(run: &Run) -> bool {
 }
 
 fn recorded(run: &Run, place: &HistoryView<'_>) -> String {
-    let text = run.source.and_then(|source| place.records.text(&source).ok());
-    text.unwrap_or_else(|| mark(EXCLUDED))
+    place.source(run).unwrap_or_else(|| mark(EXCLUDED))
 }
 
 /// What a cell is like that was recorded so.

@@ -80,9 +80,7 @@ impl Page for PackagePage {
         for (root, why) in &self.left_out {
             told += &format!("  {}\n", text::clean(&format!("{root}: left out: {why}")));
         }
-        for damage in &self.corruption {
-            told += &format!("  left out, because it cannot be read: {}\n", text::clean(damage));
-        }
+        told += &text::unread("left out", &self.corruption);
         told += &self.said_of_cells;
         for masked in &self.masked {
             let what = secrets::left_out(&masked.left_out);
@@ -115,17 +113,14 @@ impl Page for PackagePage {
 
     fn exit(&self) -> Exit {
         let has_files = self.is_embedded || self.files.iter().all(|file| file.is_included);
-        if has_files && self.left_out.is_empty() && self.corruption.is_empty() && self.masked.is_empty() {
-            Exit::Done
-        } else {
-            Exit::Inexact
-        }
+        Exit::Inexact
+            .unless(has_files && self.left_out.is_empty() && self.corruption.is_empty() && self.masked.is_empty())
     }
 }
 
 impl PackagePage {
     fn headline(&self) -> String {
-        let (file, notebook) = (text::clean(&self.file.display().to_string()), &self.notebook);
+        let (file, notebook) = (text::path(&self.file), &self.notebook);
         let held = match &self.run {
             Some(run) => format!("the state after run {run}"),
             None => format!(

@@ -27,7 +27,7 @@ pub(super) struct PackageMembers {
 /// Of each cell of a notebook, the run of the line that was its last; nothing of those that never ran.
 pub(super) fn marks(notebook: &NotebookFile, place: &HistoryView<'_>, at: RunId) -> Vec<Option<CellMark>> {
     let runs = cell_runs(place, at);
-    let sources: Vec<Option<String>> = runs.iter().map(|(_, run)| source(run, place)).collect();
+    let sources: Vec<Option<String>> = runs.iter().map(|(_, run)| place.source(run)).collect();
     let cells = notebook.cells().iter().map(|cell| {
         let is_it = |(_, run): &&(RunId, &Run)| cell.id.is_some() && run.cell == cell.id;
         let by_id = runs.iter().rposition(|run| is_it(&run));
@@ -56,10 +56,6 @@ fn cell_runs<'p>(place: &HistoryView<'p>, at: RunId) -> Vec<(RunId, &'p Run)> {
     let mut runs: Vec<(RunId, &Run)> = line.collect();
     runs.reverse();
     runs
-}
-
-fn source(run: &Run, place: &HistoryView<'_>) -> Option<String> {
-    place.records.text(&run.source?).ok()
 }
 
 /// The text of `ro-crate-metadata.json`.
@@ -168,11 +164,7 @@ fn files(
     if !tells_paths {
         return told;
     }
-    let near = place
-        .description
-        .path
-        .as_deref()
-        .and_then(|path| Path::new(path).parent());
+    let near = place.description.folder();
     for file in runs.iter().flat_map(|(_, run)| &run.evidence.files_written) {
         let is_hidden = file.path.split('/').any(|part| part.starts_with('.'));
         if is_hidden || file.is_of_environment() || told.iter().any(|known| known.path == file.path) {
