@@ -137,7 +137,6 @@ CIRCLES: dict[str, list[set[str]]] = {
             "clew.shell.start",
             "clew.trial",
         },
-        {"clew.codecs.sqlalchemy", "clew.codecs.sqlalchemy_orm"},
         {
             "clew.events",
             "clew.evidence",

@@ -26,9 +26,9 @@ from types import TracebackType
 from typing import Any
 
 from clew.codecs import libraries
-from clew.codecs.codec import Codec, NoValue, Parts
+from clew.codecs.codec import Codec, NoValue, Parts, keyed, kinds_below
 
-__all__ = ["LIBRARIES", "Codec", "NoValue", "Parts", "find", "named"]
+__all__ = ["LIBRARIES", "Codec", "NoValue", "Parts", "find", "keyed", "kinds_below", "named"]
 
 
 LIBRARIES: Mapping[str, str] = {module: file for one in libraries.ALL for module, file in one.codecs.items()}

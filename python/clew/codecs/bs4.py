@@ -7,7 +7,7 @@ from typing import Any
 
 from bs4 import BeautifulSoup
 
-from . import Codec
+from . import Codec, keyed
 from .inherited import instances
 
 
@@ -27,5 +27,5 @@ def _fill(soup: Any, own: dict[str, Any]) -> None:
 
 
 _CODEC = instances("bs4.soup", _encode, _fill)
-NAMED: dict[str, Codec] = {"soup": _CODEC}
+NAMED = keyed(_CODEC)
 CODECS: dict[type, Codec] = {BeautifulSoup: _CODEC}

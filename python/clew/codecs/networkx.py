@@ -7,7 +7,7 @@ from typing import Any
 
 from networkx import DiGraph, Graph, MultiDiGraph, MultiGraph
 
-from . import Codec
+from . import Codec, keyed
 from .inherited import instances
 
 _OURS = 3
@@ -36,5 +36,5 @@ _VIEWS = (
 )
 
 _CODEC = instances("networkx.graph", _encode, lambda graph, own: vars(graph).update(own))
-NAMED: dict[str, Codec] = {"graph": _CODEC}
+NAMED = keyed(_CODEC)
 CODECS: dict[type, Codec] = dict.fromkeys((Graph, DiGraph, MultiGraph, MultiDiGraph), _CODEC)

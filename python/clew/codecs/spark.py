@@ -19,7 +19,7 @@ from pyspark.sql.classic.dataframe import DataFrame
 from pyspark.sql.udf import UserDefinedFunction
 
 from ..adapters import spark_frames, spark_sessions, spark_settings
-from . import Codec, Parts
+from . import Codec, Parts, keyed
 from .stdlib import own_dict, restore_dict
 
 #: Where the object in Java is kept.
@@ -32,14 +32,6 @@ def _encode_function(function: Any) -> Parts:
     if state.get(IN_JAVA) is not None and _is_fixed(state["func"], set()):
         state[IN_JAVA] = None
     return Parts((), state)
-
-
-def _decode_function(args: tuple[Any, ...]) -> Any:
-    return UserDefinedFunction.__new__(UserDefinedFunction)
-
-
-def _fill_function(function: Any, state: Any) -> None:
-    restore_dict(function, state)
 
 
 def _is_fixed(function: Any, met: set[FunctionType]) -> bool:
@@ -87,14 +79,15 @@ SESSION = Codec(
     immutable=True,
 )
 FRAME = Codec(
-    "handle.spark_frame",
-    spark_frames.encode_frame,
-    spark_frames.decode_frame,
-    native=False,
-    kind=DataFrame,
+    "handle.spark_frame", spark_frames.encode_frame, spark_frames.decode_frame, native=False, kind=DataFrame
 )
-FUNCTION = Codec("spark.function", _encode_function, _decode_function, _fill_function, native=False)
-
+FUNCTION = Codec(
+    "spark.function",
+    _encode_function,
+    lambda args: UserDefinedFunction.__new__(UserDefinedFunction),
+    restore_dict,
+    native=False,
+)
 CODECS: dict[type, Codec] = {
     UserDefinedFunction: FUNCTION,
     SparkConf: CONF,
@@ -105,10 +98,4 @@ CODECS: dict[type, Codec] = {
     DataFrame: FRAME,
     spark_frames.SleepingFrame: FRAME,
 }
-NAMED = {
-    "conf": CONF,
-    "function": FUNCTION,
-    "spark_context": CONTEXT,
-    "spark_session": SESSION,
-    "spark_frame": FRAME,
-}
+NAMED = keyed(CONF, FUNCTION, CONTEXT, SESSION, FRAME)

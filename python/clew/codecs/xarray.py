@@ -7,7 +7,7 @@ from typing import Any
 
 from xarray import DataArray, Dataset, IndexVariable, Variable
 
-from . import Codec
+from . import Codec, keyed
 from .inherited import instances, restore_attributes
 
 _ON_READING = ("_attrs", "_encoding")
@@ -48,5 +48,5 @@ def _slots(kind: type) -> set[str]:
 
 
 _CODEC = instances("xarray.data", _encode, _fill)
-NAMED: dict[str, Codec] = {"data": _CODEC}
+NAMED = keyed(_CODEC)
 CODECS: dict[type, Codec] = dict.fromkeys((DataArray, Dataset, IndexVariable, Variable), _CODEC)
