@@ -146,7 +146,6 @@ CIRCLES: dict[str, list[set[str]]] = {
             "clew.observer_log",
             "clew.roots.generators",
         },
-        {"clew.run.decider", "clew.run.recorded_runs"},
     ],
 }
 
