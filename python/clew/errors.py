@@ -53,8 +53,10 @@ AS_JSON = "--json"
 """The option that asks for data."""
 
 
-def as_json(words: Sequence[str], exit_code: int, message: str, hint: str | None = None) -> str:
+def printed(error: ClewError, words: Sequence[str], exit_code: int = REFUSED) -> str:
     """A failure of which the engine was not asked, as it would print it for these words."""
+    if AS_JSON not in words:
+        return f"Error: {error}"
     word = next((word for word in words if not word.startswith("-")), "")
-    error = {"message": message, "unchanged": "Nothing was changed", "hint": hint}
-    return json.dumps({"schema": 1, "command": word, "exit": exit_code, "error": error}, indent=2)
+    told = {"message": error.message, "unchanged": error.unchanged, "hint": error.hint}
+    return json.dumps({"schema": 1, "command": word, "exit": exit_code, "error": told}, indent=2)

@@ -9,7 +9,7 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMa
 from IPython.core.magic import no_var_expand
 
 from clew._engine import split_line
-from clew.errors import AS_JSON, NOTHING_DONE, REFUSED, as_json
+from clew.errors import AS_JSON, NOTHING_DONE, REFUSED, ClewError, printed
 from clew.shell import progress
 from clew.shell.display import Answer
 from clew.shell.warn import describe, guarded, warn
@@ -24,7 +24,8 @@ PREFIX = "%clew "
 def fail(line: str, exit_code: int, message: str, unchanged: str, hint: str | None = None) -> None:
     """Says that a line could not be answered at all, where a refusal would be said."""
     if AS_JSON in line.split():
-        print(as_json(line.split(), exit_code, message, hint), flush=True)
+        error = ClewError(message, "Nothing was changed", hint)
+        print(printed(error, line.split(), exit_code), flush=True)
     else:
         warn(f"{message}. {unchanged}; {hint}." if hint else f"{message}. {unchanged}.")
 
