@@ -64,7 +64,7 @@ class Trial:
                 "Nothing was changed",
                 "`clew.session().trial()` creates another one",
             )
-        if current().is_beside():
+        if current().recorder.is_beside():
             raise RefusedError(
                 "A trial in a separate task or thread would roll back what a cell does meanwhile",
                 "Nothing was changed",
@@ -78,7 +78,7 @@ class Trial:
                 "`clew.session().resume_recording()` resumes it",
             )
         self._start, self._depth = start, status.undo
-        self._counter, self._cells = id(current()), current().cells_begun
+        self._counter, self._cells = id(current()), current().recorder.cells_begun
         return self
 
     def __exit__(
@@ -99,7 +99,7 @@ class Trial:
                 "The changes of the block remain",
                 "`clew.session().log()` lists the recorded runs",
             )
-        if current().cells_begun != self._cells:
+        if current().recorder.cells_begun != self._cells:
             raise RefusedError(
                 "Other cells ran during the block of this trial, and would be rolled back with it",
                 "The changes of the block remain",

@@ -57,7 +57,7 @@ def recorded() -> str:
         return json.dumps(None)
     run, current.last_run = current.last_run, None
     # No batch rests between cells, and the next may rely on anything.
-    current.look()
+    current.recorder.look()
     return json.dumps(None if run is None else {"run": run, "tasks": _tasks_of(current, run)})
 
 
@@ -92,7 +92,7 @@ def bring(
 
     current = session.current()
     with none_comes():
-        last = current.reuse([tuple(each) for each in json.loads(reused)])
+        last = current.recorder.reuse([tuple(each) for each in json.loads(reused)])
         try:
             wrong = current.bring(last, source, SMALL if source is not None else 0)
         except RuntimeError as error:
@@ -102,7 +102,7 @@ def bring(
     if execution_count is not None:
         get_ipython().execution_count = execution_count
         know_inputs(get_ipython(), json.loads(texts))
-    return json.dumps({"lost": wrong, "left": bool(current.stored_only())})
+    return json.dumps({"lost": wrong, "left": bool(current.recorder.stored_only())})
 
 
 def end() -> str:
