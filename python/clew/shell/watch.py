@@ -191,7 +191,7 @@ class Seen:
     def _set_by_executed(self) -> list[str]:
         """What modules and scripts may have set in libraries while they were executed."""
         known = {id(code) for code in self._codes}
-        executed = self._around.executed if self._around is not None else ()
+        executed = self._around.seen.executed if self._around is not None else ()
         every = (code for code in executed if id(code) not in known)
         return [name for code in every for name in patched([code], namespace_of(code, self._namespace))]
 
@@ -205,15 +205,17 @@ class Seen:
         """Variables that were read without its code naming them: by an unpickler, or by a text that it had evaluated."""
         if self._around is None:
             return set[str]()
-        codes = [inner for code in self._around.evaluated for inner in nested(code)]
-        return self._around.unpickled | set[str]().union(*(read_and_written(one)[0] for one in codes))
+        codes = [inner for code in self._around.seen.evaluated for inner in nested(code)]
+        return self._around.seen.unpickled.keys() | set[str]().union(
+            *(read_and_written(one)[0] for one in codes)
+        )
 
     def _has_had_any(self, codes: list[CodeType]) -> bool:
         """Whether somebody may have looked up any variable: who took a frame of the notebook's, and was not called with texts that tell which."""
-        around = self._around
-        return around is not None and (
-            around.has_had_all or not are_texts_given(around.frames, codes, self._namespace)
-        )
+        if self._around is None:
+            return False
+        seen = self._around.seen
+        return seen.has_had_all or not are_texts_given(seen.frames, codes, self._namespace)
 
     def _unseen_readers(self, found: Effects) -> set[str]:
         """Libraries that may have read files which nobody saw, since nothing is observed below Python."""
@@ -260,13 +262,15 @@ class Seen:
         ):
             asks.environment_variables.add("PYTHONOPTIMIZE")
         submodules = found_of(codes, live, imported, own)
-        imported |= by_text(every, live, own) | self._around.looked_up_in | modules_of_magics(codes)
+        imported |= (
+            by_text(every, live, own) | self._around.seen.looked_up_in.keys() | modules_of_magics(codes)
+        )
         if lists_installed(every, live, own):
             self._around.looks_for_distributions()
         note_imported(imported_by_statements(codes))
         words: Set[str] = frozenset()
         if any("." in name for name in self._around.came):
-            executed = [inner for code in self._around.executed for inner in nested(code)]
+            executed = [inner for code in self._around.seen.executed for inner in nested(code)]
             words = words_of([*codes, *executed, *(one.code for one in own)])
         tops = {module_of(value).partition(".")[0] for value in values} | _libraries(codes, own)
         libraries = sorted(top for top in tops - {"", "builtins", "__main__"} if not is_standard(top))
