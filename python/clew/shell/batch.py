@@ -9,7 +9,9 @@ from typing import Any
 
 from IPython.core.getipython import get_ipython
 
-from clew.analysis import hold_again, note_imported, start_files
+from clew.analysis.ipython_calls import start_files
+from clew.analysis.patches import hold_again
+from clew.analysis.submodules import note_imported
 from clew.library_draws import follow
 from clew.roots.generators import leave_undecided, none_comes
 from clew.shell import identity

@@ -11,7 +11,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from clew import distribution_index, evidence
-from clew.analysis import ENVIRONMENT, Dependencies, Named, OwnModules, is_own, missing
+from clew.analysis.dependencies import Dependencies
+from clew.analysis.imports import OwnModules, missing
+from clew.analysis.nondeterminism import ENVIRONMENT
+from clew.analysis.own_modules import is_own
+from clew.analysis.paths import Named
 from clew.codecs.libraries import having
 from clew.events import Touched
 from clew.installation import environment as installed

@@ -19,7 +19,8 @@ from IPython.core.getipython import get_ipython
 from clew import events, restored_source, secrets
 from clew._engine import given_names, intent, left_out
 from clew.adapters import handle_reach, spark_calls
-from clew.analysis import IDENTIFIER, nested
+from clew.analysis.bytecode import nested
+from clew.analysis.names import IDENTIFIER
 from clew.errors import NotRecordingError, RefusedError
 from clew.native_commands import as_said, begin, carry, revision_in
 from clew.roots import foresee

@@ -19,46 +19,20 @@ from typing import TYPE_CHECKING, Any
 
 from clew import unseen_reads
 from clew._engine import Fired, codes_within, runs_elsewhere
-from clew.analysis import (
-    SHELL,
-    Callees,
-    Dependencies,
-    Effects,
-    OwnCode,
-    Seeding,
-    are_texts_given,
-    by_text,
-    constants,
-    dependencies_of,
-    does_any,
-    effects,
-    found_of,
-    imported_by_statements,
-    imported_modules,
-    in_annotations,
-    lists_installed,
-    looked_at,
-    looks_up,
-    mentioned,
-    module_of,
-    modules_of_magics,
-    named_files,
-    names_seed,
-    namespace_of,
-    nested,
-    note_imported,
-    numbers_of,
-    objects_used,
-    outdate,
-    patched,
-    reach_back,
-    read_and_written,
-    running_shell,
-    settings_files,
-    start_files,
-    within_texts,
-    words_of,
-)
+from clew.analysis import Callees, Effects, effects
+from clew.analysis.bytecode import constants, does_any, nested, numbers_of
+from clew.analysis.dependencies import Dependencies, dependencies_of
+from clew.analysis.implicit_reads import are_texts_given, in_annotations, reach_back
+from clew.analysis.imports import imported_by_statements, imported_modules
+from clew.analysis.ipython_calls import SHELL, modules_of_magics, running_shell, start_files
+from clew.analysis.names import mentioned, read_and_written
+from clew.analysis.nondeterminism import looks_up, outdate
+from clew.analysis.own_modules import OwnCode, module_of, namespace_of, objects_used
+from clew.analysis.patches import patched
+from clew.analysis.paths import looked_at, named_files, settings_files
+from clew.analysis.resolvers import by_text, lists_installed, within_texts
+from clew.analysis.seeds import Seeding, names_seed
+from clew.analysis.submodules import found_of, note_imported, words_of
 from clew.evidence import SYSTEM, random_fingerprints
 from clew.installation import is_standard
 from clew.roots.interpreter import handlers
