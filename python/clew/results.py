@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 KEY = "key"
 """Names in the metadata of a field where its value is in the answer, if that is not the field's own name: under another key (`root.kind` is
@@ -110,6 +110,16 @@ class Change:
     data: dict[str, Any] = field(repr=False, metadata={KEY: ""})
 
 
+N = TypeVar("N", Outcome, Variable, Change)
+
+
+def _by_name(items: tuple[N, ...], name: str) -> N:
+    found = next((one for one in items if one.name == name), None)
+    if found is None:
+        raise KeyError(name)
+    return found
+
+
 @dataclass(frozen=True, repr=False, eq=False)
 class Report(Result):
     """What a restore did."""
@@ -145,10 +155,7 @@ class Report(Result):
 
     def __getitem__(self, name: str) -> Outcome:
         """The outcome of one variable."""
-        for outcome in self.outcomes:
-            if outcome.name == name:
-                return outcome
-        raise KeyError(name)
+        return _by_name(self.outcomes, name)
 
     def names(self, outcome: str) -> tuple[str, ...]:
         """The variables with this outcome, such as `lost`."""
@@ -190,10 +197,7 @@ class Vars(Result, Mapping[str, Variable]):
     variables: tuple[Variable, ...]
 
     def __getitem__(self, name: str) -> Variable:
-        for variable in self.variables:
-            if variable.name == name:
-                return variable
-        raise KeyError(name)
+        return _by_name(self.variables, name)
 
     def __iter__(self) -> Iterator[str]:
         return iter([variable.name for variable in self.variables])
@@ -216,10 +220,7 @@ class Diff(Result):
     """Cells whose code differs: `cell`, `run`, `execution_count`, `before`, `after`."""
 
     def __getitem__(self, name: str) -> Change:
-        for change in self.changes:
-            if change.name == name:
-                return change
-        raise KeyError(name)
+        return _by_name(self.changes, name)
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -70,7 +70,6 @@ ELSEWHERE = {
     "shell.distributions:": "each way to install a module; tests/shell/test_distributions.py",
     "shell.session:Session._run_meant": "words that the native command does; tests/shell/test_carried.py",
     "shell.environment:Around.looks_for_distributions": "code that uses pkg_resources; tests/run/test_distributions_asked_for.py",
-    "shell.inputs:": "asked like what stands next; tests/run/test_asking.py",
     "analysis.source_readers:": "read with what else code asks for; tests/analysis/test_dependencies.py",
     "shell.batch:": "whoever runs a notebook as a batch job asks, and hears; tests/run/test_cell_reuse.py",
     "shell.recorder:Recorder.reuse": "the same",
