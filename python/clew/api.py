@@ -282,8 +282,7 @@ class Session:
         if not (yes or dry_run):
             raise RefusedError(
                 f"Forgetting {', '.join(forgotten.variables)} cannot be undone",
-                "Nothing was changed",
-                "`dry_run=True` shows what would be deleted, `yes=True` deletes it",
+                hint="`dry_run=True` shows what would be deleted, `yes=True` deletes it",
             )
         return forgotten
 
@@ -295,8 +294,7 @@ class Session:
             except ValueError as error:
                 raise UsageError(
                     f"{error} in {words[0]!r}",
-                    "Nothing was changed",
-                    'pass the words one by one: `command("log", "--graph")`',
+                    hint='pass the words one by one: `command("log", "--graph")`',
                 ) from None
         return self._ask(Result, *words)
 
@@ -347,12 +345,11 @@ def check_texts(words: Sequence[object]) -> None:
             hint = (
                 'give names as in `s.restore(14, "x", "y")`, `s.restore(14, ["x", "y"])` or `s.annotate("x")`'
             )
-            raise UsageError(f"{word!r} is not a string, and names are strings", "Nothing was changed", hint)
+            raise UsageError(f"{word!r} is not a string, and names are strings", hint=hint)
         if any("\ud800" <= letter <= "\udfff" for letter in word):
             raise UsageError(
                 f"{word!r} contains characters that cannot be encoded",
-                "Nothing was changed",
-                "leave out the lone surrogate characters",
+                hint="leave out the lone surrogate characters",
             )
 
 

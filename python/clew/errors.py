@@ -9,7 +9,7 @@ from collections.abc import Sequence
 class ClewError(Exception):
     """Something was asked for that was not done. Nothing was changed."""
 
-    def __init__(self, message: str, unchanged: str = "", hint: str | None = None) -> None:
+    def __init__(self, message: str, unchanged: str = "Nothing was changed", hint: str | None = None) -> None:
         super().__init__(message)
         #: What happened.
         self.message = message
@@ -36,6 +36,9 @@ class RefusedError(ClewError):
 
 class NotRecordingError(RefusedError, RuntimeError):
     """No session records in this process."""
+
+    def __init__(self, message: str, unchanged: str = "", hint: str | None = None) -> None:
+        super().__init__(message, unchanged, hint)
 
 
 class DamagedError(ClewError):

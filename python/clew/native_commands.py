@@ -104,7 +104,7 @@ def carry(
         command = [str(program()), *_at(store, history, words), *words]
     except Missing as error:
         hint = "`pip install --force-reinstall clew` restores it"
-        refused = RefusedError(str(error), "Nothing was changed", hint)
+        refused = RefusedError(str(error), hint=hint)
         return answer(REFUSED, f"{printed(refused, words)}\n", asks_json)
     said = {PROGRESS: "0", CARRIED: "program"} if is_program else {PROGRESS: "1", CARRIED: "1"}
     with unwatched():

@@ -27,7 +27,6 @@ BEAT = 0.2
 BUSY_AFTER = 1.0
 #: How long a kernel may be silent on its heartbeat before it is called dead (seconds).
 DEAD_AFTER = 5.0
-UNTOUCHED = "Nothing was changed"
 RESTART = "restart it in Jupyter, then type `%clew resume` to restore its last state"
 
 
@@ -64,15 +63,13 @@ def send(connection: str, payload: dict[str, Any], *, is_waiting: bool) -> int:
         from jupyter_client.blocking.client import BlockingKernelClient
     except ImportError:
         hint = f"`{shlex.quote(sys.executable)} -m pip install jupyter_client`, or {payload['instead']}"
-        raise RefusedError(
-            "Connecting to a kernel needs the package jupyter_client", UNTOUCHED, hint
-        ) from None
+        raise RefusedError("Connecting to a kernel needs the package jupyter_client", hint=hint) from None
     client: Any = BlockingKernelClient()
     try:
         client.load_connection_file(connection)
     except (OSError, ValueError):
         message = f"The kernel's connection file {connection} cannot be read"
-        raise RefusedError(message, UNTOUCHED, payload["instead"]) from None
+        raise RefusedError(message, hint=payload["instead"]) from None
     client.start_channels()
     wait_until_free(client, payload["instead"], is_waiting=is_waiting)
     return print_answer(ask(client, payload))
@@ -89,19 +86,15 @@ def wait_until_free(client: Any, instead: str, *, is_waiting: bool) -> None:
             if interrupts:
                 raise RefusedError(
                     "Interrupted while waiting for the running cell",
-                    UNTOUCHED,
-                    f"repeat the command, or {instead}",
+                    hint=f"repeat the command, or {instead}",
                 )
             silent = time.monotonic() - began
             if silent > DEAD_AFTER and not client.hb_channel.is_beating():
-                raise RefusedError(
-                    "The kernel does not respond, not even to its heartbeat", UNTOUCHED, RESTART
-                )
+                raise RefusedError("The kernel does not respond, not even to its heartbeat", hint=RESTART)
             if silent > BUSY_AFTER and not is_waiting:
                 raise RefusedError(
                     "A cell is running",
-                    UNTOUCHED,
-                    "repeat the command without `--no-wait` to wait until it is done",
+                    hint="repeat the command without `--no-wait` to wait until it is done",
                 )
             if silent > BUSY_AFTER and not was_told:
                 print(
@@ -150,7 +143,7 @@ def ask(client: Any, payload: dict[str, Any]) -> dict[str, Any]:
             # The first beats take their time.
             is_late = reply is None and time.monotonic() - began > BUSY_AFTER
             if is_late and not client.hb_channel.is_beating():
-                raise RefusedError("The kernel died while it ran the command", UNTOUCHED, RESTART)
+                raise RefusedError("The kernel died while it ran the command", hint=RESTART)
 
 
 def told(reply: dict[str, Any], instead: str) -> dict[str, Any]:
@@ -158,7 +151,7 @@ def told(reply: dict[str, Any], instead: str) -> dict[str, Any]:
     found = reply["content"].get("user_expressions", {}).get("clew", {})
     if found.get("status") != "ok":
         raise RefusedError(
-            f"The kernel could not run the command: {found.get('evalue', 'no reply')}", UNTOUCHED, instead
+            f"The kernel could not run the command: {found.get('evalue', 'no reply')}", hint=instead
         )
     answer: dict[str, Any] = json.loads(ast.literal_eval(found["data"]["text/plain"]))
     return answer

@@ -19,6 +19,6 @@ def answer(payload: str) -> str:
         told = {key: found.get(key) for key in ("exit", "text", "is_problem")}
     except Exception as error:
         hint = asked.get("instead", "type it in the notebook")
-        refused = RefusedError(describe(error), "Nothing was changed", hint)
+        refused = RefusedError(describe(error), hint=hint)
         told = {"exit": REFUSED, "text": printed(refused, words), "is_problem": AS_JSON not in words}
     return json.dumps(told)

@@ -24,7 +24,7 @@ PREFIX = "%clew "
 def fail(line: str, exit_code: int, message: str, unchanged: str, hint: str | None = None) -> None:
     """Says that a line could not be answered at all, where a refusal would be said."""
     if AS_JSON in line.split():
-        error = ClewError(message, "Nothing was changed", hint)
+        error = ClewError(message, hint=hint)
         print(printed(error, line.split(), exit_code), flush=True)
     else:
         warn(f"{message}. {unchanged}; {hint}." if hint else f"{message}. {unchanged}.")

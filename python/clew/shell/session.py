@@ -144,8 +144,7 @@ class Session:
             if self.recorder.is_beside_cell():
                 raise RefusedError(
                     "This command, called in a separate task or thread, would interfere with the running cell",
-                    "Nothing was changed",
-                    "call it in the cell itself, or in the next cell",
+                    hint="call it in the cell itself, or in the next cell",
                 )
             check_names(sys._getframe(1), self._shell.user_ns)
             if meant["moves"] and place.is_inside:
@@ -184,8 +183,7 @@ class Session:
         if taken:
             raise RefusedError(
                 f"`{taken[0]}` is running and would be removed: everything that a script did before its first restore is one run",
-                "Nothing was changed",
-                "`with clew.session().trial():` in the function rolls back only what the function does",
+                hint="`with clew.session().trial():` in the function rolls back only what the function does",
             )
 
     def _source_of(self, file: str) -> str | None:
@@ -441,8 +439,7 @@ def check_names(frame: FrameType | None, namespace: dict[str, Any]) -> None:
         if frame.f_globals.get("__name__") == "__main__":
             raise RefusedError(
                 "This file runs with its own variables, which Clew cannot restore",
-                "Nothing was changed",
-                "`%run -i FILE` runs it with the variables of the session",
+                hint="`%run -i FILE` runs it with the variables of the session",
             )
         frame = frame.f_back
 
