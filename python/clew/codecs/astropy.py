@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from . import Codec, keyed
-from .inherited import instances
+from .subclasses import instances
 
 
 def _encode_unit(unit: Any) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 from bs4 import BeautifulSoup
 
 from . import Codec, keyed
-from .inherited import instances
+from .subclasses import instances
 
 
 def _encode(soup: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from clew._engine import lacks_frames
 
 from . import Codec, Parts, keyed
-from .inherited import HEAP_TYPE, attributes, defines_pickling, restore_attributes
+from .subclasses import HEAP_TYPE, attributes, defines_pickling, restore_attributes
 
 FIELDS: tuple[tuple[type[BaseException], tuple[str, ...]], ...] = (
     (OSError, ("errno", "strerror", "filename", "filename2")),

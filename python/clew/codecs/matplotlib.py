@@ -20,7 +20,7 @@ from matplotlib.path import Path
 from matplotlib.ticker import ScalarFormatter
 
 from . import Codec, keyed
-from .inherited import instances
+from .subclasses import instances
 
 
 def codec_for(kind: type) -> Codec | None:

@@ -8,7 +8,7 @@ from typing import Any
 from networkx import DiGraph, Graph, MultiDiGraph, MultiGraph
 
 from . import Codec, keyed
-from .inherited import instances
+from .subclasses import instances
 
 _OURS = 3
 """How often a view is referred to that nobody else has: by the graph, by the copy of its attributes, and by the question."""

@@ -10,8 +10,8 @@ from patsy.origin import Origin
 from patsy.util import no_pickling
 
 from . import Codec, keyed
-from .inherited import PICKLING, plain, subclass
 from .numpy import NAMED as ARRAYS
+from .subclasses import PICKLING, plain, subclass
 
 _PLAIN = plain("patsy.plain")
 NAMED = keyed(_PLAIN)

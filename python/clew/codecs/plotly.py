@@ -8,7 +8,7 @@ from __future__ import annotations
 from plotly.basedatatypes import BaseFigure, BasePlotlyType
 
 from . import Codec, keyed
-from .inherited import plain
+from .subclasses import plain
 
 _PLAIN = plain("plotly.plain")
 NAMED = keyed(_PLAIN)

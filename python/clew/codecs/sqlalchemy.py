@@ -12,7 +12,7 @@ from sqlalchemy.types import TypeEngine
 from sqlalchemy.util import immutabledict
 
 from . import Codec, keyed, kinds_below
-from .inherited import instances
+from .subclasses import instances
 
 _OF_ADDRESS = ("key", "_anon_map_key")
 """What one without a name of its own is called by, and gets anew where it is made again."""

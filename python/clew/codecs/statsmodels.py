@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 
 from . import Codec, keyed
-from .inherited import instances
 from .stdlib import restore_dict
+from .subclasses import instances
 
 _DATA, _RESULTS = (
     instances(name, lambda value: dict(vars(value)), restore_dict)

@@ -305,10 +305,10 @@ def codec_for(kind: type) -> Codec | None:
     """The codec for objects of a class that ctypes knows, without addresses in it: they are memory, which arrays may show too."""
     if "ctypes" not in sys.modules or not issubclass(kind, _memory_types()):
         return None
-    from . import inherited
+    from . import subclasses
 
     base = next(one for one in kind.__mro__ if one.__module__ == "_ctypes")
-    return None if _has_addresses(kind) or inherited.defines_pickling(kind, base) else _MEMORY
+    return None if _has_addresses(kind) or subclasses.defines_pickling(kind, base) else _MEMORY
 
 
 def _has_addresses(kind: Any) -> bool:
@@ -335,7 +335,7 @@ def _memory_type_of(parts: Any) -> Any:
 
 
 def _encode_memory(value: Any) -> tuple[Any, ...]:
-    from . import inherited
+    from . import subclasses
 
     ctypes: Any = sys.modules["ctypes"]
     kind = type(value)
@@ -343,12 +343,12 @@ def _encode_memory(value: Any) -> tuple[Any, ...]:
     if size != ctypes.sizeof(kind):
         raise NoValue(f"ctypes.{kind.__name__}: it was resized")
     shown = memoryview((ctypes.c_char * size).from_buffer(value)).cast("B") if size else None
-    own = inherited.attributes(value, ctypes.Structure.__base__)
+    own = subclasses.attributes(value, ctypes.Structure.__base__)
     return _memory_type_parts(kind), None if shown is None else Buffer(shown, 0, False), *own
 
 
 def _decode_memory(parts: tuple[Any, ...]) -> Any:
-    from . import inherited
+    from . import subclasses
 
     importlib.import_module("ctypes")
     kind = _memory_type_of(parts[0])
@@ -356,7 +356,7 @@ def _decode_memory(parts: tuple[Any, ...]) -> Any:
         raise TypeError(f"{kind.__qualname__} is not a ctypes data type")
     base: Any = next(one for one in kind.__mro__ if one.__module__ == "_ctypes")
     made = base.__new__(kind) if parts[1] is None else kind.from_buffer(parts[1])
-    inherited.restore_attributes(made, *parts[2:])
+    subclasses.restore_attributes(made, *parts[2:])
     return made
 
 

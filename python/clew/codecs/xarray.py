@@ -8,7 +8,7 @@ from typing import Any
 from xarray import DataArray, Dataset, IndexVariable, Variable
 
 from . import Codec, keyed
-from .inherited import instances, restore_attributes
+from .subclasses import instances, restore_attributes
 
 _ON_READING = ("_attrs", "_encoding")
 """Slots that are `None` until somebody asks, and an empty dict from then on."""
