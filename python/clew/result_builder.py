@@ -28,7 +28,6 @@ from clew.results import (
     Verified,
 )
 
-T = TypeVar("T")
 R = TypeVar("R", bound=Result)
 
 
@@ -111,12 +110,13 @@ _COMPUTED: dict[type, Callable[[dict[str, Any]], dict[str, Any]]] = {
 
 def read(kind: type[R], text: str, html: str | None, data: dict[str, Any]) -> R:
     """The answer as an object of `kind`."""
-    return _built(kind, data, text=text, html=html, data=data)
+    found: R = _built(kind, data, {"text": text, "html": html, "data": data})
+    return found
 
 
-def _built(kind: type[T], data: dict[str, Any], **known: Any) -> T:
+def _built(kind: Any, data: dict[str, Any], known: dict[str, Any]) -> Any:
     if kind in _COMPUTED:
-        known |= _COMPUTED[kind](data)
+        known = known | _COMPUTED[kind](data)
     for name, key, hint in _fields(kind):
         if name not in known:
             known[name] = _converted(hint, _found(data, key))
@@ -145,7 +145,7 @@ def _converted(hint: Any, value: Any) -> Any:
     if get_origin(hint) is tuple:
         return tuple(_converted(get_args(hint)[0], one) for one in value or ())
     if is_dataclass(hint):
-        return _built(hint, value)
+        return _built(hint, value, {})
     if hint is datetime:
         return datetime.fromisoformat(value)
     return display_name(value) if hint is str and isinstance(value, dict) else value
