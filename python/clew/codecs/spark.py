@@ -9,8 +9,7 @@ can't be stored.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterator
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 from pyspark import SparkConf, SparkContext
@@ -44,21 +43,18 @@ def _is_fixed(function: Any, met: set[FunctionType]) -> bool:
     given = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
     if function.__closure__ or function.__dict__ or any(type(one) not in ATOMS for one in given):
         return False
+    # Most processes have no such function.
+    from clew.analysis.bytecode import nested
+
     space = function.__globals__
-    read = (space[name] for name in _names(function.__code__) if name in space)
+    names = (name for code in nested(function.__code__) for name in code.co_names)
+    read = (space[name] for name in names if name in space)
     return all(
         isinstance(one, ModuleType | BuiltinFunctionType)
         or one is getattr(builtins, getattr(one, "__name__", ""), None)
         or _is_fixed(one, met)
         for one in read
     )
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            yield from _names(inner)
 
 
 CONF = Codec("spark.conf", spark_settings.encode_conf, spark_settings.decode_conf, native=False)
