@@ -41,11 +41,6 @@ class Codec(NamedTuple):
     has_attributes: bool = False
     """Whether an immutable object has attributes that can be set: sharing it joins where a name is bound to the object itself."""
 
-    @property
-    def decode_empty(self) -> Callable[[tuple[Any, ...]], Any]:
-        """Makes the object without what `fill` puts in."""
-        return self.decode
-
 
 def keyed(*codecs: Codec) -> dict[str, Codec]:
     """Codecs by the last parts of their names, as `named` looks for them in a file."""
