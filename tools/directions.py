@@ -137,15 +137,6 @@ CIRCLES: dict[str, list[set[str]]] = {
             "clew.shell.start",
             "clew.trial",
         },
-        {
-            "clew.events",
-            "clew.evidence",
-            "clew.files",
-            "clew.installation",
-            "clew.observer",
-            "clew.observer_log",
-            "clew.roots.generators",
-        },
     ],
 }
 

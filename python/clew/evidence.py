@@ -17,7 +17,7 @@ from functools import cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from clew import _engine, files
+from clew import _engine, files, installation
 from clew.events import (
     DISTRIBUTION,
     LOOKUP,
@@ -332,6 +332,9 @@ def unwatched() -> Iterator[None]:
         _seen = seen
         if seen is not None:
             seen.below.leave_out(start)
+
+
+installation.unwatched = unwatched
 
 
 def importing() -> int:

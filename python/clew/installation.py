@@ -9,7 +9,8 @@ import site
 import sys
 import sysconfig
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
@@ -27,6 +28,10 @@ PACKAGES = ("site-packages", "dist-packages")
 
 MOST_NAMES = 20_000
 """So many names of a folder on the search path are looked through for metadata of packages."""
+
+
+unwatched: Callable[[], AbstractContextManager[None]] = nullcontext
+"""What is read within is no evidence of a cell's: `clew.evidence` puts its own here."""
 
 
 def environment() -> tuple[str, ...]:
@@ -54,10 +59,8 @@ def is_installed(path: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _packages(entries: tuple[str, ...]) -> tuple[str, ...]:
-    from clew import evidence  # it imports this module
-
     found = dict[str, None]()
-    with evidence.unwatched():
+    with unwatched():
         for entry in entries:
             folder = os.path.abspath(entry)  # noqa: PTH100
             if f"{folder}{os.sep}".startswith(_environment(())):
