@@ -16,7 +16,7 @@ from clew.codecs.handles import WORDS
 PACKAGE = Path(clew.__file__).parent
 SNAPSHOT = Path(__file__).with_name("messages.txt")
 
-SAYING = {"warn", "tell", "print", "Refusal", "say", "fail", "NoValue"}
+SAYING = {"warn", "tell", "print", "say", "fail", "NoValue"}
 """Functions that speak to people. Exceptions do, too: what a codec raises is the reason that a report gives."""
 GUARDED = {
     "guarded": "could not {}: {{error}}. Your session is unchanged and recording continues.",
