@@ -109,17 +109,6 @@ CIRCLES: dict[str, list[set[str]]] = {
             "clew.shell.start",
             "clew.trial",
         },
-        {"clew.codecs.sqlalchemy", "clew.codecs.sqlalchemy_orm"},
-        {
-            "clew.events",
-            "clew.evidence",
-            "clew.files",
-            "clew.installation",
-            "clew.observer",
-            "clew.observer_log",
-            "clew.roots.generators",
-        },
-        {"clew.run.decider", "clew.run.recorded_runs"},
     ],
 }
 

@@ -104,16 +104,8 @@ class Session:
         dry_run: bool = False,
     ) -> Report:
         """Restore only `names`, as they were after a run; with `with_shared` also everything that shares objects with them."""
-        shared = ["--with-shared"] if with_shared else []
-        return self._move(
-            "restore",
-            str(revision),
-            *shared,
-            keep=keep,
-            rerun=rerun,
-            dry_run=dry_run,
-            typed=flat(names),
-        )
+        words = [str(revision), *options(with_shared=with_shared)]
+        return self._move("restore", *words, keep=keep, rerun=rerun, dry_run=dry_run, typed=flat(names))
 
     def resume(
         self,
@@ -130,7 +122,7 @@ class Session:
         `maps` gives the paths on this machine of files and folders that cells read on another one.
         """
         words = [str(revision)] if revision is not None else []
-        words += ["--fresh"] if fresh else []
+        words += options(fresh=fresh)
         words += [f"--map={old}={new}" for old, new in (maps or {}).items()]
         return self._move("resume", *words, keep=keep, rerun=rerun, dry_run=dry_run)
 
@@ -148,11 +140,10 @@ class Session:
         With `name`, show only runs that created, changed or removed this variable; with `failed`, only runs that failed or were
         interrupted. A `limit` of 0 shows every run.
         """
-        flags = [flag for flag, is_on in (("--failed", failed), ("--all", all)) if is_on]
         named = [] if name is None else [name]
         check_texts(named)
         named = [f"--variable={one}" for one in named]
-        return self._ask(Log, "log", "-n", str(limit), *flags, *named)
+        return self._ask(Log, "log", "-n", str(limit), *options(failed=failed, all=all), *named)
 
     def show(self, revision: Revision = "@") -> Shown:
         """Show one run: its source, changes, outputs and external effects."""
@@ -172,7 +163,7 @@ class Session:
 
     def extract(self, *names: Names, at: Revision = "@", check: bool = False) -> Script:
         """Create a script with only the cells that made these variables; with `check`, run it in a sandbox process and compare."""
-        return self._ask(Script, "extract", f"--at={at}", *(["--check"] if check else []), typed=flat(names))
+        return self._ask(Script, "extract", f"--at={at}", *options(check=check), typed=flat(names))
 
     def stale(self, revision: Revision = "@") -> Stale:
         """List cells whose inputs changed since they ran, and why."""
@@ -269,16 +260,15 @@ class Session:
 
     def verify(self, *, read_data: bool = False) -> Verified:
         """Check that everything saved is there and unchanged; with `read_data`, also read the data of every stored value."""
-        return self._ask(Verified, "verify", *(["--read-data"] if read_data else []))
+        return self._ask(Verified, "verify", *options(read_data=read_data))
 
     def doctor(self, *, rebuild: bool = False, accept_end: bool = False) -> Examined:
         """Check the installation, settings, store and keys, and suggest fixes."""
-        options = (("--rebuild", rebuild), ("--accept-end", accept_end))
-        return self._ask(Examined, "doctor", *(flag for flag, is_on in options if is_on))
+        return self._ask(Examined, "doctor", *options(rebuild=rebuild, accept_end=accept_end))
 
     def gc(self, *, dry_run: bool = False) -> Garbage:
         """Delete data that no run needs, in two steps: mark it now, delete it with a later `gc`."""
-        return self._ask(Garbage, "gc", *(["--dry-run"] if dry_run else []))
+        return self._ask(Garbage, "gc", *options(dry_run=dry_run))
 
     def forget(
         self, *names: Names, yes: bool = False, everywhere: bool = False, dry_run: bool = False
@@ -287,14 +277,12 @@ class Session:
 
         This cannot be undone, so the method only does it with `yes=True`; `dry_run` shows what would be deleted.
         """
-        options = (("--yes", yes), ("--everywhere", everywhere), ("--dry-run", dry_run))
-        flags = [flag for flag, is_on in options if is_on]
+        flags = options(yes=yes, everywhere=everywhere, dry_run=dry_run)
         forgotten = self._ask(Forgotten, "forget", *flags, typed=flat(names))
         if not (yes or dry_run):
             raise RefusedError(
                 f"Forgetting {', '.join(forgotten.variables)} cannot be undone",
-                "Nothing was changed",
-                "`dry_run=True` shows what would be deleted, `yes=True` deletes it",
+                hint="`dry_run=True` shows what would be deleted, `yes=True` deletes it",
             )
         return forgotten
 
@@ -306,8 +294,7 @@ class Session:
             except ValueError as error:
                 raise UsageError(
                     f"{error} in {words[0]!r}",
-                    "Nothing was changed",
-                    'pass the words one by one: `command("log", "--graph")`',
+                    hint='pass the words one by one: `command("log", "--graph")`',
                 ) from None
         return self._ask(Result, *words)
 
@@ -320,10 +307,9 @@ class Session:
     def _move(
         self, word: str, *words: str, keep: Names, rerun: bool, dry_run: bool, typed: Iterable[str] = ()
     ) -> Report:
-        flags = [flag for flag, is_on in (("--rerun", rerun), ("--dry-run", dry_run)) if is_on]
         kept = list(flat([keep]))
         check_texts(kept)
-        flags += [f"--keep={name}" for name in kept]
+        flags = [*options(rerun=rerun, dry_run=dry_run), *(f"--keep={name}" for name in kept)]
         return self._ask(Report, word, *words, *flags, typed=typed)
 
     def _ask(self, kind: type[R], *words: str, typed: Iterable[str] = ()) -> R:
@@ -336,6 +322,11 @@ class Session:
             # The move is done; who pressed Ctrl+C means what comes after it too.
             raise KeyboardInterrupt
         return given(kind, answer)
+
+
+def options(**switches: bool) -> list[str]:
+    """The options of a command that are switched on."""
+    return [f"--{name.replace('_', '-')}" for name, is_on in switches.items() if is_on]
 
 
 def flat(names: Iterable[Names]) -> Iterator[str]:
@@ -354,12 +345,11 @@ def check_texts(words: Sequence[object]) -> None:
             hint = (
                 'give names as in `s.restore(14, "x", "y")`, `s.restore(14, ["x", "y"])` or `s.annotate("x")`'
             )
-            raise UsageError(f"{word!r} is not a string, and names are strings", "Nothing was changed", hint)
+            raise UsageError(f"{word!r} is not a string, and names are strings", hint=hint)
         if any("\ud800" <= letter <= "\udfff" for letter in word):
             raise UsageError(
                 f"{word!r} contains characters that cannot be encoded",
-                "Nothing was changed",
-                "leave out the lone surrogate characters",
+                hint="leave out the lone surrogate characters",
             )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 class ClewError(Exception):
     """Something was asked for that was not done. Nothing was changed."""
 
-    def __init__(self, message: str, unchanged: str = "", hint: str | None = None) -> None:
+    def __init__(self, message: str, unchanged: str = "Nothing was changed", hint: str | None = None) -> None:
         super().__init__(message)
         #: What happened.
         self.message = message
@@ -37,6 +37,9 @@ class RefusedError(ClewError):
 class NotRecordingError(RefusedError, RuntimeError):
     """No session records in this process."""
 
+    def __init__(self, message: str, unchanged: str = "", hint: str | None = None) -> None:
+        super().__init__(message, unchanged, hint)
+
 
 class DamagedError(ClewError):
     """The store is damaged (exit code 4)."""
@@ -53,8 +56,10 @@ AS_JSON = "--json"
 """The option that asks for data."""
 
 
-def as_json(words: Sequence[str], exit_code: int, message: str, hint: str | None = None) -> str:
+def printed(error: ClewError, words: Sequence[str], exit_code: int = REFUSED) -> str:
     """A failure of which the engine was not asked, as it would print it for these words."""
+    if AS_JSON not in words:
+        return f"Error: {error}"
     word = next((word for word in words if not word.startswith("-")), "")
-    error = {"message": message, "unchanged": "Nothing was changed", "hint": hint}
-    return json.dumps({"schema": 1, "command": word, "exit": exit_code, "error": error}, indent=2)
+    told = {"message": error.message, "unchanged": error.unchanged, "hint": error.hint}
+    return json.dumps({"schema": 1, "command": word, "exit": exit_code, "error": told}, indent=2)

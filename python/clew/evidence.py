@@ -17,7 +17,7 @@ from functools import cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from clew import _engine, files
+from clew import _engine, files, installation
 from clew.events import (
     DISTRIBUTION,
     LOOKUP,
@@ -254,7 +254,7 @@ def begin() -> None:
     """A run begins."""
     global _seen
     _hang()
-    hear_distributions(_looked_for)
+    hear_distributions(partial(_hook, DISTRIBUTION))
     hear_numpy(partial(_hook, NUMBER))
     _seen = Seen()
     _engine.watch_events(True)
@@ -284,10 +284,6 @@ def _hang() -> None:
     hear_modules(_looked_for_module)
     hear_seeds(partial(_hook, SEED))
     hear_lookups(partial(_hook, LOOKUP))
-
-
-def _looked_for(folder: str, name: str) -> None:
-    _hook(DISTRIBUTION, (folder, name))
 
 
 def _looked_for_module(name: str) -> None:
@@ -336,6 +332,9 @@ def unwatched() -> Iterator[None]:
         _seen = seen
         if seen is not None:
             seen.below.leave_out(start)
+
+
+installation.unwatched = unwatched
 
 
 def importing() -> int:

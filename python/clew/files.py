@@ -9,7 +9,7 @@ from collections.abc import Iterable, Set
 from typing import TYPE_CHECKING, Any
 
 from clew import _engine
-from clew.installation import AS_INSTALLED, environment, marked
+from clew.installation import AS_INSTALLED, environment, marked, stat_of
 
 if TYPE_CHECKING:
     from clew._engine import File
@@ -73,9 +73,8 @@ def described(file: Given) -> File:
     told: File = {"path": path, "size": None, "modified": None, "digest": None}
     if given is not None:
         told["given"] = given
-    try:
-        found = os.stat(path)  # noqa: PTH116 (a path object costs more than the call)
-    except (OSError, ValueError):
+    found = stat_of(path)
+    if found is None:
         return told
     told["size"], told["modified"] = found.st_size, found.st_mtime_ns
     if path.startswith(environment()):
@@ -85,10 +84,8 @@ def described(file: Given) -> File:
 
 def written_at(path: str) -> int | None:
     """When a file was last written, or put where it lies (ns), which no program can set. `None` where nothing lies."""
-    try:
-        return os.stat(path).st_ctime_ns  # noqa: PTH116
-    except (OSError, ValueError):
-        return None
+    found = stat_of(path)
+    return None if found is None else found.st_ctime_ns
 
 
 def is_absent_of_environment(file: File) -> bool:
@@ -134,12 +131,10 @@ def hash_files(files: list[File]) -> None:
 def changed(path: str) -> str | None:
     """By what a file is known on this machine whose bytes nobody reads: the system sets the time of the last change of a file, and no program
     can set it back as it can the time of writing. `None` for folders, and where nothing lies."""
-    try:
-        found = os.stat(path)  # noqa: PTH116
-    except (OSError, ValueError):
+    found = stat_of(path)
+    if found is None or not stat.S_ISREG(found.st_mode):
         return None
-    is_file = stat.S_ISREG(found.st_mode)
-    return f"{CHANGED}{found.st_ctime_ns}:{found.st_dev}:{found.st_ino}" if is_file else None
+    return f"{CHANGED}{found.st_ctime_ns}:{found.st_dev}:{found.st_ino}"
 
 
 #: What may be asked of a file beside what it holds, by a letter: where links lead, what kind it is and who may use it, when it was written,
@@ -152,9 +147,8 @@ def looked(path: str, letters: str) -> str:
     told: list[object] = []
     if LINKS in letters:
         told += [os.path.realpath(path), _link(path)]
-    try:
-        found = os.stat(path)  # noqa: PTH116
-    except (OSError, ValueError):
+    found = stat_of(path)
+    if found is None:
         told.append(None)
     else:
         told += [found.st_mode, found.st_uid, found.st_gid] if KIND in letters else []

@@ -9,8 +9,10 @@ import site
 import sys
 import sysconfig
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache, lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from types import ModuleType
 
@@ -26,6 +28,10 @@ PACKAGES = ("site-packages", "dist-packages")
 
 MOST_NAMES = 20_000
 """So many names of a folder on the search path are looked through for metadata of packages."""
+
+
+unwatched: Callable[[], AbstractContextManager[None]] = nullcontext
+"""What is read within is no evidence of a cell's: `clew.evidence` puts its own here."""
 
 
 def environment() -> tuple[str, ...]:
@@ -53,10 +59,8 @@ def is_installed(path: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _packages(entries: tuple[str, ...]) -> tuple[str, ...]:
-    from clew import evidence  # it imports this module
-
     found = dict[str, None]()
-    with evidence.unwatched():
+    with unwatched():
         for entry in entries:
             folder = os.path.abspath(entry)  # noqa: PTH100
             if f"{folder}{os.sep}".startswith(_environment(())):
@@ -101,6 +105,14 @@ def _first(name: str) -> str:
     return parts[0] + os.sep if len(parts) > 1 else parts[0]
 
 
+def stat_of(path: str) -> os.stat_result | None:
+    """What the system tells of a file; `None` where nothing lies."""
+    try:
+        return os.stat(path)  # noqa: PTH116 (a path object costs more than the call)
+    except (OSError, ValueError):
+        return None
+
+
 @lru_cache(maxsize=4)
 def _environment(others: tuple[str, ...]) -> tuple[str, ...]:
     prefixes = {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix}
@@ -125,6 +137,14 @@ def standard_folders() -> tuple[str, ...]:
     """How paths begin of modules of the standard library."""
     folders = {os.path.dirname(os.__file__), *map(sysconfig.get_path, ("stdlib", "platstdlib"))}  # noqa: PTH120
     return tuple(sorted({one + os.sep for folder in folders for one in (folder, os.path.realpath(folder))}))
+
+
+def version_of(distribution: str) -> str | None:
+    """The version of a distribution that is installed here."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
 
 
 def is_standard(top: str) -> bool:
@@ -193,9 +213,8 @@ def edited(metadata: str, *, is_whole: bool = False) -> str | None:
     # Who unpacks or clones it may edit it a moment later.
     while_installing = 0 if is_whole else AT_ONCE
     for path, name, digest, size in listed:
-        try:
-            now = os.stat(path)  # noqa: PTH116
-        except OSError:
+        now = stat_of(path)
+        if now is None:
             other.append(f"{name} gone")
             continue
         if now.st_size != size or now.st_mtime_ns > there.st_mtime_ns + while_installing:
@@ -227,9 +246,8 @@ def _below(folder: str, firsts: Iterable[str]) -> Iterator[str]:
 
 
 def _known_by(path: str) -> str:
-    try:
-        found = os.stat(path)  # noqa: PTH116
-    except OSError:
+    found = stat_of(path)
+    if found is None:
         return "gone"
     return _sha256(path) if found.st_size <= LARGEST_UNLISTED else f"{found.st_size} {found.st_mtime_ns}"
 

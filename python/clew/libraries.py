@@ -7,10 +7,9 @@ import importlib.util
 import platform
 import sys
 from functools import reduce
-from importlib.metadata import PackageNotFoundError, version
 
 from clew.codecs.libraries import ALL
-from clew.installation import is_standard
+from clew.installation import is_standard, version_of
 
 #: What is installed under another name than it is imported by.
 PACKAGES = {one.name: one.package for one in ALL if one.package}
@@ -72,9 +71,4 @@ def _at(module: str, path: str) -> object:
 
 def _version(library: str, package: str) -> str:
     found = getattr(sys.modules.get(library), "__version__", None)
-    if isinstance(found, str):
-        return found
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "here"
+    return found if isinstance(found, str) else version_of(package) or "here"

@@ -45,7 +45,7 @@ def hear_lookups(told: Callable[[str], None]) -> None:
 _FINDING = ("importlib.metadata", "importlib_metadata")
 
 
-def hear_distributions(told: Callable[[str, str], None]) -> None:
+def hear_distributions(told: Callable[[tuple[str, str]], None]) -> None:
     """Has `told` called with the folder and the name of each look for installed distributions, where what does that is loaded: an empty name
     where it is for all. May be called again."""
     for name in _FINDING:
@@ -55,10 +55,12 @@ def hear_distributions(told: Callable[[str, str], None]) -> None:
             looking.search = _heard(find, told)
 
 
-def _heard(find: Callable[[Any, Any], Any], told: Callable[[str, str], None]) -> Callable[[Any, Any], Any]:
+def _heard(
+    find: Callable[[Any, Any], Any], told: Callable[[tuple[str, str]], None]
+) -> Callable[[Any, Any], Any]:
     @wraps(find)
     def search(folder: Any, wanted: Any) -> Any:
-        told(str(folder.root), getattr(wanted, "name", None) or "")
+        told((str(folder.root), getattr(wanted, "name", None) or ""))
         return find(folder, wanted)
 
     return search

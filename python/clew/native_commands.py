@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clew.errors import AS_JSON, NOTHING_DONE, REFUSED, as_json
+from clew.errors import AS_JSON, NOTHING_DONE, REFUSED, RefusedError, printed
 from clew.evidence import unwatched
 
 if TYPE_CHECKING:
@@ -87,10 +87,9 @@ def as_said(refused: Answer, words: Sequence[str], *, is_program: bool) -> Answe
     """What the engine refused before the command was asked, as that would have said it."""
     problem = (refused["json"] or {}).get("error") or {}
     asks_json = is_program or AS_JSON in words
-    hint = problem.get("hint")
-    text = f"Error: {problem.get('message')}. {problem.get('unchanged')}.\n"
-    text += f"Next: {hint}\n" if hint else ""
-    return answer(refused["exit"], refused["text"] if asks_json else text, asks_json)
+    error = RefusedError(str(problem.get("message")), str(problem.get("unchanged")), problem.get("hint"))
+    text = refused["text"] if asks_json else f"{printed(error, ())}\n"
+    return answer(refused["exit"], text, asks_json)
 
 
 def carry(
@@ -105,9 +104,8 @@ def carry(
         command = [str(program()), *_at(store, history, words), *words]
     except Missing as error:
         hint = "`pip install --force-reinstall clew` restores it"
-        message = as_json(words, REFUSED, str(error), hint)
-        text = message if asks_json else f"Error: {error}. Nothing was changed.\nNext: {hint}\n"
-        return answer(REFUSED, text, asks_json)
+        refused = RefusedError(str(error), hint=hint)
+        return answer(REFUSED, f"{printed(refused, words)}\n", asks_json)
     said = {PROGRESS: "0", CARRIED: "program"} if is_program else {PROGRESS: "1", CARRIED: "1"}
     with unwatched():
         code, out, error_text = _run(command, os.environ | said)

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from clew.console import say
-from clew.errors import AS_JSON, REFUSED, as_json
+from clew.errors import AS_JSON, REFUSED, RefusedError, printed
 
 #: How often what else may have come is looked at, while a message is waited for (seconds).
 BEAT = 0.2
@@ -27,14 +27,7 @@ BEAT = 0.2
 BUSY_AFTER = 1.0
 #: How long a kernel may be silent on its heartbeat before it is called dead (seconds).
 DEAD_AFTER = 5.0
-
-
-class Refusal(Exception):
-    """What can't be done, and the next step. Nothing was changed."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.hint = hint
+RESTART = "restart it in Jupyter, then type `%clew resume` to restore its last state"
 
 
 def main() -> int:
@@ -54,8 +47,8 @@ def main() -> int:
     }
     try:
         return send(given.connection, payload, is_waiting="--no-wait" not in given.words)
-    except Refusal as refusal:
-        tell(given.words, str(refusal), refusal.hint)
+    except RefusedError as refused:
+        say(printed(refused, given.words), sys.stdout if AS_JSON in given.words else sys.stderr)
         return REFUSED
 
 
@@ -64,27 +57,19 @@ def through(width: int, is_coloured: bool) -> dict[str, Any]:
     return {"interface": "terminal", "width": width, "is_coloured": is_coloured}
 
 
-def tell(words: list[str], message: str, hint: str) -> None:
-    """Prints a refusal as the native command would."""
-    if AS_JSON in words:
-        say(as_json(words, REFUSED, message, hint), sys.stdout)
-    else:
-        say(f"Error: {message}. Nothing was changed.\nNext: {hint}", sys.stderr)
-
-
 def send(connection: str, payload: dict[str, Any], *, is_waiting: bool) -> int:
     """Waits until the kernel is free and has it answer."""
     try:
         from jupyter_client.blocking.client import BlockingKernelClient
     except ImportError:
         hint = f"`{shlex.quote(sys.executable)} -m pip install jupyter_client`, or {payload['instead']}"
-        raise Refusal("Connecting to a kernel needs the package jupyter_client", hint) from None
+        raise RefusedError("Connecting to a kernel needs the package jupyter_client", hint=hint) from None
     client: Any = BlockingKernelClient()
     try:
         client.load_connection_file(connection)
     except (OSError, ValueError):
         message = f"The kernel's connection file {connection} cannot be read"
-        raise Refusal(message, payload["instead"]) from None
+        raise RefusedError(message, hint=payload["instead"]) from None
     client.start_channels()
     wait_until_free(client, payload["instead"], is_waiting=is_waiting)
     return print_answer(ask(client, payload))
@@ -99,16 +84,17 @@ def wait_until_free(client: Any, instead: str, *, is_waiting: bool) -> None:
     with noticed_interrupts() as interrupts:
         while not answered(client, client.shell_channel, timeout=BEAT):
             if interrupts:
-                raise Refusal(
-                    "Interrupted while waiting for the running cell", f"repeat the command, or {instead}"
+                raise RefusedError(
+                    "Interrupted while waiting for the running cell",
+                    hint=f"repeat the command, or {instead}",
                 )
             silent = time.monotonic() - began
             if silent > DEAD_AFTER and not client.hb_channel.is_beating():
-                hint = "restart it in Jupyter, then type `%clew resume` to restore its last state"
-                raise Refusal("The kernel does not respond, not even to its heartbeat", hint)
+                raise RefusedError("The kernel does not respond, not even to its heartbeat", hint=RESTART)
             if silent > BUSY_AFTER and not is_waiting:
-                raise Refusal(
-                    "A cell is running", "repeat the command without `--no-wait` to wait until it is done"
+                raise RefusedError(
+                    "A cell is running",
+                    hint="repeat the command without `--no-wait` to wait until it is done",
                 )
             if silent > BUSY_AFTER and not was_told:
                 print(
@@ -157,15 +143,16 @@ def ask(client: Any, payload: dict[str, Any]) -> dict[str, Any]:
             # The first beats take their time.
             is_late = reply is None and time.monotonic() - began > BUSY_AFTER
             if is_late and not client.hb_channel.is_beating():
-                hint = "restart it in Jupyter, then type `%clew resume` to restore its last state"
-                raise Refusal("The kernel died while it ran the command", hint)
+                raise RefusedError("The kernel died while it ran the command", hint=RESTART)
 
 
 def told(reply: dict[str, Any], instead: str) -> dict[str, Any]:
     """The answer within a reply."""
     found = reply["content"].get("user_expressions", {}).get("clew", {})
     if found.get("status") != "ok":
-        raise Refusal(f"The kernel could not run the command: {found.get('evalue', 'no reply')}", instead)
+        raise RefusedError(
+            f"The kernel could not run the command: {found.get('evalue', 'no reply')}", hint=instead
+        )
     answer: dict[str, Any] = json.loads(ast.literal_eval(found["data"]["text/plain"]))
     return answer
 

@@ -8,7 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
+
+KEY = "key"
+"""Names in the metadata of a field where its value is in the answer, if that is not the field's own name: under another key (`root.kind` is
+one inside another), or all of it (an empty key)."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -31,9 +35,9 @@ class Result:
 class Outcome:
     """The outcome of a restore for one variable, or for other session state."""
 
-    name: str
+    name: str = field(metadata={KEY: "root"})
     """The variable, or the printed name of other session state (`Out[3]`, `random:numpy`)."""
-    kind: str
+    kind: str = field(metadata={KEY: "root.kind"})
     outcome: str
     """`unchanged`, `restored`, `rerun`, `not_identical`, `removed` or `lost`."""
     unverified: bool
@@ -77,7 +81,7 @@ class Run:
 class Variable:
     """One variable of a state, described without loading it."""
 
-    name: str
+    name: str = field(metadata={KEY: ""})
     type_name: str
     shape: tuple[int, ...]
     size: int
@@ -91,7 +95,7 @@ class Variable:
     """`encoded`, `recipe`, `none` or `missing`."""
     is_proved: bool | None
     """Whether another process rebuilt it from the store; `None` if that was not tested, or needs no code."""
-    data: dict[str, Any] = field(repr=False)
+    data: dict[str, Any] = field(repr=False, metadata={KEY: ""})
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,17 @@ class Change:
     """`added`, `changed` or `removed`."""
     before: Variable | None
     after: Variable | None
-    data: dict[str, Any] = field(repr=False)
+    data: dict[str, Any] = field(repr=False, metadata={KEY: ""})
+
+
+N = TypeVar("N", Outcome, Variable, Change)
+
+
+def _by_name(items: tuple[N, ...], name: str) -> N:
+    found = next((one for one in items if one.name == name), None)
+    if found is None:
+        raise KeyError(name)
+    return found
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -111,9 +125,9 @@ class Report(Result):
     """What a restore did."""
 
     action: str
-    source: str
+    source: str = field(metadata={KEY: "from"})
     """The run it came from."""
-    target: str
+    target: str = field(metadata={KEY: "to"})
     """The run that it was to restore."""
     at: str
     """Where the session is now: the target, or a run of its own if not everything is exact."""
@@ -141,10 +155,7 @@ class Report(Result):
 
     def __getitem__(self, name: str) -> Outcome:
         """The outcome of one variable."""
-        for outcome in self.outcomes:
-            if outcome.name == name:
-                return outcome
-        raise KeyError(name)
+        return _by_name(self.outcomes, name)
 
     def names(self, outcome: str) -> tuple[str, ...]:
         """The variables with this outcome, such as `lost`."""
@@ -173,7 +184,7 @@ class Log(Result):
 class Shown(Result):
     """One run in full."""
 
-    run: Run
+    run: Run = field(metadata={KEY: ""})
     values: tuple[Variable, ...]
     """The values, after the run, of what it changed."""
 
@@ -186,10 +197,7 @@ class Vars(Result, Mapping[str, Variable]):
     variables: tuple[Variable, ...]
 
     def __getitem__(self, name: str) -> Variable:
-        for variable in self.variables:
-            if variable.name == name:
-                return variable
-        raise KeyError(name)
+        return _by_name(self.variables, name)
 
     def __iter__(self) -> Iterator[str]:
         return iter([variable.name for variable in self.variables])
@@ -202,20 +210,17 @@ class Vars(Result, Mapping[str, Variable]):
 class Diff(Result):
     """The differences between two runs."""
 
-    before: str
+    before: str = field(metadata={KEY: "from"})
     """The number of the older run."""
-    after: str
+    after: str = field(metadata={KEY: "to"})
     """The number of the newer run."""
-    changes: tuple[Change, ...]
+    changes: tuple[Change, ...] = field(metadata={KEY: "state"})
     """Variables and other session state that differ."""
-    cells: tuple[dict[str, Any], ...]
+    cells: tuple[dict[str, Any], ...] = field(metadata={KEY: "code"})
     """Cells whose code differs: `cell`, `run`, `execution_count`, `before`, `after`."""
 
     def __getitem__(self, name: str) -> Change:
-        for change in self.changes:
-            if change.name == name:
-                return change
-        raise KeyError(name)
+        return _by_name(self.changes, name)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -273,7 +278,7 @@ class Script(Result):
 class Stale(Result):
     """Cells whose inputs changed since they ran."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[Run, ...] = field(metadata={KEY: "stale"})
     reasons: dict[str, tuple[dict[str, Any], ...]]
     """The reasons for each run (docs/json.md)."""
 

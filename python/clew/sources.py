@@ -158,18 +158,19 @@ def _parts(text: str) -> Iterator[str]:
             yield from _parts(body + "\n")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """A cell in plain Python, as IPython reads it."""
     from IPython.core.inputtransformer2 import TransformerManager
 
-    plain: str = TransformerManager().transform_cell(text)
-    return plain
+    code: str = TransformerManager().transform_cell(text)
+    return code
 
 
 def _compiled(text: str, future: int, file: str) -> list[types.CodeType]:
     """All code in a cell; none where this Python does not understand it."""
     try:
         flags = future | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-        return list(_all_of(compile(_plain(text), file, "exec", flags, dont_inherit=True)))
+        return list(_all_of(compile(plain(text), file, "exec", flags, dont_inherit=True)))
     except Exception:
         return []
 
@@ -191,7 +192,7 @@ def compiled_text(text: str, file: str) -> str | None:
     """What Python compiled of a cell with this source, if it is the cell that the file's name speaks of."""
     is_it, is_hashed = _is_named(file), BY_HASH.search(file) is not None
     found = (part for part in _parts(text) if part and is_it(part))
-    return next((_plain(part) for part in found if not is_hashed or _hash(part) is not None), None)
+    return next((plain(part) for part in found if not is_hashed or _hash(part) is not None), None)
 
 
 def _is_named(file: str) -> Callable[[str], bool]:
@@ -199,7 +200,7 @@ def _is_named(file: str) -> Callable[[str], bool]:
     if found := BY_DIGEST.match(file):
         digest = found[1]
         return lambda text: (
-            hashlib.sha1(_plain(text).encode("utf-8", "surrogateescape")).hexdigest()[:12] == digest
+            hashlib.sha1(plain(text).encode("utf-8", "surrogateescape")).hexdigest()[:12] == digest
         )
     if found := BY_HASH.search(file):
         number = int(found[1])

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
 from functools import lru_cache, partial
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.metadata import packages_distributions
 from io import BytesIO
 from time import perf_counter
 from types import FunctionType
@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 import cloudpickle
 
-from clew.installation import environment, is_installed, is_standard
+from clew.installation import environment, is_installed, is_standard, version_of
 
 from . import _engine, evidence
 from .adapters.unrepeatable import UNREPEATABLE
@@ -161,12 +161,8 @@ def _found_version(top: str) -> str | None:
     own = getattr(module, "__version__", None)
     if isinstance(own, str):
         return own
-    for package in (top, *packages_distributions().get(top, ())):
-        try:
-            return version(package)
-        except PackageNotFoundError:
-            continue
-    return None
+    versions = map(version_of, (top, *packages_distributions().get(top, ())))
+    return next(filter(None, versions), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,8 +50,7 @@ class Trial:
         if self.report is not None:
             raise RefusedError(
                 "The block of this trial has ended",
-                "Nothing was changed",
-                "call `keep` inside the block",
+                hint="call `keep` inside the block",
             )
         kept = list(flat(names))
         check_texts(kept)
@@ -61,24 +60,21 @@ class Trial:
         if self._start is not None:
             raise RefusedError(
                 "A trial can be entered only once",
-                "Nothing was changed",
-                "`clew.session().trial()` creates another one",
+                hint="`clew.session().trial()` creates another one",
             )
-        if current().is_beside():
+        if current().recorder.is_beside():
             raise RefusedError(
                 "A trial in a separate task or thread would roll back what a cell does meanwhile",
-                "Nothing was changed",
-                "run the trials of a cell one after the other, and await the code in them",
+                hint="run the trials of a cell one after the other, and await the code in them",
             )
         start, status = sealed()
         if not status.is_recording:
             raise RefusedError(
                 "Recording is paused, so Clew could not roll back the block",
-                "Nothing was changed",
-                "`clew.session().resume_recording()` resumes it",
+                hint="`clew.session().resume_recording()` resumes it",
             )
         self._start, self._depth = start, status.undo
-        self._counter, self._cells = id(current()), current().cells_begun
+        self._counter, self._cells = id(current()), current().recorder.cells_begun
         return self
 
     def __exit__(
@@ -90,8 +86,7 @@ class Trial:
         if self._start is None:
             raise RefusedError(
                 "This trial has not started",
-                "Nothing was changed",
-                "`with clew.session().trial() as t:` starts one",
+                hint="`with clew.session().trial() as t:` starts one",
             )
         if id(current()) != self._counter:
             raise RefusedError(
@@ -99,7 +94,7 @@ class Trial:
                 "The changes of the block remain",
                 "`clew.session().log()` lists the recorded runs",
             )
-        if current().cells_begun != self._cells:
+        if current().recorder.cells_begun != self._cells:
             raise RefusedError(
                 "Other cells ran during the block of this trial, and would be rolled back with it",
                 "The changes of the block remain",

@@ -15,7 +15,8 @@ from inspect import CO_NEWLOCALS
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
-from clew.analysis import imported_now, is_own, reached, read_and_written
+from clew.analysis.names import read_and_written
+from clew.analysis.own_modules import imported_now, is_own, reached
 from clew.codecs.libraries import ALL, having
 from clew.installation import is_standard
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib
+import operator
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from clew import _engine
 from clew.codecs import Parts, find, named
 from clew.codecs.handles import word
-from clew.codecs.reduce import find_global, global_name, reduce_value
+from clew.codecs.reduce import global_name, reduce_value
 
 PLAIN = (
     type(None),
@@ -328,3 +329,9 @@ def difference(before: Any, after: Any) -> str:
     return (
         nodes[0] if nodes else f"memory {before[2]} -> {after[2]}, nodes {len(before[0])} -> {len(after[0])}"
     )
+
+
+def find_global(name: str) -> Any:
+    """The object that `module:qualname` names."""
+    module, _, qualname = name.partition(":")
+    return operator.attrgetter(qualname)(importlib.import_module(module))

@@ -16,7 +16,7 @@ from clew.codecs.handles import WORDS
 PACKAGE = Path(clew.__file__).parent
 SNAPSHOT = Path(__file__).with_name("messages.txt")
 
-SAYING = {"warn", "tell", "print", "Refusal", "say", "fail", "NoValue"}
+SAYING = {"warn", "tell", "print", "say", "fail", "NoValue"}
 """Functions that speak to people. Exceptions do, too: what a codec raises is the reason that a report gives."""
 GUARDED = {
     "guarded": "could not {}: {{error}}. Your session is unchanged and recording continues.",
@@ -54,7 +54,8 @@ class Texts(ast.NodeVisitor):
             # Called later, with what stands behind it.
             self._take(GUARDED[handed_on[guards[0]]].format(self._text(node.args[guards[0] + 1])))
         elif name in SAYING or (name.endswith("Error") and name[0].isupper()):
-            said = [self._text(argument) for argument in node.args if self._says_something(argument)]
+            given = [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg == "hint")]
+            said = [self._text(argument) for argument in given if self._says_something(argument)]
             self._take(" / ".join(said))
         self.generic_visit(node)
 

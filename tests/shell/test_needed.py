@@ -38,7 +38,7 @@ def brought(kernel: Kernel, run: str | None, source: str) -> set[str]:
     session = "__import__('clew.shell.session', fromlist=['_']).current()"
     assert kernel.value(f"{session}.bring({run!r}, {source!r}, 1 << 20)") == []
     live = set(kernel.value(f"[name for name in {sorted(LARGE)!r} if name in get_ipython().user_ns]"))
-    assert set(kernel.value(f"{session}.stored_only()")) == LARGE - live
+    assert set(kernel.value(f"{session}.recorder.stored_only()")) == LARGE - live
     return live
 
 

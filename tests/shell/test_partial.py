@@ -140,7 +140,7 @@ def test_what_is_read_is_looked_at_without_what_holds_it(
     }
     assert names == {"added": added, "changed": changed}
     # Nothing is left for a look at everything.
-    assert holding.value("__import__('clew').shell.session.current()._recorder.look()") is None
+    assert holding.value("__import__('clew').shell.session.current().recorder.look()") is None
     assert "outside" not in holding.clew("log -n 1").raised().text
     holding.clew("switch @-").raised()
     assert holding.value(parts) == before
@@ -194,7 +194,7 @@ WAIT = """
 import os
 from clew.shell import hooks, session
 hooks.REST = hooks.LONG_REST = 1e6  # nobody else looks meanwhile
-look, (end, other) = session.current()._recorder._engine.idle, os.pipe()
+look, (end, other) = session.current().recorder._engine.idle, os.pipe()
 """
 
 
@@ -231,7 +231,7 @@ def test_a_look_that_takes_no_time_is_not_given_up(kernel: Kernel) -> None:
 RESTS = """
 import asyncio, select, sys
 from clew.shell import session
-descriptors, heard = session.current()._recorder.descriptors, []
+descriptors, heard = session.current().recorder.descriptors, []
 def wait():
     print('waits', file=sys.stderr, flush=True)
     heard.append(bool(select.select(descriptors, [], [], 20)[0]))

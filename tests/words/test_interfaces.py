@@ -11,13 +11,13 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 
 import pytest
 from harness import Kernel, Typed
 
-from clew import result_builder
+from clew import result_builder, results
 
 GUIDE = Path(__file__).parents[2] / "docs"
 SESSION = "__import__('clew').session()"
@@ -108,9 +108,13 @@ def test_results_are_made_of_fields_that_are_documented() -> None:
     tree = ast.parse(Path(result_builder.__file__).read_text())
     read = {node.slice for node in ast.walk(tree) if isinstance(node, ast.Subscript)}
     named = {one for node in ast.walk(tree) if isinstance(node, ast.List) for one in node.elts}
-    keys = {node.value for node in read | named if isinstance(node, ast.Constant)}
-    # The fields of `Pieces` and of a root are told in words.
-    assert keys - fields - {"kind", "key"} == set(), "docs/json.md has no such field"
+    keys = {node.value for node in read | named if isinstance(node, ast.Constant) and node.value != 0}
+    kinds = [kind for kind in vars(results).values() if is_dataclass(kind)]
+    places = [key for kind in kinds for _, key, _ in result_builder._fields(kind)]
+    keys |= {part for place in places for part in place.split(".") if part}
+    # The fields of `Pieces` and of a root are told in words. The others are computed, or of the answer itself.
+    told = {"kind", "key", "pieces"} | {"html", "is_optimal", "is_proven", "is_sound"}
+    assert keys - fields - told == set(), "docs/json.md has no such field"
 
 
 @pytest.mark.parametrize("word", LATER)

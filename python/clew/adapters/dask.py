@@ -14,37 +14,13 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..shell.warn import warn
-from ..tasks import Place, never, tried
-from .arrival import when_imported
+from ..tasks import never, tried
+from .hooks import Hooks
 
 __all__ = ["cached", "disable", "enable", "never"]
 
-_place: Place | None = None
-_hooked: dict[str, Callable[[], None]] = {}
 #: Keys of what clients were given, for tasks that take futures: by client, from Dask's key.
 _given: WeakKeyDictionary[Any, dict[Any, bytes | None]] = WeakKeyDictionary()
-
-
-def enable(store: str | None = None, config: str | None = None, quick: float | None = None) -> None:
-    """Caches tasks from now on, and imports nothing of Dask. `quick`: tasks that took less, in seconds, are kept only if somebody
-    asked for them; unless told otherwise the setting `tasks.quick`."""
-    begin(Place.here(store, config, quick))
-
-
-def begin(place: Place) -> None:
-    """The same with a place that is there."""
-    global _place
-    _place = place
-    when_imported("dask.base", _hook_schedulers)
-    when_imported("distributed.client", _hook_clients)
-
-
-def disable() -> None:
-    """Leaves Dask as it was."""
-    global _place
-    _place = None
-    while _hooked:
-        _hooked.popitem()[1]()
 
 
 def given(client: Any, key: Any) -> bytes | None:
@@ -78,18 +54,14 @@ def _hook_schedulers() -> None:
     @wraps(before)
     def get_scheduler(*arguments: Any, **options: Any) -> Any:
         get = before(*arguments, **options)
-        is_left = get is None or _place is None or hasattr(get, "__clew__") or _is_of_distributed(get)
+        is_left = get is None or _hooks.place is None or hasattr(get, "__clew__") or _is_of_distributed(get)
         return get if is_left else cached(get)
 
-    if "schedulers" not in _hooked:
-        base.get_scheduler = get_scheduler
-        _hooked["schedulers"] = lambda: setattr(base, "get_scheduler", before)
+    _hooks.replace(base, "get_scheduler", get_scheduler)
 
 
 def _hook_clients() -> None:
     Client: Any = sys.modules["distributed.client"].Client
-    if "clients" in _hooked:
-        return
     name = "_graph_to_futures"
     hooked: Callable[..., Any] = _graph_to_futures
     found = getattr(Client, name, None)
@@ -104,10 +76,13 @@ def _hook_clients() -> None:
         )
         name, hooked = "get", _get
     before = getattr(Client, name)
-    setattr(
+    _hooks.replace(
         Client, name, wraps(before)(lambda self, *given, **options: hooked(before, self, *given, **options))
     )
-    _hooked["clients"] = lambda: setattr(Client, name, before)
+
+
+_hooks = Hooks({"dask.base": _hook_schedulers, "distributed.client": _hook_clients})
+enable, begin, disable = _hooks.enable, _hooks.begin, _hooks.disable
 
 
 def _get(before: Any, client: Any, dsk: Any, keys: Any, *arguments: Any, **options: Any) -> Any:
@@ -146,9 +121,9 @@ def _cut(
     is_shared: bool = False,
 ) -> Any:
     """What is to be run instead of a graph, and the keys of what is asked for; `None` if it runs as it is."""
-    if _place is None:
+    place = _hooks.place
+    if place is None:
         return None
-    place = _place
 
     def look() -> Any:
         from .dask_cut import Graph

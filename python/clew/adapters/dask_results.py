@@ -124,9 +124,9 @@ def _fetch(client: Any, wanted: dict[Any, Result]) -> None:
     size = sum(result.size or 0 for result in wanted.values())
     held = sum(result.size or 0 for result in _results.values() if result.how == VALUE)
     if held + size > handle_reach.most_fetched:
-        most = _megabytes(handle_reach.most_fetched)
+        most = handle_reach.megabytes(handle_reach.most_fetched)
         raise NoValue(
-            f"{WORD} of {_megabytes(size)}; Clew fetches at most {most} in total (`tasks.fetch_mb`)"
+            f"{WORD} of {handle_reach.megabytes(size)}; Clew fetches at most {most} in total (`tasks.fetch_mb`)"
         )
     if _fetching.left() < ANSWER / 2:
         raise NoValue(f"{WORD}; Clew retries at the next check, because fetching other results took too long")
@@ -153,7 +153,3 @@ def _asked(client: Any, question: Coroutine[Any, Any, Any], seconds: float) -> A
         return answer.result(seconds)
     finally:
         answer.cancel()
-
-
-def _megabytes(size: int) -> str:
-    return f"{-(-size // 1_000_000)} MB"

@@ -32,6 +32,11 @@ def ask() -> None:
         raise Unreachable(ONLY_LOOKS)
 
 
+def megabytes(size: int) -> str:
+    """A size in bytes, rounded up."""
+    return f"{-(-size // 1_000_000)} MB"
+
+
 class Patience:
     """How long one may wait in all within a while: each wait takes from it."""
 

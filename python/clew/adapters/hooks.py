@@ -19,9 +19,10 @@ class Hooks:
         self._before: list[tuple[Any, str, Any]] = []
         self.place: Place | None = None
 
-    def enable(self, store: str | None = None, config: str | None = None) -> None:
-        """Caches what the engine is given from now on, in the user's store unless told otherwise, and imports nothing of the engine."""
-        self.begin(Place.here(store, config))
+    def enable(self, store: str | None = None, config: str | None = None, quick: float | None = None) -> None:
+        """Caches what the engine is given from now on, in the user's store unless told otherwise, and imports nothing of the engine. `quick`: tasks
+        that took less, in seconds, are kept only if somebody asked for them; unless told otherwise the setting `tasks.quick`."""
+        self.begin(Place.here(store, config, quick))
 
     def begin(self, place: Place) -> None:
         """The same with a place that is there."""

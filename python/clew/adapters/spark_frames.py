@@ -21,7 +21,7 @@ from clew import evidence
 from clew.adapters import handle_reach
 from clew.codecs import NoValue
 
-from .spark_rows import WORD, answered, is_checkpointed, megabytes, size_cached, size_checkpointed, written
+from .spark_rows import WORD, answered, is_checkpointed, size_cached, size_checkpointed, written
 from .spark_sessions import asks, wake_session
 
 #: Seconds a minute for the files of all frames.
@@ -104,7 +104,7 @@ def _take(frame: Any) -> Rows:
     left = handle_reach.most_fetched - sum(sum(map(len, rows.parts)) for rows in _kept.values())
     if size > left:
         raise NoValue(
-            f"{WORD} of {megabytes(size)}; Clew stores at most {megabytes(handle_reach.most_fetched)} in total (`tasks.fetch_mb`)"
+            f"{WORD} of {handle_reach.megabytes(size)}; Clew stores at most {handle_reach.megabytes(handle_reach.most_fetched)} in total (`tasks.fetch_mb`)"
         )
     if _writing.left() < WRITING / 10:
         raise NoValue(f"{WORD}; Clew retries at the next check, because storing other results took too long")

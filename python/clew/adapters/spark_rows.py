@@ -84,7 +84,3 @@ def written(frame: Any, path: Path, seconds: float) -> str | None:
     if failed:
         return failed[0]
     return None if (path / "_SUCCESS").exists() else "whose rows were written elsewhere"
-
-
-def megabytes(size: int) -> str:
-    return f"{-(-size // 1_000_000)} MB"

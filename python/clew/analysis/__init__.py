@@ -37,36 +37,6 @@ The modules, each with one subject:
 
 from __future__ import annotations
 
-from clew.analysis.bytecode import CALLS, IMPORTS, constants, does_any, names_of, nested, numbers_of
 from clew.analysis.cell_effects import Callees, Effects, effects
-from clew.analysis.dependencies import Dependencies, dependencies_of
-from clew.analysis.implicit_reads import are_texts_given, in_annotations, reach_back
-from clew.analysis.imports import OwnModules, imported_by_statements, imported_modules, missing
-from clew.analysis.ipython_calls import SHELL, modules_of_magics, running_shell, start_files
-from clew.analysis.names import IDENTIFIER, REACHES, behind_magics, mentioned, read_and_written
-from clew.analysis.nondeterminism import ENVIRONMENT, looks_up, outdate
-from clew.analysis.own_modules import (
-    OwnCode,
-    imported_now,
-    is_own,
-    module_of,
-    namespace_of,
-    objects_used,
-    of_own_modules,
-    reached,
-)
-from clew.analysis.patches import ENTERED, hold_again, may_set, patched, set_in
-from clew.analysis.paths import Named, looked_at, named_files, settings_files
-from clew.analysis.resolvers import by_text, lists_installed, within_texts
-from clew.analysis.seeds import Seeding, names_seed
-from clew.analysis.submodules import found_of, note_brought, note_imported, words_of
 
-__all__ = [
-    "CALLS", "ENTERED", "ENVIRONMENT", "IDENTIFIER", "IMPORTS", "REACHES", "SHELL", "Callees", "Dependencies", "Effects", "Named",
-    "OwnCode", "OwnModules", "Seeding", "are_texts_given", "behind_magics", "by_text", "constants", "dependencies_of", "does_any",
-    "effects", "found_of", "hold_again", "imported_by_statements", "imported_modules", "imported_now", "in_annotations", "is_own",
-    "lists_installed", "looked_at", "looks_up", "may_set", "mentioned", "missing", "module_of", "modules_of_magics", "named_files",
-    "names_of", "names_seed", "namespace_of", "nested", "note_brought", "note_imported", "numbers_of", "objects_used", "of_own_modules",
-    "outdate", "patched", "reach_back", "reached", "read_and_written", "running_shell", "set_in", "settings_files", "start_files",
-    "within_texts", "words_of",
-]  # fmt: skip
+__all__ = ["Callees", "Effects", "effects"]

@@ -29,6 +29,7 @@ from clew.analysis.bytecode import (
     steps_of,
 )
 from clew.analysis.ipython_calls import COMMANDS, EXIT_CODE, SHELL, read_by_shell
+from clew.sources import plain
 
 #: Code that names one of these can reach any name, so it may have touched all of them.
 # fmt: off
@@ -193,10 +194,7 @@ def _parsed(body: str) -> ast.Module:
     try:
         return ast.parse(body)
     except SyntaxError:
-        from IPython.core.inputtransformer2 import TransformerManager
-
-        text: str = TransformerManager().transform_cell(body)
-        return ast.parse(text)
+        return ast.parse(plain(body))
 
 
 @dataclass

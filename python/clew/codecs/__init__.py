@@ -5,7 +5,7 @@ live sub-objects and `Buffer`s over memory. The parts are part of the fingerprin
 back `decode` gets the same tuple, in which each `Buffer` has become a writable `memoryview` over memory of its own
 (several `Buffer`s over one extent see the same memory, at addresses that keep their alignment).
 
-The parts cover the whole object, its attribute dict and the slots of a subclass included (`inherited` sees to those):
+The parts cover the whole object, its attribute dict and the slots of a subclass included (`subclasses` sees to those):
 whoever writes the parts down adds nothing of the object to them, and puts nothing into it after `decode` and `fill`.
 
 A codec promises:
@@ -26,18 +26,19 @@ from types import TracebackType
 from typing import Any
 
 from clew.codecs import libraries
-from clew.codecs.codec import Codec, NoValue, Parts
+from clew.codecs.codec import Codec, NoValue, Parts, keyed, kinds_below
 
-__all__ = ["LIBRARIES", "Codec", "NoValue", "Parts", "find", "named"]
+__all__ = ["LIBRARIES", "Codec", "NoValue", "Parts", "find", "keyed", "kinds_below", "named"]
 
 
 LIBRARIES: Mapping[str, str] = {module: file for one in libraries.ALL for module, file in one.codecs.items()}
 """Which file knows the types of which package; every other module's types are looked for in `stdlib`."""
 
-_FILES = {
-    file.rpartition(".")[2]: file for file in (*LIBRARIES.values(), "stdlib", "errors", "inherited", "closed")
+_FILES = {file.rpartition(".")[2]: file for file in (*LIBRARIES.values(), "stdlib", "errors", "closed")} | {
+    "inherited": "subclasses"
 }
-"""The files with codecs, by the names that are stored. One within `libraries` is stored under its own name, too."""
+"""The files with codecs, by the names that are stored. One within `libraries` is stored under its own name, too; the codecs of
+`subclasses` are stored as `inherited`."""
 
 RELOADED: Mapping[str, str] = dict.fromkeys(
     ("_csv", "bz2", "gzip", "lzma", "sqlite3", "tarfile", "zipfile"), "closed"
@@ -91,14 +92,14 @@ def _exact(kind: type) -> Codec | None:
 
 def _inherited(kind: type) -> Codec | None:
     """The codec for a subclass that only adds attributes to a type with hidden state."""
-    from . import errors, inherited
+    from . import errors, subclasses
 
     if issubclass(kind, BaseException):
         return errors.codec_for(kind)
     for base in kind.__mro__[1:-1]:
         codec = _exact(base)
         if codec is not None:
-            return inherited.codec_for(kind, base, codec)
+            return subclasses.codec_for(kind, base, codec)
     return None
 
 

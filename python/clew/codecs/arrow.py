@@ -16,7 +16,7 @@ from pyarrow import ipc
 
 from clew._engine import Buffer
 
-from . import Codec, NoValue
+from . import Codec, NoValue, keyed
 
 # --- types --------------------------------------------------------------------------------------------------
 
@@ -257,27 +257,27 @@ _SCALAR = Codec("arrow.Scalar", _encode_scalar, _decode_scalar, immutable=True)
 _TYPE = Codec(
     "arrow.DataType", lambda value: (type_parts(value),), lambda parts: type_of(parts[0]), immutable=True
 )
-NAMED: dict[str, Codec] = {
-    "Array": _ARRAY,
-    "Scalar": _SCALAR,
-    "DataType": _TYPE,
-    "ChunkedArray": Codec("arrow.ChunkedArray", _encode_chunked, _decode_chunked, immutable=True),
-    "Table": Codec("arrow.Table", _encode_table, _decode_table, immutable=True),
-    "RecordBatch": Codec("arrow.RecordBatch", _encode_batch, _decode_batch, immutable=True),
-    "Buffer": Codec("arrow.Buffer", _encode_buffer, _decode_buffer),
-    "Schema": Codec(
+NAMED = keyed(
+    _ARRAY,
+    _SCALAR,
+    _TYPE,
+    Codec("arrow.ChunkedArray", _encode_chunked, _decode_chunked, immutable=True),
+    Codec("arrow.Table", _encode_table, _decode_table, immutable=True),
+    Codec("arrow.RecordBatch", _encode_batch, _decode_batch, immutable=True),
+    Codec("arrow.Buffer", _encode_buffer, _decode_buffer),
+    Codec(
         "arrow.Schema",
         lambda value: (schema_parts(value),),
         lambda parts: schema_of(parts[0]),
         immutable=True,
     ),
-    "Field": Codec(
+    Codec(
         "arrow.Field",
         lambda value: (schema_parts(pa.schema([value])),),
         lambda parts: schema_of(parts[0]).field(0),
         immutable=True,
     ),
-}
+)
 
 
 def _kinds(base: type) -> list[type]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from typing import Any
 
-from . import Codec, Parts
+from . import Codec, keyed
+from .subclasses import instances
 
 
 def _encode_unit(unit: Any) -> tuple[Any, ...]:
@@ -40,32 +40,16 @@ def _decode_unit(parts: tuple[Any, ...]) -> Any:
     raise ValueError(f"{parts!r} does not describe a unit")
 
 
-def _encode_frame(frame: Any) -> Parts:
+def _encode_frame(frame: Any) -> dict[str, Any]:
     """What it is made of: `cache` has what was computed of that."""
     own = vars(frame)
-    return Parts((type(frame),), {name: own[name] for name in sorted(own) if name != "cache"})
+    return {name: own[name] for name in sorted(own) if name != "cache"}
 
 
-def _bare(args: tuple[Any, ...]) -> Any:
-    return object.__new__(args[0])
-
-
-def _bare_as(kind: type, args: tuple[Any, ...]) -> Any:
-    return object.__new__(kind)
-
-
-NAMED: dict[str, Codec] = {
-    "unit": Codec("astropy.unit", _encode_unit, _decode_unit, native=False, immutable=True),
-    "frame": Codec(
-        "astropy.frame",
-        _encode_frame,
-        _bare,
-        lambda frame, own: vars(frame).update(own),
-        native=False,
-        decode_as=_bare_as,
-    ),
-}
-
+NAMED = keyed(
+    Codec("astropy.unit", _encode_unit, _decode_unit, native=False, immutable=True),
+    instances("astropy.frame", _encode_frame, lambda frame, own: vars(frame).update(own)),
+)
 CODECS: dict[type, Codec] = {}
 
 
@@ -78,11 +62,3 @@ def codec_for(kind: type) -> Codec | None:
 def _below(module: str, base: str, name: str, kind: type) -> Codec | None:
     found = getattr(sys.modules.get(module), base, None)
     return NAMED[name] if isinstance(found, type) and issubclass(kind, found) else None
-
-
-def all_below(base: type) -> Iterator[type]:
-    """A class and all that derive from it."""
-    yield base
-    derived: list[type] = base.__subclasses__()
-    for kind in derived:
-        yield from all_below(kind)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from astropy.coordinates import BaseCoordinateFrame
 
-from . import Codec
-from .astropy import NAMED, all_below
+from . import Codec, kinds_below
+from .astropy import NAMED
 
-CODECS: dict[type, Codec] = dict.fromkeys(all_below(BaseCoordinateFrame), NAMED["frame"])
+CODECS: dict[type, Codec] = dict.fromkeys(
+    (BaseCoordinateFrame, *kinds_below(BaseCoordinateFrame)), NAMED["frame"]
+)

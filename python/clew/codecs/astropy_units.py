@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from astropy.units.core import UnitBase
 
-from . import Codec
-from .astropy import NAMED, all_below
+from . import Codec, kinds_below
+from .astropy import NAMED
 
-CODECS: dict[type, Codec] = dict.fromkeys(all_below(UnitBase), NAMED["unit"])
+CODECS: dict[type, Codec] = dict.fromkeys((UnitBase, *kinds_below(UnitBase)), NAMED["unit"])

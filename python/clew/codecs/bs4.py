@@ -7,8 +7,8 @@ from typing import Any
 
 from bs4 import BeautifulSoup
 
-from . import Codec
-from .inherited import instances
+from . import Codec, keyed
+from .subclasses import instances
 
 
 def _encode(soup: Any) -> dict[str, Any]:
@@ -27,5 +27,5 @@ def _fill(soup: Any, own: dict[str, Any]) -> None:
 
 
 _CODEC = instances("bs4.soup", _encode, _fill)
-NAMED: dict[str, Codec] = {"soup": _CODEC}
+NAMED = keyed(_CODEC)
 CODECS: dict[type, Codec] = {BeautifulSoup: _CODEC}

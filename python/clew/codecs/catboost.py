@@ -6,7 +6,7 @@ from typing import Any
 
 from catboost import CatBoost
 
-from . import Codec, Parts
+from . import Codec, Parts, keyed, kinds_below
 
 _MODEL = "__model"
 
@@ -25,14 +25,6 @@ def _fill(model: Any, state: dict[str, Any]) -> None:
     model.__setstate__(dict(state))
 
 
-def _below(kind: type) -> list[type]:
-    derived: list[type] = kind.__subclasses__()
-    return [
-        kind,
-        *(one for below in derived for one in _below(below) if one.__module__.startswith("catboost.")),
-    ]
-
-
 _CODEC = Codec("catboost.model", _encode, lambda args: args[0].__new__(args[0]), _fill, native=False)
-NAMED: dict[str, Codec] = {"model": _CODEC}
-CODECS: dict[type, Codec] = dict.fromkeys(_below(CatBoost), _CODEC)
+NAMED = keyed(_CODEC)
+CODECS: dict[type, Codec] = dict.fromkeys((CatBoost, *kinds_below(CatBoost, "catboost.")), _CODEC)

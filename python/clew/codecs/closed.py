@@ -25,7 +25,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..roots import finalizers
-from . import RELOADED, Codec, NoValue, Parts, finished
+from . import RELOADED, Codec, NoValue, Parts, iterators
 from .handles import word
 
 BUFFERED = {kind.__name__: kind for kind in (io.BufferedReader, io.BufferedWriter, io.BufferedRandom)}
@@ -452,7 +452,7 @@ _OF_KERNEL: dict[type, Codec] = {
     io.FileIO: Codec("closed.FileIO", _encode_raw, _decode_raw, native=False),
     **{kind: _buffered(kind) for kind in BUFFERED.values()},
     io.TextIOWrapper: Codec("closed.TextIOWrapper", _encode_text, _decode_text, native=False),
-    **finished.CODECS,
+    **iterators.CODECS,
     socket.socket: Codec("closed.socket", _encode_socket, _decode_socket, native=False),
     weakref.finalize: Codec("closed.finalize", _encode_finalizer, _decode_finalizer, native=False),
     threading.Thread: by_attributes(

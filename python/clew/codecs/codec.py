@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 
@@ -41,7 +41,16 @@ class Codec(NamedTuple):
     has_attributes: bool = False
     """Whether an immutable object has attributes that can be set: sharing it joins where a name is bound to the object itself."""
 
-    @property
-    def decode_empty(self) -> Callable[[tuple[Any, ...]], Any]:
-        """Makes the object without what `fill` puts in."""
-        return self.decode
+
+def keyed(*codecs: Codec) -> dict[str, Codec]:
+    """Codecs by the last parts of their names, as `named` looks for them in a file."""
+    return {codec.name.rpartition(".")[2]: codec for codec in codecs}
+
+
+def kinds_below(kind: type, package: str = "") -> Iterator[type]:
+    """All classes that derive from one, as far as their modules are in a package; some have private names."""
+    derived: type
+    for derived in type.__subclasses__(kind):
+        if str(derived.__module__).startswith(package):
+            yield derived
+            yield from kinds_below(derived, package)

@@ -12,7 +12,7 @@ from dask._expr import Expr
 from dask.delayed import Delayed
 from dask.highlevelgraph import MaterializedLayer
 
-from . import Codec
+from . import Codec, keyed
 
 
 def _with_futures(graph: Any) -> Any:
@@ -79,7 +79,7 @@ DELAYED = Codec("dask.delayed", _encode_delayed, _decode_delayed, native=False)
 EXPRESSION = Codec("dask.expression", _encode_expression, _decode_expression, native=False)
 
 CODECS: dict[type, Codec] = {MaterializedLayer: LAYER, Delayed: DELAYED}
-NAMED = {"layer": LAYER, "delayed": DELAYED, "expression": EXPRESSION}
+NAMED = keyed(LAYER, DELAYED, EXPRESSION)
 
 
 def codec_for(kind: type) -> Codec | None:

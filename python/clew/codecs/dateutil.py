@@ -6,7 +6,7 @@ from typing import Any
 
 from dateutil.relativedelta import relativedelta  # type: ignore[import-untyped, unused-ignore]
 
-from . import Codec
+from . import Codec, keyed
 
 
 def _decode(parts: tuple[Any, ...]) -> Any:
@@ -15,12 +15,8 @@ def _decode(parts: tuple[Any, ...]) -> Any:
     return made
 
 
-NAMED: dict[str, Codec] = {
-    "relativedelta": Codec(
-        "dateutil.relativedelta",
-        lambda value: (tuple(sorted(vars(value).items())),),
-        _decode,
-        immutable=True,
-    )
-}
-CODECS: dict[type, Codec] = {relativedelta: NAMED["relativedelta"]}
+_DIFFERENCE = Codec(
+    "dateutil.relativedelta", lambda value: (tuple(sorted(vars(value).items())),), _decode, immutable=True
+)
+NAMED = keyed(_DIFFERENCE)
+CODECS: dict[type, Codec] = {relativedelta: _DIFFERENCE}

@@ -12,8 +12,8 @@ from typing import Any
 
 from clew._engine import lacks_frames
 
-from . import Codec, Parts
-from .inherited import HEAP_TYPE, attributes, defines_pickling, restore_attributes
+from . import Codec, Parts, keyed
+from .subclasses import HEAP_TYPE, attributes, defines_pickling, restore_attributes
 
 FIELDS: tuple[tuple[type[BaseException], tuple[str, ...]], ...] = (
     (OSError, ("errno", "strerror", "filename", "filename2")),
@@ -119,8 +119,6 @@ def _stand_in() -> Iterator[None]:
 
 
 _EXCEPTION = Codec("errors.exception", _encode, _decode, _fill, native=False)
-NAMED = {
-    "exception": _EXCEPTION,
-    "traceback": Codec("errors.traceback", _encode_traceback, _decode_traceback, native=False),
-}
-CODECS: dict[type, Codec] = {types.TracebackType: NAMED["traceback"]}
+_TRACEBACK = Codec("errors.traceback", _encode_traceback, _decode_traceback, native=False)
+NAMED = keyed(_EXCEPTION, _TRACEBACK)
+CODECS: dict[type, Codec] = {types.TracebackType: _TRACEBACK}

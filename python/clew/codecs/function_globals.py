@@ -66,7 +66,7 @@ def _functions(space: dict[str, Any]) -> list[FunctionType] | None:
 
 def _read_by(function: FunctionType) -> Iterator[str]:
     # Most processes have no such function.
-    from clew.analysis import names_of, nested
+    from clew.analysis.bytecode import names_of, nested
 
     for code in nested(function.__code__):
         yield from chain.from_iterable(names_of(code))

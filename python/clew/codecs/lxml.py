@@ -16,7 +16,7 @@ from typing import Any
 
 from lxml import etree
 
-from . import Codec, NoValue
+from . import Codec, NoValue, keyed
 
 _E: Any = etree._Element
 """The base class: its methods are called on elements, since `lxml.objectify` takes names and numbers for children."""
@@ -300,19 +300,14 @@ def _found(parent: Any, name: str | None, is_tail: bool, is_text: bool) -> list[
 _TEXT: Any = etree._ElementUnicodeResult
 # None is native: a stranger's text is not handed to a parser in C.
 _ELEMENT = Codec("lxml.element", _encode_element, _decode_element, native=False)
-NAMED: dict[str, Codec] = {
-    "element": _ELEMENT,
-    "tree": Codec(
+NAMED = keyed(
+    _ELEMENT,
+    Codec(
         "lxml.tree", lambda tree: (tree.getroot(),), lambda parts: etree.ElementTree(parts[0]), native=False
     ),
-    "attributes": Codec(
-        "lxml.attributes",
-        _encode_attributes,
-        lambda parts: _E.attrib.__get__(parts[0]),
-        native=False,
-    ),
-    "text": Codec("lxml.text", _encode_text, _decode_text, native=False),
-}
+    Codec("lxml.attributes", _encode_attributes, lambda parts: _E.attrib.__get__(parts[0]), native=False),
+    Codec("lxml.text", _encode_text, _decode_text, native=False),
+)
 CODECS: dict[type, Codec] = {
     etree._ElementTree: NAMED["tree"],
     etree._Attrib: NAMED["attributes"],

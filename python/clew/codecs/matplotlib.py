@@ -19,7 +19,8 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap, ListedColormap
 from matplotlib.path import Path
 from matplotlib.ticker import ScalarFormatter
 
-from . import Codec, Parts
+from . import Codec, keyed
+from .subclasses import instances
 
 
 def codec_for(kind: type) -> Codec | None:
@@ -56,10 +57,10 @@ def _sorted(state: dict[str, Any]) -> dict[str, Any]:
     return {name: state[name] for name in sorted(state)}
 
 
-def _encode_figure(figure: Any) -> Parts:
+def _encode_figure(figure: Any) -> dict[str, Any]:
     state = figure.__getstate__()
     state.pop("_restore_to_pylab", None)
-    return Parts((type(figure),), _sorted(state))
+    return _sorted(state)
 
 
 _came = False
@@ -84,9 +85,9 @@ def show_as_made() -> None:
             load()
 
 
-def _encode_stateful(value: Any) -> Parts:
+def _encode_stateful(value: Any) -> Any:
     state = value.__getstate__()
-    return Parts((type(value),), _sorted(dict(state)) if type(state) is dict else state)
+    return _sorted(dict(state)) if type(state) is dict else state
 
 
 def _fill_stateful(value: Any, state: Any) -> None:
@@ -96,15 +97,11 @@ def _fill_stateful(value: Any, state: Any) -> None:
         vars(value).update(state)
 
 
-def _encode_plain(value: Any) -> Parts:
-    return Parts((type(value),), _sorted(dict(vars(value))))
-
-
 def _fill_plain(value: Any, state: dict[str, Any]) -> None:
     vars(value).update(state)
 
 
-def _encode_path(path: Any) -> Parts:
+def _encode_path(path: Any) -> tuple[Any, ...]:
     """A path by value: those of markers and frames are the library's own and in every figure."""
     from . import numpy as arrays
 
@@ -113,7 +110,7 @@ def _encode_path(path: Any) -> Parts:
         None if part is None else arrays.array_parts(part, 0, True)
         for part in (own.pop("_vertices"), own.pop("_codes"))
     ]
-    return Parts((type(path),), (*memory, _sorted(own)))
+    return (*memory, _sorted(own))
 
 
 def _fill_path(path: Any, state: Any) -> None:
@@ -125,14 +122,14 @@ def _fill_path(path: Any, state: Any) -> None:
     vars(path).update(own)
 
 
-def _encode_callbacks(registry: Any) -> Parts:
+def _encode_callbacks(registry: Any) -> dict[str, Any]:
     """Its own `__getstate__` would use up a number."""
     kept = {
         signal: {number: proxy() for number, proxy in proxies.items() if number in registry._pickled_cids}
         for signal, proxies in registry.callbacks.items()
     }
     own = {name: value for name, value in vars(registry).items() if name not in _COUNTED}
-    return Parts((type(registry),), _sorted(own | {"callbacks": kept}))
+    return _sorted(own | {"callbacks": kept})
 
 
 _COUNTED = ("callbacks", "_func_cid_map", "_cid_gen")
@@ -143,7 +140,7 @@ def _fill_callbacks(registry: Any, state: dict[str, Any]) -> None:
     registry.__setstate__(state | {"_func_cid_map": None, "_cid_gen": max(numbers, default=-1) + 1})
 
 
-def _encode_transform(node: Any) -> Parts:
+def _encode_transform(node: Any) -> tuple[Any, ...]:
     """What it holds, as good as new: what it has computed counts for nothing until somebody asks for it again. A figure that is loaded
     takes its transforms for invalid, whatever they were."""
     own = {name: value for name, value in vars(node).items() if name != "_parents"}
@@ -151,7 +148,7 @@ def _encode_transform(node: Any) -> Parts:
     # A matrix that was computed may be that of `IdentityTransform`, which is one for all figures.
     own |= dict.fromkeys(own.keys() & _computed(node))
     parents = [parent for reference in node._parents.values() if (parent := reference()) is not None]
-    return Parts((type(node),), (_sorted(own), parents))
+    return _sorted(own), parents
 
 
 def _computed(node: Any) -> set[str]:
@@ -191,7 +188,7 @@ def _builtin(name: Any) -> dict[str, Any]:
     return vars(colormaps._cmaps[name]) if name in colormaps._builtin_cmaps else {}
 
 
-def _encode_colormap(colormap: Any) -> Parts:
+def _encode_colormap(colormap: Any) -> tuple[Any, ...]:
     own, builtin = dict(vars(colormap)), _builtin(colormap.name)
     if own.get("_isinit") and _can_compute(colormap):
         own["_isinit"] = False
@@ -199,7 +196,7 @@ def _encode_colormap(colormap: Any) -> Parts:
     shared = [name for name in _OF_COLORMAPS if name in own and own[name] is builtin.get(name)]
     for name in shared:
         del own[name]
-    return Parts((type(colormap),), (_sorted(own), shared, colormap.name))
+    return _sorted(own), shared, colormap.name
 
 
 def _can_compute(colormap: Any) -> bool:
@@ -222,28 +219,16 @@ def _forget(parents: dict[int, Any], key: int, reference: Any) -> None:
     parents.pop(key, None)
 
 
-def _bare(args: tuple[Any, ...]) -> Any:
-    return object.__new__(args[0])
-
-
-def _bare_as(kind: type, args: tuple[Any, ...]) -> Any:
-    return object.__new__(kind)
-
-
-def _codec(name: str, encode: Any, fill: Any) -> Codec:
-    """A codec that serves subclasses elsewhere, too: of mpl_toolkits, of other packages, of the user's own."""
-    return Codec(f"matplotlib.{name}", encode, _bare, fill, native=False, decode_as=_bare_as)
-
-
-NAMED: dict[str, Codec] = {
-    "Figure": _codec("Figure", _encode_figure, _fill_figure),
-    "stateful": _codec("stateful", _encode_stateful, _fill_stateful),
-    "plain": _codec("plain", _encode_plain, _fill_plain),
-    "path": Codec("matplotlib.path", _encode_path, _bare, _fill_path, native=False, immutable=True),
-    "callbacks": _codec("callbacks", _encode_callbacks, _fill_callbacks),
-    "transform": _codec("transform", _encode_transform, _fill_transform),
-    "colormap": _codec("colormap", _encode_colormap, _fill_colormap),
-}
+# They serve subclasses elsewhere, too: of mpl_toolkits, of other packages, of the user's own; but for paths.
+NAMED = keyed(
+    instances("matplotlib.Figure", _encode_figure, _fill_figure),
+    instances("matplotlib.stateful", _encode_stateful, _fill_stateful),
+    instances("matplotlib.plain", lambda value: _sorted(dict(vars(value))), _fill_plain),
+    instances("matplotlib.path", _encode_path, _fill_path)._replace(immutable=True, decode_as=None),
+    instances("matplotlib.callbacks", _encode_callbacks, _fill_callbacks),
+    instances("matplotlib.transform", _encode_transform, _fill_transform),
+    instances("matplotlib.colormap", _encode_colormap, _fill_colormap),
+)
 CODECS: dict[type, Codec] = {
     Path: NAMED["path"],
     ScalarFormatter: NAMED["plain"],

@@ -7,8 +7,8 @@ from typing import Any
 
 from networkx import DiGraph, Graph, MultiDiGraph, MultiGraph
 
-from . import Codec
-from .inherited import instances
+from . import Codec, keyed
+from .subclasses import instances
 
 _OURS = 3
 """How often a view is referred to that nobody else has: by the graph, by the copy of its attributes, and by the question."""
@@ -36,5 +36,5 @@ _VIEWS = (
 )
 
 _CODEC = instances("networkx.graph", _encode, lambda graph, own: vars(graph).update(own))
-NAMED: dict[str, Codec] = {"graph": _CODEC}
+NAMED = keyed(_CODEC)
 CODECS: dict[type, Codec] = dict.fromkeys((Graph, DiGraph, MultiGraph, MultiDiGraph), _CODEC)

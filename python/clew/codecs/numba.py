@@ -10,7 +10,7 @@ from typing import Any
 from numba.core.caching import FunctionCache
 from numba.core.dispatcher import Dispatcher
 
-from . import Codec, Parts
+from . import Codec, Parts, keyed
 
 #: Under which name a function that was made has its state, until all that it needs is complete.
 _STATE = "_clew_state"
@@ -42,7 +42,7 @@ def _finish(function: Any) -> None:
 _FUNCTION = Codec(
     "numba.function", _encode, lambda args: args[0].__new__(args[0]), _fill, _finish, native=False
 )
-NAMED: dict[str, Codec] = {"function": _FUNCTION}
+NAMED = keyed(_FUNCTION)
 CODECS: dict[type, Codec] = {}
 
 

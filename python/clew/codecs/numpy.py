@@ -22,7 +22,7 @@ import numpy as np
 
 from clew._engine import Buffer, are_items, items_of, pack_texts, put_items, unpack_texts
 
-from . import Codec, NoValue, Parts
+from . import Codec, NoValue, Parts, keyed
 
 ndarray = np.ndarray
 
@@ -638,38 +638,35 @@ _SCALAR = Codec("numpy.scalar", _encode_scalar, _decode_scalar, immutable=True)
 _DTYPE = Codec("numpy.dtype", _encode_dtype, _decode_dtype, immutable=True)
 _BITS = Codec("numpy.bit_generator", _encode_bits, _decode_bits)
 
-NAMED: dict[str, Codec] = {
-    "ndarray": _ARRAY,
-    "recarray": _class_codec("recarray", np.recarray),
-    "matrix": _class_codec("matrix", np.matrix),
-    "memmap": Codec("numpy.memmap", _encode_memmap, lambda parts: None),
-    "masked": Codec(
-        "numpy.masked", _encode_masked, lambda args: make_array(np.ma.MaskedArray, args), _fill_masked
-    ),
-    "nomask": Codec("numpy.nomask", lambda value: (), lambda parts: np.ma.masked, immutable=True),
-    "scalar": _SCALAR,
-    "void": Codec("numpy.void", _encode_void, _decode_void),
-    "dtype": _DTYPE,
-    "finfo": Codec(
+NAMED = keyed(
+    _ARRAY,
+    _class_codec("recarray", np.recarray),
+    _class_codec("matrix", np.matrix),
+    Codec("numpy.memmap", _encode_memmap, lambda parts: None),
+    Codec("numpy.masked", _encode_masked, lambda args: make_array(np.ma.MaskedArray, args), _fill_masked),
+    Codec("numpy.nomask", lambda value: (), lambda parts: np.ma.masked, immutable=True),
+    _SCALAR,
+    Codec("numpy.void", _encode_void, _decode_void),
+    _DTYPE,
+    Codec(
         "numpy.finfo",
         lambda value: (dtype_parts(value.dtype),),
         lambda parts: np.finfo(dtype_of(parts[0])),
         immutable=True,
     ),
-    "generator": Codec(
+    Codec(
         "numpy.generator",
         lambda value: (value.bit_generator,),
         lambda parts: np.random.Generator(parts[0]),
     ),
-    "random_state": Codec("numpy.random_state", _encode_random_state, _decode_random_state),
-    "bit_generator": _BITS,
-    "seed": Codec("numpy.seed", _encode_seed, _decode_seed),
-    "flatiter": Codec("numpy.flatiter", _encode_flat, _decode_flat),
-    "broadcast": Codec("numpy.broadcast", _encode_broadcast, _decode_broadcast),
-    "ctypes": Codec("numpy.ctypes", lambda value: (value._arr,), lambda parts: parts[0].ctypes),
-    "ufunc": Codec("numpy.ufunc", _encode_ufunc, _decode_ufunc, immutable=True),
-}
-
+    Codec("numpy.random_state", _encode_random_state, _decode_random_state),
+    _BITS,
+    Codec("numpy.seed", _encode_seed, _decode_seed),
+    Codec("numpy.flatiter", _encode_flat, _decode_flat),
+    Codec("numpy.broadcast", _encode_broadcast, _decode_broadcast),
+    Codec("numpy.ctypes", lambda value: (value._arr,), lambda parts: parts[0].ctypes),
+    Codec("numpy.ufunc", _encode_ufunc, _decode_ufunc, immutable=True),
+)
 CODECS: dict[type, Codec] = {
     ndarray: _ARRAY,
     np.recarray: NAMED["recarray"],

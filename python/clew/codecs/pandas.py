@@ -26,7 +26,7 @@ from pandas.core.indexes.frozen import FrozenList
 from pandas.core.internals import managers
 from pandas.core.internals.blocks import ensure_block_shape, new_block
 
-from . import Codec, NoValue, Parts
+from . import Codec, NoValue, Parts, keyed
 from . import numpy as arrays
 
 MODERN = int(pd.__version__.partition(".")[0]) >= 3
@@ -616,41 +616,38 @@ _DTYPE = Codec(
 _OFFSET = Codec(
     "pandas.offset", lambda value: (offset_parts(value),), lambda parts: offset_of(parts[0]), immutable=True
 )
-NAMED: dict[str, Codec] = {
-    "DataFrame": Codec(
+NAMED = keyed(
+    Codec(
         "pandas.DataFrame",
         _encode_frame,
         lambda args: object.__new__(pd.DataFrame),
         _fill_frame,
         decode_as=_bare_object,
     ),
-    "Series": Codec(
+    Codec(
         "pandas.Series",
         _encode_series,
         lambda args: object.__new__(pd.Series),
         _fill_series,
         decode_as=_bare_object,
     ),
-    "Index": _INDEX,
-    "array": _VALUES,
-    "dtype": _DTYPE,
-    "offset": _OFFSET,
-    "Timestamp": Codec("pandas.Timestamp", _encode_timestamp, _decode_timestamp, immutable=True),
-    "Timedelta": Codec(
-        "pandas.Timedelta", lambda value: tuple(value.__reduce__()[1]), _decode_timedelta, immutable=True
-    ),
-    "NaT": Codec("pandas.NaT", lambda value: (), lambda parts: pd.NaT, immutable=True),
-    "NA": Codec("pandas.NA", lambda value: (), lambda parts: pd.NA, immutable=True),
-    "Period": Codec("pandas.Period", _encode_period, _decode_period, immutable=True),
-    "Interval": Codec(
+    _INDEX,
+    _VALUES,
+    _DTYPE,
+    _OFFSET,
+    Codec("pandas.Timestamp", _encode_timestamp, _decode_timestamp, immutable=True),
+    Codec("pandas.Timedelta", lambda value: tuple(value.__reduce__()[1]), _decode_timedelta, immutable=True),
+    Codec("pandas.NaT", lambda value: (), lambda parts: pd.NaT, immutable=True),
+    Codec("pandas.NA", lambda value: (), lambda parts: pd.NA, immutable=True),
+    Codec("pandas.Period", _encode_period, _decode_period, immutable=True),
+    Codec(
         "pandas.Interval",
         lambda value: (value.left, value.right, value.closed),
         lambda parts: pd.Interval(*parts),
         immutable=True,
     ),
-    "uncached": Codec("pandas.uncached", _encode_uncached, _decode_uncached, _fill_uncached, native=False),
-}
-
+    Codec("pandas.uncached", _encode_uncached, _decode_uncached, _fill_uncached, native=False),
+)
 _ARRAY_TYPES = "BooleanArray Categorical DatetimeArray FloatingArray IntegerArray IntervalArray PeriodArray "
 _ARRAY_TYPES += "SparseArray StringArray TimedeltaArray NumpyExtensionArray"
 _DTYPE_TYPES = [

@@ -9,12 +9,12 @@ from patsy import DesignMatrix
 from patsy.origin import Origin
 from patsy.util import no_pickling
 
-from . import Codec
-from .inherited import PICKLING, plain, subclass
+from . import Codec, keyed
 from .numpy import NAMED as ARRAYS
+from .subclasses import PICKLING, plain, subclass
 
 _PLAIN = plain("patsy.plain")
-NAMED: dict[str, Codec] = {"plain": _PLAIN}
+NAMED = keyed(_PLAIN)
 CODECS: dict[type, Codec] = {
     DesignMatrix: subclass(DesignMatrix, np.ndarray, ARRAYS["ndarray"]),
     # Its refusal is one of its own.

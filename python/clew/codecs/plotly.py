@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from plotly.basedatatypes import BaseFigure, BasePlotlyType
 
-from . import Codec
-from .inherited import plain
+from . import Codec, keyed
+from .subclasses import plain
 
 _PLAIN = plain("plotly.plain")
-NAMED: dict[str, Codec] = {"plain": _PLAIN}
+NAMED = keyed(_PLAIN)
 CODECS: dict[type, Codec] = {}
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copyreg
 import gc
-import importlib
 import os
 import pickle
 import sys
@@ -51,16 +50,6 @@ def global_name(value: Any) -> str | None:
     if not isinstance(module, str) or not isinstance(name, str) or module == "__main__":
         return None
     return f"{module}:{name}" if _found(module, name) is value else None
-
-
-def find_global(name: str) -> Any:
-    """The object that `module:qualname` names, imported if need be."""
-    module, _, qualname = name.partition(":")
-    importlib.import_module(module)
-    found = _found(module, qualname)
-    if found is _MISSING:
-        raise AttributeError(f"Module {module} has no {qualname}")
-    return found
 
 
 _MISSING = object()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import Codec, NoValue, Parts
+from . import Codec, NoValue, Parts, keyed
 
 NODE = np.dtype([("numbers", "i8", 5), ("addresses", "i8", 2), ("links", "i8", 2)])
 """A node of a search tree: split and range, where its children lie in memory, and where in the list of nodes."""
@@ -55,10 +55,6 @@ def _decode_rotation(args: tuple[Any, ...]) -> Any:
     return kind.__new__(kind)
 
 
-def _fill_rotation(rotation: Any, state: Any) -> None:
-    rotation.__setstate__(state)
-
-
 _FLAGS = ("_has_canonical_format", "_has_sorted_indices")
 """What a sparse matrix finds out about its indices when it is first asked. It can also be told, rightly or not."""
 
@@ -87,13 +83,11 @@ def _decode_sparse(args: tuple[Any, ...]) -> Any:
 SPARSE = tuple(f"{name}_{kind}" for name in ("csr", "csc", "bsr") for kind in ("matrix", "array"))
 TREES = ("cKDTree", "KDTree")
 ROTATIONS = ("Rotation",)
-NAMED: dict[str, Codec] = {
-    "tree": Codec("scipy.tree", _encode_tree, _decode_tree, _fill_tree),
-    "sparse": Codec(
-        "scipy.sparse", _encode_sparse, _decode_sparse, lambda matrix, own: vars(matrix).update(own)
-    ),
-    "rotation": Codec("scipy.rotation", _encode_rotation, _decode_rotation, _fill_rotation),
-}
+NAMED = keyed(
+    Codec("scipy.tree", _encode_tree, _decode_tree, _fill_tree),
+    Codec("scipy.sparse", _encode_sparse, _decode_sparse, lambda matrix, own: vars(matrix).update(own)),
+    Codec("scipy.rotation", _encode_rotation, _decode_rotation, lambda made, state: made.__setstate__(state)),
+)
 CODECS: dict[type, Codec] = {}
 
 

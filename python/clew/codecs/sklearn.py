@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from . import Codec, Parts
-from .stdlib import flat, own_dict, pairs_of, restore_dict
+from . import Codec, Parts, keyed
+from .stdlib import encode_items, fill_items
 
 COUNTERS = slice(7, 11)
 """Where in the state the numbers of trims, leaves, splits and calls lie."""
@@ -32,33 +32,23 @@ def _decode_tree(args: tuple[Any, ...]) -> Any:
     return kind.__new__(kind)
 
 
-def _encode_bunch(bunch: Any) -> Parts:
-    return Parts((), (flat(dict.items(bunch)), own_dict(bunch)))
-
-
 def _decode_bunch(args: tuple[Any, ...]) -> Any:
     from sklearn.utils import Bunch
 
     return Bunch.__new__(Bunch)
 
 
-def _fill_bunch(bunch: Any, state: Any) -> None:
-    items, own = state
-    dict.update(bunch, pairs_of(items))
-    restore_dict(bunch, own)
-
-
 FILES = ("_kd_tree", "_ball_tree")
-NAMED: dict[str, Codec] = {
-    "tree": Codec(
+NAMED = keyed(
+    Codec(
         "sklearn.tree",
         _encode_tree,
         _decode_tree,
         lambda tree, state: tree.__setstate__(tuple(state)),
         native=False,
     ),
-    "bunch": Codec("sklearn.bunch", _encode_bunch, _decode_bunch, _fill_bunch),
-}
+    Codec("sklearn.bunch", encode_items, _decode_bunch, fill_items),
+)
 CODECS: dict[type, Codec] = {}
 
 

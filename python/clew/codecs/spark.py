@@ -9,8 +9,7 @@ can't be stored.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterator
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 from pyspark import SparkConf, SparkContext
@@ -19,7 +18,7 @@ from pyspark.sql.classic.dataframe import DataFrame
 from pyspark.sql.udf import UserDefinedFunction
 
 from ..adapters import spark_frames, spark_sessions, spark_settings
-from . import Codec, Parts
+from . import Codec, Parts, keyed
 from .stdlib import own_dict, restore_dict
 
 #: Where the object in Java is kept.
@@ -34,14 +33,6 @@ def _encode_function(function: Any) -> Parts:
     return Parts((), state)
 
 
-def _decode_function(args: tuple[Any, ...]) -> Any:
-    return UserDefinedFunction.__new__(UserDefinedFunction)
-
-
-def _fill_function(function: Any, state: Any) -> None:
-    restore_dict(function, state)
-
-
 def _is_fixed(function: Any, met: set[FunctionType]) -> bool:
     """Whether a function comes to the same whenever it is pickled: it reads no variables, and nothing that can be changed in place."""
     if type(function) is not FunctionType:
@@ -52,21 +43,18 @@ def _is_fixed(function: Any, met: set[FunctionType]) -> bool:
     given = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
     if function.__closure__ or function.__dict__ or any(type(one) not in ATOMS for one in given):
         return False
+    # Most processes have no such function.
+    from clew.analysis.bytecode import nested
+
     space = function.__globals__
-    read = (space[name] for name in _names(function.__code__) if name in space)
+    names = (name for code in nested(function.__code__) for name in code.co_names)
+    read = (space[name] for name in names if name in space)
     return all(
         isinstance(one, ModuleType | BuiltinFunctionType)
         or one is getattr(builtins, getattr(one, "__name__", ""), None)
         or _is_fixed(one, met)
         for one in read
     )
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            yield from _names(inner)
 
 
 CONF = Codec("spark.conf", spark_settings.encode_conf, spark_settings.decode_conf, native=False)
@@ -87,14 +75,15 @@ SESSION = Codec(
     immutable=True,
 )
 FRAME = Codec(
-    "handle.spark_frame",
-    spark_frames.encode_frame,
-    spark_frames.decode_frame,
-    native=False,
-    kind=DataFrame,
+    "handle.spark_frame", spark_frames.encode_frame, spark_frames.decode_frame, native=False, kind=DataFrame
 )
-FUNCTION = Codec("spark.function", _encode_function, _decode_function, _fill_function, native=False)
-
+FUNCTION = Codec(
+    "spark.function",
+    _encode_function,
+    lambda args: UserDefinedFunction.__new__(UserDefinedFunction),
+    restore_dict,
+    native=False,
+)
 CODECS: dict[type, Codec] = {
     UserDefinedFunction: FUNCTION,
     SparkConf: CONF,
@@ -105,10 +94,4 @@ CODECS: dict[type, Codec] = {
     DataFrame: FRAME,
     spark_frames.SleepingFrame: FRAME,
 }
-NAMED = {
-    "conf": CONF,
-    "function": FUNCTION,
-    "spark_context": CONTEXT,
-    "spark_session": SESSION,
-    "spark_frame": FRAME,
-}
+NAMED = keyed(CONF, FUNCTION, CONTEXT, SESSION, FRAME)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Column, MetaData, Table, util
@@ -12,8 +11,8 @@ from sqlalchemy.sql.elements import BindParameter
 from sqlalchemy.types import TypeEngine
 from sqlalchemy.util import immutabledict
 
-from . import Codec, Parts
-from .inherited import instances
+from . import Codec, keyed, kinds_below
+from .subclasses import instances
 
 _OF_ADDRESS = ("key", "_anon_map_key")
 """What one without a name of its own is called by, and gets anew where it is made again."""
@@ -40,10 +39,10 @@ def _is_worked_out(made: Any, name: str) -> bool:
     return isinstance(inspect.getattr_static(type(made), name, None), util.memoized_property)
 
 
-def _encode_bound(parameter: Any) -> Parts:
+def _encode_bound(parameter: Any) -> dict[str, Any]:
     state = parameter.__getstate__()
     left_out = _OF_ADDRESS if state.get("unique") else ()
-    return Parts((type(parameter),), {name: state[name] for name in sorted(state) if name not in left_out})
+    return {name: state[name] for name in sorted(state) if name not in left_out}
 
 
 def _fill_bound(parameter: Any, state: dict[str, Any]) -> None:
@@ -65,9 +64,7 @@ def _fill_metadata(built: Any, state: dict[str, Any]) -> None:
 
 _ELEMENT = instances("sqlalchemy.element", _encode_element, _fill_element)
 _METADATA = instances("sqlalchemy.metadata", _encode_metadata, _fill_metadata)
-_BOUND = Codec(
-    "sqlalchemy.bound", _encode_bound, lambda args: object.__new__(args[0]), _fill_bound, native=False
-)
+_BOUND = instances("sqlalchemy.bound", _encode_bound, _fill_bound)._replace(decode_as=None)
 # A declaration takes the types of its columns from a table of the library's, so that all models of a session have them in common.
 _TYPE = instances("sqlalchemy.type", _encode_type, _fill_element)._replace(immutable=True)
 
@@ -81,29 +78,14 @@ _DICT = Codec(
 )
 
 
-def kinds_below(kind: type) -> Iterator[type]:
-    """SQLAlchemy's own classes below one of its own; some have private names."""
-    part: type
-    for part in kind.__subclasses__():
-        if part.__module__.startswith("sqlalchemy."):
-            yield part
-            yield from kinds_below(part)
-
-
-NAMED: dict[str, Codec] = {
-    "element": _ELEMENT,
-    "metadata": _METADATA,
-    "bound": _BOUND,
-    "type": _TYPE,
-    "dict": _DICT,
-}
+NAMED = keyed(_ELEMENT, _METADATA, _BOUND, _TYPE, _DICT)
 CODECS: dict[type, Codec] = {
     Column: _ELEMENT,
     Table: _ELEMENT,
     MetaData: _METADATA,
     BindParameter: _BOUND,
     immutabledict: _DICT,
-    **dict.fromkeys(kinds_below(TypeEngine), _TYPE),
+    **dict.fromkeys(kinds_below(TypeEngine, "sqlalchemy."), _TYPE),
 }
 
 

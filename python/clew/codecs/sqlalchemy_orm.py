@@ -24,8 +24,7 @@ from sqlalchemy.orm.state import InstanceState
 from sqlalchemy.sql import util as sql_util
 from sqlalchemy.sql.ddl import BaseDDLElement
 
-from . import Codec, NoValue, Parts
-from .sqlalchemy import kinds_below
+from . import Codec, NoValue, Parts, keyed, kinds_below
 
 _MANAGER = instrumentation.ClassManager.MANAGER_ATTR
 
@@ -43,6 +42,10 @@ def _pend(built: Any, state: Any) -> None:
 def _taken(built: Any) -> Any:
     """What an object is made from, once; `None` if it is made."""
     return _PENDING.pop(id(built), (None, None))[1]
+
+
+def _bare(args: tuple[Any, ...]) -> Any:
+    return object.__new__(args[0])
 
 
 # -- registries ---------------------------------------------------------------------------------------------------------
@@ -477,22 +480,13 @@ def _has_all(built: Any, state: Any) -> None:
     """Its mapper completes it."""
 
 
-_REGISTRY = Codec(
-    "sqlalchemy_orm.registry",
-    _encode_registry,
-    lambda args: object.__new__(args[0]),
-    _pend,
-    native=False,
-    finish=_finish_registry,
-)
-_PROPERTY = Codec(
-    "sqlalchemy_orm.property",
-    _encode_property,
-    lambda args: object.__new__(args[0]),
-    _pend,
-    native=False,
-    finish=_finish_property,
-)
+def _made_later(name: str, encode: Any, finish: Any) -> Codec:
+    """The codec for objects that are made once all that they are made from is there."""
+    return Codec(name, encode, _bare, _pend, native=False, finish=finish)
+
+
+_REGISTRY = _made_later("sqlalchemy_orm.registry", _encode_registry, _finish_registry)
+_PROPERTY = _made_later("sqlalchemy_orm.property", _encode_property, _finish_property)
 _MAPPER = Codec(
     "registered.mapper", _encode_mapper, _decode_mapper, _pend_mapper, native=False, finish=_finish_mapper
 )
@@ -507,21 +501,11 @@ _MANAGED = Codec(
 _ATTRIBUTE = Codec("registered.attribute", _encode_attribute, _decode_attribute, _has_all, native=False)
 
 
-_STATE = Codec(
-    "sqlalchemy_orm.state", _encode_state, lambda args: object.__new__(args[0]), _fill_state, native=False
-)
-
-NAMED: dict[str, Codec] = {
-    "state": _STATE,
-    "registry": _REGISTRY,
-    "property": _PROPERTY,
-    "mapper": _MAPPER,
-    "manager": _MANAGED,
-    "attribute": _ATTRIBUTE,
-}
+_STATE = Codec("sqlalchemy_orm.state", _encode_state, _bare, _fill_state, native=False)
+NAMED = keyed(_STATE, _REGISTRY, _PROPERTY, _MAPPER, _MANAGED, _ATTRIBUTE)
 CODECS: dict[type, Codec] = {
     registry: _REGISTRY,
-    **dict.fromkeys(kinds_below(MapperProperty), _PROPERTY),
+    **dict.fromkeys(kinds_below(MapperProperty, "sqlalchemy."), _PROPERTY),
     InstanceState: _STATE,
     Mapper: _MAPPER,
     instrumentation.ClassManager: _MANAGED,

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import sys
 
-from . import Codec
-from .inherited import instances
+from . import Codec, keyed
 from .stdlib import restore_dict
+from .subclasses import instances
 
 _DATA, _RESULTS = (
     instances(name, lambda value: dict(vars(value)), restore_dict)
     for name in ("statsmodels.data", "statsmodels.results")
 )
-NAMED: dict[str, Codec] = {"data": _DATA, "results": _RESULTS}
+NAMED = keyed(_DATA, _RESULTS)
 CODECS: dict[type, Codec] = {}
 #: By the class that says how its instances are pickled.
 _CLASSES = {

@@ -34,7 +34,7 @@ from cloudpickle import cloudpickle
 from clew._engine import Buffer
 from clew.roots.generators import name_held
 
-from . import Codec, NoValue, Parts
+from . import Codec, NoValue, Parts, keyed
 
 
 def own_dict(value: Any) -> dict[str, Any] | None:
@@ -170,18 +170,16 @@ def _fill_default(value: Any, state: Any) -> None:
         dict.__setitem__(value, key, item)
 
 
-def _encode_counter(value: Any) -> Parts:
+def encode_items(value: Any) -> Parts:
+    """A dict of a subclass: its items, and its attributes."""
     return Parts((), (flat(dict.items(value)), own_dict(value)))
 
 
-def _fill_counter(value: Any, state: Any) -> None:
+def fill_items(value: Any, state: Any) -> None:
+    """Puts in what `encode_items` took."""
     for key, item in pairs_of(state[0]):
         dict.__setitem__(value, key, item)
     restore_dict(value, state[1])
-
-
-def _fill_namespace(value: Any, state: Any) -> None:
-    restore_dict(value, state)
 
 
 def _encode_cached_property(value: Any) -> Parts:
@@ -307,10 +305,10 @@ def codec_for(kind: type) -> Codec | None:
     """The codec for objects of a class that ctypes knows, without addresses in it: they are memory, which arrays may show too."""
     if "ctypes" not in sys.modules or not issubclass(kind, _memory_types()):
         return None
-    from . import inherited
+    from . import subclasses
 
     base = next(one for one in kind.__mro__ if one.__module__ == "_ctypes")
-    return None if _has_addresses(kind) or inherited.defines_pickling(kind, base) else _MEMORY
+    return None if _has_addresses(kind) or subclasses.defines_pickling(kind, base) else _MEMORY
 
 
 def _has_addresses(kind: Any) -> bool:
@@ -337,7 +335,7 @@ def _memory_type_of(parts: Any) -> Any:
 
 
 def _encode_memory(value: Any) -> tuple[Any, ...]:
-    from . import inherited
+    from . import subclasses
 
     ctypes: Any = sys.modules["ctypes"]
     kind = type(value)
@@ -345,12 +343,12 @@ def _encode_memory(value: Any) -> tuple[Any, ...]:
     if size != ctypes.sizeof(kind):
         raise NoValue(f"ctypes.{kind.__name__}: it was resized")
     shown = memoryview((ctypes.c_char * size).from_buffer(value)).cast("B") if size else None
-    own = inherited.attributes(value, ctypes.Structure.__base__)
+    own = subclasses.attributes(value, ctypes.Structure.__base__)
     return _memory_type_parts(kind), None if shown is None else Buffer(shown, 0, False), *own
 
 
 def _decode_memory(parts: tuple[Any, ...]) -> Any:
-    from . import inherited
+    from . import subclasses
 
     importlib.import_module("ctypes")
     kind = _memory_type_of(parts[0])
@@ -358,7 +356,7 @@ def _decode_memory(parts: tuple[Any, ...]) -> Any:
         raise TypeError(f"{kind.__qualname__} is not a ctypes data type")
     base: Any = next(one for one in kind.__mro__ if one.__module__ == "_ctypes")
     made = base.__new__(kind) if parts[1] is None else kind.from_buffer(parts[1])
-    inherited.restore_attributes(made, *parts[2:])
+    subclasses.restore_attributes(made, *parts[2:])
     return made
 
 
@@ -481,7 +479,6 @@ def _encode_repeat(value: Any) -> tuple[Any, ...]:
 
 
 def _codec(
-    name: str,
     base: type,
     encode: Any,
     make: Any,
@@ -489,10 +486,10 @@ def _codec(
     immutable: bool = False,
     inherit: bool = True,
     native: bool = True,
-) -> Codec:
-    """A codec whose `make(kind, args)` serves subclasses too."""
-    return Codec(
-        f"stdlib.{name}",
+) -> tuple[type, Codec]:
+    """A type and its codec, whose `make(kind, args)` serves subclasses too."""
+    codec = Codec(
+        f"stdlib.{base.__name__}",
         encode,
         lambda args: make(base, args),
         fill,
@@ -500,6 +497,7 @@ def _codec(
         immutable=immutable,
         native=native,
     )
+    return base, codec
 
 
 def _plain(kind: Any, args: tuple[Any, ...]) -> Any:
@@ -577,10 +575,6 @@ def _decode_type_variable(parts: tuple[Any, ...]) -> Any:
     return found
 
 
-def _path_codec(kind: type) -> Codec:
-    return _codec(kind.__name__, kind, lambda value: (str(value),), _make_path, immutable=True)
-
-
 _WEAK = (
     (weakref.WeakValueDictionary, _encode_weak_values, _fill_mapping),
     (weakref.WeakKeyDictionary, _encode_weak_keys, _fill_mapping),
@@ -605,60 +599,11 @@ _ITERATORS = [
 ]
 
 CODECS: dict[type, Codec] = {
-    datetime.date: _codec("date", datetime.date, _reading(_DATE), _make(datetime.date), immutable=True),
-    datetime.datetime: _codec(
-        "datetime", datetime.datetime, _reading(_DATETIME), _make_moment(datetime.datetime), immutable=True
-    ),
-    datetime.time: _codec(
-        "time", datetime.time, _reading(_CLOCK), _make_moment(datetime.time), immutable=True
-    ),
-    datetime.timedelta: _codec(
-        "timedelta", datetime.timedelta, _reading(_SPAN), _make(datetime.timedelta), immutable=True
-    ),
     datetime.timezone: Codec("stdlib.timezone", _encode_zone, _decode_zone, immutable=True),
     zoneinfo.ZoneInfo: Codec(
         "stdlib.ZoneInfo", _encode_zone_info, lambda parts: zoneinfo.ZoneInfo(parts[0]), immutable=True
     ),
-    decimal.Decimal: _codec("Decimal", decimal.Decimal, _encode_decimal, _make_decimal, immutable=True),
     decimal.Context: Codec("stdlib.DecimalContext", _encode_decimal_context, _decode_decimal_context),
-    fractions.Fraction: _codec(
-        "Fraction",
-        fractions.Fraction,
-        lambda value: (value._numerator, value._denominator),
-        _make(fractions.Fraction),
-        immutable=True,
-    ),
-    uuid.UUID: _codec(
-        "UUID", uuid.UUID, lambda value: (value.int, value.is_safe.name), _make_uuid, immutable=True
-    ),
-    collections.deque: _codec(
-        "deque", collections.deque, _encode_deque, _make_deque, collections.deque.extend
-    ),
-    collections.OrderedDict: _codec(
-        "OrderedDict", collections.OrderedDict, _encode_ordered, _plain, _fill_ordered
-    ),
-    collections.defaultdict: _codec(
-        "defaultdict", collections.defaultdict, _encode_default, _plain, _fill_default
-    ),
-    collections.Counter: _codec("Counter", collections.Counter, _encode_counter, _plain, _fill_counter),
-    types.SimpleNamespace: _codec(
-        "SimpleNamespace",
-        types.SimpleNamespace,
-        lambda value: Parts((), own_dict(value) or {}),
-        _plain,
-        _fill_namespace,
-    ),
-    functools.cached_property: _codec(
-        "cached_property",
-        functools.cached_property,
-        _encode_cached_property,
-        _plain,
-        _fill_cached_property,
-        native=False,
-    ),
-    array.array: _codec("array", array.array, _encode_array, _make_array),
-    io.StringIO: _codec("StringIO", io.StringIO, _encode_stream, _empty, _fill_stream, inherit=False),
-    io.BytesIO: _codec("BytesIO", io.BytesIO, _encode_stream, _empty, _fill_stream, inherit=False),
     re.Pattern: Codec(
         "stdlib.Pattern",
         lambda value: (value.pattern, value.flags),
@@ -674,7 +619,6 @@ CODECS: dict[type, Codec] = {
         Codec("stdlib.TypeVariable", _encode_type_variable, _decode_type_variable, immutable=True),
     ),
     _NEW: Codec("stdlib.NewType", _encode_new_type, _decode_new_type, immutable=True),
-    random.Random: _codec("Random", random.Random, _encode_random, _make_random, _fill_random),
     random.SystemRandom: Codec(
         "stdlib.SystemRandom", lambda value: (), lambda parts: random.SystemRandom(), immutable=True
     ),
@@ -683,27 +627,56 @@ CODECS: dict[type, Codec] = {
     ),
     itertools.count: Codec("stdlib.count", _encode_count, _decode_count),
     itertools.repeat: Codec("stdlib.repeat", _encode_repeat, lambda parts: itertools.repeat(*parts)),
-    **{
-        kind: _codec(kind.__name__, kind, encode, _empty, fill, inherit=False, native=False)
-        for kind, encode, fill in _WEAK
-    },
-    **{
-        kind: _path_codec(kind)
-        for kind in (
-            pathlib.PosixPath,
-            pathlib.WindowsPath,
-            pathlib.PurePosixPath,
-            pathlib.PureWindowsPath,
+    **dict(
+        (
+            _codec(datetime.date, _reading(_DATE), _make(datetime.date), immutable=True),
+            _codec(datetime.datetime, _reading(_DATETIME), _make_moment(datetime.datetime), immutable=True),
+            _codec(datetime.time, _reading(_CLOCK), _make_moment(datetime.time), immutable=True),
+            _codec(datetime.timedelta, _reading(_SPAN), _make(datetime.timedelta), immutable=True),
+            _codec(decimal.Decimal, _encode_decimal, _make_decimal, immutable=True),
+            _codec(
+                fractions.Fraction,
+                lambda value: (value._numerator, value._denominator),
+                _make(fractions.Fraction),
+                immutable=True,
+            ),
+            _codec(uuid.UUID, lambda value: (value.int, value.is_safe.name), _make_uuid, immutable=True),
+            _codec(collections.deque, _encode_deque, _make_deque, collections.deque.extend),
+            _codec(collections.OrderedDict, _encode_ordered, _plain, _fill_ordered),
+            _codec(collections.defaultdict, _encode_default, _plain, _fill_default),
+            _codec(collections.Counter, encode_items, _plain, fill_items),
+            _codec(
+                types.SimpleNamespace, lambda value: Parts((), own_dict(value) or {}), _plain, restore_dict
+            ),
+            _codec(
+                functools.cached_property,
+                _encode_cached_property,
+                _plain,
+                _fill_cached_property,
+                native=False,
+            ),
+            _codec(array.array, _encode_array, _make_array),
+            _codec(io.StringIO, _encode_stream, _empty, _fill_stream, inherit=False),
+            _codec(io.BytesIO, _encode_stream, _empty, _fill_stream, inherit=False),
+            _codec(random.Random, _encode_random, _make_random, _fill_random),
+            _codec(weakref.WeakMethod, _encode_weak_method, _make_weak_method, native=False),
+            *(
+                _codec(kind, encode, _empty, fill, inherit=False, native=False)
+                for kind, encode, fill in _WEAK
+            ),
+            *(
+                _codec(kind, lambda value: (str(value),), _make_path, immutable=True)
+                for kind in (
+                    pathlib.PosixPath,
+                    pathlib.WindowsPath,
+                    pathlib.PurePosixPath,
+                    pathlib.PureWindowsPath,
+                )
+            ),
         )
-    },
+    ),
 }
-
-CODECS[weakref.WeakMethod] = _codec(
-    "WeakMethod", weakref.WeakMethod, _encode_weak_method, _make_weak_method, native=False
-)
 _ITERATOR = Codec("stdlib.iterator", _encode_iterator, _decode_iterator, _fill_iterator, native=False)
-NAMED: dict[str, Codec] = {codec.name.partition(".")[2]: codec for codec in CODECS.values()}
 _MEMORY = Codec("stdlib.ctypes", _encode_memory, _decode_memory, native=False)
-NAMED["iterator"] = _ITERATOR
-NAMED["ctypes"] = _MEMORY
+NAMED = keyed(*CODECS.values(), _ITERATOR, _MEMORY)
 CODECS.update({getattr(itertools, name): _ITERATOR for name in _ITERATORS})

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from sympy.core.basic import Basic
 
-from . import Codec
+from . import Codec, keyed, kinds_below
 
 
 def _encode(value: Any) -> tuple[Any, ...]:
@@ -31,16 +30,6 @@ def _decode(parts: tuple[Any, ...]) -> Any:
     return made
 
 
-def _all(kind: type) -> Iterator[type]:
-    derived: type
-    for derived in type.__subclasses__(kind):
-        yield derived
-        yield from _all(derived)
-
-
-NAMED: dict[str, Codec] = {
-    "expression": Codec("sympy.expression", _encode, _decode, native=False, immutable=True)
-}
-CODECS: dict[type, Codec] = {
-    kind: NAMED["expression"] for kind in _all(Basic) if str(kind.__module__).startswith("sympy.")
-}
+_EXPRESSION = Codec("sympy.expression", _encode, _decode, native=False, immutable=True)
+NAMED = keyed(_EXPRESSION)
+CODECS: dict[type, Codec] = dict.fromkeys(kinds_below(Basic, "sympy."), _EXPRESSION)

@@ -15,7 +15,7 @@ from typing import Any
 
 from clew._engine import Buffer, notice
 
-from . import Codec, NoValue, Parts
+from . import Codec, NoValue, Parts, keyed
 
 #: What makes tensors of tensors: by these names only, since a stream may be a stranger's.
 MAKERS = frozenset(
@@ -166,11 +166,11 @@ def _decode_generator(parts: tuple[Any, ...]) -> Any:
     return generator
 
 
-NAMED: dict[str, Codec] = {
-    "tensor": Codec("torch.tensor", _encode_tensor, _decode_tensor, _fill_tensor),
-    "storage": Codec("torch.storage", _encode_storage, _decode_storage),
-    "generator": Codec("torch.generator", _encode_generator, _decode_generator),
-}
+NAMED = keyed(
+    Codec("torch.tensor", _encode_tensor, _decode_tensor, _fill_tensor),
+    Codec("torch.storage", _encode_storage, _decode_storage),
+    Codec("torch.generator", _encode_generator, _decode_generator),
+)
 CODECS: dict[type, Codec] = {}
 
 

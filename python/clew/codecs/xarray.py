@@ -7,8 +7,8 @@ from typing import Any
 
 from xarray import DataArray, Dataset, IndexVariable, Variable
 
-from . import Codec
-from .inherited import instances, restore_attributes
+from . import Codec, keyed
+from .subclasses import instances, restore_attributes
 
 _ON_READING = ("_attrs", "_encoding")
 """Slots that are `None` until somebody asks, and an empty dict from then on."""
@@ -48,5 +48,5 @@ def _slots(kind: type) -> set[str]:
 
 
 _CODEC = instances("xarray.data", _encode, _fill)
-NAMED: dict[str, Codec] = {"data": _CODEC}
+NAMED = keyed(_CODEC)
 CODECS: dict[type, Codec] = dict.fromkeys((DataArray, Dataset, IndexVariable, Variable), _CODEC)

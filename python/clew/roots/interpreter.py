@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from clew.roots.root import MISSING
-from clew.roots.setting import Held, NotHere, Setting, is_users, nothing, words
+from clew.roots.setting import Held, NotHere, Setting, by_functions, is_users, nothing, words
 from clew.roots.settings import decimal_context, set_decimal_context
 
 
@@ -328,22 +328,10 @@ SETTINGS = (
     Setting("gc", _read_gc, _write_gc),
     Setting("time zone", _read_zone, _write_zone),
     Setting("sys.argv", _read_arguments, _write_arguments),
-    Setting(
-        "sys.int_max_str_digits",
-        lambda shell: sys.get_int_max_str_digits(),
-        lambda shell, value: sys.set_int_max_str_digits(value),
-    ),
-    Setting(
-        "sys.switchinterval",
-        lambda shell: sys.getswitchinterval(),
-        lambda shell, value: sys.setswitchinterval(value),
-    ),
-    Setting(
-        "socket timeout",
-        lambda shell: sys.modules["socket"].getdefaulttimeout(),
-        lambda shell, value: sys.modules["socket"].setdefaulttimeout(value),
-        "socket",
-        usual=lambda shell: None,
+    by_functions("sys.int_max_str_digits", "sys", "get_int_max_str_digits", "set_int_max_str_digits"),
+    by_functions("sys.switchinterval", "sys", "getswitchinterval", "setswitchinterval"),
+    by_functions(
+        "socket timeout", "socket", "getdefaulttimeout", "setdefaulttimeout", usual=lambda shell: None
     ),
     Setting(
         "faulthandler",
@@ -361,11 +349,7 @@ SETTINGS = (
     Setting(
         "tracemalloc", _read_tracing, _write_tracing, "tracemalloc", words("tracemalloc"), lambda shell: 0
     ),
-    Setting(
-        "threading.stack_size",
-        _read_stack_size,
-        _write_stack_size,
-    ),
+    Setting("threading.stack_size", _read_stack_size, _write_stack_size),
     Setting("os.nice", _read_priority, _write_priority),
     Setting("os.umask", read_umask, _write_umask, words=words("umask")),
     Setting("resource limits", _read_limits, _write_limits, "resource", words("setrlimit", "prlimit")),

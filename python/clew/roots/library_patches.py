@@ -35,7 +35,7 @@ _DELETED = "deleted attribute "
 
 def foresee(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> None:
     """Notes what attributes are that code which is about to run may set; its first code runs now, the others may be called later."""
-    from clew.analysis import may_set, set_in
+    from clew.analysis.patches import may_set, set_in
 
     ones = [code for code in codes if may_set(code)]
     if not ones and not _waiting:

@@ -19,7 +19,6 @@ MODULE_NAMES = frozenset(
 )
 USABLE_NAMES = frozenset(["__name__", "__doc__", "__package__", "__file__", "__cached__", "__path__"])
 """Names of the module that are the user's as soon as a cell has bound them to something else."""
-SHELL_NAMES = frozenset({"In", "Out", "_ih", "_oh", "_dh", "exit", "quit", "get_ipython", "open"})
 
 
 def user_names(shell: Any, names: Iterable[str]) -> list[str]:

@@ -135,20 +135,16 @@ def foresee(codes: Iterable[CodeType], shell: Any) -> None:
 
 def foresee_module(module: ModuleType, shell: Any) -> None:
     """The same for a module of the user's own, by what it and its functions name."""
+    # Processes that run no cell need nothing that reads code.
+    from clew.analysis.bytecode import nested
+
     watched = _of_process(shell)
     for name, one in list(vars(module).items()):
         methods = vars(one).values() if isinstance(one, type) and one.__module__ == module.__name__ else ()
         for function in (one, *methods):
             if type(function) is FunctionType and function.__module__ == module.__name__:
-                foresee(_nested(function.__code__), shell)
+                foresee(nested(function.__code__), shell)
         _foresee_names(watched, [name], shell)
-
-
-def _nested(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _nested(constant)
 
 
 def _foresee_names(watched: _Watched, names: Iterable[str], shell: Any) -> None:

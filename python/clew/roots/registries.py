@@ -10,7 +10,7 @@ from typing import Any
 
 from clew.roots.interpreter import entries
 from clew.roots.root import MISSING
-from clew.roots.setting import Setting, is_users, nothing, words, words_like
+from clew.roots.setting import Setting, by_functions, is_users, nothing, words, words_like
 
 
 class _Registered:
@@ -125,13 +125,7 @@ SETTINGS = (
         "sklearn._config",
         usual=lambda shell: dict(sys.modules["sklearn._config"].__dict__["_global_config"]),
     ),
-    Setting(
-        "numpy buffer size",
-        lambda shell: sys.modules["numpy"].getbufsize(),
-        lambda shell, value: sys.modules["numpy"].setbufsize(value) and None,
-        "numpy",
-        words("setbufsize"),
-    ),
+    by_functions("numpy buffer size", "numpy", "getbufsize", "setbufsize", "setbufsize"),
     Setting(
         "numpy polynomials",
         _polynomials,
@@ -141,12 +135,8 @@ SETTINGS = (
         usual=lambda shell: os.name != "nt",
     ),
     Setting("numpy error callback", _error_call, _write_error_call, "numpy", words("seterrcall"), nothing),
-    Setting(
-        "matplotlib interactive",
-        lambda shell: sys.modules["matplotlib"].is_interactive(),
-        lambda shell, value: sys.modules["matplotlib"].interactive(value),
-        "matplotlib",
-        words("ion", "ioff", "interactive"),
+    by_functions(
+        "matplotlib interactive", "matplotlib", "is_interactive", "interactive", "ion", "ioff", "interactive"
     ),
     _registered(
         "matplotlib colormaps",

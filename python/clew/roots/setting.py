@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable
 from types import FunctionType, MethodType
 from typing import Any, NamedTuple
@@ -25,6 +26,20 @@ class Setting(NamedTuple):
     words: Callable[[str], Any] | None = None
     #: Its value where nobody set it; what is read first, without this.
     usual: Callable[[Any], Any] | None = None
+
+
+def by_functions(
+    key: str, module: str, get: str, put: str, *names: str, usual: Callable[[Any], Any] | None = None
+) -> Setting:
+    """A setting that two functions of a module read and write; `names` in code may mean that it is set."""
+
+    def read(shell: Any) -> Any:
+        return getattr(sys.modules[module], get)()
+
+    def write(shell: Any, value: Any) -> None:
+        getattr(sys.modules[module], put)(value)
+
+    return Setting(key, read, write, module, words(*names) if names else None, usual)
 
 
 def words(*names: str) -> Callable[[str], bool]:

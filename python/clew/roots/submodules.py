@@ -16,7 +16,7 @@ def bring(of_runs: list[list[str]], look: Callable[[], object], *, is_whole: boo
     """Packages have these modules from now on: they get them when a value needs them (`import_within`). If the whole state is built, those
     that are here get them at once. `look` notes what the user's own modules are like after each run."""
     # Processes that bring nothing back need nothing that reads code.
-    from clew.analysis import note_brought
+    from clew.analysis.submodules import note_brought
 
     _of_package.clear()
     for names in of_runs:

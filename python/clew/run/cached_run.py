@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from clew.installation import version_of
 from clew.run.cell_metadata import mark, note_duration, note_end, put_outputs
 from clew.run.displays import Displays
 from clew.run.mistakes import FAILED, Mistake, missing
@@ -96,7 +96,12 @@ def name_paths(options: Options) -> None:
 def note_notebook(notebook: Any, options: Options, began: datetime) -> None:
     """Puts papermill's metadata on the notebook."""
     ended = datetime.now(UTC)
-    first = {"default_parameters": {}, "parameters": {}, "environment_variables": {}, "version": papermill()}
+    first = {
+        "default_parameters": {},
+        "parameters": {},
+        "environment_variables": {},
+        "version": version_of("papermill") or "",
+    }
     notes = notebook.metadata.setdefault("papermill", first)
     notes.update(
         input_path=options.input,
@@ -118,14 +123,6 @@ def note_cell(cell: Any, at: datetime) -> None:
         "duration": 0.0,
         "status": "completed",
     }
-
-
-def papermill() -> str:
-    """papermill's version, as it writes it."""
-    try:
-        return version("papermill")
-    except PackageNotFoundError:
-        return ""
 
 
 def write(notebook: Any, options: Options) -> None:

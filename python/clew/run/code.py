@@ -9,6 +9,8 @@ import tokenize
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+from clew.sources import plain
+
 #: Tokens that mean nothing to IPython where it looks for the semicolon at the end.
 _SILENT = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER)
 
@@ -51,10 +53,7 @@ def _plain(text: str) -> str:
     lines = (line.lstrip() for line in text.splitlines())
     if not any(line.startswith(("%", "!", "?")) or "?" in line or "!" in line for line in lines):
         return text
-    from IPython.core.inputtransformer2 import TransformerManager
-
-    plain: str = TransformerManager().transform_cell(text)
-    return plain
+    return plain(text)
 
 
 def _is_quiet(text: str) -> bool:

@@ -10,9 +10,9 @@ from typing import Any
 
 from clew.run import mistakes
 from clew.run.cached_run import light_notebook, write_unexecuted
-from clew.run.decider import decider_for
 from clew.run.mistakes import Mistake, tell
 from clew.run.options import Options
+from clew.run.recorded_runs import decider_for
 from clew.run.report import Report
 from clew.run.source import named_kernel
 from clew.run.walk import Walk, code_cells

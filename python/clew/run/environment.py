@@ -8,13 +8,13 @@ import platform
 import subprocess
 import sys
 from functools import cached_property
-from importlib.metadata import Distribution, PackageNotFoundError, version
+from importlib.metadata import Distribution, PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
 from clew import distribution_index, files
 from clew.analysis.imports import is_installed
-from clew.installation import edited
+from clew.installation import edited, version_of
 
 #: What another interpreter is asked: its version, and the distributions and modules that it finds.
 QUESTION = (
@@ -69,10 +69,7 @@ class Environment:
         """The version of a distribution; empty if it is not installed."""
         if self._other is not None:
             return self._other[1].get(distribution.lower(), "")
-        try:
-            return version(distribution)
-        except PackageNotFoundError:
-            return ""
+        return version_of(distribution) or ""
 
     def edited(self, distribution: str) -> str | None:
         """What those of its files are known by that are not as they were installed; `None` where all are."""

@@ -12,9 +12,10 @@ from papermill.log import logger
 from papermill.utils import merge_kwargs, remove_args
 
 from clew.run.cell_metadata import mark, note_duration, note_end, put_outputs, say_how_to_resume
-from clew.run.decider import Decision, Lost, decider_for
+from clew.run.decider import Decision, Lost
 from clew.run.kernel import Kernel
 from clew.run.options import Options
+from clew.run.recorded_runs import decider_for
 from clew.run.session import BATCH, notebook_path, variables
 from clew.run.walk import Walk
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 
 from clew.console import say
+from clew.errors import AS_JSON, ClewError, printed
 
 #: A cell failed, or the notebook could not be read, started or written.
 FAILED = 1
@@ -19,15 +19,12 @@ INTERRUPTED = 130
 DEAD_KERNEL = 138
 
 
-class Mistake(Exception):
+class Mistake(ClewError):
     """Something that keeps the notebook from being run, and what to type next."""
 
     def __init__(self, message: str, hint: str | None = None, exit_code: int = USAGE) -> None:
-        super().__init__(message)
-        self.hint = hint
+        super().__init__(message, "Nothing was run", hint)
         self.exit_code = exit_code
-        #: What is as it was, or what is not.
-        self.unchanged = "Nothing was run"
 
 
 def no_kernel() -> Mistake:
@@ -43,14 +40,8 @@ def missing(error: ImportError) -> Mistake:
 
 def tell(mistake: Mistake, *, as_json: bool) -> int:
     """Prints a mistake as the native command would; its exit code."""
-    if as_json:
-        error = {"message": str(mistake), "unchanged": mistake.unchanged, "hint": mistake.hint}
-        answer = {"schema": 1, "command": "run", "exit": mistake.exit_code, "error": error}
-        say(json.dumps(answer, indent=2))
-        return mistake.exit_code
-    print(f"Error: {mistake}. {mistake.unchanged}.", file=sys.stderr)
-    if mistake.hint:
-        print(f"Next: {mistake.hint}", file=sys.stderr)
+    words = ["run", *([AS_JSON] if as_json else [])]
+    say(printed(mistake, words, mistake.exit_code), sys.stdout if as_json else sys.stderr)
     return mistake.exit_code
 
 

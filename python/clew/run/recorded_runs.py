@@ -11,46 +11,34 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from clew import _engine
 from clew.analysis.source_readers import defines, macros, may_quote, may_read_functions, may_read_sources
 from clew.run.code import annotates, imported, reads_annotations, reads_results, same_code, taken
-from clew.run.decider import Ask, Cell, Decision, Lost
+from clew.run.decider import Ask, Cell, Decider, Decision, Lost
 from clew.run.environment import Environment, Unknown
 from clew.run.mistakes import Mistake
-from clew.run.session import BATCH, found_by_cells
+from clew.run.options import Options
+from clew.run.session import BATCH, found_by_cells, notebook_path
 from clew.run.source import named_kernel
 from clew.shell.identity import identifier, read
+from clew.shell.start import is_on
 
 if TYPE_CHECKING:
     from clew._engine import NotebookCell, NotebookFacts
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """Which cells are wanted to be executed, beside those that a change reaches."""
-
-    #: The cell from which on all are: its id, or its number.
-    first: str | None = None
-    #: Whether what can't be repeated is taken as it was.
-    only_stale: bool = False
-    #: Whether all are, to be compared with what was recorded.
-    verify: bool = False
-
-
-class RecordedRuns:
+class RecordedRuns(Decider):
     """Decides by the record of one notebook."""
 
     _reuse: _engine.CellReuse
 
-    def __init__(self, notebook: str | None, wanted: Wanted, kernel: str | None = None) -> None:
-        """`notebook` is its absolute path. `kernel` is the one that is wanted instead of the notebook's own."""
+    def __init__(self, notebook: str | None, options: Options) -> None:
+        """`notebook` is its absolute path."""
         self._notebook = notebook
-        self._wanted = wanted
-        self._kernel = kernel
+        self._options = options
         self._cells: dict[int, tuple[int, Cell]] = {}
         #: The cell that was decided last, and its `In [n]`.
         self._next, self._number = Cell(0, "", "", ()), 1
@@ -59,7 +47,8 @@ class RecordedRuns:
     def begin(self, cells: Sequence[Cell], parameters: dict[str, Any], cwd: str) -> None:
         """Opens the record."""
         self._cells = {cell.index: (number, cell) for number, cell in enumerate(cells, 1)}
-        first = self._wanted.first
+        options = self._options
+        first = options.from_cell
         known = {str(number) for number, _ in self._cells.values()} | {cell.id for cell in cells}
         if first is not None and first not in known:
             raise Mistake(
@@ -70,14 +59,13 @@ class RecordedRuns:
         try:
             if self._notebook is not None:
                 document = read(self._notebook)
-                environment = Environment(self._kernel or named_kernel(document))
+                environment = Environment(options.kernel or named_kernel(document))
                 notebook = facts_of(self._notebook, document, cwd, environment)
         except Unknown as unknown:
             notebook = f"Clew cannot determine the environment of the kernel {unknown}"
         try:
-            wanted = self._wanted
             self._reuse = _engine.CellReuse(
-                described(cells), notebook, environment, same_code, first, wanted.only_stale, wanted.verify
+                described(cells), notebook, environment, same_code, first, options.stale, options.verify
             )
         except RuntimeError as error:
             raise Mistake(f"The recorded runs cannot be read: {error}", "`clew verify`") from error
@@ -209,3 +197,15 @@ def packed_with(document: dict[str, Any]) -> str | None:
     said = metadata.get("clew") if isinstance(metadata, dict) else None
     history = said.get("history") if isinstance(said, dict) else None
     return history if isinstance(history, str) else None
+
+
+FORCED = "--force"
+SWITCHED_OFF = "CLEW=off"
+
+
+def decider_for(options: Options, base: str) -> Decider:
+    """Who decides, as the options want it. Paths are relative to `base`."""
+    if options.force or not is_on():
+        return Decider(FORCED if options.force else SWITCHED_OFF)
+    notebook = notebook_path(options.input, base) or notebook_path(options.output, base)
+    return RecordedRuns(notebook, options)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from clew._engine import map_paths
+from clew._engine import enter_sandbox, map_paths
 from clew.adapters import handle_reach
 from clew.roots import process_settings
-from clew.scratch import sandbox
+from clew.scratch import probe
+from clew.scratch.channel import silence
 from clew.scratch.shell import Shell
 from clew.scratch.state_loader import Loading
 from clew.scratch.values import evaluate, execute, run_cell
@@ -55,9 +57,13 @@ class Answers:
         # Before the sandbox, which lets nobody mount.
         maps = [(old, new) for old, new in request["maps"]]
         unmapped = map_paths(maps, request["folder"])
-        self._gaps = sandbox.enter(
-            request["folder"], request["outside"], request["memory"], request["seconds"]
-        )
+        # Out of the terminal's reach: Ctrl+C there is for whoever started this process.
+        if hasattr(os, "setsid"):
+            os.setsid()
+        # What the machine says it gives is one thing; what was tried in `outside`, a folder that is there for it, is another.
+        gaps = enter_sandbox(request["folder"], request["memory"], request["seconds"])
+        self._gaps = [*gaps, *probe.gaps(request["outside"])]
+        silence()
         handle_reach.is_allowed = False
         self._shell = Shell()
         return {"gaps": self._gaps, "unmapped": unmapped}

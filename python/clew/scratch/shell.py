@@ -11,6 +11,7 @@ import types
 from typing import Any
 
 from clew.scratch.magics import Magics
+from clew.sources import plain
 
 
 class Shell:
@@ -45,10 +46,7 @@ class Shell:
 
     def transform_cell(self, source: str) -> str:
         """A cell in plain Python."""
-        from IPython.core.inputtransformer2 import TransformerManager
-
-        transformed: str = TransformerManager().transform_cell(source)
-        return transformed
+        return plain(source)
 
     def run(self, source: str) -> Any:
         """Runs a cell as the notebook did, and returns the value of its last expression."""

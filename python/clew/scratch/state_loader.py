@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from types import CodeType
 from typing import TYPE_CHECKING
 
-from clew.analysis import nested, read_and_written
+from clew.analysis.bytecode import nested
+from clew.analysis.names import read_and_written
 from clew.roots import library_of
 from clew.scratch.shell import Shell
 from clew.scratch.values import compiled, names_in

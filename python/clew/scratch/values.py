@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import CodeType
 from typing import Any
 
-from clew.analysis import IDENTIFIER
+from clew.analysis.names import IDENTIFIER
 from clew.roots import install
 from clew.scratch.shell import Shell
 from clew.summary import summarize

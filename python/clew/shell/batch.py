@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from IPython.core.getipython import get_ipython
 
-from clew.analysis import hold_again, note_imported, start_files
+from clew.analysis.ipython_calls import start_files
+from clew.analysis.patches import hold_again
+from clew.analysis.submodules import note_imported
 from clew.library_draws import follow
 from clew.roots.generators import leave_undecided, none_comes
 from clew.shell import identity
-from clew.shell.inputs import know_inputs
 from clew.shell.start import VARIABLE, start
 
 
@@ -57,7 +59,7 @@ def recorded() -> str:
         return json.dumps(None)
     run, current.last_run = current.last_run, None
     # No batch rests between cells, and the next may rely on anything.
-    current.look()
+    current.recorder.look()
     return json.dumps(None if run is None else {"run": run, "tasks": _tasks_of(current, run)})
 
 
@@ -92,7 +94,7 @@ def bring(
 
     current = session.current()
     with none_comes():
-        last = current.reuse([tuple(each) for each in json.loads(reused)])
+        last = current.recorder.reuse([tuple(each) for each in json.loads(reused)])
         try:
             wrong = current.bring(last, source, SMALL if source is not None else 0)
         except RuntimeError as error:
@@ -101,8 +103,15 @@ def bring(
         hold_again(json.loads(taken), source or "", get_ipython().user_ns)
     if execution_count is not None:
         get_ipython().execution_count = execution_count
-        know_inputs(get_ipython(), json.loads(texts))
-    return json.dumps({"lost": wrong, "left": bool(current.stored_only())})
+        _know_inputs(get_ipython(), json.loads(texts))
+    return json.dumps({"lost": wrong, "left": bool(current.recorder.stored_only())})
+
+
+def _know_inputs(shell: Any, texts: Sequence[str]) -> None:
+    """Has `In` and `_i` find what stood in the first cells of a notebook, those that were not executed among them."""
+    known = len(shell.history_manager.input_hist_parsed)
+    for number, text in enumerate(texts[known - 1 :], known):
+        shell.history_manager.store_inputs(number, shell.transform_cell(text), text)
 
 
 def end() -> str:

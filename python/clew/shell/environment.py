@@ -5,13 +5,19 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterable, Sequence, Set
-from types import CodeType, ModuleType
+from collections.abc import Iterable, Set
+from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from clew import distribution_index, evidence
-from clew.analysis import ENVIRONMENT, Dependencies, Named, OwnModules, is_own, missing
+from clew.analysis.dependencies import Dependencies
+from clew.analysis.imports import OwnModules, missing
+from clew.analysis.nondeterminism import ENVIRONMENT
+from clew.analysis.own_modules import is_own
+from clew.analysis.paths import Named
 from clew.codecs.libraries import having
+from clew.events import Touched
 from clew.installation import environment as installed
 from clew.installation import is_standard
 from clew.secrets import is_secret, raw_environment, redacted
@@ -71,16 +77,23 @@ class Surroundings:
         modules = list(sys.modules)
         found = [name for name in modules[self._told : self._modules] if "." not in name]
         came = modules[self._modules :]
-        imported = [name for name in came if "." not in name]
         is_first, self._told = self._told == 0, len(sys.modules) if is_told else self._told
-        around = Around(imported, self._changed_variables(), evidence.take(), self._distributions, self._own)
-        around.found, around.is_first, around.came = found, is_first, came
-        around.made = self._own.look() - set(found)
-        around.variables, around.directory = self._environment, self._directory
-        now = directory()
-        around.went = now if now != self._directory else None
-        around.tasks = _tasks()
-        return around
+        now, changed, seen = directory(), self._changed_variables(), evidence.take()
+        return Around(
+            seen or Touched(),
+            self._distributions,
+            self._own,
+            imported=[name for name in came if "." not in name],
+            found=found,
+            came=came,
+            made=self._own.look() - set(found),
+            is_first=is_first,
+            changed=changed,
+            variables=self._environment,
+            directory=self._directory,
+            went=now if now != self._directory else None,
+            tasks=_tasks(),
+        )
 
     def close(self) -> None:
         """Watches nothing any more."""
@@ -100,37 +113,33 @@ def _tasks() -> TaskCounts | None:
     return counted.described() if counted is not None else None
 
 
+@dataclass
 class Around:
     """What was found around one run, told once the reply has left."""
 
-    def __init__(
-        self,
-        imported: list[str],
-        changed: list[str],
-        seen: evidence.Seen | None,
-        distributions: Distributions,
-        own: OwnModules | None = None,
-    ) -> None:
-        self.imported = imported
-        #: Modules that came since the run before, and that it did not import.
-        self.found: list[str] = []
-        #: All modules that came with it, those in packages among them, in their order.
-        self.came: list[str] = []
-        #: First words of the user's own modules that it made or made again, as a reload does.
-        self.made = set[str]()
-        #: Whether no run of the session told anything before.
-        self.is_first = False
-        #: What became of tasks of distributed computations, where they are counted and there were any.
-        self.tasks: TaskCounts | None = None
-        self.changed = changed
-        #: The environment that it found, as the system has it.
-        self.variables: dict[Any, Any] = {}
-        #: The working directory that it found, and where it left it, if elsewhere.
-        self.directory: str | None = None
-        self.went: str | None = None
-        self._seen = seen
-        self._distributions = distributions
-        self._own = own or OwnModules()
+    #: What it did to files and others. Nothing is known of that where no run was watched.
+    seen: Touched
+    distributions: Distributions
+    own: OwnModules
+    #: Modules that it imported.
+    imported: list[str]
+    #: Modules that came since the run before, and that it did not import.
+    found: list[str]
+    #: All modules that came with it, those in packages among them, in their order.
+    came: list[str]
+    #: First words of the user's own modules that it made or made again, as a reload does.
+    made: set[str]
+    #: Whether no run of the session told anything before.
+    is_first: bool
+    #: Environment variables that it changed, by name.
+    changed: list[str]
+    #: The environment that it found, as the system has it.
+    variables: dict[Any, Any]
+    #: The working directory that it found, and where it left it, if elsewhere.
+    directory: str | None
+    went: str | None
+    #: What became of tasks of distributed computations, where they are counted and there were any.
+    tasks: TaskCounts | None
 
     def described(
         self,
@@ -146,8 +155,7 @@ class Around:
         stands in its code; any of the `libraries` may have asked for what native code read of the environment."""
         asks = asks or Dependencies()
         imports = set(imports)
-        looked_for = self._seen.modules if self._seen is not None else ()
-        lacking = list(missing(imports, looked_for))
+        lacking = list(missing(imports, self.seen.modules))
         # Of what is installed the modules tell themselves.
         places = [
             (place, None) for one in lacking for place in one.places if not place.startswith(installed())
@@ -156,18 +164,18 @@ class Around:
         listings = named.listings if named is not None else frozenset()
         checked = named.files if named is not None and (named.is_checking or asks.paths_checked) else ()
         told: Evidence = {}
-        if self._seen is not None:
-            told = without_credentials(self._seen.described(files, listings, checked, asks.file_properties))
+        if isinstance(self.seen, evidence.Seen):
+            told = without_credentials(self.seen.described(files, listings, checked, asks.file_properties))
         again = ({name.partition(".")[0] for name in imports} | self.made) - set(self.imported)
         imported = [
             *self.imported,
             *sorted(one for one in again & sys.modules.keys() if not is_standard(one)),
         ]
         all_asked = [ENVIRONMENT] if self._goes_over_all() else []
-        known = self._distributions.of(imported + self.found)
+        known = self.distributions.of(imported + self.found)
         modules = [self._module(name, known[name]) for name in imported]
         # What a kernel has when it begins is its own: to look for edits in all of that would take longer than a cell may.
-        as_found = (described(name, known[name], self._own) for name in self.found)
+        as_found = (described(name, known[name], self.own) for name in self.found)
         found = [*as_found] if self.is_first else [self._module(name, known[name]) for name in self.found]
         told |= {
             "modules": [
@@ -201,50 +209,19 @@ class Around:
         return {name: os.fsdecode(value) for name, value in found if value is not None}
 
     @property
-    def executed(self) -> Sequence[CodeType]:
-        """Code of the user's own modules and scripts that was executed."""
-        return self._seen.executed if self._seen is not None else ()
-
-    @property
-    def unpickled(self) -> Set[str]:
-        """Names that something was unpickled by."""
-        return self._seen.unpickled.keys() if self._seen is not None else set[str]()
-
-    @property
-    def evaluated(self) -> Iterable[CodeType]:
-        """Texts that it had evaluated or executed, compiled."""
-        return self._seen.evaluated if self._seen is not None else ()
-
-    @property
-    def looked_up_in(self) -> Set[str]:
-        """Modules that something was looked up in by a text."""
-        return self._seen.looked_up_in.keys() if self._seen is not None else set[str]()
-
-    @property
-    def has_had_all(self) -> bool:
-        """Whether somebody may have had any variable."""
-        return self._seen is not None and self._seen.has_had_all
-
-    @property
-    def frames(self) -> Iterable[tuple[CodeType, int]]:
-        """Where the notebook's code was when somebody took a frame of it to look variables up: the code, and how far it had come."""
-        return self._seen.frames if self._seen is not None else ()
-
-    @property
     def is_unobserved(self) -> bool:
         """Whether nobody saw which files native code opened."""
-        return self._seen is not None and self._seen.below.is_absent
+        return isinstance(self.seen, evidence.Seen) and self.seen.below.is_absent
 
     def looks_for_distributions(self) -> None:
         """It goes by all that are installed where modules are looked for."""
-        if self._seen is not None:
-            for folder in sys.path:
-                self._seen.distributions.setdefault(folder, set()).add("")
+        for folder in sys.path:
+            self.seen.distributions.setdefault(folder, set()).add("")
 
     def _asked_of_installed(self) -> list[Module]:
         """What is installed where it had somebody look for distributions."""
-        asked = self._seen.distributions if self._seen is not None else {}
-        known = [distribution_index.asked_in(folder, names) for folder, names in asked.items()]
+        asked = self.seen.distributions.items()
+        known = [distribution_index.asked_in(folder, names) for folder, names in asked]
         return (
             [{"name": distribution_index.INSTALLED, "version": "as recorded", "imports": known}]
             if known
@@ -252,13 +229,13 @@ class Around:
         )
 
     def _module(self, name: str, distribution: Distribution | None) -> Module:
-        told = described(name, distribution, self._own)
+        told = described(name, distribution, self.own)
         if "distribution" not in told:
-            files = [] if "files" in told else self._distributions.unlisted(name)
+            files = [] if "files" in told else self.distributions.unlisted(name)
             return told | ({"files": files, "imports": []} if files else {})
-        if files := self._distributions.files(name):
+        if files := self.distributions.files(name):
             return told | {"files": files, "imports": []}
-        edited = self._distributions.edited(name)
+        edited = self.distributions.edited(name)
         return told if edited is None else told | {"digest": edited}
 
     def _brought(self, words: Set[str]) -> list[str]:
@@ -273,24 +250,20 @@ class Around:
 
     def _asked(self) -> Set[str]:
         """Environment variables that were seen to be read; none of Python's where somebody read all, as who starts a program does."""
-        if self._seen is None:
-            return set()
-        asked, native = self._seen.variables.keys(), self._seen.native_variables.keys()
+        asked, native = self.seen.variables.keys(), self.seen.native_variables.keys()
         return asked | native if len(asked) <= MOST_ASKED else native
 
     def _goes_over_all(self) -> bool:
         """Whether a library had all variables, and not to start a program, which is told otherwise: nobody records them all."""
-        if self._seen is None or self._seen.processes:
+        if self.seen.processes:
             return False
-        asking = self._seen.asking.items()
+        asking = self.seen.asking.items()
         return any(len(names) > MOST_ASKED and library not in LOOKING for library, names in asking)
 
     def _kept(self, libraries: Iterable[str]) -> dict[str, list[str]]:
         """Environment variables that libraries asked for, each by its first word: it may keep what it was told."""
-        if self._seen is None:
-            return {}
-        asking = {library: set(names) for library, names in self._seen.asking.items()}
-        for name in self._seen.native_variables:
+        asking = {library: set(names) for library, names in self.seen.asking.items()}
+        for name in self.seen.native_variables:
             # `POLARS_FMT_MAX_ROWS` only polars asks for.
             first = name.partition("_")[0].lower()
             for library in [first] if first in sys.modules else libraries:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from importlib import metadata
 from typing import Any
+
+from clew.installation import version_of
 
 #: Distributions that Clew hangs on, and its own package.
 DISTRIBUTIONS = ("clew", "ipython", "ipykernel")
@@ -18,15 +19,7 @@ def facts() -> dict[str, Any]:
 
     live = session.recording()
     return {
-        "versions": [(name, found) for name in DISTRIBUTIONS if (found := version(name)) is not None],
+        "versions": [(name, found) for name in DISTRIBUTIONS if (found := version_of(name)) is not None],
         "hooks": live.hooks() if live is not None else [],
         "rivals": [name for name in RIVALS if name in sys.modules],
     }
-
-
-def version(distribution: str) -> str | None:
-    """The version that is installed, as its metadata tell."""
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return None

@@ -12,7 +12,8 @@ from time import perf_counter_ns
 from types import CodeType
 
 from clew import evidence
-from clew.analysis import CALLS, IMPORTS, does_any, is_own, numbers_of
+from clew.analysis.bytecode import CALLS, IMPORTS, does_any, numbers_of
+from clew.analysis.own_modules import is_own
 from clew.roots.generators import leave_undecided
 
 #: What makes a statement more than an import: `np = __import__("numpy")` and what runs functions.

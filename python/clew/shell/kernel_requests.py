@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from clew.errors import AS_JSON, REFUSED, as_json
+from clew.errors import AS_JSON, REFUSED, RefusedError, printed
 
 
 def answer(payload: str) -> str:
@@ -18,9 +18,7 @@ def answer(payload: str) -> str:
         found = current().command(*words, through=asked["through"])
         told = {key: found.get(key) for key in ("exit", "text", "is_problem")}
     except Exception as error:
-        why, hint = describe(error), asked.get("instead", "type it in the notebook")
-        text = f"Error: {why}. Nothing was changed.\nNext: {hint}"
-        is_json = AS_JSON in words
-        told = {"exit": REFUSED, "text": as_json(words, REFUSED, why, hint) if is_json else text}
-        told["is_problem"] = not is_json
+        hint = asked.get("instead", "type it in the notebook")
+        refused = RefusedError(describe(error), hint=hint)
+        told = {"exit": REFUSED, "text": printed(refused, words), "is_problem": AS_JSON not in words}
     return json.dumps(told)

@@ -8,7 +8,7 @@ from itertools import islice
 from types import ModuleType
 from typing import Any
 
-from clew.analysis import is_own
+from clew.analysis.own_modules import is_own
 
 
 class MadeThere:

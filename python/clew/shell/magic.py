@@ -9,12 +9,12 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMa
 from IPython.core.magic import no_var_expand
 
 from clew._engine import split_line
-from clew.errors import AS_JSON, NOTHING_DONE, REFUSED, as_json
-from clew.shell import progress
-from clew.shell.display import Answer
+from clew.errors import AS_JSON, NOTHING_DONE, REFUSED, ClewError, printed
+from clew.shell import display, progress
 from clew.shell.warn import describe, guarded, warn
 
 if TYPE_CHECKING:
+    from clew._engine import Answer
     from clew.shell.session import Session
 
 #: What a line begins with that is completed here.
@@ -24,7 +24,8 @@ PREFIX = "%clew "
 def fail(line: str, exit_code: int, message: str, unchanged: str, hint: str | None = None) -> None:
     """Says that a line could not be answered at all, where a refusal would be said."""
     if AS_JSON in line.split():
-        print(as_json(line.split(), exit_code, message, hint), flush=True)
+        error = ClewError(message, hint=hint)
+        print(printed(error, line.split(), exit_code), flush=True)
     else:
         warn(f"{message}. {unchanged}; {hint}." if hint else f"{message}. {unchanged}.")
 
@@ -53,7 +54,7 @@ class Magic:
 
         def show(answer: Answer, command: progress.Command) -> None:
             with session.outputs.muted():
-                answer.show(command)
+                display.show(answer, command)
 
         def clew(line: str) -> None:
             """Undo, switch, restore, and look at every state this session ever had (`%clew status`)."""
@@ -64,7 +65,7 @@ class Magic:
                     fail(line, NOTHING_DONE, f"{error} in `%clew {line}`", "Nothing was done")
                     return
                 with progress.command(is_shown=AS_JSON not in words) as command:
-                    answer = Answer.of(session.command(*(words or ["status"])))
+                    answer = session.command(*(words or ["status"]))
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # A panic of the engine is one, too.
@@ -78,7 +79,7 @@ class Magic:
                 )
                 return
             guarded("show the report", show, answer, command)
-            if answer.interrupted:
+            if answer.get("interrupted"):
                 # The move is done, and said; who pressed Ctrl+C means what comes after it too.
                 raise KeyboardInterrupt
 

@@ -199,14 +199,14 @@ class Recorder:
             if len(self.requests) > 1 or self._running or self._engine is None:
                 return
             if self._ended:
-                self._finish()
+                self.finish()
             guarded("determine which notebook this is", self.before_run)
 
     def settle(self) -> None:
         """The reply is out: takes the capture, if nothing runs."""
         with self._lock:
             if not self.requests:
-                self._finish()
+                self.finish()
 
     def idle(self) -> None:
         """Looks for changes from outside, if nothing runs. Gives up where a request comes, and looks again later."""
@@ -332,11 +332,6 @@ class Recorder:
                     self._watch.begin(is_within=outer.is_within)
                     self._running[me] = outer
 
-    def finish(self) -> None:
-        """Takes the capture of what ended, if nothing runs."""
-        with self._lock:
-            self._finish()
-
     def reuse(self, runs: Sequence[ReusedRun]) -> str | None:
         """Takes what recorded runs left for what their cells would leave; the last of the runs that say so."""
         with self._lock:
@@ -347,7 +342,7 @@ class Recorder:
         with self._lock:
             if self._engine is None:
                 return []
-            self._finish()
+            self.finish()
             with self.as_for_cells():
                 return self._engine.bring(run, None if names is None else sorted(names), at_least)
 
@@ -494,19 +489,21 @@ class Recorder:
             run.seen = self._watch.end(is_empty=is_only_comments(run.source), is_told=run.is_recorded)
             self._ended.append(run)
 
-    def _finish(self) -> None:
-        if self._running or self._engine is None:
-            return
-        if self._ended:
-            # Of a cell that was only commands nothing is captured: nobody has to wait for anything.
-            if any(run.is_recorded for run in self._ended):
+    def finish(self) -> None:
+        """Takes the capture of what ended, if nothing runs."""
+        with self._lock:
+            if self._running or self._engine is None:
+                return
+            if self._ended:
+                # Of a cell that was only commands nothing is captured: nobody has to wait for anything.
+                if any(run.is_recorded for run in self._ended):
+                    guarded("show the cell's results first", self._before_work)
+                self._capture_ended()
+            elif self._may_have_changed:
                 guarded("show the cell's results first", self._before_work)
-            self._capture_ended()
-        elif self._may_have_changed:
-            guarded("show the cell's results first", self._before_work)
-            self.idle()
-        self._may_have_changed = False
-        self._outputs.rest()
+                self.idle()
+            self._may_have_changed = False
+            self._outputs.rest()
 
     def _capture_ended(self) -> bool:
         """Records what has ended; whether Ctrl+C came meanwhile."""

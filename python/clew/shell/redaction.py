@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from types import GetSetDescriptorType
 from typing import Any
 
-from clew.analysis import IDENTIFIER
+from clew.analysis.names import IDENTIFIER
 
 WHAT = "an excluded value"
 MARK = f"[not kept: {WHAT}]"

@@ -9,7 +9,9 @@ from itertools import chain
 from types import CodeType, FunctionType
 from typing import Any
 
-from clew.analysis import IDENTIFIER, REACHES, behind_magics, constants, mentioned, nested, of_own_modules
+from clew.analysis.bytecode import constants, nested
+from clew.analysis.names import IDENTIFIER, REACHES, behind_magics, mentioned
+from clew.analysis.own_modules import of_own_modules
 from clew.shell.watch import Watch, others_run
 
 

@@ -43,7 +43,7 @@ class Rerun:
         if LOOKS in words:
             self._done = [self._told(cell) for cell in self._stale()]
             return self._said("would be rerun", is_json=is_json)
-        with self._session.apart(place) as number:
+        with self._session.recorder.apart(place) as number:
             # Before IPython 9 a cell's number is given away until it ends.
             is_taken = number is not None and self._shell.execution_count == number
             while (cell := self._next()) is not None:
@@ -78,7 +78,7 @@ class Rerun:
             result = shell.run_cell(cell["source"], store_history=True, cell_id=cell["cell"])
         finally:
             shell.execution_count -= after
-        self._session.settle()
+        self._session.recorder.finish()
         if not result.success:
             told["problem"] = "it failed"
             return False

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
@@ -19,7 +19,8 @@ from IPython.core.getipython import get_ipython
 from clew import events, restored_source, secrets
 from clew._engine import given_names, intent, left_out
 from clew.adapters import handle_reach, spark_calls
-from clew.analysis import IDENTIFIER, nested
+from clew.analysis.bytecode import nested
+from clew.analysis.names import IDENTIFIER
 from clew.errors import NotRecordingError, RefusedError
 from clew.native_commands import as_said, begin, carry, revision_in
 from clew.roots import foresee
@@ -40,7 +41,7 @@ from clew.shell.watch import watch_for
 
 if TYPE_CHECKING:
     from clew import _engine
-    from clew._engine import ReusedRun, Through
+    from clew._engine import Through
 
 EngineFactory = Callable[[Any], "_engine.Engine"]
 
@@ -55,26 +56,27 @@ class Session:
         self._watch = watch_for(shell.user_ns)
         #: What runs show.
         self.outputs = Outputs(shell, self._redacting)
-        self._recorder = Recorder(engine, self._watch, self.outputs, self._before_work)
-        self._recorder.masked = self._masked
-        self._recorder.kept_before = self._kept_before
-        self._recorder.source_of = self._source_of
+        #: Decides when runs are recorded.
+        self.recorder = Recorder(engine, self._watch, self.outputs, self._before_work)
+        self.recorder.masked = self._masked
+        self.recorder.kept_before = self._kept_before
+        self.recorder.source_of = self._source_of
         #: Cells of which it was said that something is left out of their source.
         self._caches_tasks = False
         self._said_masked: set[tuple[str | None, str]] = set()
-        self._hooks = Hooks(shell, self._recorder, self.outputs)
-        self._ending = Ending(self._hooks.loop, self._recorder.has_saved, self._begin_push, self._push)
+        self._hooks = Hooks(shell, self.recorder, self.outputs)
+        self._ending = Ending(self._hooks.loop, self.recorder.has_saved, self._begin_push, self._push)
         self._magic = Magic(shell, self)
         self._path = told_path(shell.user_ns)
         self._has_recorded = False
         #: The run that was recorded last, until somebody takes it.
         self.last_run: str | None = None
-        self._recorder.listeners.append(self._note_recorded)
-        self._recorder.before_run = self._before_run
-        self._recorder.foresee = self._foresee
+        self.recorder.listeners.append(self._note_recorded)
+        self.recorder.before_run = self._before_run
+        self.recorder.foresee = self._foresee
         #: The statement that runs.
         self._foreseen: CodeType | None = None
-        self._recorder.as_for_cells = self._as_for_cells
+        self.recorder.as_for_cells = self._as_for_cells
         #: Whether the last state is still to be brought back, before any cell runs.
         self._is_to_resume = False
         #: How what that came to is told.
@@ -115,7 +117,7 @@ class Session:
         namespace = self._shell.user_ns
         place = guarded_at_end("find the current line of the cell", place_in_cell, sys._getframe(), namespace)
         guarded_at_end("stop reading sources of cells", restored_source.use, None, None)
-        guarded_at_end("close the history", self._recorder.close, place or NOWHERE)
+        guarded_at_end("close the history", self.recorder.close, place or NOWHERE)
         # Behind the last look: a state without `%clew` would take it away where it is brought back.
         guarded_at_end("remove `%clew`", self._magic.detach)
         guarded_at_end("stop observing what cells use", self._watch.close)
@@ -124,7 +126,7 @@ class Session:
 
     def abandon(self) -> None:
         """In the child of a fork: drops recording without a word."""
-        self._recorder.abandon()
+        self.recorder.abandon()
 
     # -- commands --------------------------------------------------------------------------------------------
 
@@ -139,11 +141,10 @@ class Session:
         if meant["seals"]:
             place = place_in_cell(sys._getframe(1), self._shell.user_ns, is_called=is_called)
         if meant["seals"] and is_called:
-            if self._recorder.is_beside_cell():
+            if self.recorder.is_beside_cell():
                 raise RefusedError(
                     "This command, called in a separate task or thread, would interfere with the running cell",
-                    "Nothing was changed",
-                    "call it in the cell itself, or in the next cell",
+                    hint="call it in the cell itself, or in the next cell",
                 )
             check_names(sys._getframe(1), self._shell.user_ns)
             if meant["moves"] and place.is_inside:
@@ -157,7 +158,7 @@ class Session:
             run = at["json"]["id"] if at is not None else None
             where = (self._engine.store(), self._engine.history())
             return carry(words, *where, run=run, is_program=is_called)
-        answer = self._recorder.command(words, meant, place=place, through=through)
+        answer = self.recorder.command(words, meant, place=place, through=through)
         if meant["moves"]:
             self._watch.moved()
         if meant["sets"]:
@@ -173,7 +174,7 @@ class Session:
             return
         asked = (words[0], "--dry-run", *words[1:])
         planned = (
-            self._recorder.command(asked, meant, place=place, through={"interface": "python"})["json"] or {}
+            self.recorder.command(asked, meant, place=place, through={"interface": "python"})["json"] or {}
         )
         removed = {
             found["root"]["key"] for found in planned.get("outcomes", []) if found["outcome"] == "removed"
@@ -182,8 +183,7 @@ class Session:
         if taken:
             raise RefusedError(
                 f"`{taken[0]}` is running and would be removed: everything that a script did before its first restore is one run",
-                "Nothing was changed",
-                "`with clew.session().trial():` in the function rolls back only what the function does",
+                hint="`with clew.session().trial():` in the function rolls back only what the function does",
             )
 
     def _source_of(self, file: str) -> str | None:
@@ -196,49 +196,24 @@ class Session:
 
     def _run_meant(self, words: Sequence[str], meant: _engine.Intent, place: Place) -> _engine.Answer:
         """The run whose state is carried, as this session means it, once what the cell did so far is recorded."""
-        return self._recorder.command(("show", "--json", revision_in(words)), meant, place=place)
-
-    def apart(self, place: Place) -> AbstractContextManager[int | None]:
-        """Cells that run meanwhile, inside the one that stands at `place`, are runs of their own. Gives the `In [n]` of that one."""
-        return self._recorder.apart(place)
-
-    def settle(self) -> None:
-        """Has what ended recorded now."""
-        self._recorder.finish()
-
-    def is_beside(self) -> bool:
-        """Whether code that asks goes on beside a cell, in a thread or task of its own."""
-        return self._recorder.is_beside()
-
-    @property
-    def cells_begun(self) -> int:
-        """How many cells began."""
-        return self._recorder.cells_begun
-
-    def reuse(self, runs: Sequence[ReusedRun]) -> str | None:
-        """Writes down that cells left here what these runs left, without running them; the last of the runs that say so, to switch to."""
-        return self._recorder.reuse(runs)
+        return self.recorder.command(("show", "--json", revision_in(words)), meant, place=place)
 
     def bring(self, run: str | None, source: str | None, at_least: int) -> list[tuple[str, str]]:
         """Goes to a run, or stays, and has live what a cell with this source may touch, and all that is smaller than `at_least` bytes; what is
         larger may be left in the store. Without a source it is all left there. What can't be had as it was, and why."""
         names = set[str]() if source is None else needed(source, self._shell, self._watch)
-        wrong = self._recorder.bring(run, names, at_least) if run is not None else []
+        wrong = self.recorder.bring(run, names, at_least) if run is not None else []
         self._watch.moved()
-        while source is not None and (left := self._recorder.stored_only()):
+        while source is not None and (left := self.recorder.stored_only()):
             # Functions came with it that lead on.
             names = needed(source, self._shell, self._watch)
             if names is not None:
                 names |= held_by_functions(self._shell.user_ns)
                 if names.isdisjoint(left):
                     break
-            wrong += self._recorder.bring(None, names, at_least)
+            wrong += self.recorder.bring(None, names, at_least)
             self._watch.moved()
         return wrong
-
-    def stored_only(self) -> list[str]:
-        """Names of what the session has and only the store holds."""
-        return self._recorder.stored_only()
 
     def complete(self, line: str) -> tuple[str, list[str]]:
         """What may come next after `%clew `: the piece of the line that it stands for, and the words."""
@@ -252,13 +227,9 @@ class Session:
         """What hangs on IPython and the kernel, and whether it still does."""
         return self._hooks.hung()
 
-    def look(self) -> None:
-        """Looks at everything now."""
-        self._recorder.look()
-
     def flush(self) -> None:
         """Waits until everything recorded would survive a power cut."""
-        self._recorder.sync()
+        self.recorder.sync()
 
     def _begin_push(self) -> subprocess.Popen[bytes]:
         """Sends what was recorded by now to the store's remote."""
@@ -389,7 +360,7 @@ class Session:
         """Does so where no request is being answered, and nobody could say whose output the report is."""
         self._tell = tell_later
         try:
-            self._recorder.barrier()
+            self.recorder.barrier()
         finally:
             self._tell = tell
 
@@ -468,8 +439,7 @@ def check_names(frame: FrameType | None, namespace: dict[str, Any]) -> None:
         if frame.f_globals.get("__name__") == "__main__":
             raise RefusedError(
                 "This file runs with its own variables, which Clew cannot restore",
-                "Nothing was changed",
-                "`%run -i FILE` runs it with the variables of the session",
+                hint="`%run -i FILE` runs it with the variables of the session",
             )
         frame = frame.f_back
 

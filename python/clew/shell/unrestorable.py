@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 
-from clew.analysis import ENTERED
+from clew.analysis.patches import ENTERED
 from clew.codecs.libraries import ALL
 from clew.roots import library_patches
 from clew.shell.background_work import THREADS

@@ -13,51 +13,26 @@ import builtins
 import sys
 import weakref
 from collections.abc import Iterable, Set
+from dataclasses import dataclass, field
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from clew import unseen_reads
 from clew._engine import Fired, codes_within, runs_elsewhere
-from clew.analysis import (
-    SHELL,
-    Callees,
-    Dependencies,
-    Effects,
-    OwnCode,
-    Seeding,
-    are_texts_given,
-    by_text,
-    constants,
-    dependencies_of,
-    does_any,
-    effects,
-    found_of,
-    imported_by_statements,
-    imported_modules,
-    in_annotations,
-    lists_installed,
-    looked_at,
-    looks_up,
-    mentioned,
-    module_of,
-    modules_of_magics,
-    named_files,
-    names_seed,
-    namespace_of,
-    nested,
-    note_imported,
-    numbers_of,
-    objects_used,
-    outdate,
-    patched,
-    reach_back,
-    read_and_written,
-    running_shell,
-    settings_files,
-    start_files,
-    within_texts,
-    words_of,
-)
+from clew.analysis import Callees, Effects, effects
+from clew.analysis.bytecode import constants, does_any, nested, numbers_of
+from clew.analysis.dependencies import Dependencies, dependencies_of
+from clew.analysis.implicit_reads import are_texts_given, in_annotations, reach_back
+from clew.analysis.imports import imported_by_statements, imported_modules
+from clew.analysis.ipython_calls import SHELL, modules_of_magics, running_shell, start_files
+from clew.analysis.names import mentioned, read_and_written
+from clew.analysis.nondeterminism import looks_up, outdate
+from clew.analysis.own_modules import OwnCode, module_of, namespace_of, objects_used
+from clew.analysis.patches import patched
+from clew.analysis.paths import looked_at, named_files, settings_files
+from clew.analysis.resolvers import by_text, lists_installed, within_texts
+from clew.analysis.seeds import Seeding, names_seed
+from clew.analysis.submodules import found_of, note_imported, words_of
 from clew.evidence import SYSTEM, random_fingerprints
 from clew.installation import is_standard
 from clew.roots.interpreter import handlers
@@ -77,36 +52,27 @@ if TYPE_CHECKING:
 _ASSERTS = numbers_of("LOAD_ASSERTION_ERROR")
 
 
+@dataclass(eq=False)
 class Seen:
     """What was seen of one run. Worked out when asked, after the reply has left."""
 
-    def __init__(
-        self,
-        watch: Watch | None = None,
-        namespace: dict[str, Any] | None = None,
-        codes: Iterable[CodeType] = (),
-        ran: Iterable[CodeType] = (),
-        around: Around | None = None,
-        importing: int = 0,
-        set_by_imports: Iterable[str] = (),
-        goes_on: bool = False,
-        seeding: Seeding | None = None,
-        made_there: Iterable[str] = (),
-    ) -> None:
-        self._watch = watch
-        self._namespace = namespace or {}
-        #: The statements of the cell, and the notebook functions that ran.
-        self._codes = list(codes)
-        self._ran = list(ran)
-        self._around = around
-        self._importing = importing
-        self._set_by_imports = list(set_by_imports)
-        self._goes_on = goes_on
-        self._seeding = seeding or Seeding()
-        self._made_there = list(made_there)
-        self._touched: list[str] | None = None
-        self._is_known = False
-        self._reaching: bool | None = None
+    watch: Watch | None = None
+    namespace: dict[str, Any] = field(default_factory=dict)
+    #: The statements of the cell, and the notebook functions that ran.
+    codes: list[CodeType] = field(default_factory=list)
+    ran: list[CodeType] = field(default_factory=list)
+    around: Around | None = None
+    #: How long its import statements took (nanoseconds), and which environment variables they set.
+    importing: int = 0
+    set_by_imports: list[str] = field(default_factory=list)
+    #: Whether threads or tasks that it began go on.
+    goes_on: bool = False
+    seeding: Seeding = field(default_factory=Seeding)
+    #: Classes that it had libraries make.
+    made_there: list[str] = field(default_factory=list)
+    _touched: list[str] | None = field(default=None, init=False)
+    _is_known: bool = field(default=False, init=False)
+    _reaching: bool | None = field(default=None, init=False)
 
     def touched(self) -> list[str] | None:
         """Names that may have been touched; `None` for all."""
@@ -116,7 +82,7 @@ class Seen:
         return self._touched
 
     def _find_touched(self) -> list[str] | None:
-        if self._watch is None:
+        if self.watch is None:
             return None
         everything = self._everything()
         found = [mentioned(code) for code in everything]
@@ -125,7 +91,7 @@ class Seen:
         if self._has_had_any(everything):
             return None
         names = set[str]().union(self._looked_up(), *(names for names in found if names is not None))
-        reached = self._watch.names_reached(names, everything)
+        reached = self.watch.names_reached(names, everything)
         return None if reached is None else sorted(names | reached)
 
     def evidence(self, *, is_whole: bool = True) -> Evidence:
@@ -133,12 +99,12 @@ class Seen:
 
         Unless the cell `is_whole`, its last statement may not have come to its end.
         """
-        live, everything = self._namespace, self._everything()
+        live, everything = self.namespace, self._everything()
         # Which variables were looked up before the cell bound them is not followed.
         found = effects(
-            self._codes,
+            self.codes,
             live,
-            ran=self._ran,
+            ran=self.ran,
             find_callees=self._find_callees,
             read=self._looked_up(),
             is_whole=is_whole,
@@ -149,21 +115,21 @@ class Seen:
         asks.looks_up_variables |= self._has_had_any(everything + found.called)
         read = set[str]().union(*(read_and_written(one)[0] for one in everything + inside))
         around = self._described_around([*found.codes, *inside], read, asks, found.own)
-        if self._around is not None and self._around.is_unobserved:
+        if self.around is not None and self.around.is_unobserved:
             asks.unrepeatable |= {
                 f"files that {name} may open unobserved" for name in self._unseen_readers(found)
             }
-        seeds = self._seeding.seeded(live) | set(around.get("seeded", ()))
+        seeds = self.seeding.seeded(live) | set(around.get("seeded", ()))
         if asks.generator_states:
             seeds -= {name for name in asks.generator_states & seeds if not self._is_seeded_first(name)}
             around["random"] = _states_of(asks.generator_states) | around.get("random", {})
         # All states that no cell decided count as one, so who asks for the state asks for what nobody knows.
-        is_free = self._seeding.is_decided_anew or (
-            "random" in asks.generator_states and self._seeding.was_undecided
+        is_free = self.seeding.is_decided_anew or (
+            "random" in asks.generator_states and self.seeding.was_undecided
         )
         if asks.draws_unseeded or (is_free and "random" not in seeds):
             around["random"] = around.get("random", {}) | {SYSTEM: ("", "")}
-        set_there = list(dict.fromkeys([*found.patches, *self._set_by_executed(), *self._made_there]))
+        set_there = list(dict.fromkeys([*found.patches, *self._set_by_executed(), *self.made_there]))
         return around | {
             "reads": sorted(filter(self._is_name, found.reads)),
             "writes": sorted(found.writes),
@@ -171,63 +137,65 @@ class Seen:
             "later": sorted(filter(self._is_name, found.later)),
             "unrepeatable": sorted(asks.unrepeatable | set(around.get("unrepeatable", ()))),
             "seeded": sorted(seeds),
-            "patched": set_there + [THREADS] * self._goes_on,
+            "patched": set_there + [THREADS] * self.goes_on,
             "unrestored": unrestored(set_there),
             "libraries": sorted(_libraries([*found.codes, *inside], found.own)),
             "touched_all": asks.looks_up_variables or self.touched() is None,
-            "reads_known": self._watch is not None and not self._reaching and found.are_reads_known,
-            "importing": self._importing,
-            "set_by_imports": [f"environment:{key}" for key in self._set_by_imports],
+            "reads_known": self.watch is not None and not self._reaching and found.are_reads_known,
+            "importing": self.importing,
+            "set_by_imports": [f"environment:{key}" for key in self.set_by_imports],
         }
 
     def _find_callees(self, loads: Set[str], writes: Set[str], codes: list[CodeType]) -> Callees:
         """What variables lead to, as far as the watch did not see it run."""
         annotated = in_annotations(self._annotations_made(writes))
-        if self._watch is None:
+        if self.watch is None:
             return Callees([], annotated)
-        called, is_looking_up, annotations = self._watch.codes_reached(loads, codes)
+        called, is_looking_up, annotations = self.watch.codes_reached(loads, codes)
         return Callees(called, annotated | in_annotations(annotations), is_looking_up)
 
     def _set_by_executed(self) -> list[str]:
         """What modules and scripts may have set in libraries while they were executed."""
-        known = {id(code) for code in self._codes}
-        executed = self._around.executed if self._around is not None else ()
+        known = {id(code) for code in self.codes}
+        executed = self.around.seen.executed if self.around is not None else ()
         every = (code for code in executed if id(code) not in known)
-        return [name for code in every for name in patched([code], namespace_of(code, self._namespace))]
+        return [name for code in every for name in patched([code], namespace_of(code, self.namespace))]
 
     def _annotations_made(self, names: Set[str]) -> list[Any]:
         """Annotations of the functions and classes that the run bound to these names."""
-        values = (self._namespace.get(name) for name in names)
+        values = (self.namespace.get(name) for name in names)
         made = [one for one in values if type(one) is FunctionType or issubclass(type(one), type)]
-        return codes_within(made, self._namespace, {})[3] if made else []
+        return codes_within(made, self.namespace, {})[3] if made else []
 
     def _looked_up(self) -> Set[str]:
         """Variables that were read without its code naming them: by an unpickler, or by a text that it had evaluated."""
-        if self._around is None:
+        if self.around is None:
             return set[str]()
-        codes = [inner for code in self._around.evaluated for inner in nested(code)]
-        return self._around.unpickled | set[str]().union(*(read_and_written(one)[0] for one in codes))
+        codes = [inner for code in self.around.seen.evaluated for inner in nested(code)]
+        return self.around.seen.unpickled.keys() | set[str]().union(
+            *(read_and_written(one)[0] for one in codes)
+        )
 
     def _has_had_any(self, codes: list[CodeType]) -> bool:
         """Whether somebody may have looked up any variable: who took a frame of the notebook's, and was not called with texts that tell which."""
-        around = self._around
-        return around is not None and (
-            around.has_had_all or not are_texts_given(around.frames, codes, self._namespace)
-        )
+        if self.around is None:
+            return False
+        seen = self.around.seen
+        return seen.has_had_all or not are_texts_given(seen.frames, codes, self.namespace)
 
     def _unseen_readers(self, found: Effects) -> set[str]:
         """Libraries that may have read files which nobody saw, since nothing is observed below Python."""
         if self.touched() is None:
             return unseen_reads.loaded()
-        inner = [one for code in self._codes for one in nested(code)]
+        inner = [one for code in self.codes for one in nested(code)]
         # What a cell only defines reads nothing.
         is_run = [one for one in inner if not one.co_name.isidentifier() or one.co_name in found.loads]
-        return unseen_reads.readers([*self._codes, *is_run, *self._ran, *found.called], self._namespace)
+        return unseen_reads.readers([*self.codes, *is_run, *self.ran, *found.called], self.namespace)
 
     def _reaches_back(self, codes: list[CodeType]) -> bool:
         """Whether modules of the user's own may find any name; of the codes that it is first asked about."""
         if self._reaching is None:
-            self._reaching = reach_back(codes, self._namespace)
+            self._reaching = reach_back(codes, self.namespace)
         return self._reaching
 
     def _described_around(
@@ -235,9 +203,9 @@ class Seen:
     ) -> Evidence:
         """What was found around the run, by what its code, and the functions of the notebook that it may have called, name and `read`; `own` is
         the code of the user's own modules that they reach."""
-        if self._around is None:
+        if self.around is None:
             return {}
-        live = self._namespace
+        live = self.namespace
         values = [live[name] for name in sorted(read) if name in live]
         used = [one for code in codes for one in constants(code)]
         shell = running_shell()
@@ -260,36 +228,38 @@ class Seen:
         ):
             asks.environment_variables.add("PYTHONOPTIMIZE")
         submodules = found_of(codes, live, imported, own)
-        imported |= by_text(every, live, own) | self._around.looked_up_in | modules_of_magics(codes)
+        imported |= (
+            by_text(every, live, own) | self.around.seen.looked_up_in.keys() | modules_of_magics(codes)
+        )
         if lists_installed(every, live, own):
-            self._around.looks_for_distributions()
+            self.around.looks_for_distributions()
         note_imported(imported_by_statements(codes))
         words: Set[str] = frozenset()
-        if any("." in name for name in self._around.came):
-            executed = [inner for code in self._around.executed for inner in nested(code)]
+        if any("." in name for name in self.around.came):
+            executed = [inner for code in self.around.seen.executed for inner in nested(code)]
             words = words_of([*codes, *executed, *(one.code for one in own)])
         tops = {module_of(value).partition(".")[0] for value in values} | _libraries(codes, own)
         libraries = sorted(top for top in tops - {"", "builtins", "__main__"} if not is_standard(top))
         named = named._replace(files=[*named.files, *settings_files(libraries)])
-        return self._around.described(named, asks, imported, submodules, words, libraries)
+        return self.around.described(named, asks, imported, submodules, words, libraries)
 
     def _is_seeded_first(self, generator: str) -> bool:
         """Whether a cell seeds a generator before it asks for its state."""
-        for code in self._codes:
+        for code in self.codes:
             inner = list(nested(code))
-            if generator in dependencies_of(inner, self._namespace).generator_states:
+            if generator in dependencies_of(inner, self.namespace).generator_states:
                 return False
-            if any(names_seed(generator, one, self._namespace) for one in inner):
+            if any(names_seed(generator, one, self.namespace) for one in inner):
                 return True
         return False
 
     def _is_name(self, name: str) -> bool:
         """Whether a name that was read is the user's, or was before the run took it away."""
         is_builtin = name in builtins.__dict__ or (name.startswith("__") and name not in USABLE_NAMES)
-        return name in self._namespace or not is_builtin
+        return name in self.namespace or not is_builtin
 
     def _everything(self) -> list[CodeType]:
-        return [inner for code in self._codes for inner in nested(code)] + self._ran
+        return [inner for code in self.codes for inner in nested(code)] + self.ran
 
 
 def _states_of(generators: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -354,13 +324,12 @@ class Watch:
         others_run_now = others_run(self.namespace)
         is_seen = (is_empty or bool(self._codes)) and not self._is_within
         is_alone = not self._others_ran and not others_run_now and is_seen
-        watch = self if is_alone else None
         goes_on = others_run_now and not self._others_ran
         goes_on |= not begun_threads(self.namespace) <= self._threads
         return Seen(
-            watch,
+            self if is_alone else None,
             self.namespace,
-            self._codes,
+            list(self._codes),
             self._functions_that_ran(),
             around,
             importing,

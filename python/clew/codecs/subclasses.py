@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from types import MemberDescriptorType
 from typing import Any
 
-from . import Codec, Parts, named
+from . import Codec, Parts, keyed, named
 
 PICKLING = (
     "__reduce__",
@@ -122,4 +122,4 @@ def _bases(kind: type) -> Iterator[Codec]:
             yield codec
 
 
-NAMED = {"subclass": Codec("inherited.subclass", lambda value: (), _decode, _fill, native=False)}
+NAMED = keyed(Codec("inherited.subclass", lambda value: (), _decode, _fill, native=False))
