@@ -259,15 +259,6 @@ fn answer_to<'a>(arguments: &'a Arguments, context: &'a Context) -> OutputFormat
     }
 }
 
-/// The same of words that may not be understood.
-fn answer_to_words<'a>(word: &'a str, words: &[String], context: &'a Context) -> OutputFormatter<'a> {
-    OutputFormatter {
-        word,
-        as_json: words.iter().any(|word| word == "--json"),
-        context,
-    }
-}
-
 /// Says that the program which was to go on with a command can't be started.
 pub fn not_started(hand_over: &HandOver, error: &std::io::Error, words: &[String], context: &Context) -> Output {
     let problem = Problem::of(

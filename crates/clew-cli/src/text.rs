@@ -14,11 +14,6 @@ pub fn clean(text: &str) -> String {
     text.chars().filter(|letter| is_harmless(*letter)).collect()
 }
 
-/// A path as it is printed.
-pub fn path(path: &Path) -> String {
-    clean(&path.display().to_string())
-}
-
 /// The text of a field of a notebook: a string, or the lines of one.
 pub(crate) fn joined(value: Option<&Value>) -> String {
     match value {
