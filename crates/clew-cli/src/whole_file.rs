@@ -102,7 +102,7 @@ pub(crate) fn refuse_notebook(file: &Path, extension: &str) -> Result<(), Proble
         return Ok(());
     }
     let shown = text::path(file);
-    let other = text::path(&file.with_extension(extension));
+    let other = text::path(file.with_extension(extension));
     Err(Problem::of(
         Exit::Refused,
         format!("{shown} is a notebook, and Clew never overwrites one"),
