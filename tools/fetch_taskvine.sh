@@ -11,39 +11,8 @@ requirements=$PWD/requirements/taskvine.txt
 # TaskVine, Python and what both need; libstdc++6 is for wheels.
 packages=(python3-workqueue coop-computing-tools libstdc++6)
 
-for program in apt-get dpkg-deb; do
-    command -v "$program" >/dev/null || {
-        echo "$program is missing: TaskVine is a package of Debian's, and only there (or from conda) can it be had" >&2
-        exit 1
-    }
-done
-
-# The first archive of Debian that this machine's apt knows, by its address as apt has it.
-archive=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' | head -n 1)
-[ -n "$archive" ] || {
-    echo "apt knows no archive of Debian here" >&2
-    exit 1
-}
-keys=/usr/share/keyrings/debian-archive-keyring.gpg
-
-rm -rf "$folder.new"
-mkdir -p "$folder.new/apt/"{lists,cache/archives/partial,etc/preferences.d,etc/apt.conf.d} "$folder.new/root/usr/"{bin,lib,lib64}
-cd "$folder.new"
-touch apt/status
-echo "deb [signed-by=$keys] $archive $suite main" >apt/etc/sources.list
-private=(-o "Dir::Etc=$PWD/apt/etc" -o "Dir::State=$PWD/apt" -o "Dir::State::status=$PWD/apt/status" -o "Dir::Cache=$PWD/apt/cache"
-    -o APT::Sandbox::User= -o Debug::NoLocking=1 -qq)
-apt-get "${private[@]}" update
-# Nothing is installed as far as this apt knows, so all that is needed comes along.
-apt-get "${private[@]}" -y install --download-only --no-install-recommends "${packages[@]}"
-
-for part in bin lib lib64; do ln -s "usr/$part" "root/$part"; done
-for package in apt/cache/archives/*.deb; do
-    dpkg-deb --fsys-tarfile "$package" | tar -x -C root --keep-directory-symlink --no-same-owner
-    dpkg-deb --show --showformat '${Package} ${Version}\n' "$package"
-done >versions.txt
-rm -rf apt root/usr/share/{doc,man,locale}
-rm -rf "$folder"
+rm -rf "$folder" "$folder.new"
+tools/debian_root.sh "$suite" "$folder.new" "${packages[@]}"
 mv "$folder.new" "$folder"
 cd "$folder"
 
