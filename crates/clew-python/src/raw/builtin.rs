@@ -11,22 +11,6 @@ use super::types::is_type;
 use crate::kinds;
 use crate::payload::Write;
 
-/// The part that all string objects begin with.
-#[repr(C)]
-struct StringHead {
-    object: ffi::PyObject,
-    length: ffi::Py_ssize_t,
-    hash: ffi::Py_hash_t,
-    state: u32,
-}
-
-/// How a string is interned; 0 if it is not.
-pub(super) fn is_interned(text: *mut ffi::PyObject) -> u32 {
-    // SAFETY: callers pass a live str. The lowest bits of its state say how it is interned (1 bit up to 3.11, 2 after).
-    let state = unsafe { (*text.cast::<StringHead>()).state };
-    state & 3
-}
-
 /// What a builtin function is bound to: null or a module for plain functions.
 fn bound_to(function: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: callers found a live builtin function by its type.

@@ -649,7 +649,7 @@ impl Heap for PythonHeap {
                     let value = ffi::PyLong_AsLongLongAndOverflow(pointer, &raw mut overflow);
                     overflow != 0 || !(-5..=256).contains(&value)
                 }
-                Shape::Str => super::builtin::is_interned(pointer) == 0 && ffi::PyUnicode_GET_LENGTH(pointer) > 1,
+                Shape::Str => super::scalar::is_interned(pointer) == 0 && ffi::PyUnicode_GET_LENGTH(pointer) > 1,
                 Shape::Bytes => ffi::Py_SIZE(pointer) > 1,
                 Shape::Tuple => ffi::Py_SIZE(pointer) > 0,
                 Shape::Function => !self.is_function_by_name(pointer),

@@ -10,6 +10,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::memory_reserve::Reserve;
+use super::scalar::ascii;
 use crate::kinds;
 
 /// Strings and bytes of up to this many bytes in memory are written anew wherever they are met.
@@ -27,13 +28,13 @@ pub(super) unsafe fn write(pointer: *mut ffi::PyObject, leaf: &mut Leaf<'_>) -> 
     unsafe {
         let class = ffi::Py_TYPE(pointer);
         if class == &raw mut ffi::PyUnicode_Type {
-            let length = ffi::PyUnicode_GET_LENGTH(pointer) as usize;
+            let Some(characters) = ascii(pointer) else {
+                return false;
+            };
             // A long one that several hold has an identity.
-            let is_leaf =
-                ffi::PyUnicode_IS_COMPACT_ASCII(pointer) != 0 && (length <= SHORT || ffi::Py_REFCNT(pointer) == 1);
-            if is_leaf && Reserve::has_room(length) {
-                let start = ffi::PyUnicode_DATA(pointer);
-                leaf.bytes(kinds::STR, std::slice::from_raw_parts(start.cast(), length));
+            let is_leaf = characters.len() <= SHORT || ffi::Py_REFCNT(pointer) == 1;
+            if is_leaf && Reserve::has_room(characters.len()) {
+                leaf.bytes(kinds::STR, characters);
             }
             return is_leaf;
         }

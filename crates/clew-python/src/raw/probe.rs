@@ -161,6 +161,7 @@ pub(super) fn known(py: Python<'_>, held: &mut Vec<Py<PyAny>>) -> PyResult<WellK
 /// `ImportError` if they do not: this build is for another interpreter.
 pub(super) fn layout_is_known(py: Python<'_>) -> PyResult<()> {
     super::leaf::layout_is_known(py)?;
+    super::scalar::texts_are_known(py)?;
     let scope = PyDict::new(py);
     py.run(
         c"class Probe: pass\nProbe().first = 0\nprobe = Probe()\nprobe.second = 2\nprobe.first = 1\n",

@@ -1,8 +1,14 @@
 //! The payloads of exact ints and strings, read without leaving a trace in them.
+//!
+//! What every string begins with is read where it lies, since from 3.14 on the interpreter tells it by calls only, and strings are the
+//! commonest objects (`cpython/unicodeobject.h`, the same from 3.11 to 3.15 but for one pointer that 3.12 dropped). [`texts_are_known`]
+//! tries it on probes.
 
 use std::ffi::c_int;
 
+use pyo3::exceptions::PyImportError;
 use pyo3::ffi;
+use pyo3::prelude::*;
 
 use super::memory_reserve::Reserve;
 use crate::payload::Write;
@@ -62,13 +68,84 @@ fn shorten(out: &mut Vec<u8>, start: usize) {
     }
 }
 
+/// The part that all strings begin with.
+#[repr(C)]
+struct TextHead {
+    object: ffi::PyObject,
+    length: ffi::Py_ssize_t,
+    hash: ffi::Py_hash_t,
+    state: u32,
+}
+
+/// Bits of a string's state: two tell whether it is interned, three how many bytes a character takes.
+const KIND_SHIFT: u32 = 2;
+const COMPACT: u32 = 1 << 5;
+const ASCII: u32 = 1 << 6;
+
+/// How far behind the beginning of a compact ASCII string its characters lie: behind the head, and up to 3.11 one more pointer.
+const ASCII_CHARACTERS: usize = size_of::<TextHead>() + if cfg!(Py_3_12) { 0 } else { size_of::<usize>() };
+
+/// # Safety
+/// `text` is a live str.
+unsafe fn head<'a>(text: *mut ffi::PyObject) -> &'a TextHead {
+    // SAFETY: as the caller promises; a str begins like this.
+    unsafe { &*text.cast::<TextHead>() }
+}
+
+/// How a string is interned; 0 if it is not.
+///
+/// # Safety
+/// `text` is a live str.
+pub(super) unsafe fn is_interned(text: *mut ffi::PyObject) -> u32 {
+    // SAFETY: as the caller promises. 1 bit up to 3.11, where the other is zero, 2 after.
+    unsafe { head(text).state & 3 }
+}
+
 /// How many bytes the characters of a string take in memory: what tells short ones from long ones.
 ///
 /// # Safety
 /// `text` is a live str.
 pub(super) unsafe fn text_bytes(text: *mut ffi::PyObject) -> usize {
-    // SAFETY: a live str, as the caller promises.
-    unsafe { ffi::PyUnicode_GET_LENGTH(text) as usize * ffi::PyUnicode_KIND(text) as usize }
+    // SAFETY: as the caller promises.
+    unsafe {
+        let head = head(text);
+        head.length as usize * ((head.state >> KIND_SHIFT) & 7) as usize
+    }
+}
+
+/// The characters of a string that has ASCII ones only, which lie in the object itself.
+///
+/// # Safety
+/// `text` is a live str, as long as what is returned is used.
+#[inline]
+pub(super) unsafe fn ascii<'a>(text: *mut ffi::PyObject) -> Option<&'a [u8]> {
+    // SAFETY: as the caller promises; such a string holds as many bytes as its length says, and can't change.
+    unsafe {
+        let head = head(text);
+        let is_ascii = head.state & (COMPACT | ASCII) == COMPACT | ASCII;
+        is_ascii.then(|| std::slice::from_raw_parts(text.cast::<u8>().add(ASCII_CHARACTERS), head.length as usize))
+    }
+}
+
+/// Makes sure that strings lie as they are read here.
+///
+/// # Errors
+/// `ImportError` if they do not.
+pub(super) fn texts_are_known(py: Python<'_>) -> PyResult<()> {
+    let wide = ["aé", "aπ", "a𝄞"].into_iter().map(|text| (text, false));
+    for (text, is_ascii) in [("", true), ("a", true), ("several words", true)].into_iter().chain(wide) {
+        let probe = text.into_pyobject(py)?;
+        // SAFETY: a live str.
+        let is_known = unsafe {
+            let kind = text.chars().map(|one| u32::from(one).ilog2() / 8).max().map_or(1, |most| [1, 2, 4, 4][most as usize]);
+            text_bytes(probe.as_ptr()) == text.chars().count() * kind
+                && ascii(probe.as_ptr()) == is_ascii.then_some(text.as_bytes())
+        };
+        if !is_known {
+            return Err(PyImportError::new_err("Strings do not lie where this build of clew reads them"));
+        }
+    }
+    Ok(())
 }
 
 /// Appends a string as UTF-8 in which lone surrogates are allowed. Read from the characters themselves:
@@ -125,12 +202,12 @@ pub(super) unsafe fn text_of(object: *mut ffi::PyObject) -> Option<Vec<u8>> {
 /// # Safety
 /// `text` is a live str.
 pub(super) unsafe fn write_name(text: *mut ffi::PyObject, out: &mut Vec<u8>) {
-    // SAFETY: as the caller promises; a compact ASCII string's characters are its bytes.
+    // SAFETY: as the caller promises.
     unsafe {
-        if ffi::PyUnicode_IS_ASCII(text) != 0 {
-            let length = ffi::PyUnicode_GET_LENGTH(text) as usize;
-            out.number(length as u64);
-            write_text(text, out);
+        if let Some(characters) = ascii(text)
+            && Reserve::has_room(characters.len())
+        {
+            out.name(characters);
             return;
         }
         out.name(&self::text(text));
