@@ -29,7 +29,12 @@ from clew.analysis.bytecode import (
     texts_of,
 )
 
-PAIRS = {"LOAD_FAST_LOAD_FAST", "STORE_FAST_LOAD_FAST", "STORE_FAST_STORE_FAST"}
+PAIRS = {
+    "LOAD_FAST_LOAD_FAST": ("LOAD_FAST", "LOAD_FAST"),
+    "LOAD_FAST_BORROW_LOAD_FAST_BORROW": ("LOAD_FAST_BORROW", "LOAD_FAST_BORROW"),
+    "STORE_FAST_LOAD_FAST": ("STORE_FAST", "LOAD_FAST"),
+    "STORE_FAST_STORE_FAST": ("STORE_FAST", "STORE_FAST"),
+}
 LIBRARIES = (ast, dis, Path, sys.modules["typing"], sys.modules["re"], sys.modules["collections"])
 
 
@@ -47,11 +52,13 @@ def shown(code: CodeType) -> Iterator[tuple[str, Any, Any]]:
     for one in dis.get_instructions(code):
         position = None if one.positions is None else tuple(one.positions)
         if one.opname in PAIRS:
-            for name, value in zip(one.opname.split("_FAST")[:2], one.argval, strict=True):
-                yield f"{name.strip('_')}_FAST", value, position
+            for name, value in zip(PAIRS[one.opname], one.argval, strict=True):
+                yield name, value, position
         elif one.opname not in ("CACHE", "EXTENDED_ARG", "NOP", "RESUME"):
             value = code.co_consts[one.arg or 0] if one.opname == "KW_NAMES" else one.argval
-            yield one.opname, value, position
+            # However a constant is loaded, it is one.
+            is_constant = one.opname in ("LOAD_SMALL_INT", "LOAD_COMMON_CONSTANT")
+            yield "LOAD_CONST" if is_constant else one.opname, value, position
 
 
 @pytest.mark.parametrize("library", LIBRARIES, ids=lambda one: one.__name__)

@@ -145,8 +145,11 @@ VARIABLES = [
 @pytest.mark.parametrize(("source", "reads", "binds"), VARIABLES)
 def test_variables(source: str, reads: str, binds: str) -> None:
     found = effects(source, {})
-    assert found.reads - {"__name__", "__annotations__"} == set(reads.split()) - {"__name__"}
-    assert found.binds == set(binds.split())
+    own = {"__name__", "__annotate__", "__annotations__", "__conditional_annotations__"}
+    # From Python 3.14 on nothing evaluates an annotation before somebody asks for it.
+    lazy = {"int"} if sys.version_info >= (3, 14) and ": int" in source else set()
+    assert found.reads - own == set(reads.split()) - own - lazy
+    assert found.binds - own == set(binds.split())
     assert found.binds <= found.writes
 
 

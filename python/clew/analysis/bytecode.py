@@ -26,6 +26,8 @@ LOCAL_LOADS = frozenset((
 """What loads a name of a function's own."""
 LOCAL_STORES = frozenset(("STORE_FAST", "STORE_DEREF"))
 """What binds one."""
+ANNOTATE = "__annotate__"
+"""The name of code that only says what type something has, which the compiler makes from Python 3.14 on."""
 IN_CLASS = frozenset(("LOAD_NAME", "STORE_NAME", "DELETE_NAME"))
 """What goes to a class first, in its body."""
 ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD"))
@@ -87,13 +89,16 @@ class Step(NamedTuple):
 
 
 #: How the argument of an instruction is read.
-_PLAIN, _NONE, _NAME, _CONSTANT, _VARIABLE, _PAIR, _JUMP, _EXTENDED, _SILENT = range(9)
+_PLAIN, _NONE, _NAME, _CONSTANT, _SMALL_INT, _COMMON, _VARIABLE, _PAIR, _JUMP, _EXTENDED, _SILENT = range(11)
+#: Constants that code need not hold itself, from Python 3.14 on.
+_COMMON_CONSTANTS: Sequence[object] = getattr(dis, "_common_constants", ())
 
 
 def _kinds() -> list[tuple[str, int, int]]:
     """For each number of an instruction: its name, how its argument is read, and how many bits of that stand behind a name's number."""
     takes_any = frozenset(getattr(dis, "hasarg", range(dis.HAVE_ARGUMENT, 256)))
-    shifts = {"LOAD_GLOBAL": 1, "LOAD_SUPER_ATTR": 2, "LOAD_ATTR": int(sys.version_info >= (3, 12))}
+    version = sys.version_info
+    shifts = {"LOAD_GLOBAL": 1, "LOAD_SUPER_ATTR": 2, "LOAD_ATTR": int(version >= (3, 12)), "IMPORT_NAME": 2 * (version >= (3, 15))}
     found = []
     for number, name in enumerate(dis.opname):
         kind = _PLAIN if number in takes_any else _NONE
@@ -103,6 +108,11 @@ def _kinds() -> list[tuple[str, int, int]]:
             kind = _EXTENDED
         elif name in _PAIRS:
             kind = _PAIR
+        elif name == "LOAD_SMALL_INT":
+            # This and the next are constants like any other.
+            name, kind = "LOAD_CONST", _SMALL_INT
+        elif name == "LOAD_COMMON_CONSTANT":
+            name, kind = "LOAD_CONST", _COMMON
         elif number in dis.hasname:
             kind = _NAME
         elif number in dis.hasconst or name == "KW_NAMES":
@@ -167,6 +177,10 @@ def _steps_in(code: CodeType) -> Iterator[Step]:
             yield make(Step, (opname, argument, constants[argument], begin, position))
         elif kind == _VARIABLE:
             yield make(Step, (opname, argument, variable(argument), begin, position))
+        elif kind == _SMALL_INT:
+            yield make(Step, (opname, argument, argument, begin, position))
+        elif kind == _COMMON:
+            yield make(Step, (opname, argument, _COMMON_CONSTANTS[argument], begin, position))
         elif kind == _PLAIN:
             yield make(Step, (opname, argument, None, begin, position))
         elif kind == _NONE:
@@ -276,8 +290,15 @@ def constants(code: CodeType) -> tuple[object, ...]:
     if read.constants is None:
         used = code.co_consts
         is_docstring = used and type(used[0]) is str and not _loads_first(code)
+        if does_any(code, _COMMON_LOADS):
+            used += tuple(loaded_constants(code))
         read.constants = tuple(flattened(used[1:] if is_docstring else used))
     return read.constants
+
+
+def loaded_constants(code: CodeType) -> list[object]:
+    """The constants that code itself loads, in the order in which it does; those are more than it holds, from Python 3.14 on."""
+    return [step.argval for step in steps_of(code) if step.opname in _CONSTANTS or step.opname == "KW_NAMES"]
 
 
 def texts_of(code: CodeType) -> set[str]:
@@ -285,6 +306,8 @@ def texts_of(code: CodeType) -> set[str]:
     return {one for one in constants(code) if isinstance(one, str)}
 
 
+#: What loads constants that code does not hold.
+_COMMON_LOADS = numbers_of("LOAD_SMALL_INT", "LOAD_COMMON_CONSTANT")
 _LOADS_FIRST = frozenset((number, 0) for number in numbers_of(*_CONSTANTS))
 
 
@@ -327,7 +350,7 @@ def imports_in(steps: Sequence[Step], package: str = "") -> Iterator[Import]:
         # Python loads two constants before: how many packages above, and what is taken from there.
         level, what = steps[place - 2 : place]
         taken = what.argval if isinstance(what.argval, tuple) else ()
-        module = _whole_name(one.argval, level.arg if level.argval is None else level.argval, package)
+        module = _whole_name(one.argval, level.argval, package)
         yield Import(module, taken, dict(_bound_by(steps[place + 1 :], module, is_taken=bool(taken))))
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from clew.analysis import nondeterminism as objects
 from clew.analysis.bytecode import (
+    ANNOTATE,
     ATTRIBUTES,
     LONGEST_TEXT,
     Call,
@@ -257,7 +258,7 @@ class _Reading:
     def _known(self, told: Known, mention: Mention, *, is_itself: bool) -> None:
         """What is known is mentioned: called, or given to somebody who may call it."""
         steps = self.scope.steps
-        if is_annotation(steps, mention.place):
+        if self.scope.code.co_name == ANNOTATE or is_annotation(steps, mention.place):
             return
         call = called(steps, mention.place) if is_itself else None
         bound = bound_to(steps, mention.place)

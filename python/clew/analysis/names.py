@@ -24,6 +24,7 @@ from clew.analysis.bytecode import (
     constants,
     end_of_reach,
     jumps_in,
+    loaded_constants,
     names_of,
     nested,
     steps_of,
@@ -170,7 +171,7 @@ def behind_magics(statements: list[CodeType]) -> tuple[list[CodeType], list[Code
 def behind(code: CodeType, *, is_once: bool = False) -> list[CodeType] | None:
     """The statements that a call of a known magic runs, those only that it runs once if so wanted, with the expressions
     that stand in its line; `None` if the statement is anything else."""
-    names, texts = set(code.co_names), [one for one in code.co_consts if isinstance(one, str)]
+    names, texts = set(code.co_names), [one for one in loaded_constants(code) if isinstance(one, str)]
     of_line = names == {"get_ipython", "run_line_magic"} and len(texts) == 2
     of_cell = names == {"get_ipython", "run_cell_magic"} and len(texts) == 3
     if not (of_line or of_cell):

@@ -30,6 +30,7 @@ from clew.analysis.bytecode import (
     holder_at,
     imports_in,
     is_element_at,
+    loaded_constants,
     numbers_of,
     steps_of,
 )
@@ -195,16 +196,18 @@ def _is_patching(value: object) -> bool:
 
 #: How many steps `with` takes from the object to its name at most.
 _WITH = 7
+#: How it begins: in one step up to 3.13, then method by method.
+_WITH_BEGINS = frozenset(("BEFORE_WITH", "BEFORE_ASYNC_WITH", "LOAD_SPECIAL"))
 
 
 def _is_with(step: Step) -> bool:
-    return step.opname in ("BEFORE_WITH", "BEFORE_ASYNC_WITH", "LOAD_SPECIAL")
+    return step.opname in _WITH_BEGINS
 
 
 def _magics(code: CodeType) -> Iterator[str]:
     """What a magic of a cell sets: `%precision = 3`, `%config InlineBackend.figure_format = 'svg'`. To what is not told where that hangs on
     variables."""
-    texts = [one for one in code.co_consts if isinstance(one, str)]
+    texts = [one for one in loaded_constants(code) if isinstance(one, str)]
     if len(texts) < 2 or texts[0] not in _MAGICS or texts[1].partition(".")[0] == _OWN:
         return
     words = texts[1].replace("=", " ", 1).split(None, _MAGICS[texts[0]])
@@ -228,7 +231,7 @@ def _to_what(code: CodeType, one: _Set) -> str:
     """To what a statement of a cell sets something: where it does that alone, to what stands there."""
     is_statement = not code.co_flags & CO_OPTIMIZED
     is_alone = is_statement and set(code.co_names) <= {*one.path, one.name}
-    constants = [value for value in code.co_consts if value is not None]
+    constants = [value for value in loaded_constants(code) if value is not None]
     if not is_alone or not constants or any(isinstance(value, CodeType) for value in constants):
         return ""
     if not all(step.opname.startswith(_PLAIN) for step in _steps(code)):
@@ -387,7 +390,7 @@ def _is_entered(steps: Sequence[Step], place: int) -> bool:
     """Whether a `with` takes back what is called there."""
     after = (step.opname for step in steps[place + 1 :])
     called = next((name for name in after if name.startswith("CALL")), None)
-    return called is not None and next(after, "") in ("BEFORE_WITH", "BEFORE_ASYNC_WITH")
+    return called is not None and next((name for name in after if name != "COPY"), "") in _WITH_BEGINS
 
 
 def _homes(path: list[str], namespace: Mapping[str, Any]) -> Iterator[list[str]]:

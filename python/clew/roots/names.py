@@ -11,6 +11,7 @@ MODULE_NAMES = frozenset(
         "__spec__",
         "__builtin__",
         "__builtins__",
+        "__annotate__",
         "__annotations__",
         "__session__",
         "__conditional_annotations__",

@@ -3,7 +3,7 @@
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyList, PyMapping};
 
 /// For each instruction that a compiler makes: how many entries of two bytes behind it are its caches.
 type Caches = [Option<u8>; 256];
@@ -30,8 +30,9 @@ fn read_caches(py: Python<'_>) -> PyResult<Caches> {
     let opcode = py.import("opcode")?;
     let entries = opcode.getattr("_inline_cache_entries")?;
     let mut caches = [None; 256];
-    for (name, number) in opcode.getattr("opmap")?.cast_into::<PyDict>()? {
-        let (name, number): (String, usize) = (name.extract()?, number.extract()?);
+    // A frozendict from 3.15 on.
+    for pair in opcode.getattr("opmap")?.cast_into::<PyMapping>()?.items()? {
+        let (name, number): (String, usize) = pair.extract()?;
         // Which of a monitoring tool's instructions stands for which only the code object knows that it was put into.
         if number >= caches.len() || name.starts_with("INSTRUMENTED") {
             continue;
