@@ -388,6 +388,7 @@ impl<'py> Builder<'py, '_> {
             "__kwdefaults__",
             "__closure__",
             "__type_params__",
+            "__annotate__",
         ];
         for (bit, name) in names.into_iter().enumerate() {
             let value = if mask & (1 << bit) == 0 {
@@ -396,7 +397,7 @@ impl<'py> Builder<'py, '_> {
                 Some(values.next().ok_or_else(cut)?)
             };
             match (name, value) {
-                ("__closure__", _) | ("__type_params__", None) => {}
+                ("__closure__", _) | ("__type_params__" | "__annotate__", None) => {}
                 (_, Some(value)) => self.tried(function.setattr(name, value))?,
                 (_, None) => self.tried(function.setattr(name, self.py.None()))?,
             }

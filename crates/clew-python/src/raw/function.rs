@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! payload  = mask name qualname annotations part
-//! mask     = module 1 | doc 2 | defaults 4 | kwdefaults 8 | closure 16 | type parameters 32
+//! mask     = module 1 | doc 2 | defaults 4 | kwdefaults 8 | closure 16 | type parameters 32 | annotate 64
 //! annotations, part = as a dict in `attributes`: 0 none | 1 names follow | 2 the dict is a child
 //! children = globals, code, those of the mask in order, annotations, part
 //! ```
-//! Annotations lie in a tuple until someone asks for them: both forms are written alike.
+//! Annotations lie in a tuple until someone asks for them: both forms are written alike. From Python 3.14 on a function of their own,
+//! *annotate*, makes them when someone first asks. What it made is written and it is not, since someone may have changed that, and to set
+//! either takes the other away.
 
 use clew_core::graph::Node;
 use pyo3::ffi;
@@ -23,6 +25,23 @@ use super::scalar::write_name;
 pub(super) unsafe fn fields<'a>(function: *mut ffi::PyObject) -> &'a ffi::PyFunctionObject {
     // SAFETY: as the caller promises; nothing changes it while the walk describes it.
     unsafe { &*function.cast::<ffi::PyFunctionObject>() }
+}
+
+/// What makes the annotations of a function when someone first asks for them; null before Python 3.14.
+///
+/// # Safety
+/// `function` is a live function.
+pub(super) unsafe fn annotate(function: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    #[cfg(Py_3_14)]
+    // SAFETY: as the caller promises.
+    unsafe {
+        fields(function).func_annotate
+    }
+    #[cfg(not(Py_3_14))]
+    {
+        let _ = function;
+        std::ptr::null_mut()
+    }
 }
 
 /// The globals of a function.
@@ -56,6 +75,11 @@ pub(super) unsafe fn describe_function(function: *mut ffi::PyObject, globals: Ob
         let parameters = some_parameters(fields.func_typeparams);
         #[cfg(not(Py_3_12))]
         let parameters = std::ptr::null_mut();
+        let annotate = if fields.func_annotations.is_null() {
+            annotate(function)
+        } else {
+            std::ptr::null_mut()
+        };
         let optional = [
             fields.func_module,
             fields.func_doc,
@@ -63,6 +87,7 @@ pub(super) unsafe fn describe_function(function: *mut ffi::PyObject, globals: Ob
             fields.func_kwdefaults,
             fields.func_closure,
             parameters,
+            annotate,
         ];
         node.child(globals);
         node.child(Object::new(fields.func_code));

@@ -371,6 +371,7 @@ impl Search<'_> {
                 fields.func_defaults,
                 fields.func_kwdefaults,
                 fields.func_dict,
+                super::function::annotate(function),
             ];
             let held = held.into_iter().filter(|field| !field.is_null());
             self.waiting.extend(held.map(|field| (field, depth + 1)));

@@ -10,7 +10,7 @@ use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use super::attributes::{AttributePair, Attributes, attributes, declared};
 use super::collector::CollectorPause;
-use super::function::fields;
+use super::function::{annotate, fields};
 use super::reach::is_foreign;
 use super::scalar::text as text_as_written;
 use super::sets;
@@ -436,6 +436,7 @@ impl<'py> Parts<'py, '_> {
             self.of_names(fields.func_dict);
             self.add_unnamed(fields.func_doc, PathStep::Inside);
             self.add(fields.func_annotations, |_| PathStep::Inside);
+            self.add(annotate(function), |_| PathStep::Inside);
             if !fields.func_kwdefaults.is_null() {
                 self.of_names(fields.func_kwdefaults);
             }
