@@ -98,7 +98,12 @@ def _kinds() -> list[tuple[str, int, int]]:
     """For each number of an instruction: its name, how its argument is read, and how many bits of that stand behind a name's number."""
     takes_any = frozenset(getattr(dis, "hasarg", range(dis.HAVE_ARGUMENT, 256)))
     version = sys.version_info
-    shifts = {"LOAD_GLOBAL": 1, "LOAD_SUPER_ATTR": 2, "LOAD_ATTR": int(version >= (3, 12)), "IMPORT_NAME": 2 * (version >= (3, 15))}
+    shifts = {
+        "LOAD_GLOBAL": 1,
+        "LOAD_SUPER_ATTR": 2,
+        "LOAD_ATTR": int(version >= (3, 12)),
+        "IMPORT_NAME": 2 * (version >= (3, 15)),
+    }
     found = []
     for number, name in enumerate(dis.opname):
         kind = _PLAIN if number in takes_any else _NONE

@@ -133,16 +133,25 @@ pub(super) unsafe fn ascii<'a>(text: *mut ffi::PyObject) -> Option<&'a [u8]> {
 /// `ImportError` if they do not.
 pub(super) fn texts_are_known(py: Python<'_>) -> PyResult<()> {
     let wide = ["aé", "aπ", "a𝄞"].into_iter().map(|text| (text, false));
-    for (text, is_ascii) in [("", true), ("a", true), ("several words", true)].into_iter().chain(wide) {
+    for (text, is_ascii) in [("", true), ("a", true), ("several words", true)]
+        .into_iter()
+        .chain(wide)
+    {
         let probe = text.into_pyobject(py)?;
         // SAFETY: a live str.
         let is_known = unsafe {
-            let kind = text.chars().map(|one| u32::from(one).ilog2() / 8).max().map_or(1, |most| [1, 2, 4, 4][most as usize]);
+            let kind = text
+                .chars()
+                .map(|one| u32::from(one).ilog2() / 8)
+                .max()
+                .map_or(1, |most| [1, 2, 4, 4][most as usize]);
             text_bytes(probe.as_ptr()) == text.chars().count() * kind
                 && ascii(probe.as_ptr()) == is_ascii.then_some(text.as_bytes())
         };
         if !is_known {
-            return Err(PyImportError::new_err("Strings do not lie where this build of clew reads them"));
+            return Err(PyImportError::new_err(
+                "Strings do not lie where this build of clew reads them",
+            ));
         }
     }
     Ok(())
