@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import decimal
 import os
 import random
@@ -19,7 +20,9 @@ from clew import roots
 
 
 @pytest.fixture
-def shell():
+def shell(monkeypatch):
+    # IPython leaves `_` to whoever made it a built-in name, as doctest does.
+    monkeypatch.delattr(builtins, "_", raising=False)
     made = InteractiveShell()
     yield made
     made.history_manager.enabled = False
