@@ -25,4 +25,3 @@ patch --set-interpreter "$loader"
 # Where `venv` finds pip.
 sed -i "s|/usr/share/python-wheels|$root&|" "$root/usr/lib/python$version/"_sysconfig*
 "$root/usr/bin/python$version" -m compileall -q "$root/usr/lib/python$version" || true
-touch "$folder/.fetched"

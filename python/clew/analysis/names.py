@@ -171,10 +171,12 @@ def behind_magics(statements: list[CodeType]) -> tuple[list[CodeType], list[Code
 def behind(code: CodeType, *, is_once: bool = False) -> list[CodeType] | None:
     """The statements that a call of a known magic runs, those only that it runs once if so wanted, with the expressions
     that stand in its line; `None` if the statement is anything else."""
-    names, texts = set(code.co_names), [one for one in loaded_constants(code) if isinstance(one, str)]
-    of_line = names == {"get_ipython", "run_line_magic"} and len(texts) == 2
-    of_cell = names == {"get_ipython", "run_cell_magic"} and len(texts) == 3
+    names = set(code.co_names)
+    of_line, of_cell = names == {"get_ipython", "run_line_magic"}, names == {"get_ipython", "run_cell_magic"}
     if not (of_line or of_cell):
+        return None
+    texts = [one for one in loaded_constants(code) if isinstance(one, str)]
+    if len(texts) != (2 if of_line else 3):
         return None
     magic, *bodies = texts
     if magic == _TIMING and not is_once:

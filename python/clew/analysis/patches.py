@@ -231,8 +231,10 @@ def _to_what(code: CodeType, one: _Set) -> str:
     """To what a statement of a cell sets something: where it does that alone, to what stands there."""
     is_statement = not code.co_flags & CO_OPTIMIZED
     is_alone = is_statement and set(code.co_names) <= {*one.path, one.name}
+    if not is_alone:
+        return ""
     constants = [value for value in loaded_constants(code) if value is not None]
-    if not is_alone or not constants or any(isinstance(value, CodeType) for value in constants):
+    if not constants or any(isinstance(value, CodeType) for value in constants):
         return ""
     if not all(step.opname.startswith(_PLAIN) for step in _steps(code)):
         return ""
