@@ -524,6 +524,8 @@ def enter_sandbox(folder: str, memory: int, seconds: int) -> list[str]:
 class Intent(TypedDict):
     """What a command is about to do."""
 
+    words: list[str]
+    """The command, as it was typed."""
     moves: bool
     """Whether it changes what is live."""
     waits: bool
@@ -538,10 +540,10 @@ class Intent(TypedDict):
     """Whether it goes to other places, which the native command does."""
 
 def intent(words: Sequence[str]) -> Intent:
-    """Says what words are about to do."""
+    """What words are about to do."""
 
-def split_line(line: str) -> list[str]:
-    """Parts the line after `%clew` into words. Raises ValueError where a quote is not closed."""
+def read_line(line: str) -> Intent:
+    """The words of the line after `%clew`, and what they are about to do. Raises ValueError where a quote is not closed."""
 
 def fingerprint(namespace: dict[str, Any], main: Any, names: Sequence[str]) -> str | None:
     """What names hash to together; `None` where one is not there or has no value that could be compared."""

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from clew._engine import split_line
+from clew._engine import read_line
 from clew.errors import BY_EXIT, NOTHING_DONE, ClewError, RefusedError, UsageError
 from clew.result_builder import read
 from clew.results import (
@@ -290,7 +290,7 @@ class Session:
         """Run any command of `%clew`, typed as there: `command("log", "--graph")`, or `command("log --graph")`."""
         if len(words) == 1 and isinstance(words[0], str):
             try:
-                words = tuple(split_line(words[0]))
+                words = tuple(read_line(words[0])["words"])
             except ValueError as error:
                 raise UsageError(
                     f"{error} in {words[0]!r}",

@@ -20,6 +20,14 @@ impl Registry {
     pub(crate) fn find(&self, name: &str) -> Option<&'static CommandInfo> {
         self.commands().find(|info| info.name == name)
     }
+
+    /// Whether a command, as it is typed, works in a terminal only.
+    pub(crate) fn is_of_terminal(&self, words: &str) -> bool {
+        let pieces: Vec<&str> = words.split_whitespace().collect();
+        let info = pieces.first().and_then(|first| self.find(first));
+        let begins = |begin: &&str| pieces.starts_with(&begin.split(' ').collect::<Vec<_>>());
+        info.is_some_and(|info| info.terminal_only.iter().any(begins)) && !pieces.contains(&"--stale")
+    }
 }
 
 /// What a command declares of itself. Its arguments and its help are those of its `clap::Args`.

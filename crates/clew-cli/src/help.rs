@@ -50,14 +50,28 @@ fn told(word: Command, registry: &Registry, interface: Interface) -> Command {
             .about(format!("{about} (to come)"))
             .long_about(format!("{about}. To come."));
     }
-    let typed = info.examples.iter().map(|(typed, _)| typed.chars().count());
-    let width = typed.max().unwrap_or(0);
-    let lines: Vec<String> = info
-        .examples
+    let is_elsewhere = |typed: &str| interface != Interface::Terminal && registry.is_of_terminal(typed);
+    let typed = |typed: &str| {
+        let place = if is_elsewhere(typed) {
+            Interface::Terminal
+        } else {
+            interface
+        };
+        format!("{} {typed}", place.name())
+    };
+    let examples: Vec<_> = info.examples.iter().map(|(words, does)| (typed(words), does)).collect();
+    let width = examples
         .iter()
-        .map(|(typed, does)| format!("  {} {typed:<width$}   {does}", interface.name()))
+        .map(|(typed, _)| typed.chars().count())
+        .max()
+        .unwrap_or(0);
+    let lines: Vec<String> = examples
+        .iter()
+        .map(|(typed, does)| format!("  {typed:<width$}   {does}"))
         .collect();
-    word.after_help(format!("Examples:\n{}", lines.join("\n")))
+    let all_elsewhere = info.examples.iter().all(|(typed, _)| is_elsewhere(typed));
+    let place = if all_elsewhere { ", in a terminal" } else { "" };
+    word.after_help(format!("Examples{place}:\n{}", lines.join("\n")))
 }
 
 /// The same with a full stop behind every text that has one within: clap takes the last one away.
@@ -184,6 +198,27 @@ mod tests {
     #[test]
     fn help_lists_the_words_in_groups() {
         insta::assert_snapshot!(command(&somewhere()).render_help());
+    }
+
+    #[test]
+    fn a_notebook_shows_in_examples_what_works_in_a_terminal_only() {
+        let context = Context {
+            interface: Interface::Notebook,
+            ..somewhere()
+        };
+        let mut command = command(&context);
+        command.build();
+        let mut help = |word| command.find_subcommand_mut(word).unwrap().render_help().to_string();
+        let run = help("run");
+        assert!(
+            run.contains("Examples, in a terminal:\n  clew run ") && !run.contains("%clew run f"),
+            "{run}"
+        );
+        let trust = help("trust");
+        assert!(
+            trust.contains("Examples:\n  %clew trust") && trust.contains("  clew trust add"),
+            "{trust}"
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::command_info::CommandEffect;
 use crate::context::Context;
 use crate::interface::Interface;
 use crate::problem::{Exit, Problem};
@@ -153,8 +154,12 @@ impl OutputFormatter<'_> {
 
     /// Turns a failure into output.
     pub fn fail(&self, problem: &Problem) -> Output {
-        let problem = &problem.told(self.context);
-        let mut output = self.output(problem.exit, &ErrorBody { error: problem });
+        let mut problem = problem.told(self.context);
+        let command = self.context.registry.find(self.word);
+        if command.is_some_and(|command| command.changes == CommandEffect::Nothing) {
+            problem = problem.of_reading();
+        }
+        let mut output = self.output(problem.exit, &ErrorBody { error: &problem });
         if !self.as_json {
             output.text = TerminalText::of(&problem.text());
             output.is_problem = true;

@@ -30,6 +30,9 @@ impl Exit {
     }
 }
 
+/// What did not change, unless a failure has more to report.
+const UNCHANGED: &str = "Nothing was changed";
+
 /// An expected failure, in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -39,7 +42,7 @@ pub struct Problem {
     pub exit: Exit,
     /// What happened.
     pub message: String,
-    /// What did not change.
+    /// What did not change. Empty if the command only reads.
     pub unchanged: String,
     /// What to type next.
     pub hint: Option<String>,
@@ -56,7 +59,7 @@ impl Problem {
         Self {
             exit,
             message: message.into(),
-            unchanged: "Nothing was changed".to_owned(),
+            unchanged: UNCHANGED.to_owned(),
             hint: None,
         }
     }
@@ -75,9 +78,22 @@ impl Problem {
         self
     }
 
+    /// The same after a command that only reads: that it changed nothing is no news.
+    #[must_use]
+    pub(crate) fn of_reading(mut self) -> Self {
+        if self.unchanged == UNCHANGED {
+            self.unchanged.clear();
+        }
+        self
+    }
+
     /// The text for people.
     pub fn text(&self) -> String {
-        let mut text = format!("Error: {}. {}.\n", self.message.trim_end_matches('.'), self.unchanged);
+        let mut text = format!("Error: {}.", self.message.trim_end_matches('.'));
+        if !self.unchanged.is_empty() {
+            text += &format!(" {}.", self.unchanged);
+        }
+        text.push('\n');
         if let Some(hint) = &self.hint {
             text += &format!("Next: {hint}\n");
         }

@@ -87,7 +87,7 @@ impl TypedCommand {
             }
         }
         // In a notebook it would act on that notebook, or be refused.
-        let is_elsewhere = scope == CommandScope::Kernel && !options.is_empty() || is_of_terminal(words, registry);
+        let is_elsewhere = scope == CommandScope::Kernel && !options.is_empty() || registry.is_of_terminal(words);
         let is_elsewhere = is_elsewhere && interface != Interface::Terminal;
         let (interface, place) = if is_elsewhere {
             (Interface::Terminal, " in a terminal")
@@ -150,14 +150,6 @@ fn long(option: &str) -> &str {
         "-o" => "--output",
         option => option,
     }
-}
-
-/// Whether a command is done in a terminal only.
-fn is_of_terminal(words: &str, registry: &Registry) -> bool {
-    let pieces: Vec<&str> = words.split_whitespace().collect();
-    let info = pieces.first().and_then(|first| registry.find(first));
-    let begins = |begin: &&str| pieces.starts_with(&begin.split(' ').collect::<Vec<_>>());
-    info.is_some_and(|info| info.terminal_only.iter().any(begins)) && !pieces.contains(&"--stale")
 }
 
 /// Words as they are typed.

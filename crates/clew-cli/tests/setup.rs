@@ -465,7 +465,7 @@ fn words_to_come_say_so_in_a_line_and_do_nothing() {
     let desk = Desk::new();
     let before = desk.files();
     let said = desk.clew("panel");
-    let line = "Error: `clew panel` is not available yet. Nothing was changed.\n";
+    let line = "Error: `clew panel` is not available yet.\n";
     assert_eq!((said.exit, said.text.as_str()), (2, line));
     assert_eq!(desk.files(), before);
 }

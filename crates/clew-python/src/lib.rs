@@ -83,7 +83,7 @@ mod _engine {
     #[pymodule_export]
     use crate::visit::{Visit, fingerprint};
     #[pymodule_export]
-    use crate::words::{digest_of, intent, mark_of, split_line};
+    use crate::words::{digest_of, intent, mark_of, read_line};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -5,22 +5,22 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-/// Parts the line after `%clew` into words.
+/// Splits the line after `%clew` into words, and returns them with what they are about to do, as [`intent`] does.
 ///
 /// # Errors
 /// `ValueError` where a quote is not closed.
 #[pyfunction]
-pub fn split_line(line: &str) -> PyResult<Vec<String>> {
-    clew_cli::split_line(line).map_err(|error| PyValueError::new_err(error.to_string()))
+pub fn read_line<'py>(py: Python<'py>, line: &str) -> PyResult<Bound<'py, PyDict>> {
+    let words = clew_cli::split_line(line).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    intent(py, words)
 }
 
-/// Says what words are about to do: `moves` what is live, and then `waits` for another cell that runs; `asks` a scratch
+/// Returns `words` with what they are about to do: `moves` what is live, and then `waits` for another cell that runs; `asks` a scratch
 /// process; `sets` settings; `carries` to other places, which the native command does. What it `seals` before it is what the running cell did so far.
 ///
 /// # Errors
 /// Where memory runs out.
 #[pyfunction]
-#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
 pub fn intent(py: Python<'_>, words: Vec<String>) -> PyResult<Bound<'_, PyDict>> {
     let intent = clew_cli::intent(&words);
     let told = PyDict::new(py);
@@ -34,6 +34,7 @@ pub fn intent(py: Python<'_>, words: Vec<String>) -> PyResult<Bound<'_, PyDict>>
     told.set_item("asks", intent == Intent::Asks)?;
     told.set_item("sets", intent == Intent::Sets)?;
     told.set_item("carries", matches!(intent, Intent::Carries { .. }))?;
+    told.set_item("words", words)?;
     Ok(told)
 }
 

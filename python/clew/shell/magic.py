@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 from IPython.core.magic import no_var_expand
 
-from clew._engine import split_line
+from clew._engine import intent, read_line
 from clew.errors import AS_JSON, NOTHING_DONE, REFUSED, ClewError, printed
 from clew.shell import display, progress
 from clew.shell.warn import describe, guarded, warn
@@ -60,12 +60,12 @@ class Magic:
             """Undo, switch, restore, and look at every state this session ever had (`%clew status`)."""
             try:
                 try:
-                    words = split_line(line)
+                    meant = read_line(line)
                 except ValueError as error:
                     fail(line, NOTHING_DONE, f"{error} in `%clew {line}`", "Nothing was done")
                     return
-                with progress.command(is_shown=AS_JSON not in words) as command:
-                    answer = session.command(*(words or ["status"]))
+                with progress.command(is_shown=AS_JSON not in meant["words"]) as command:
+                    answer = session.perform(meant if meant["words"] else intent(["status"]))
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # A panic of the engine is one, too.

@@ -132,10 +132,14 @@ class Session:
 
     def command(self, *words: str, through: Through | None = None) -> _engine.Answer:
         """Does what `%clew WORDS` does. `through` says where it was typed, if not in the notebook."""
+        return self.perform(intent(words), through)
+
+    def perform(self, meant: _engine.Intent, through: Through | None = None) -> _engine.Answer:
+        """Does what a command means, as `command` does it."""
+        words = meant["words"]
         if rerun.is_asked(words):
             place = place_in_cell(sys._getframe(1), self._shell.user_ns)
             return rerun.Rerun(self, self._shell).answer(words, place)
-        meant = intent(words)
         is_called = through is not None and through["interface"] == "python"
         place = NOWHERE
         if meant["seals"]:
