@@ -1,4 +1,4 @@
-//! What can be typed: one definition for `clew COMMAND` and `%clew COMMAND`.
+//! The arguments of all commands: one definition for `clew COMMAND` and `%clew COMMAND`.
 
 use clap::{ArgAction, CommandFactory, Parser};
 
@@ -38,14 +38,14 @@ pub static REGISTRY: &Registry = &Registry {
 };
 
 impl Context {
-    /// What this process finds around it.
+    /// Returns the environment of this process.
     pub fn of_process(interface: Interface) -> Self {
         Self::with_registry(interface, REGISTRY)
     }
 }
 
 impl Arguments {
-    /// Whether it asks where the session is.
+    /// Whether the command is `status`.
     pub fn is_status(&self) -> bool {
         matches!(self.command, Subcommand::Status(_))
     }

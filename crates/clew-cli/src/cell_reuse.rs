@@ -1,8 +1,8 @@
-//! Which cells of a notebook `clew run` executes, and which it restores from a recorded run: all rules of that, from the first cell to the last.
+//! Decides which cells of a notebook `clew run` executes, and which it restores from a recorded run.
 //!
-//! In: the cells, what the user wants, and facts about this machine ([`EnvironmentFacts`]). Out: for each cell the run that is reused for it, or why it is
-//! executed ([`CellDecision`]); what a kernel needs before one is executed ([`KernelPreparation`]); in what an executed one differs from its record. The
-//! caller performs that, and reports which run the kernel is at.
+//! Input: the cells, the user's options, and facts about this machine ([`EnvironmentFacts`]). Output: for each cell the reused run, or why
+//! it is executed ([`CellDecision`]); what a kernel needs before a cell is executed ([`KernelPreparation`]); the differences between an
+//! executed cell's run and the recorded one. The caller acts on the decisions, and reports which run the kernel is at.
 
 mod retries;
 mod search;
@@ -24,7 +24,7 @@ use crate::context::Context;
 use crate::history_view::store_problem;
 use crate::problem::Problem;
 
-/// Tags by which a cell's author decides.
+/// Tags by which a cell's author overrides the decision.
 const ALWAYS: &str = "clew:always";
 const PURE: &str = "clew:pure";
 const NEVER: &str = "clew:never";
@@ -33,74 +33,74 @@ const UNKNOWN: &str = "this notebook has no recorded runs";
 const MACRO: &str = "it is a macro: it runs the text of other cells";
 const ANNOTATED: &str = "a cell reads annotations of variables";
 const READ: &str = "a cell may read the source of functions, and this cell defines some";
-/// What cannot be restored, and why.
+/// The value that cannot be restored, and why.
 const OVERWRITTEN: (&str, &str) = ("a file that a cell wrote", "a later cell overwrote it");
 
-/// A code cell of the notebook, as it is now.
+/// A code cell of the notebook in its current form.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct NotebookCell {
-    /// Its id, where it has one.
+    /// Its id, if it has one.
     pub id: Option<String>,
     /// Its code.
     pub source: String,
-    /// The `In [n]` that it has where all cells run.
+    /// Its `In [n]` if all cells run.
     #[serde(rename = "number")]
     pub execution_count: u64,
     /// Its tags.
     pub tags: Vec<String>,
-    /// What its code may do that no record tells.
+    /// Behaviour of its code that no record contains.
     pub traits: BTreeSet<CodeTrait>,
-    /// Modules that its statements import.
+    /// Modules that it imports.
     pub imports: Vec<String>,
-    /// Names that it gives to the text of other cells (`%macro`).
+    /// Names that it binds to the text of other cells (`%macro`).
     pub macros: Vec<String>,
 }
 
-/// What code may do that no record tells.
+/// Behaviour of code that no record contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CodeTrait {
-    /// It reads results by their numbers: then a result under another number is not the same.
+    /// It reads results by number, so a result under another number is a different input.
     ReadsResults,
-    /// It reads the text of cells: then a kernel has to know the text of all.
+    /// It reads the text of cells, so a kernel needs the text of all cells.
     ReadsSources,
-    /// It shows lines of code: then comments and layout count.
+    /// It displays lines of code, so comments and layout matter.
     Quotes,
-    /// It reads the source of functions, which have it from the cell that made them.
+    /// It reads the source of functions, which is only available if their cell was executed.
     ReadsFunctions,
-    /// It makes functions.
+    /// It defines functions.
     Defines,
-    /// It reads the types that cells give their variables.
+    /// It reads the type annotations of variables in cells.
     ReadsAnnotations,
-    /// It gives variables types.
+    /// It annotates variables with types.
     Annotates,
 }
 
-/// The user's choice of cells to execute, beside those that a change affects.
+/// The cells that the user wants executed, in addition to those affected by changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReuseOptions {
-    /// The cell from which on all are: its id, or its number.
+    /// Executes this cell and all after it: an id, or a number.
     pub first: Option<String>,
-    /// Whether what cannot be repeated is taken as it was.
+    /// Whether sources of nondeterminism are ignored.
     pub only_stale: bool,
-    /// Whether all are, to be compared with what was recorded.
+    /// Whether all cells are executed, to compare them with the recorded runs.
     pub verify: bool,
 }
 
-/// What is to be done about a cell.
+/// The decision about a cell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CellDecision {
-    /// Whether it is restored: what `run` left is taken for what the cell would leave. Else it is executed.
+    /// Whether the cell is restored from `run`. Otherwise it is executed.
     pub is_restored: bool,
-    /// Why it is executed; of a restored one what changed since, where its author says that it does not matter.
+    /// Why it is executed. For a restored cell, changes that its author declared irrelevant.
     pub why: Vec<String>,
-    /// The run that is reused, or that an executed cell is to be compared with: its number, or its id if it is of another history.
+    /// The reused run, or the run to compare an executed cell with: its number, or its id if it belongs to another history.
     pub run: Option<String>,
-    /// The reused run by the ids of its history and of the run.
+    /// The ids of the reused run's history and of the run.
     pub end: Option<(HistoryId, RunId)>,
-    /// What that showed, as a JSON array of nbformat outputs.
+    /// The outputs of the reused run, as a JSON array of nbformat outputs.
     pub output: Option<String>,
-    /// How long that ran; of an executed cell its last run, where that was looked for. In nanoseconds.
+    /// The duration of the reused run, or of an executed cell's last run if known. In nanoseconds.
     pub duration: Option<u64>,
 }
 
@@ -116,15 +116,15 @@ impl CellDecision {
 /// The runs, texts and imports that a kernel needs before it executes the next cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KernelPreparation {
-    /// Runs that were reused since a kernel was given some last.
+    /// Runs that were reused since the last preparation of a kernel.
     pub runs: Vec<ReusedRun>,
-    /// The texts of the cells before, where one may read them.
+    /// The texts of the cells before, if a cell may read them.
     pub texts: Vec<String>,
-    /// Modules that these import.
+    /// Modules that the cells before import.
     pub imports: Vec<String>,
 }
 
-/// The cells of a notebook, and what of their code counts for all of them.
+/// The cells of a notebook, and the properties of their code that affect all of them.
 struct Notebook {
     cells: Vec<NotebookCell>,
     traits: BTreeSet<CodeTrait>,
@@ -147,23 +147,23 @@ pub struct CellReuse {
     wanted: ReuseOptions,
     machine: Machine,
     context: Context,
-    /// Where the notebook comes from, and where it runs; or why no record of it can be used.
+    /// The notebook's origin and working directory; or why its records cannot be used.
     origin: Result<(NotebookOrigin, Option<String>), String>,
-    /// The search in its records, once there is a store.
+    /// The search in its records, once a store exists.
     search: Option<RunSearch>,
-    /// Whether the cell from which on all are executed was passed.
+    /// Whether the first cell from which on all are executed was reached.
     is_behind_first: bool,
-    /// Runs that executed cells are to be compared with, by the `In [n]` of these.
+    /// Recorded runs to compare executed cells with, by `In [n]`.
     compared: BTreeMap<u64, String>,
-    /// Whether files are what they were, as long as nothing is executed.
+    /// Whether files are unchanged, cached as long as nothing is executed.
     files: RefCell<surroundings::KnownFiles>,
 }
 
 impl CellReuse {
-    /// Decisions about a notebook that runs in a directory (`origin`), or that has no record that can be used, with the reason.
+    /// Starts the decisions for a notebook that runs in a directory (`origin`), or that has no usable records, with the reason.
     ///
     /// # Errors
-    /// The store can't be opened or read.
+    /// The store cannot be opened or read.
     pub fn of(
         cells: Vec<NotebookCell>,
         wanted: ReuseOptions,
@@ -191,7 +191,7 @@ impl CellReuse {
         Ok(reuse)
     }
 
-    /// Opens the records, where there is a store.
+    /// Opens the records if there is a store.
     fn open(&mut self) -> Result<(), Problem> {
         if let Ok((origin, directory)) = &self.origin {
             self.search = RunSearch::of(origin.clone(), directory.clone(), &self.context)?;
@@ -199,8 +199,8 @@ impl CellReuse {
         Ok(())
     }
 
-    /// What is to be done about the cell with this `In [n]`. Each is decided once, in order; those behind one that is executed after the kernel
-    /// is where that left it ([`Self::stand_at`]).
+    /// Decides about the cell with this `In [n]`. Call it once for each cell, in order. For cells after an executed one, call it after
+    /// [`Self::stand_at`].
     pub fn decide(&mut self, number: u64, facts: &dyn EnvironmentFacts) -> CellDecision {
         let notebook = Arc::clone(&self.notebook);
         let Some(cell) = notebook.cells.iter().find(|cell| cell.execution_count == number) else {
@@ -210,7 +210,7 @@ impl CellReuse {
         self.is_behind_first |=
             first.is_some_and(|first| first == number.to_string() || Some(first) == cell.id.as_deref());
         if let Some(decision) = self.why_executed(cell).map(CellDecision::executed) {
-            // What it makes is not known before it ran, whatever it made when it was recorded.
+            // What the cell creates is unknown until it has run, regardless of its recorded run.
             if let Some(search) = &mut self.search {
                 search.await_cell(cell, None);
             }
@@ -246,7 +246,7 @@ impl CellReuse {
         decision
     }
 
-    /// Why a cell is executed whatever is recorded of it.
+    /// Returns why a cell is executed regardless of its records.
     fn why_executed(&self, cell: &NotebookCell) -> Option<&str> {
         let has = |code_trait| cell.traits.contains(&code_trait);
         let is_typed = || has(CodeTrait::Annotates) || has(CodeTrait::ReadsAnnotations);
@@ -262,8 +262,8 @@ impl CellReuse {
         }
     }
 
-    /// What a kernel needs before the cell with this `In [n]` is executed, or what cannot be restored, and why: then the decisions are taken
-    /// again ([`Self::begin_again`]).
+    /// Returns what a kernel needs before the cell with this `In [n]` is executed. If a value cannot be restored, returns the value and the
+    /// reason: the decisions must then be repeated ([`Self::begin_again`]).
     pub fn before_execution(&mut self, number: u64) -> Result<KernelPreparation, (&'static str, &'static str)> {
         if self.search.as_mut().is_some_and(|search| !search.settle_overwritten()) {
             return Err(OVERWRITTEN);
@@ -278,15 +278,15 @@ impl CellReuse {
         })
     }
 
-    /// Runs that were reused since a kernel was given some last.
+    /// Returns runs that were reused since the last preparation of a kernel.
     pub fn pending(&mut self) -> Vec<ReusedRun> {
         self.searched(RunSearch::take_pending)
     }
 
-    /// The kernel is at this run now, in this directory: the next cell finds what that left.
+    /// Sets the kernel's current run and directory: the next cell is compared with the state after that run.
     ///
     /// # Errors
-    /// The store can't be opened or read.
+    /// The store cannot be opened or read.
     pub fn stand_at(&mut self, run: &str, directory: Option<String>) -> Result<(), Problem> {
         if self.search.is_none() {
             self.open()?;
@@ -296,10 +296,10 @@ impl CellReuse {
         Ok(())
     }
 
-    /// The cell with this `In [n]` was executed, and the kernel is `at` a run if it records. In what that differs from the run that it is to be
-    /// compared with, in words; `None` if it is to be compared with none.
+    /// Records that the cell with this `In [n]` was executed, and which run the kernel is `at` if it records. Returns the differences from
+    /// the run to compare with, as text; `None` if there is none.
     pub fn executed(&mut self, number: u64, at: Option<&str>) -> Option<Vec<String>> {
-        // It may have written files.
+        // The cell may have written files.
         self.files.borrow_mut().clear();
         let search = self.search.as_mut()?;
         if at.and_then(|at| search.own_run(at)).is_none() {
@@ -310,7 +310,7 @@ impl CellReuse {
 }
 
 impl ReuseOptions {
-    /// What is vouched for about a cell.
+    /// Returns what the author or the user declares about a cell.
     fn vouched_for(&self, cell: &NotebookCell) -> AuthorAssurance {
         let is_tagged = |wanted: &str| cell.tags.iter().any(|tag| tag == wanted);
         if is_tagged(NEVER) && !self.verify {
@@ -379,7 +379,7 @@ mod tests {
         reuse.map_err(|problem| problem.message).unwrap()
     }
 
-    /// Why cells are executed; nothing for restored ones.
+    /// Returns why cells are executed; empty for restored ones.
     fn reasons(reuse: &mut CellReuse) -> Vec<Vec<String>> {
         reuse.look_ahead(&Here);
         (1..=ROUNDS.cells)

@@ -1,4 +1,4 @@
-//! What the code cells of a notebook file are known by.
+//! Identifies the code cells of a notebook file.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::text::joined;
 
-/// Larger files are not read, in bytes.
+/// Larger files are not read; in bytes.
 const LARGEST: u64 = 64 << 20;
 
 #[derive(Deserialize)]
@@ -26,12 +26,12 @@ struct Cell {
     source: Option<Value>,
 }
 
-/// What the code cells of a notebook file are known by; `None` where it can't be read, or is no notebook.
+/// Returns the identities of a notebook file's code cells; `None` if it cannot be read or is not a notebook.
 pub fn cells_of_file(path: &Path) -> Option<CellIdentities> {
     code_of_file(path).map(known_by)
 }
 
-/// What code cells are known by: their ids, where all have one, else their sources.
+/// Returns the identities of code cells: their ids if all have one, else their sources.
 pub(crate) fn known_by(cells: Vec<(Option<String>, String)>) -> CellIdentities {
     if cells.iter().all(|(id, _)| id.is_some()) {
         let by_id = cells.into_iter().filter_map(|(id, source)| Some((id?, Some(source))));
@@ -41,7 +41,8 @@ pub(crate) fn known_by(cells: Vec<(Option<String>, String)>) -> CellIdentities {
     }
 }
 
-/// The code cells of a notebook file: the id of each, where it has one, and its source. `None` where it can't be read, or is no notebook.
+/// Returns the code cells of a notebook file: the id of each, if it has one, and its source. `None` if the file cannot be read or is not a
+/// notebook.
 pub(crate) fn code_of_file(path: &Path) -> Option<Vec<(Option<String>, String)>> {
     let is_readable = fs::metadata(path).is_ok_and(|found| found.len() <= LARGEST);
     let bytes = is_readable.then(|| fs::read(path).ok()).flatten()?;

@@ -1,4 +1,4 @@
-//! What a run changed, sorted for people: new, changed, shared and gone variables.
+//! The changes of a run, grouped for display: new, changed, shared and removed variables.
 
 use std::collections::BTreeSet;
 
@@ -17,16 +17,16 @@ pub enum VariableChange {
     Added,
     /// It has another value.
     Changed,
-    /// It has the same value, and shares objects with another name now.
+    /// It has the same value, and now shares objects with another variable.
     Shared,
-    /// It is gone, as it should be.
+    /// It was removed, as intended.
     Removed,
-    /// It is gone, and should not be.
+    /// It is lost.
     Lost,
 }
 
 impl VariableChange {
-    /// The sign before the name: all pages use the same ones, and colour only repeats them.
+    /// The sign before the name: the same on all pages; colour only repeats it.
     pub fn sign(self) -> char {
         match self {
             Self::Added => '+',
@@ -53,7 +53,7 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// What `run` changed over the state before it.
+    /// Returns the changes of `run` against the state before it.
     pub fn of(run: &Run, history: &History) -> Self {
         let touched = || run.changed.iter().flat_map(|version| &version.roots);
         let before = run
@@ -79,7 +79,7 @@ impl Changes {
         changes
     }
 
-    /// The same with the names of classes that changed in place of these classes, which themselves are no names.
+    /// Replaces changed classes, which are not variables themselves, by the names of the classes.
     #[must_use]
     pub fn with_names_of_classes(mut self, state: &State, place: &HistoryView<'_>) -> Self {
         let classes = self.changed.iter().filter(|root| root.kind == RootKind::Definition);
@@ -111,7 +111,7 @@ impl Changes {
         self
     }
 
-    /// What differs between two states.
+    /// Returns the differences between two states.
     pub fn between(before: &State, after: &State) -> Self {
         let is_new = |root: &&Root| before.version(root).is_none();
         let is_other = |root: &&Root| match (before.version(root), after.version(root)) {
@@ -130,19 +130,18 @@ impl Changes {
         }
     }
 
-    /// The new ones that say something to people in a list. A session is always in some directory: that it began in one
-    /// is no news.
+    /// Returns the new roots worth listing. A session always has a working directory, so a new one is not listed.
     pub fn news(&self) -> impl Iterator<Item = &Root> {
         let added = self.added.iter();
         added.filter(|root| is_telling(root) && root.kind != RootKind::Directory)
     }
 
-    /// Whether nothing changed.
+    /// Whether there are no changes.
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.changed.is_empty() && self.shared.is_empty() && self.removed.is_empty()
     }
 
-    /// The line that tells most of a run that no cell did.
+    /// Returns the summary of a run that is not a cell's.
     pub fn of_no_cell(&self) -> &'static str {
         let mut values = self.added.iter().chain(&self.changed).chain(&self.removed);
         if values.any(|root| !is_output(root)) {
@@ -154,7 +153,7 @@ impl Changes {
         }
     }
 
-    /// The roots that say something to people, with what became of them.
+    /// Returns the roots worth displaying, with their changes.
     pub fn told(&self) -> impl Iterator<Item = (VariableChange, &Root)> {
         let changed = self.changed.iter().filter(|root| is_telling(root));
         let shared = self.shared.iter().filter(|root| is_telling(root));
@@ -165,7 +164,7 @@ impl Changes {
             .chain(removed.map(|root| (VariableChange::Removed, root)))
     }
 
-    /// `+model ~df &y -x`: what a list has room for. `Out[n]` and definitions go with names that are shown.
+    /// Formats the changes for a list: `+model ~df &y -x`. Omits `Out[n]` and definitions, which belong to listed names.
     pub fn short(&self, most: usize) -> String {
         let words: Vec<String> = self
             .told()
@@ -179,7 +178,7 @@ impl Changes {
     }
 }
 
-/// Whether a root says something to people in a list. Random states, settings and search paths change with every import.
+/// Whether a root is worth listing. Random states, settings and search paths change with every import.
 pub fn is_telling(root: &Root) -> bool {
     matches!(
         root.kind,

@@ -1,6 +1,6 @@
-//! The commands: one file each, and the list of all.
+//! The commands: one file each, and a list of all.
 //!
-//! The file of a command declares its arguments, whose doc comments are its help; a [`CommandInfo`]; and a function that performs it. The
+//! A command's file declares its arguments, whose doc comments are its help; a [`CommandInfo`]; and a function that executes it. The
 //! methods of [`Subcommand`] call these functions.
 
 pub mod annotate;
@@ -44,13 +44,14 @@ use crate::page::{Output, OutputFormatter};
 use crate::problem::Exit;
 use crate::session_request::SessionRequest;
 
-/// Makes the enum that clap parses, and the list, of groups with lines `Variant(arguments) = what it declares of itself`. The variant is the
-/// command's name, as clap derives it: `ResumeRecording` is `resume-recording`. Its doc comment, or that of its arguments, is its help.
+/// Defines the enum that clap parses, and the list of commands, from groups with lines `Variant(arguments) = info`. clap derives the
+/// command's name from the variant: `ResumeRecording` is `resume-recording`. The variant's doc comment, or that of its arguments, is its
+/// help.
 macro_rules! commands {
     ($($group:literal: { $($(#[doc = $help:literal])* $variant:ident($arguments:ty) = $info:expr,)* })*) => {
         /// The commands.
         #[derive(Debug, Clone, clap::Subcommand)]
-        #[allow(clippy::large_enum_variant)] // one is made for each line that is typed
+        #[allow(clippy::large_enum_variant)] // one exists per command line
         pub enum Subcommand {
             $($(
                 $(#[doc = $help])*
@@ -59,11 +60,11 @@ macro_rules! commands {
             )*)*
         }
 
-        /// The groups of help and of docs/guide/commands.md, with what their commands declare of themselves.
+        /// The groups of the help and of docs/guide/commands.md, with the [`CommandInfo`] of each command.
         pub(crate) const COMMANDS: &[(&str, &[&CommandInfo])] = &[$(($group, &[$(&$info),*])),*];
 
         impl Subcommand {
-            /// What it declares of itself.
+            /// Returns the command's [`CommandInfo`].
             pub(crate) fn info(&self) -> &'static CommandInfo {
                 match self {
                     $($(Self::$variant(_) => &$info,)*)*
@@ -73,7 +74,7 @@ macro_rules! commands {
     };
 }
 
-// In the order in which help lists them.
+// In the order of the help.
 commands! {
     "Inspect": {
         Status(status::Arguments) = status::INFO,
@@ -143,12 +144,12 @@ commands! {
 }
 
 impl Subcommand {
-    /// The word itself.
+    /// Returns the command's name.
     pub fn text(&self) -> &'static str {
         self.info().name
     }
 
-    /// Answers from an open history; `None` for commands that need none.
+    /// Answers from an open history; `None` for commands that do not need one.
     pub(crate) fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         let context = answer.context;
         Some(match self {
@@ -173,8 +174,8 @@ impl Subcommand {
         })
     }
 
-    /// Answers without an open history: in the `store` and the `history` that were named, else in the default ones. `None` for commands that
-    /// need an open history, or a kernel.
+    /// Answers without an open history: in the given `store` and `history`, else in the default ones. `None` for commands that need an open
+    /// history or a kernel.
     pub(crate) fn perform(&self, store: &Path, history: Option<&str>, answer: &OutputFormatter<'_>) -> Option<Output> {
         let context = answer.context;
         Some(match self {
@@ -216,7 +217,7 @@ impl Subcommand {
         })
     }
 
-    /// What is asked of a live session; `None` for commands that need none.
+    /// Returns the request to a live session; `None` for commands that do not need one.
     pub fn asked(&self) -> Option<SessionRequest> {
         Some(match self {
             Self::Undo(undo) => undo.options.request(Request::Undo(undo.steps)),
@@ -240,7 +241,7 @@ impl Subcommand {
         })
     }
 
-    /// Whether a sandbox process answers it.
+    /// Whether a sandbox process executes it.
     pub fn is_question(&self) -> bool {
         match self {
             Self::Eval(_) | Self::Bisect(_) => true,
@@ -249,7 +250,7 @@ impl Subcommand {
         }
     }
 
-    /// A name in it that is stored and displayed.
+    /// Returns a name among its arguments that is stored and displayed.
     pub(crate) fn given_name(&self) -> Option<&str> {
         match self {
             Self::Branch(branch) => branch.given_name(),
@@ -259,7 +260,7 @@ impl Subcommand {
         }
     }
 
-    /// Whether it uses a remote. In a notebook the program `clew` does it, since the kernel loads no network code.
+    /// Whether it uses a remote. In a notebook the program `clew` executes it, since the kernel loads no network code.
     pub(crate) fn is_carried(&self) -> bool {
         match self {
             Self::Remote(_) | Self::Push(_) | Self::Pull(_) | Self::Clone(_) => true,
@@ -268,7 +269,7 @@ impl Subcommand {
         }
     }
 
-    /// Whether it sends a state. As before a restore, what came before is recorded first.
+    /// Whether it sends a state. Pending changes are then recorded first, as before a restore.
     pub(crate) fn carries_state(&self) -> bool {
         match self {
             Self::Push(push) => push.plan,
@@ -277,12 +278,12 @@ impl Subcommand {
         }
     }
 
-    /// Whether it has words of the user's that are written down and shown.
+    /// Whether its arguments contain text that is stored and displayed.
     pub fn is_written_down(&self) -> bool {
         matches!(self, Self::Describe(_)) || self.given_name().is_some()
     }
 
-    /// Credentials that were left out of its text.
+    /// Returns the kinds of credentials that were removed from its text.
     pub(crate) fn left_out(&self) -> &[String] {
         match self {
             Self::Describe(describe) => &describe.left_out,
@@ -290,7 +291,7 @@ impl Subcommand {
         }
     }
 
-    /// Whether it shows cells that run, too.
+    /// Whether its output also includes running cells.
     pub fn tells_what_runs(&self) -> bool {
         matches!(self, Self::Status(_) | Self::Log(_) | Self::Show(_))
     }

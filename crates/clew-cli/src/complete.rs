@@ -1,7 +1,7 @@
-//! What may come next on a line that is being typed: one answer for shells and for IPython.
+//! Completion of a partial command line: the same answer for shells and for IPython.
 //!
-//! Which word stands where is clap's to know; arguments that name something of the store hold a [`Source`], and what
-//! that offers is looked up only when the cursor is there. Nothing here fails: what can't be read offers nothing.
+//! clap determines which argument is being completed. Arguments that refer to data of the store hold a [`Source`], whose candidates are
+//! looked up only when needed. Nothing here fails: unreadable data has no candidates.
 
 mod offers;
 pub(crate) mod shells;
@@ -15,16 +15,16 @@ use crate::context::Context;
 use crate::help;
 use crate::history_view::HistoryView;
 
-/// Something that may come next.
+/// A completion candidate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
-    /// The word, whole.
+    /// The whole word.
     pub text: String,
-    /// What it is, in a few words.
+    /// A short description.
     pub about: Option<String>,
 }
 
-/// What an argument names.
+/// What an argument refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
     Revisions,
@@ -39,7 +39,7 @@ enum Source {
     Nothing,
 }
 
-/// A marker stands for what a source offers until that is looked up. No word that people type begins like it.
+/// The prefix of placeholders, which are replaced by the candidates of a source. No typed word begins like it.
 const MARK: &str = "\u{1}";
 
 const SOURCES: [(Source, &str); 10] = [
@@ -55,8 +55,8 @@ const SOURCES: [(Source, &str); 10] = [
     (Source::Nothing, "\u{1}nothing"),
 ];
 
-/// What may stand for the last of `words`, which is being typed and may be empty. The words are those after the
-/// program's name; `place` is the live session's history, without it the store on disk is asked.
+/// Returns candidates for the last of `words`, which may be empty. The words exclude the program's name; `place` is the live session's
+/// history, without it the store on disk is used.
 pub fn complete(words: &[String], place: Option<&HistoryView<'_>>, context: &Context) -> Vec<Candidate> {
     let typed = words.last().map_or("", String::as_str);
     let mut found = Vec::new();
@@ -83,7 +83,7 @@ pub fn complete(words: &[String], place: Option<&HistoryView<'_>>, context: &Con
             }
         }
     }
-    // Options come when they are begun: a list of runs is not to be buried under them.
+    // Options are only offered once they are begun, so that they do not hide a list of runs.
     if typed.is_empty() && found.iter().any(|candidate| !candidate.text.starts_with('-')) {
         found.retain(|candidate| !candidate.text.starts_with('-'));
     }
@@ -91,8 +91,7 @@ pub fn complete(words: &[String], place: Option<&HistoryView<'_>>, context: &Con
     found
 }
 
-/// The same for a line after `%clew `: the piece of it that the candidates stand for, as it was typed, and the words,
-/// in quotes where they need some.
+/// Completes a line after `%clew `. Returns the part of the line that the candidates replace, and the candidates, quoted if necessary.
 pub fn complete_line<'a>(line: &'a str, place: Option<&HistoryView<'_>>, context: &Context) -> (&'a str, Vec<String>) {
     let (words, raw) = shells::typed_words(line);
     let quote = raw.chars().next().filter(|first| matches!(first, '"' | '\''));
@@ -105,7 +104,7 @@ pub fn complete_line<'a>(line: &'a str, place: Option<&HistoryView<'_>>, context
     (raw, found.map(|candidate| quoted(candidate.text)).collect())
 }
 
-/// Characters that could steer the terminal are never put onto anybody's line.
+/// Never offers characters that could control the terminal.
 fn is_offerable(text: &str) -> bool {
     !text.is_empty()
         && text
@@ -121,7 +120,7 @@ fn by_clap(words: &[String], context: &Context) -> Vec<CompletionCandidate> {
     complete_by_clap(&mut command, all, last, context.near.as_deref()).unwrap_or_default()
 }
 
-/// The command with a mark at every argument that names something.
+/// Adds a placeholder to every argument that has a source.
 fn marked(command: Command) -> Command {
     let word = command.get_name().to_owned();
     let command = command.mut_args(|argument| marked_argument(&word, argument));

@@ -1,4 +1,4 @@
-//! What a command knows of the world around it. Everything is handed in, so that tests fix it.
+//! The environment of a command. Everything is passed in, so that tests can set it.
 
 use std::env;
 use std::io::{self, IsTerminal};
@@ -18,7 +18,7 @@ use crate::style::Style;
 use crate::text;
 use crate::typed_command::TypedCommand;
 
-/// The Python in which a command runs, where it came in through a notebook.
+/// The Python process of a command that came from a notebook.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Python {
     /// The environment's folder (`sys.prefix`).
@@ -27,54 +27,54 @@ pub struct Python {
     pub executable: PathBuf,
     /// Distributions that matter to Clew, with their versions.
     pub versions: Vec<(String, String)>,
-    /// What hangs on IPython and the kernel, and whether it still does.
+    /// The hooks in IPython and the kernel, and whether they are still installed.
     pub hooks: Vec<(String, bool)>,
-    /// Extensions that are loaded beside Clew and follow cells too.
+    /// Other loaded extensions that follow cells.
     pub rivals: Vec<String>,
-    /// Why what ran last could not be recorded, where it could not.
+    /// Why the last run could not be recorded, if it could not.
     pub unrecorded: Option<String>,
-    /// Histories that the notebook, which has one of its own, may have been meant to go on in, with the command for each.
+    /// Histories that the notebook may have been meant to continue, with the command for each, although it has its own.
     pub candidates: Vec<String>,
-    /// The environment variables that there were when recording began: what states change.
+    /// The environment variables at the start of recording: states contain changes to these.
     pub environment: Option<Environment>,
 }
 
-/// Where a command runs.
+/// The environment of a command.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// Through which interface it came in.
+    /// The interface that the command came through.
     pub interface: Interface,
-    /// The store that is used when none is named.
+    /// The default store.
     pub store: PathBuf,
     /// The folder of keys and trust.
     pub config: PathBuf,
-    /// The key file of encrypted stores that counts instead of those in that folder.
+    /// The key file of encrypted stores that overrides those in that folder.
     pub store_key: Option<PathBuf>,
-    /// The folder of what can be made anew at any time: the index over logs.
+    /// The folder of caches: the index over logs.
     pub cache: PathBuf,
-    /// Now.
+    /// The current time.
     pub now: Timestamp,
-    /// How long the machine has been up, where it tells.
+    /// The machine's uptime, if known.
     pub uptime: Option<Uptime>,
-    /// The zone in which times are shown.
+    /// The time zone for display.
     pub zone: TimeZone,
-    /// Columns that fit beside each other.
+    /// The width of the output in columns.
     pub width: usize,
     /// Whether and how colours are used.
     pub style: Style,
-    /// What is set, in all layers.
+    /// The settings of all layers.
     pub settings: Settings,
-    /// The notebook's folder, else the working directory: its project's settings count, and its store.
+    /// The notebook's folder, else the working directory: its project determines settings and store.
     pub near: Option<PathBuf>,
     /// The Python in which the command runs.
     pub python: Option<Python>,
-    /// What was typed.
+    /// The command line.
     pub typed: TypedCommand,
     /// The commands.
     pub registry: &'static Registry,
 }
 
-/// The key file of encrypted stores that the environment names, if it names one.
+/// Returns the key file of encrypted stores from the environment, if set.
 pub fn store_key() -> Option<PathBuf> {
     env::var_os(STORE_KEY)
         .filter(|path| !path.is_empty())
@@ -82,7 +82,7 @@ pub fn store_key() -> Option<PathBuf> {
 }
 
 impl Context {
-    /// The same for these words: what is told to be typed next is about the store, history and kernel that they name.
+    /// Returns the same context for these words: suggested commands refer to the same store, history and kernel.
     #[must_use]
     pub fn with_words(&self, words: &[String]) -> Self {
         Self {
@@ -91,27 +91,27 @@ impl Context {
         }
     }
 
-    /// The environment variables that there were when the notebook's recording began; `None` outside of one.
+    /// Returns the environment variables at the start of the notebook's recording; `None` outside of a notebook.
     pub fn environment(&self) -> Option<Environment> {
         self.python.as_ref()?.environment.clone()
     }
 
-    /// A command as people type it here, in backticks.
+    /// Formats a command for this interface, in backticks.
     pub fn command(&self, words: &str) -> String {
         self.typed.command(words, self.interface, self.registry)
     }
 
-    /// The command that was typed, with another option, in backticks.
+    /// Formats the typed command with another option, in backticks.
     pub(crate) fn again(&self, option: &str) -> String {
         self.typed.again(option, self.interface)
     }
 
-    /// The command that was typed, without an option, in backticks; where it is not known `otherwise`.
+    /// Formats the typed command without an option, in backticks; `otherwise` if the command is unknown.
     pub(crate) fn without(&self, option: &str, otherwise: &str) -> String {
         self.typed.without(option, otherwise, self.interface)
     }
 
-    /// The command that was typed, with an option for each of these names, as people type it here, in backticks.
+    /// Formats the typed command with an option for each of these names for this interface, in backticks.
     pub(crate) fn option<'a>(&self, option: &str, names: impl Iterator<Item = &'a str>) -> String {
         if self.interface == Interface::Python {
             let names: Vec<String> = names.map(python_call::text).collect();
@@ -121,7 +121,7 @@ impl Context {
         self.again(&options.join(" "))
     }
 
-    /// A text with its commands as people type them here. A command that is for another place has that behind it.
+    /// Converts the commands in a text to this interface. A command for another interface is recognized by the text after it.
     pub fn told(&self, text: &str) -> String {
         const PLACES: [&str; 4] = [" in a terminal", " in a notebook", " in the notebook", " in its "];
         let pieces: Vec<&str> = text.split('`').collect();
@@ -143,7 +143,7 @@ impl Context {
         }
     }
 
-    /// Behind where to look for a variable: a program asks in the middle of a cell or script, which is recorded at its end.
+    /// Returns a remark for unknown variables: a program may ask in the middle of a cell or script, which is recorded at its end.
     pub(crate) fn not_recorded_yet(&self) -> &'static str {
         match self.interface {
             Interface::Python => "; what the running cell did is recorded when it ends",
@@ -151,12 +151,12 @@ impl Context {
         }
     }
 
-    /// Takes the time anew.
+    /// Updates the time.
     pub fn look_at_clocks(&mut self) {
         (self.now, self.uptime) = (now(), uptime());
     }
 
-    /// What this process finds around it. A notebook gets no colours: its text is kept in the file.
+    /// Returns the environment of this process. A notebook gets no colours: its output is saved in the file.
     pub(crate) fn with_registry(interface: Interface, registry: &'static Registry) -> Self {
         let is_terminal = interface == Interface::Terminal && io::stdout().is_terminal();
         let mut context = Self {
@@ -182,14 +182,14 @@ impl Context {
         context
     }
 
-    /// The keys of encrypted stores, and whether stores that are made are encrypted.
+    /// Returns the keys of encrypted stores, and whether new stores are encrypted.
     pub fn keys(&self) -> Keyring {
         Keyring::new(&self.config)
             .with_key(self.store_key.clone())
             .for_new(self.settings.flag("store.encrypt"))
     }
 
-    /// Reads the settings again, and with them where the store is, unless the program said so.
+    /// Reads the settings again, and with them the store's path, unless the program set it.
     pub fn read_settings(&mut self) {
         let given = (*self.settings.store_origin() == Origin::Given).then(|| self.store.clone());
         let settings = Settings::read(&Sources {
@@ -205,7 +205,7 @@ impl Context {
         self.settings.store().clone_into(&mut self.store);
     }
 
-    /// The same for what lies in another folder: its project's settings count.
+    /// Returns the same context for another folder, with the settings of its project.
     #[must_use]
     pub fn near(&self, folder: &Path) -> Self {
         let mut near = Self {
@@ -217,16 +217,15 @@ impl Context {
     }
 }
 
-/// The variable that names a key file of encrypted stores, as hubs and clusters mount it.
+/// The variable that names a key file of encrypted stores, for hubs and clusters that mount one.
 const STORE_KEY: &str = "CLEW_STORE_KEY";
 
-/// Clew's folder among the user's settings: the key and whom it trusts.
+/// Returns Clew's folder in the user's configuration: key and trusted keys.
 pub fn config_folder() -> PathBuf {
     platform_folder("XDG_CONFIG_HOME", ".config", "clew")
 }
 
-/// The folder `name` below the one that `variable` names; without it below the platform's own, on Linux `default` at
-/// home.
+/// Returns the folder `name` in the folder that `variable` names; else in the platform's default, on Linux `default` in the home folder.
 pub(crate) fn platform_folder(variable: &str, default: &str, name: &str) -> PathBuf {
     let set = |variable| {
         env::var_os(variable)
@@ -242,8 +241,8 @@ pub(crate) fn platform_folder(variable: &str, default: &str, name: &str) -> Path
     set(variable).unwrap_or_else(own).join(name)
 }
 
-/// Columns of the terminal; wide when piped, so that nothing is cut for a program. In a notebook as many as fit below a cell without a
-/// break: there COLUMNS is none of the user's, since libraries of the kernel (readline) set it for a terminal that nobody sees.
+/// Returns the width of the terminal; wide when piped, so that nothing is truncated for a program. In a notebook, the width that fits below
+/// a cell: `COLUMNS` is not used there, since libraries in the kernel (readline) set it for an invisible terminal.
 fn width(interface: Interface, is_terminal: bool) -> usize {
     match interface {
         Interface::Notebook | Interface::Forwarded => return BELOW_A_CELL,
@@ -254,10 +253,10 @@ fn width(interface: Interface, is_terminal: bool) -> usize {
     columns.unwrap_or(if is_terminal { 100 } else { WIDE })
 }
 
-/// Columns of an output area in a browser window beside another one.
+/// The width of an output area in a browser window beside another one.
 const BELOW_A_CELL: usize = 100;
 
-/// Columns where nothing says how many there are.
+/// The width if it is unknown.
 const WIDE: usize = 160;
 
 fn now() -> Timestamp {
@@ -265,7 +264,7 @@ fn now() -> Timestamp {
     Timestamp::try_from(since.as_nanos()).unwrap_or(Timestamp::MAX)
 }
 
-/// How long the machine has been up. Elsewhere than on Linux nobody says it; there the clock that people set is all there is.
+/// Returns the machine's uptime. Only known on Linux; elsewhere only the adjustable clock is available.
 fn uptime() -> Option<Uptime> {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let digits: String = boot.chars().filter(char::is_ascii_hexdigit).collect();

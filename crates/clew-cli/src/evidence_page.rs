@@ -1,4 +1,4 @@
-//! The evidence of a run in JSON. Its names are those of the documentation; the record in the store has names of its own.
+//! The evidence of a run in JSON. The field names are those of the documentation; the stored record uses different ones.
 
 use std::collections::BTreeMap;
 

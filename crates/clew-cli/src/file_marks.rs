@@ -1,6 +1,6 @@
-//! Marks of small files: by them their user knows them again, and nobody else learns anything.
+//! Marks of small files: their user recognizes a file by its mark, and other people learn nothing from it.
 //!
-//! A digest of a small file tells what lies in it to whoever guesses. So it is keyed with what only this user has.
+//! A plain digest of a small file would let other people confirm a guess of its content. Marks are therefore keyed with the user's key.
 
 use std::fs;
 use std::path::Path;
@@ -11,12 +11,12 @@ use clew_core::store::disk::RealDisk;
 
 use crate::context::config_folder;
 
-/// The mark of a file; none where it can't be read, or where the user has no key yet.
+/// Returns the mark of a file; `None` if it cannot be read, or if the user has no key yet.
 pub fn mark_of(path: &Path) -> Option<String> {
     Some(key()?.mark_of(&fs::read(path).ok()?))
 }
 
-/// Whether a file is the one that has this mark; none where that can't be told: somebody else marked it, or it can't be read.
+/// Whether a file has this mark; `None` if unknown: another user's mark, or an unreadable file.
 pub fn is_marked(path: &Path, mark: &str) -> Option<bool> {
     key()?.is_marked(&fs::read(path).ok()?, mark)
 }
@@ -26,7 +26,7 @@ fn key() -> Option<&'static SigningKey> {
     if let Some(key) = KEY.get() {
         return Some(key);
     }
-    // One that is made later in the process counts from then on.
+    // A key created later in the process is used from then on.
     let loaded = SigningKey::load(&RealDisk, &config_folder()).ok().flatten()?;
     Some(KEY.get_or_init(|| loaded))
 }

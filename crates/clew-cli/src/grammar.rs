@@ -1,4 +1,4 @@
-//! What can be typed, put together once: that takes a third of a millisecond, and every line is parsed several times.
+//! The clap definition of all commands, cached: building it takes a third of a millisecond, and every line is parsed several times.
 
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
@@ -12,13 +12,13 @@ use crate::interface::Interface;
 /// The values that the help depends on.
 type HelpStyle = (Interface, usize, u64);
 
-/// Everything that can be typed, without what only people read.
+/// Returns the definition without help texts that depend on the context.
 pub(crate) fn bare() -> MutexGuard<'static, Command> {
     static BARE: LazyLock<Mutex<Command>> = LazyLock::new(|| Mutex::new(Arguments::command()));
     BARE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Works with everything that can be typed, with its help as it is told at a interface.
+/// Calls `work` with the definition and its help for an interface.
 pub(crate) fn with_help<R>(context: &Context, work: impl FnOnce(&mut Command) -> R) -> R {
     static TOLD: Mutex<Option<(HelpStyle, Command)>> = Mutex::new(None);
     let looks = (context.interface, context.width, context.settings.number("log.limit"));

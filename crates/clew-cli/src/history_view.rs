@@ -1,4 +1,4 @@
-//! Where a command looks: one history of a store, and a position in it.
+//! The history that a command reads: one history of a store, and a position in it.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -31,28 +31,28 @@ use crate::problem::{Exit, Problem};
 use crate::rollback_check;
 use crate::text::typed;
 
-/// Reads what a command needs beside the runs: manifests, texts and data, each on demand and verified.
+/// Reads further records that a command needs: manifests, texts and data, each on demand and verified.
 pub trait RecordReader: Blocks {
-    /// A manifest.
+    /// Reads a manifest.
     fn manifest(&self, id: &ManifestId) -> Result<Manifest, StoreError>;
 
-    /// Takes note of what was forgotten or dropped in a history since it was read.
+    /// Updates which values were forgotten or dropped in a history since it was read.
     fn note_what_went(&self, history: HistoryId);
 
-    /// Why a value can't be read, where `error` is what reading it came to.
+    /// Returns the error to report for a value whose reading failed with `error`.
     fn excused(&self, id: &ManifestId, error: StoreError) -> StoreError;
 
-    /// Whether what is read lies encrypted.
+    /// Whether the data is stored encrypted.
     fn is_encrypted(&self) -> bool;
 
-    /// What it takes on its disk, and may take; `None` where nobody can tell.
+    /// Returns the used space and its limit; `None` if unknown.
     fn usage(&self, budget: Budget) -> Option<Usage>;
 
-    /// What there is to be sent to another place.
+    /// Returns the data that can be sent elsewhere.
     fn stock(&self) -> Box<dyn Stock + '_>;
 
-    /// How many bytes of a history go wherever any of it goes and are not there, where logs go as far as these. `loaded` is what its logs
-    /// say, if they were read.
+    /// Returns the bytes of a history's records that every transfer includes and the target lacks, given the ends of its logs there.
+    /// `loaded` is the content of the logs, if they were read.
     fn records_size(
         &self,
         history: HistoryId,
@@ -61,19 +61,19 @@ pub trait RecordReader: Blocks {
         there: &LogEnds,
     ) -> u64;
 
-    /// How fast values of a state are read here, as measured now; `None` where there is none to measure.
+    /// Measures how fast values of a state are loaded here; `None` if there are none to measure.
     fn loading(&self, history: &History, run: RunId) -> Option<LoadingSpeed>;
 
-    /// A source or an output.
+    /// Reads a source or an output.
     fn text(&self, id: &BlobId) -> Result<String, StoreError>;
 
-    /// A whole object stream.
+    /// Reads a whole object stream.
     fn stream(&self, ids: &[SegmentId]) -> Result<Vec<u8>, StoreError>;
 
-    /// Reads and checks the pieces of an object stream; its length in bytes.
+    /// Reads and verifies the pieces of an object stream; returns its length in bytes.
     fn pieces(&self, ids: &[SegmentId]) -> Result<u64, StoreError>;
 
-    /// Reads and checks a piece of memory; its length in bytes.
+    /// Reads and verifies an extent; returns its length in bytes.
     fn extent(&self, extent: &StoredExtent) -> Result<u64, StoreError>;
 }
 
@@ -118,7 +118,7 @@ impl RecordReader for Store {
                 .load(history)
                 .and_then(|loaded| Self::records_size(self, &loaded, has, there)),
         };
-        // What can't be read does not go.
+        // Unreadable records are not sent.
         size.unwrap_or(0)
     }
 
@@ -157,7 +157,7 @@ impl ValueSource for &dyn RecordReader {
     }
 }
 
-/// Tells how long something takes.
+/// Measures elapsed time.
 struct Stopwatch(Instant);
 
 impl Clock for Stopwatch {
@@ -171,22 +171,22 @@ impl Clock for Stopwatch {
 }
 
 /// The status of a live session, which the store does not contain.
-#[allow(clippy::struct_excessive_bools)] // each is told for itself
+#[allow(clippy::struct_excessive_bools)] // independent flags
 #[derive(Debug, Clone, Default)]
 pub struct SessionStatus {
-    /// Whether runs are being recorded.
+    /// Whether runs are recorded.
     pub is_recording: bool,
-    /// Whether the user stopped recording for a while.
+    /// Whether the user paused recording.
     pub is_paused: bool,
-    /// Why not, or what could not be recorded last.
+    /// Why runs are not recorded, or what could not be recorded last.
     pub warnings: Vec<String>,
-    /// Whether everything saved would survive power loss.
+    /// Whether all saved data would survive a power failure.
     pub is_synced: bool,
-    /// Why not all that ran is saved: what was saved is gone, or the last run could not be recorded.
+    /// Why some runs are not saved: saved data is gone, or the last run could not be recorded.
     pub unsaved: Option<String>,
-    /// Whether nothing of the session is saved: its store can only be read.
+    /// Whether the session is not saved at all, because its store is read-only.
     pub is_temporary: bool,
-    /// Roots whose live objects are parked.
+    /// Roots whose live objects are set aside.
     pub parked: Vec<Vec<Root>>,
     /// Names and patterns that are never recorded.
     pub excluded: Vec<String>,
@@ -196,50 +196,50 @@ pub struct SessionStatus {
 pub struct HistoryView<'a> {
     /// The folder of the store.
     pub store: &'a Path,
-    /// Manifests and texts.
+    /// Reads manifests and texts.
     pub records: &'a dyn RecordReader,
     /// The history's id.
     pub id: HistoryId,
-    /// Its logs, where they were read for this command. A live session has read what others wrote, and has its own in another form.
+    /// Its logs, if they were read for this command. A live session has only read the logs of others, and has its own in another form.
     pub loaded: Option<&'a LoadedHistory>,
-    /// What it is called and where its notebook is.
+    /// Its name and its notebook's location.
     pub description: &'a HistoryDescription,
     /// Its runs.
     pub history: &'a History,
-    /// The session that `@` belongs to: the live one, else the one that did something last.
+    /// The session that `@` belongs to: the live one, else the one with the latest operation.
     pub session: Option<SessionId>,
-    /// Where `@` is.
+    /// The run that `@` refers to.
     pub at: Option<RunId>,
-    /// The branch that it is on.
+    /// The current branch.
     pub branch: Option<String>,
-    /// What is missing or damaged.
+    /// Missing or corrupted data.
     pub damage: &'a [Damage],
-    /// What was seen of it before and is not there any more, where that was compared.
+    /// Data that was seen before and is gone, if that was checked.
     pub setbacks: &'a [LogRollback],
-    /// Cells that began and of which nothing is recorded, where that was asked for.
+    /// Cells that started without a recorded run, if requested.
     pub in_flight: &'a [InFlight],
-    /// What the live session knows, inside a kernel.
+    /// The live session's status, inside a kernel.
     pub live: Option<&'a SessionStatus>,
-    /// What people call the history, once that was asked for.
+    /// The display name of the history, once requested.
     pub called: OnceCell<String>,
 }
 
 impl HistoryView<'_> {
-    /// What people call the history: its name, else its notebook's file name, else its id.
+    /// Returns the display name: the history's name, else its notebook's file name, else its id.
     pub fn name(&self) -> String {
-        // A notebook that was moved is searched for.
+        // A moved notebook is searched for.
         let name = || present_name(self.id, self.description);
         self.called.get_or_init(name).clone()
     }
 
-    /// The run that a revision names.
+    /// Resolves a revision.
     pub fn resolve(&self, revision: &str, context: &Context) -> Result<RunId, Problem> {
         self.history
             .resolve(revision, self.at, context.now)
             .map_err(|error| revision_problem(&error, context))
     }
 
-    /// The same, if all that the run left is known.
+    /// Resolves a revision to a run whose whole state is known.
     pub fn resolve_whole(&self, revision: &str, context: &Context) -> Result<RunId, Problem> {
         let run = self.resolve(revision, context)?;
         match self.history.missing_ancestor(run) {
@@ -248,7 +248,7 @@ impl HistoryView<'_> {
         }
     }
 
-    /// That the state of a run is known in part only.
+    /// The error for a run whose state is only partly known.
     pub fn known_in_part(&self, run: RunId, missing: RunId, context: &Context) -> Problem {
         let run = self.history.label(&run);
         let error = SessionError::Unreachable {
@@ -262,23 +262,23 @@ impl HistoryView<'_> {
         ))
     }
 
-    /// The last run on the line to `run` whose record is missing: what it did, and the runs before it, are not known.
+    /// Returns the last run on the branch of `run` whose record is missing: its effects and all earlier runs are unknown.
     pub fn missing_in_line(&self, run: RunId) -> Option<String> {
         let missing = self.history.missing_in_line(run)?;
         Some(self.history.label(&missing))
     }
 
-    /// The source of a run's cell, if it was kept.
+    /// Returns the source of a run's cell, if it was recorded.
     pub fn source(&self, run: &Run) -> Option<String> {
         self.records.text(&run.source?).ok()
     }
 
-    /// How values flow through its runs.
+    /// Returns the data flow between its runs.
     pub fn flow(&self) -> Flow<'_> {
         Flow::new(self.history, &self.records)
     }
 
-    /// A root by what people call it (`df`, `Out[3]`), if the run left it.
+    /// Resolves a root by its display form (`df`, `Out[3]`), if it exists after the run.
     pub fn root(&self, called: &str, run: RunId, context: &Context) -> Result<Root, Problem> {
         let root = root_called(called);
         if self.history.state(run).version(&root).is_some() {
@@ -303,7 +303,7 @@ impl HistoryView<'_> {
         )
     }
 
-    /// That no run ever left a root of that name.
+    /// The error for a root that no run left.
     pub fn never_was(&self, called: &str, context: &Context) -> Problem {
         let vars = context.command("vars");
         let (called, alike) = (crate::text::clean(called), self.alike(called));
@@ -314,12 +314,12 @@ impl HistoryView<'_> {
         })
     }
 
-    /// Whether a run ever left a root that people call so.
+    /// Whether a run ever left a root with this display form.
     pub fn ever_was(&self, called: &str) -> bool {
         self.named().any(|root| root.to_string() == called)
     }
 
-    /// Variables that may be meant where this was typed, in backticks.
+    /// Returns similar variable names, in backticks.
     fn alike(&self, called: &str) -> Vec<String> {
         let names: BTreeSet<String> = self.named().map(ToString::to_string).collect();
         let may_be_meant = |name: &&String| is_one_slip(name, called) || name.eq_ignore_ascii_case(called);
@@ -327,7 +327,7 @@ impl HistoryView<'_> {
         alike.map(|name| format!("`{}`", crate::text::clean(name))).collect()
     }
 
-    /// Every root that a run made or changed.
+    /// Returns every root that a run created or changed.
     fn named(&self) -> impl Iterator<Item = &Root> {
         let versions = self
             .history
@@ -336,20 +336,20 @@ impl HistoryView<'_> {
         versions.flat_map(|version| &version.roots)
     }
 
-    /// Steps that the session can undo and redo.
+    /// Returns the number of steps that the session can undo and redo.
     pub fn depth(&self) -> (u64, u64) {
         let Some(session) = self.session else { return (0, 0) };
         UndoStack::follow(self.history, session).depth()
     }
 }
 
-/// A root by what people call it: `df`, `Out[3]`.
+/// Parses a root's display form: `df`, `Out[3]`.
 pub(crate) fn root_called(called: &str) -> Root {
     let number = called.strip_prefix("Out[").and_then(|rest| rest.strip_suffix(']'));
     number.map_or_else(|| Root::name(called), |number| Root::new(RootKind::Out, number))
 }
 
-/// What people call a history: its name, else its notebook's file name, else the id that the front end gives it, else its own id.
+/// Returns the display name of a history: its name, else its notebook's file name, else the front end's notebook id, else its own id.
 pub fn history_name(id: HistoryId, description: &HistoryDescription) -> String {
     let file = description.path.as_deref().and_then(|path| Path::new(path).file_name());
     match (description.name.as_str(), file) {
@@ -359,12 +359,13 @@ pub fn history_name(id: HistoryId, description: &HistoryDescription) -> String {
     }
 }
 
-/// What people call a history now, though its notebook was renamed since it was described: a kernel that lives hears of that when it restarts.
+/// Returns the current display name, taking into account that the notebook was renamed after it was described: a live kernel learns of that
+/// only at its restart.
 pub fn present_name(id: HistoryId, description: &HistoryDescription) -> String {
     history_name(id, &where_it_lies(description))
 }
 
-/// A description with the path at which the notebook's file lies now.
+/// Returns the description with the current path of the notebook's file.
 pub fn where_it_lies(description: &HistoryDescription) -> Cow<'_, HistoryDescription> {
     let Some(path) = moved_to(description) else {
         return Cow::Borrowed(description);
@@ -375,7 +376,7 @@ pub fn where_it_lies(description: &HistoryDescription) -> Cow<'_, HistoryDescrip
     })
 }
 
-/// Says why a revision names no run, with what might have been meant.
+/// The error for an invalid revision, with suggestions.
 pub fn revision_problem(error: &RevisionError, context: &Context) -> Problem {
     let problem = Problem::usage(error.to_string());
     match error {
@@ -408,7 +409,7 @@ fn see_log(context: &Context) -> String {
     context.command("log --all")
 }
 
-/// Says why a store can't be read.
+/// Converts an error of a store.
 pub fn store_problem(error: &StoreError) -> Problem {
     let exit = match error {
         StoreError::Missing { .. } | StoreError::Damaged { .. } => Exit::Damaged,
@@ -425,7 +426,7 @@ pub fn store_problem(error: &StoreError) -> Problem {
         }
         (StoreError::NoStore { .. }, _) => problem
             .with_hint("`%load_ext clew` in a notebook starts recording; `clew list --store DIR` looks elsewhere"),
-        // The engine speaks of what comes by itself; this was typed.
+        // The engine's hint is about automatic recording, but this was a typed command.
         _ if error.is_full() => problem.with_hint("free some space there, and repeat the command"),
         (_, Some(hint)) => problem.with_hint(hint),
         _ => problem,
@@ -440,13 +441,13 @@ impl From<StoreError> for Problem {
 
 /// A history read from disk.
 pub struct StoredHistory {
-    /// The store it lies in.
+    /// The store that contains it.
     pub store: Store,
     /// Its id.
     pub id: HistoryId,
-    /// What its logs say.
+    /// The content of its logs.
     pub loaded: LoadedHistory,
-    /// How it was chosen, where none was named.
+    /// How it was chosen, if none was named.
     pub(crate) chosen: Option<HistoryChoice>,
     description: HistoryDescription,
     history: History,
@@ -455,18 +456,18 @@ pub struct StoredHistory {
 }
 
 impl StoredHistory {
-    /// The folder of the notebook that is recorded here.
+    /// Returns the folder of the notebook.
     pub fn notebook_folder(&self) -> Option<PathBuf> {
         self.description.folder().map(Path::to_owned)
     }
 
-    /// Opens a store to look at and picks one of its histories, as [`Self::near`] does.
+    /// Opens a store for reading, and selects one of its histories like [`Self::near`].
     pub fn open(directory: &Path, history: Option<&str>, context: &Context) -> Result<Self, Problem> {
         Self::near(open_store(directory, context)?, history, context)
     }
 
-    /// In a store that is open: the history that is named, else that of a notebook in this folder, else in one below it, else of all.
-    /// Of several it is the only one with a live kernel, else the one in which something was done last.
+    /// Selects a history in an open store: the named one, else that of a notebook in the current folder, else of one below it, else any.
+    /// Among several, selects the only one with a live kernel, else the most recently used one.
     pub(crate) fn near(store: Store, history: Option<&str>, context: &Context) -> Result<Self, Problem> {
         if history.is_some() {
             return Self::of(store, history, context.now);
@@ -478,7 +479,7 @@ impl StoredHistory {
         Ok(opened)
     }
 
-    /// What a command that looks at it tells: where it was chosen among several, what is typed next is about this one all the same.
+    /// Returns the context for reading it: if it was chosen among several, suggested commands name it explicitly.
     pub(crate) fn context(&self, context: &Context) -> Context {
         match &self.chosen {
             Some(chosen) if chosen.among.len() > 1 => Context {
@@ -489,7 +490,7 @@ impl StoredHistory {
         }
     }
 
-    /// Refuses to guess which of several notebooks a command is to change.
+    /// Refuses to change a history that was chosen among several notebooks.
     pub(crate) fn only(self, context: &Context) -> Result<Self, Problem> {
         match &self.chosen {
             Some(chosen) if chosen.among.len() > 1 => {
@@ -506,7 +507,7 @@ impl StoredHistory {
         }
     }
 
-    /// The same, held against what was last seen of it.
+    /// Opens a history like [`Self::open`], and compares it with its last seen end.
     pub fn compared(directory: &Path, history: Option<&str>, context: &Context) -> Result<Self, Problem> {
         let noted = rollback_check::last_seen(directory, context).read();
         let mut opened = Self::open(directory, history, context)?;
@@ -514,7 +515,7 @@ impl StoredHistory {
         Ok(opened)
     }
 
-    /// In a store that is open: the history that is named, else the one in which something was done last.
+    /// Selects a history in an open store: the named one, else the most recently used one.
     pub fn of(store: Store, history: Option<&str>, now: Timestamp) -> Result<Self, Problem> {
         let (id, loaded) = if let Some(wanted) = history {
             named(&store, wanted)?
@@ -540,12 +541,12 @@ impl StoredHistory {
         }
     }
 
-    /// Cells that began, of which nothing is recorded.
+    /// Returns cells that started without a recorded run.
     pub(crate) fn in_flight(&self, context: &Context) -> Vec<InFlight> {
         in_flight::in_flight(&self.store, self.id, &self.history, None, context)
     }
 
-    /// The history as commands see it.
+    /// Returns the history as commands see it.
     pub fn place(&self) -> HistoryView<'_> {
         let last = self.history.latest_operation(None, self.now);
         let at = last.and_then(|operation| operation.view.at.clone());
@@ -570,13 +571,13 @@ impl StoredHistory {
     }
 }
 
-/// Opens a store to look at, judging seals by the user's keys where there are some. All of its logs are read.
+/// Opens a store for reading, checking signatures against the user's keys if there are any. Reads all logs.
 pub fn open_store(directory: &Path, context: &Context) -> Result<Store, Problem> {
     let opened = open(directory, context).map_err(|error| not_opened(&error, directory, context))?;
     Ok(opened.0)
 }
 
-/// Why a store can't be opened. One that is gone is not taken for one that never was.
+/// The error for a store that cannot be opened. Distinguishes a store that is gone from one that never existed.
 fn not_opened(error: &StoreError, directory: &Path, context: &Context) -> Problem {
     let mut problem = store_problem(error);
     let seen = || {
@@ -594,15 +595,15 @@ fn not_opened(error: &StoreError, directory: &Path, context: &Context) -> Proble
     problem
 }
 
-/// The same, with the user's index over its logs.
+/// Opens a store like [`open_store`], with the user's index over its logs.
 pub fn open_indexed(directory: &Path, context: &Context) -> Result<Store, Problem> {
     indexed(directory, context).map_err(|error| not_opened(&error, directory, context))
 }
 
-/// The store, as [`open_indexed`] opens it; `None` where there is none yet.
+/// Opens a store like [`open_indexed`]; `None` if it does not exist yet.
 ///
 /// # Errors
-/// There is one, and it can't be read.
+/// The store exists and cannot be read.
 pub fn open_if_any(directory: &Path, context: &Context) -> Result<Option<Store>, Problem> {
     match indexed(directory, context) {
         Err(StoreError::NoStore { .. }) => Ok(None),
@@ -622,7 +623,7 @@ fn open(directory: &Path, context: &Context) -> Result<(Store, Option<SigningKey
     open_as(Access::ReadOnly, directory, context)
 }
 
-/// Opens a store, judging seals by the user's keys where there are some; with the user's key.
+/// Opens a store, checking signatures against the user's keys if there are any; returns also the user's key.
 pub(crate) fn open_as(
     access: Access,
     directory: &Path,
@@ -635,20 +636,21 @@ pub(crate) fn open_as(
     })
 }
 
-/// The user's key, and whom the user trusts. A key that can't be read makes everything foreign: looking goes on, and `doctor` says why.
+/// Returns the user's key, and the trusted keys. With an unreadable key all data counts as untrusted: reading still works, and `doctor`
+/// reports why.
 pub(crate) fn key_and_trust(context: &Context) -> Option<(SigningKey, Trust)> {
     let key = SigningKey::load(&RealDisk, &context.config).ok().flatten()?;
     let (trust, _) = Trust::load_or_own(&RealDisk, &context.config, key.public());
     Some((key, trust))
 }
 
-/// All histories of a store, the one in which something was done last first.
+/// Returns all histories of a store, the most recently used first.
 pub fn by_recency(store: &Store) -> Result<Vec<(HistoryId, LoadedHistory)>, Problem> {
     let mut found = Vec::new();
     for (id, _) in store.histories()? {
         match store.load(id) {
             Ok(loaded) => found.push((id, loaded)),
-            // Deleted meanwhile, or no folder.
+            // Deleted in the meantime, or not a folder.
             Err(StoreError::NoHistory(_)) => {}
             Err(error) => return Err(error.into()),
         }
@@ -657,7 +659,7 @@ pub fn by_recency(store: &Store) -> Result<Vec<(HistoryId, LoadedHistory)>, Prob
     Ok(found)
 }
 
-/// When something was done last in a history.
+/// Returns the time of the last operation in a history.
 pub fn last_time(loaded: &LoadedHistory) -> Timestamp {
     let operations = loaded.sessions.values().filter_map(|session| session.operations.last());
     operations
@@ -666,20 +668,20 @@ pub fn last_time(loaded: &LoadedHistory) -> Timestamp {
         .unwrap_or(loaded.description().time)
 }
 
-/// What to type where several may be meant, and this option names the first of them.
+/// Formats the hint for several candidates, of which this option names the first.
 pub(crate) fn one_of(option: &str, context: &Context) -> String {
     format!("{}, or the same command with another of them", context.again(option))
 }
 
-/// The history that was chosen where none was named, and the candidates.
+/// The history that was chosen because none was named, and the candidates.
 #[derive(Debug)]
 pub(crate) struct HistoryChoice {
     id: HistoryId,
-    /// Those of notebooks in this folder, or below it; of all where there are none.
+    /// Histories of notebooks in this folder, or below it; all if there are none.
     among: Vec<HistoryId>,
-    /// Whether there are some.
+    /// Whether there are notebooks in or below this folder.
     is_here: bool,
-    /// Whether it is the only one of them that a kernel records in; else it is the one used last.
+    /// Whether it is the only candidate that a kernel records in; else it is the most recently used one.
     is_live: bool,
     all: Vec<(HistoryId, HistoryDescription)>,
 }
@@ -688,7 +690,7 @@ impl HistoryChoice {
     fn of(store: &Store, context: &Context) -> Result<Self, Problem> {
         let all = store.histories()?;
         let folder = context.near.as_deref();
-        // A folder that was renamed has other paths than its notebooks were recorded with.
+        // After a folder was renamed, the recorded paths of its notebooks differ.
         let files = folder.map(notebooks_in).unwrap_or_default();
         let is_in = |description: &HistoryDescription| {
             let parent = description.folder();
@@ -701,7 +703,7 @@ impl HistoryChoice {
         };
         let of_notebooks = |is_meant: &dyn Fn(&HistoryDescription) -> bool| -> Vec<(HistoryId, HistoryDescription)> {
             let own = all.iter().filter(|(_, description)| is_meant(description));
-            // A notebook may have been put into another history.
+            // A notebook may record in another history.
             let is_there = |wanted: &HistoryId| all.iter().any(|(id, _)| id == wanted);
             let ids = own.map(|(id, description)| description.joined.filter(is_there).unwrap_or(*id));
             let ids: BTreeSet<HistoryId> = ids.collect();
@@ -726,17 +728,17 @@ impl HistoryChoice {
         })
     }
 
-    /// The others among which it was chosen.
+    /// Returns the other candidates.
     pub(crate) fn others(&self) -> Vec<HistoryId> {
         self.among.iter().copied().filter(|id| *id != self.id).collect()
     }
 
-    /// What to type for each of these.
+    /// Returns what to type for each of these.
     pub(crate) fn names(&self, ids: &[HistoryId]) -> Vec<String> {
         ids.iter().map(|id| typed_name(*id, &self.all)).collect()
     }
 
-    /// Which notebook an answer is about, where that is not plain; and what to type for another.
+    /// Formats which notebook an answer is about if that is ambiguous, and how to select another.
     pub(crate) fn told(&self, context: &Context) -> Option<String> {
         let others = self.names(&self.others());
         let first = others.first()?;
@@ -757,7 +759,7 @@ impl HistoryChoice {
     }
 }
 
-/// Of these the history in which something was done last. Only those are loaded whose logs end late enough to be it.
+/// Returns the most recently used of these histories. Loads only those whose logs end late enough.
 fn newest(store: &Store, among: &[(HistoryId, HistoryDescription)]) -> Result<(HistoryId, LoadedHistory), Problem> {
     let mut likely = Vec::new();
     for (id, description) in among {
@@ -793,7 +795,7 @@ fn named(store: &Store, wanted: &str) -> Result<(HistoryId, LoadedHistory), Prob
     let all = store.histories()?;
     match called(&all, wanted)? {
         Some(id) => {
-            // A notebook that works in another history is asked about there; its own is called by its id.
+            // If the notebook records in another history, that one is used; its own can be named by its id.
             let is_by_id = id.to_string().starts_with(wanted);
             let id = if is_by_id { id } else { joined(&all, id) };
             Ok((id, store.load(id)?))
@@ -805,7 +807,7 @@ fn named(store: &Store, wanted: &str) -> Result<(HistoryId, LoadedHistory), Prob
     }
 }
 
-/// That no history is called so: with those that may be meant, and what to type `next`.
+/// The error for an unknown history, with similar names, and `next` to type.
 pub(crate) fn no_history(wanted: &str, all: &[(HistoryId, HistoryDescription)], next: &str) -> Problem {
     let near = |name: &String| is_one_slip(name, wanted) || name.eq_ignore_ascii_case(wanted);
     let may_be_meant = |(id, description): &&(HistoryId, HistoryDescription)| {
@@ -826,17 +828,17 @@ pub(crate) fn no_history(wanted: &str, all: &[(HistoryId, HistoryDescription)], 
     })
 }
 
-/// A way to match a name with a history.
+/// Decides whether a history matches a name.
 type NameMatch<'w> = &'w dyn Fn(&HistoryId, &HistoryDescription) -> bool;
 
-/// The history that is called so: by its notebook's path, its name, its notebook's file name, or the beginning of its id. Of these
-/// the first by which any is called counts.
+/// Returns the history with this name: tries the notebook's path, the history's name, the notebook's file name, and a prefix of the id. The
+/// first of these ways with a match is used.
 ///
 /// # Errors
-/// Several are.
+/// Several histories match.
 pub fn called(all: &[(HistoryId, HistoryDescription)], wanted: &str) -> Result<Option<HistoryId>, Problem> {
     let full = std::fs::canonicalize(wanted).ok();
-    // Of a file that is gone, too.
+    // Also for a file that is gone.
     let typed = std::path::absolute(wanted).ok();
     let is_at = |path: &Path| {
         let is_typed = typed.as_deref() == Some(path);
@@ -849,7 +851,7 @@ pub fn called(all: &[(HistoryId, HistoryDescription)], wanted: &str) -> Result<O
     let path = |description: &HistoryDescription| description.path.clone().map(PathBuf::from);
     let file = full.as_deref().and_then(file_id);
     let ways: [NameMatch<'_>; 4] = [
-        // Also under a name that its history was not told yet.
+        // Also after a rename that its history does not know yet.
         &|_, description| description.file.is_some() && description.file == file,
         &|_, description| path(description).is_some_and(|path| is_at(&path)),
         &|id, description| {
@@ -869,7 +871,7 @@ pub fn called(all: &[(HistoryId, HistoryDescription)], wanted: &str) -> Result<O
     Ok(None)
 }
 
-/// Whether two paths lead to one place. `full` has no links in it.
+/// Whether two paths denote the same file. `full` is canonical.
 fn is_same(path: &Path, full: &Path) -> bool {
     path == full || (path.file_name() == full.file_name() && std::fs::canonicalize(path).is_ok_and(|path| path == full))
 }
@@ -885,12 +887,12 @@ fn several_called(wanted: &str, several: &[&(HistoryId, HistoryDescription)]) ->
     Problem::usage(format!("`{wanted}` matches {}", either(&told))).with_hint("type its id")
 }
 
-/// What to type for a history, quoted.
+/// Returns what to type for a history, quoted.
 pub(crate) fn typed_name(id: HistoryId, all: &[(HistoryId, HistoryDescription)]) -> String {
     typed(&name_of(id, all))
 }
 
-/// A history's name or its notebook's file name, else its path, else its id; the first that means no other.
+/// Returns a history's name or its notebook's file name, else its path, else its id; the first that is unambiguous.
 fn name_of(id: HistoryId, all: &[(HistoryId, HistoryDescription)]) -> String {
     let found = all.iter().find(|(other, _)| *other == id);
     let names = found.map(|(id, description)| [Some(history_name(*id, description)), description.path.clone()]);
@@ -899,8 +901,8 @@ fn name_of(id: HistoryId, all: &[(HistoryId, HistoryDescription)]) -> String {
     names.find(is_meant).unwrap_or_else(|| id.short())
 }
 
-/// What to type where `wanted` is a notebook of which nothing was recorded, and one of the same file name has a history: a copy in which
-/// nothing had to be executed was taken from that.
+/// Returns what to type if `wanted` is a notebook without recorded runs, and another one with the same file name has a history: it may be a
+/// copy whose cells were all restored from that history.
 fn copied_from(wanted: &str, all: &[(HistoryId, HistoryDescription)]) -> Option<String> {
     let name = Path::new(wanted).file_name().filter(|_| Path::new(wanted).is_file())?;
     let is_called_so = |description: &HistoryDescription| {

@@ -1,8 +1,8 @@
-//! Pieces of HTML that pages are made of: they need no script and no network, and their looks lie below one class.
+//! HTML elements of pages: without scripts or network access, and styled below one class.
 //!
-//! Whatever comes from a store is hostile until shown otherwise: `maud` escapes every text at compile-time-checked
-//! places, [`CleanText`] takes out what could hide or turn text, and nothing from a store becomes an address, a style or a
-//! tag. The words carry all meaning, so that a front end that strips `<style>` and `<svg>` shows the same facts.
+//! All data from a store is treated as hostile: `maud` escapes every text, checked at compile time; [`CleanText`] removes characters that
+//! could hide or reverse text; and no data from a store becomes a URL, a style or a tag. The text carries all information, so a front end
+//! that strips `<style>` and `<svg>` shows the same facts.
 
 mod changes;
 mod code;
@@ -24,10 +24,10 @@ pub use crate::changes::VariableChange;
 use crate::run_page::RunPage;
 use crate::text;
 
-/// The looks of a piece. Colours are mixed with the colour of the text around it, so they suit light and dark.
+/// The style sheet. Colours are mixed with the surrounding text colour, so they suit light and dark themes.
 const STYLE: &str = include_str!("html/style.css");
 
-/// A text from any source, made harmless to show: without control characters and turned writing, and escaped.
+/// A text from any source, made safe to display: without control characters and bidirectional overrides, and escaped.
 #[derive(Debug, Clone, Copy)]
 pub struct CleanText<'a>(pub &'a str);
 
@@ -37,12 +37,12 @@ impl Render for CleanText<'_> {
     }
 }
 
-/// The piece of HTML that a notebook shows for `body`. It is saved with the notebook, so it brings only the looks that it needs.
+/// Returns the HTML that a notebook displays for `body`. It is saved with the notebook, so it includes only the styles that it uses.
 pub fn fragment(body: &Markup) -> String {
     html! { div.clew { style { (PreEscaped(style_of(&body.0))) } (body) } }.into_string()
 }
 
-/// The rules for what is in `body`, and the variables that these rules use. A rule is a line of the style sheet.
+/// Returns the rules that apply to `body`, and the variables that these rules use. A rule is one line of the style sheet.
 fn style_of(body: &str) -> String {
     let is_met = |part: &str| match part.split_once('.') {
         Some((_, classes)) => classes.split('.').all(|class| class == "clew" || body.contains(class)),
@@ -82,7 +82,7 @@ fn style_of(body: &str) -> String {
     of_all.iter().filter(is_used).copied().collect::<String>() + &rules
 }
 
-/// The looks that everything in this module relies on.
+/// Returns the whole style sheet.
 pub fn style() -> Markup {
     let squeezed: String = STYLE.lines().map(str::trim).collect();
     html! { style { (PreEscaped(squeezed)) } }
@@ -98,42 +98,42 @@ impl VariableChange {
     }
 }
 
-/// `+df`, in the colour of the mark.
+/// Renders `+df` in the colour of the change.
 pub fn marked(mark: VariableChange, name: &str) -> Markup {
     html! { span class=(mark.class()) { code { (mark.sign()) (CleanText(name)) } } }
 }
 
-/// A text in the colour of the mark, without its sign.
+/// Renders a text in the colour of a change, without its sign.
 pub fn toned(mark: VariableChange, text: &str) -> Markup {
     html! { span class=(mark.class()) { (CleanText(text)) } }
 }
 
-/// The number of a run.
+/// Renders the number of a run.
 pub fn run(label: &str) -> Markup {
     html! { b.clew-run { (CleanText(label)) } }
 }
 
-/// A tag or branch.
+/// Renders a tag or branch.
 pub fn name(name: &str) -> Markup {
     html! { span.clew-name { (CleanText(name)) } }
 }
 
-/// What may be passed over.
+/// Renders less important text.
 pub fn faint(text: &str) -> Markup {
     html! { span.clew-faint { (CleanText(text)) } }
 }
 
-/// A line of prose.
+/// Renders a line of text.
 pub fn line(body: &Markup) -> Markup {
     html! { p { (body) } }
 }
 
-/// The first line of a page: what happened, or what this is.
+/// Renders the first line of a page: what happened, or what the page shows.
 pub fn title(body: &Markup) -> Markup {
     html! { p.clew-title { (body) } }
 }
 
-/// Rows of cells below a line of headings; without headings if `header` is empty.
+/// Renders rows below a header row; without it if `header` is empty.
 pub fn table(header: &[&str], rows: &[Vec<Markup>]) -> Markup {
     html! {
         table.clew-table {
@@ -145,18 +145,18 @@ pub fn table(header: &[&str], rows: &[Vec<Markup>]) -> Markup {
     }
 }
 
-/// A short text in one line of a cell; what has no room is cut by the browser, and stands in full as its title.
+/// Renders a short text in a table cell on one line; the browser truncates it, and its tooltip contains the whole text.
 pub fn cut(text: &str) -> Markup {
     html! { @if !text.is_empty() { span.clew-cut title=(CleanText(text)) { code { (CleanText(text)) } } } }
 }
 
-/// The same of a remark in prose, in the tone of a mark or faint.
+/// Renders a remark like [`cut`], in the colour of a change or faint.
 pub fn cut_remark(mark: Option<VariableChange>, text: &str) -> Markup {
     let tone = mark.map_or("clew-faint", VariableChange::class);
     html! { @if !text.is_empty() { span class={ "clew-cut " (tone) } title=(CleanText(text)) { (CleanText(text)) } } }
 }
 
-/// The line of a run in a list: the user's words for it as prose, else its source as code.
+/// Renders a run's line in a list: its description as text, else its source as code.
 pub fn headline(run: &RunPage) -> Markup {
     let line = run.headline();
     match &run.description {
@@ -165,7 +165,7 @@ pub fn headline(run: &RunPage) -> Markup {
     }
 }
 
-/// A long part, closed until someone opens it.
+/// Renders a long part collapsed.
 pub fn folded(summary: &Markup, body: &Markup) -> Markup {
     html! { details { summary { (summary) } (body) } }
 }
@@ -176,7 +176,7 @@ mod tests {
 
     const HOSTILE: &str = "<script>alert(1)</script>\" onload=\"x()' <svg onload=x>&\x1b[31m\u{202e}\0javascript:";
 
-    /// Text in which no tag can begin, no attribute can end and no writing turns.
+    /// Whether no tag, attribute end or bidirectional override from the hostile text remains.
     fn is_harmless(html: &str) -> bool {
         let has = |what: &str| html.contains(what);
         !(has("<script") || has("<svg onload") || has("\" onload") || has("\x1b") || has("\u{202e}") || has("\0"))

@@ -1,5 +1,5 @@
-//! Cells that began and of which nothing is recorded: those that run now, those whose kernel died, and those of which
-//! nobody can tell from here.
+//! Cells that started without a recorded run: those that are running, those whose kernel died, and those whose state is unknown on this
+//! machine.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -42,35 +42,35 @@ pub struct InFlight {
 /// A message about a cell that is, or was, in flight.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InFlightMessage {
-    /// It runs.
+    /// The cell is running.
     #[error("{cell} has been running for {duration}")]
     Runs { cell: String, duration: String },
-    /// Its kernel is gone.
+    /// Its kernel died.
     #[error("{cell}, started {ago}, was interrupted by kernel death{least}. Its changes are not recorded")]
     Died { cell: String, ago: String, least: String },
-    /// Its kernel is gone, and it had ended before.
+    /// Its kernel died after the cell had finished.
     #[error("{cell}, started {ago}, had finished when its kernel died, but its changes were not recorded yet")]
     DiedBehind { cell: String, ago: String },
-    /// It has ended, and its kernel is there.
+    /// It has finished, and its kernel is alive.
     #[error("{cell} has finished; its changes are being recorded")]
     Ended { cell: String },
-    /// Its kernel is somewhere else.
+    /// Its kernel is on another machine.
     #[error(
         "{cell} was running on {host} at its last sign of life, {ago}. Clew cannot check from here whether it still runs; its changes are not recorded"
     )]
     Unheard { cell: String, host: String, ago: String },
-    /// A run that was written of such a cell.
+    /// A crashed run was recorded for it.
     #[error("{cell} was interrupted by kernel death{least}. Its changes are not recorded; it is run {run}")]
     Written { cell: String, least: String, run: String },
-    /// A run that was written of a cell that had ended.
+    /// A crashed run was recorded for it, and the cell had finished.
     #[error("{cell} had finished when its kernel died, but its changes were not recorded yet; it is run {run}")]
     WrittenBehind { cell: String, run: String },
 }
 
-/// So many characters of a source are told in a sentence.
+/// The most characters of a source in a sentence.
 const LONGEST: usize = 60;
 
-/// What this process notes when a cell begins; the cell itself is still to be told.
+/// Creates the marker of this process for a cell that starts; the caller adds the cell.
 pub fn begun(history: HistoryId, session: SessionId) -> InFlightMarker {
     InFlightMarker {
         version: RECORD_VERSION,
@@ -86,20 +86,20 @@ pub fn begun(history: HistoryId, session: SessionId) -> InFlightMarker {
     }
 }
 
-/// Has a note say that its cell still runs.
+/// Updates a marker to show that its cell is still running.
 pub fn goes_on(note: &Path) {
-    // Nobody relies on it: where it fails the cell is said to have run for less.
+    // Not critical: if it fails, the cell's reported duration is shorter.
     let file = std::fs::File::options().write(true).open(note);
     file.and_then(|file| file.set_modified(SystemTime::now())).ok();
 }
 
-/// When a note last said that its cell runs.
+/// Returns when a marker was last updated.
 fn seen(left: &LeftoverMarker) -> Timestamp {
     let modified = std::fs::metadata(&left.path).ok().and_then(|found| modified_at(&found));
     modified.unwrap_or(0).max(left.begun.started)
 }
 
-/// Notes of a history that no run stands for.
+/// Returns the markers of a history without a recorded run.
 fn left(store: &Store, id: HistoryId, history: &History, context: &Context) -> Vec<LeftoverMarker> {
     let Some(key) = SigningKey::load(&RealDisk, &context.config).ok().flatten() else {
         return Vec::new();
@@ -110,7 +110,7 @@ fn left(store: &Store, id: HistoryId, history: &History, context: &Context) -> V
         .collect()
 }
 
-/// What kernels of a history left that died, for who takes it up as `by`: each with when it was last known to run.
+/// Returns the markers of a history's dead kernels, for the session `by` that records them: each with the time of its last update.
 pub fn take_died(
     store: &Store,
     id: HistoryId,
@@ -127,7 +127,7 @@ pub fn take_died(
     .collect()
 }
 
-/// Cells of a history that began and of which nothing is recorded, but for those of the session `own`.
+/// Returns cells of a history that started without a recorded run, except those of the session `own`.
 pub fn in_flight(
     store: &Store,
     id: HistoryId,
@@ -181,13 +181,13 @@ impl InFlight {
         }
     }
 
-    /// What there is to say of it, in a sentence or two.
+    /// Returns the description in one or two sentences.
     pub fn sentence(&self) -> String {
         format!("{}.", self.told)
     }
 }
 
-/// What there is to say of a run that a kernel died in.
+/// Describes a crashed run.
 pub fn death(run: &Run, source: Option<&str>) -> String {
     let (cell, label) = (called(run.execution_count, source), run.label());
     let told = if run.death.is_some_and(|death| death.had_ended) {
@@ -203,7 +203,7 @@ pub fn death(run: &Run, source: Option<&str>) -> String {
     told.to_string()
 }
 
-/// How long it ran, as far as that is known: it said so first after a second.
+/// Formats the known duration: the first update comes after a second.
 fn at_least(nanoseconds: u64) -> String {
     match nanoseconds {
         0..1_000_000_000 => String::new(),
@@ -211,7 +211,7 @@ fn at_least(nanoseconds: u64) -> String {
     }
 }
 
-/// A cell as people know it: `In [9] (x = 3)`.
+/// Formats a cell: `In [9] (x = 3)`.
 fn called(execution_count: Option<u64>, source: Option<&str>) -> String {
     let name = execution_count.map_or_else(|| "A cell".to_owned(), |count| format!("In [{count}]"));
     match source {

@@ -1,5 +1,4 @@
-//! Files that runs read: which those are, whether they are still what the runs saw, and what they are called where nobody
-//! knows the paths of this machine.
+//! Files that runs read: their list, whether they are unchanged, and their names on machines with other paths.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,13 +16,13 @@ use crate::text;
 /// A file that runs read.
 #[derive(Debug, Clone)]
 pub(crate) struct InputFile {
-    /// What the last of them saw.
+    /// The file as the last run saw it.
     pub seen: FileEvidence,
-    /// That run.
+    /// The label of that run.
     pub run: String,
-    /// What it is to be called below a folder.
+    /// Its name below a folder.
     pub name: String,
-    /// What became of it since.
+    /// Its status since then.
     pub now: InputFileStatus,
 }
 
@@ -46,7 +45,7 @@ pub(crate) enum InputFileStatus {
     TooMany,
 }
 
-/// The files that runs read and that no run wrote, by their paths. `near` is the notebook's folder.
+/// Returns the files that runs read and that no run wrote, by path. `near` is the notebook's folder.
 pub(crate) fn of<'h>(runs: impl Iterator<Item = &'h Run>, history: &History, near: Option<&Path>) -> Vec<InputFile> {
     let mut seen: BTreeMap<&str, (&FileEvidence, String)> = BTreeMap::new();
     for run in runs {
@@ -74,13 +73,13 @@ pub(crate) fn of<'h>(runs: impl Iterator<Item = &'h Run>, history: &History, nea
         .collect()
 }
 
-/// The files that a run read, and those that it imported modules of the user's own from.
+/// Returns the files that a run read, and the user's own modules that it imported.
 pub(crate) fn all_of(run: &Run) -> impl Iterator<Item = &FileEvidence> {
     let modules = run.evidence.modules.iter().flat_map(|module| &module.files);
     run.evidence.files_read.iter().chain(modules)
 }
 
-/// The runs that led to a state, in their order.
+/// Returns the runs that led to a state, in order.
 pub(crate) fn line(history: &History, at: RunId) -> impl Iterator<Item = &Run> {
     let mut runs: Vec<&Run> = history.line(at).map(|(_, run)| run).collect();
     runs.reverse();
@@ -102,17 +101,17 @@ fn now(file: &FileEvidence) -> InputFileStatus {
     }
 }
 
-/// How the digest of a folder's listing begins, and the most entries of one that is known by them.
+/// The prefix of the digest of a folder's listing, and the most entries of a folder that has one.
 const NAMES: &str = "names:";
 const MOST_NAMES: usize = 10_000;
 
-/// Whether a folder lists what it listed, where that counted.
+/// Whether a folder's listing is unchanged, if it was recorded.
 pub(crate) fn is_listed(folder: &Path, file: &FileEvidence) -> bool {
     let listed = file.digest.as_ref().filter(|digest| digest.starts_with(NAMES));
     listed.is_none_or(|digest| is_listing(folder, digest))
 }
 
-/// Whether this is the digest of what a folder lists (`clew.files.listed`).
+/// Whether this is the digest of a folder's listing (`clew.files.listed`).
 pub(crate) fn is_listing(folder: &Path, digest: &str) -> bool {
     let listed = digest.strip_prefix(NAMES);
     listed.is_some_and(|listed| listing(folder).is_some_and(|now| now == listed))
@@ -130,13 +129,13 @@ fn listing(folder: &Path) -> Option<String> {
     Some(text::hexadecimal(&Sha256::digest(names.join(&0))))
 }
 
-/// When a file was last written to.
+/// Returns the modification time of a file.
 pub fn modified_at(found: &std::fs::Metadata) -> Option<Timestamp> {
     let since = found.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
     Timestamp::try_from(since.as_nanos()).ok()
 }
 
-/// Whether the length of a file is what a run saw, and its mark, where it has one of this user's; else its time.
+/// Whether a file has the recorded length, and the recorded mark if it is one of this user; else the recorded time.
 pub(crate) fn is_as_seen(found: &std::fs::Metadata, file: &FileEvidence) -> bool {
     if file.size != Some(found.len()) {
         return false;
@@ -148,7 +147,7 @@ pub(crate) fn is_as_seen(found: &std::fs::Metadata, file: &FileEvidence) -> bool
     file.modified.is_none() || file.modified == modified_at(found)
 }
 
-/// Its path below the notebook's folder, else its own name; another one where that is taken.
+/// Returns its path below the notebook's folder, else its file name; made unique.
 fn free_name(path: &Path, near: Option<&Path>, taken: &mut BTreeSet<String>) -> String {
     let below = near.and_then(|near| path.strip_prefix(near).ok());
     let own = below.or(path.file_name().map(Path::new)).unwrap_or(path);

@@ -1,22 +1,23 @@
-//! The interfaces through which commands come in.
+//! The interfaces for giving commands.
 
 use std::env;
 
-/// Through which interface a command came in.
+/// The interface that a command came through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interface {
     /// `clew WORD` in a terminal.
     Terminal,
     /// `%clew WORD` in a notebook.
     Notebook,
-    /// `%clew WORD` in a notebook, done by the command that the kernel started for it: a notebook's words, a terminal's text.
+    /// `%clew WORD` in a notebook, executed by the program that the kernel started for it: with a notebook's commands and a terminal's
+    /// text.
     Forwarded,
-    /// `clew.session()` in a program: as in a notebook, and with the answer as data too.
+    /// `clew.session()` in a program: as in a notebook, and with the answer also as data.
     Python,
 }
 
 impl Interface {
-    /// The interface of the command: a kernel that starts it for a notebook, or for a program there, says so.
+    /// Returns the interface of this process: a kernel that starts it for a notebook or a program sets a variable.
     pub fn of_command() -> Self {
         match env::var_os("CLEW_CARRIED") {
             Some(said) if said == "1" => Self::Forwarded,
@@ -25,7 +26,7 @@ impl Interface {
         }
     }
 
-    /// What people type before the word.
+    /// Returns the prefix of commands.
     pub fn name(self) -> &'static str {
         match self {
             Self::Terminal => "clew",
@@ -33,7 +34,7 @@ impl Interface {
         }
     }
 
-    /// A command as people type it here, in backticks. What a program is told is a call in the end (`Context::told`).
+    /// Formats a command for this interface, in backticks. For a program it is converted to a call later (`Context::told`).
     pub fn command(self, words: &str) -> String {
         format!("`{} {words}`", self.name())
     }

@@ -1,4 +1,4 @@
-//! A Python that has Clew, for a command that needs one and no kernel tells which.
+//! Finds a Python with Clew for a command that needs one without a kernel.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -6,17 +6,17 @@ use std::process::{Command, Stdio};
 
 use crate::problem::{Exit, Problem};
 
-/// Names the interpreter, where the one that is found is not meant.
+/// The variable that overrides the search for the interpreter.
 const VARIABLE: &str = "CLEW_PYTHON";
-/// What to do where there is none.
+/// The hint if there is none.
 pub const HINT: &str =
     "`pip install \"clew[run]\"` in the notebook's environment, or set CLEW_PYTHON to its interpreter";
-/// Name the folder of the environment that is active.
+/// The variables with the folder of the active environment.
 const ENVIRONMENTS: [&str; 2] = ["VIRTUAL_ENV", "CONDA_PREFIX"];
 const NAMES: [&str; 2] = ["python3", "python"];
 
-/// The one that `CLEW_PYTHON` names, else the one that this command was installed with, else the first that has Clew of the
-/// active environment and of PATH.
+/// Returns the interpreter in `CLEW_PYTHON`, else the one that this program was installed with, else the first with Clew in the active
+/// environment and on PATH.
 pub fn found() -> Result<String, Problem> {
     if let Some(named) = env::var_os(VARIABLE).filter(|named| !named.is_empty()) {
         return Ok(named.to_string_lossy().into_owned());
@@ -38,7 +38,7 @@ pub fn found() -> Result<String, Problem> {
         .ok_or_else(none)
 }
 
-/// The interpreters of a folder of programs.
+/// Returns the interpreters in a folder of programs.
 fn within(folder: &Path) -> Vec<PathBuf> {
     let there = NAMES.iter().map(|name| folder.join(name));
     there.filter(|python| python.is_file()).collect()
@@ -49,7 +49,7 @@ fn on_path() -> Vec<PathBuf> {
     env::split_paths(&path).flat_map(|folder| within(&folder)).collect()
 }
 
-/// Whether Clew is among an interpreter's packages. To ask it takes as long as it starts, so its folders are looked at first.
+/// Whether an interpreter has Clew. Starting it is slow, so its folders are checked first.
 fn has_clew(python: &Path) -> bool {
     is_installed(python) || says_so(python)
 }

@@ -1,4 +1,4 @@
-//! The tables of docs/json.md, from the types that commands print: the doc comment of a field is its description.
+//! Generates the tables of docs/json.md from the types that commands print: a field's doc comment is its description.
 //!
 //! `CLEW_UPDATE=1` writes the file.
 
@@ -56,7 +56,7 @@ use crate::run_page::RunPage;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/json.md");
 
-/// What a cell of the column `type` links to, for one and for several.
+/// The link in the column `type`, for one and for several.
 struct Link {
     reference: String,
     one: &'static str,
@@ -64,11 +64,11 @@ struct Link {
     section: &'static str,
 }
 
-/// What there is to write of the types.
+/// The state of the generator.
 struct Reference {
     generator: SchemaGenerator,
     links: Vec<Link>,
-    /// Types whose fields others repeat among their own.
+    /// Types whose fields others include.
     bases: Vec<String>,
 }
 
@@ -79,13 +79,13 @@ struct Row {
     description: String,
 }
 
-/// What the column `type` says of a schema, and the object whose fields follow.
+/// A schema's text in the column `type`, and the object whose fields follow.
 struct Kind {
     one: String,
     several: String,
-    /// How the path goes on to the fields: `.` or `[].`.
+    /// The path separator before the fields: `.` or `[].`.
     fields: Option<(String, Value)>,
-    /// The values of an enumeration, with what they mean.
+    /// The values of an enumeration, with their meanings.
     values: Vec<String>,
 }
 
@@ -126,7 +126,7 @@ impl Reference {
         reference
     }
 
-    /// Where the type is mentioned, links to the section that describes it.
+    /// Links mentions of the type to the section that describes it.
     fn link<T: JsonSchema>(&mut self, one: &'static str, several: &'static str, section: &'static str) {
         let schema = self.generator.subschema_for::<T>();
         let reference = reference(schema.as_value()).expect("it has a name").to_owned();
@@ -138,7 +138,7 @@ impl Reference {
         });
     }
 
-    /// The schema of a type, without a reference at its top.
+    /// Returns the schema of a type, without a reference at its top.
     fn schema_of<T: JsonSchema>(&mut self) -> Value {
         let schema = self.generator.subschema_for::<T>().to_value();
         self.resolved(&schema).clone()
@@ -151,7 +151,7 @@ impl Reference {
         }
     }
 
-    /// A table of the fields of a type.
+    /// Returns a table of the fields of a type.
     fn fields<T: JsonSchema>(&mut self) -> String {
         let schema = self.schema_of::<T>();
         let mut rows = Vec::new();
@@ -164,7 +164,7 @@ impl Reference {
         text
     }
 
-    /// A table of the kinds of a tagged enumeration, each with its own fields.
+    /// Returns a table of the variants of a tagged enumeration, each with its own fields.
     fn kinds<T: JsonSchema>(&mut self) -> String {
         let schema = self.schema_of::<T>();
         let mut text = "| `kind` | other fields | meaning |\n|---|---|---|\n".to_owned();
@@ -206,7 +206,7 @@ impl Reference {
         }
     }
 
-    /// The fields that an object has of a run, a variable or a root.
+    /// Returns the fields that an object has in common with a run, a variable or a root.
     fn base_of(&self, schema: &Value) -> Option<BTreeSet<String>> {
         let own: BTreeSet<String> = names(schema).into_iter().collect();
         let bases = self.bases.iter().map(|name| {
@@ -310,12 +310,12 @@ impl Reference {
     }
 }
 
-/// The name of the definition to which a schema refers.
+/// Returns the name of the definition that a schema refers to.
 fn reference(schema: &Value) -> Option<&str> {
     schema["$ref"].as_str()?.strip_prefix("#/$defs/")
 }
 
-/// The fields of an object, as they are declared. All are always there.
+/// Returns the fields of an object in declaration order. All are required.
 fn names(schema: &Value) -> Vec<String> {
     let required = schema["required"].as_array().into_iter().flatten();
     let names: Vec<String> = required.filter_map(Value::as_str).map(ToOwned::to_owned).collect();
@@ -324,13 +324,13 @@ fn names(schema: &Value) -> Vec<String> {
     names
 }
 
-/// The doc comment, in one line.
+/// Returns the doc comment in one line.
 fn description(schema: &Value) -> String {
     let text = schema["description"].as_str().unwrap_or_default();
     text.split_whitespace().collect::<Vec<&str>>().join(" ")
 }
 
-/// The values of an enumeration of texts: `` `a` (what it means) ``.
+/// Returns the values of an enumeration of texts: `` `a` (its meaning) ``.
 fn values(schema: &Value) -> Vec<String> {
     let plain = schema["enum"].as_array().into_iter().flatten();
     let plain = plain.filter_map(Value::as_str).map(|value| format!("`{value}`"));
@@ -340,7 +340,7 @@ fn values(schema: &Value) -> Vec<String> {
     plain.chain(told).collect()
 }
 
-/// A sentence as a part of another one.
+/// Lowercases the beginning of a sentence for use within another one.
 fn lowered(text: &str) -> String {
     let mut letters = text.chars();
     let is_name = text.starts_with("Clew") || text.starts_with("Python");
@@ -350,7 +350,7 @@ fn lowered(text: &str) -> String {
     }
 }
 
-/// The commands, the tables with the fields of their answers, and the section that explains them.
+/// The commands, the tables with the fields of their answers, and the sections that explain them.
 const COMMANDS: &[(&str, &str, &str)] = &[
     ("status", "status", "status"),
     ("log", "log", "log"),
@@ -391,11 +391,11 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("completions, man", "text", "completions-and-man"),
 ];
 
-/// The fields of `clew run`, which Python writes.
+/// The fields of `clew run`, which are written by Python.
 const OF_RUN: &str = "`input`, `output`, `is_planned`, `counts`, `cells`";
 
 impl Reference {
-    /// What stands between the marks of that name.
+    /// Returns the content between the marks of this name.
     fn table(&mut self, name: &str) -> String {
         match name {
             "commands" => self.commands(),
@@ -458,7 +458,7 @@ impl Reference {
         }
     }
 
-    /// The table of the commands, with the fields at the top of their answers.
+    /// Returns the table of commands, with the top-level fields of their answers.
     fn commands(&mut self) -> String {
         let mut text = "| command | fields | explained in |\n|---|---|---|\n".to_owned();
         for (commands, table, section) in COMMANDS {
@@ -479,7 +479,7 @@ impl Reference {
         text
     }
 
-    /// The fields at the top of an answer.
+    /// Returns the top-level fields of an answer.
     fn top_fields(&mut self, table: &str) -> String {
         let rows = self.table(table);
         let fields = rows
@@ -503,7 +503,7 @@ impl Reference {
     }
 }
 
-/// The file with the tables as they should be.
+/// Returns the file with updated tables.
 fn written(page: &str) -> String {
     let mut reference = Reference::new();
     let mut text = String::new();

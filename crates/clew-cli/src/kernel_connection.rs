@@ -1,8 +1,7 @@
-//! The way from a terminal to the kernel that holds the variables.
+//! Sends commands from a terminal to the kernel with the variables.
 //!
-//! This command finds the kernel; the interpreter that the history was recorded with carries the words there, since it
-//! has the library that speaks Jupyter's protocol (`python -m clew.relay`). What names runs needs no kernel: it is written
-//! here, in a session of its own.
+//! This program finds the kernel; the interpreter that recorded the history sends the command, since it has the library for Jupyter's
+//! protocol (`python -m clew.relay`). Naming runs needs no kernel: this program records it in a session of its own.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,18 +21,18 @@ use crate::shared_options::Shared;
 use crate::text;
 use crate::typed_command::TypedCommand;
 
-/// A program that does the rest, in the place of this one.
+/// A program that replaces this process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandOver {
     /// The interpreter.
     pub program: String,
-    /// What it is called with.
+    /// Its arguments.
     pub arguments: Vec<String>,
-    /// Which notebook it is about, where that was chosen; for people.
+    /// A line about the chosen notebook, for display.
     pub told: Option<String>,
 }
 
-/// Who carries `words` to the kernel that records the history which is meant.
+/// Returns the program that sends `words` to the kernel that records the selected history.
 pub fn to_kernel(words: &[String], shared: &Shared, store: &Path, context: &Context) -> Result<HandOver, Problem> {
     let (kernel, told) = the_kernel(shared, store, context)?;
     let typed = TypedCommand::of(words).in_notebook();
@@ -72,7 +71,7 @@ pub fn to_kernel(words: &[String], shared: &Shared, store: &Path, context: &Cont
     })
 }
 
-/// The one kernel that can be meant. Nothing is guessed: a mover in the wrong session is worse than a question.
+/// Returns the only kernel that can be meant. Never guesses: a restore in the wrong session would be worse than an error.
 fn the_kernel(shared: &Shared, store: &Path, context: &Context) -> Result<(Presence, Option<String>), Problem> {
     let wanted = shared.wanted.as_deref();
     let opened = StoredHistory::open(store, wanted, context)?;
@@ -131,7 +130,7 @@ fn no_kernel(name: &str, was_killed: bool, pid: Option<u32>) -> Problem {
         .with_hint("`%load_ext clew` and `%clew resume` in the notebook restore its last state in a new kernel")
 }
 
-/// The moment at which a command was typed.
+/// A clock that stands at the time of a command.
 struct CommandTime(Timestamp);
 
 impl Clock for CommandTime {
@@ -144,7 +143,7 @@ impl Clock for CommandTime {
     }
 }
 
-/// Gives or takes a name in a session of its own. Kernels that record in the history hear of it.
+/// Names a run or removes a name, in a session of its own. Kernels that record in the history read the change.
 pub fn name(request: &NameRequest, shared: &Shared, store: &Path, context: &Context) -> Result<NamingResult, Problem> {
     let opened = StoredHistory::open(store, shared.wanted.as_deref(), context)?;
     let StoredHistory { id, loaded, .. } = opened.only(context)?;
@@ -155,7 +154,7 @@ pub fn name(request: &NameRequest, shared: &Shared, store: &Path, context: &Cont
     Ok(named)
 }
 
-/// A session of a command that only writes, in the history that `loaded` was read from.
+/// Starts a session for a command that only records, in the history that `loaded` was read from.
 pub(crate) fn begin(id: HistoryId, loaded: LoadedHistory, store: &Path, context: &Context) -> Result<Session, Problem> {
     let disk = Arc::new(RealDisk);
     let begun = || {

@@ -1,24 +1,23 @@
-//! The tree of runs as lanes beside each other, newest first, and as characters, as in `git log --graph`.
+//! The tree of runs in parallel lanes, newest first, and as text, as in `git log --graph`.
 
 use clew_core::id::RunId;
 
-/// Where one run stands among the lanes, and what passes it. Lanes go down to parents; each belongs to the run it
-/// comes from, by its place in the list.
+/// The position of one run among the lanes. Lanes go down to parents; each belongs to the child run that it starts from, given by index.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LanePosition {
     /// Its lane.
     pub lane: usize,
-    /// The run whose lane ends here, from straight above.
+    /// The run whose lane ends here from directly above.
     pub above: Option<usize>,
-    /// Other lanes that end here, with the runs they come from.
+    /// Other lanes that end here, with their child runs.
     pub joins: Vec<(usize, usize)>,
-    /// Lanes that pass, with the runs they come from.
+    /// Lanes that pass, with their child runs.
     pub through: Vec<(usize, usize)>,
-    /// Whether its lane goes on to a parent.
+    /// Whether its lane continues to a parent.
     pub goes_on: bool,
 }
 
-/// Gives every run a lane. Runs come newest first with their parents; a run comes before its parent.
+/// Assigns lanes to runs. The runs must be given newest first, with their parents; a run comes before its parent.
 pub fn lanes(runs: &[(RunId, Option<RunId>)]) -> Vec<LanePosition> {
     let mut waiting: Vec<Option<(RunId, usize)>> = Vec::new();
     let mut placed = Vec::with_capacity(runs.len());
@@ -51,23 +50,23 @@ pub fn lanes(runs: &[(RunId, Option<RunId>)]) -> Vec<LanePosition> {
     placed
 }
 
-/// The first lane that waits for `id`, else a free one.
+/// Returns the first lane that leads to `id`, else a free one.
 fn lane_of(waiting: &[Option<(RunId, usize)>], id: RunId) -> usize {
     let waits = |slot: &Option<(RunId, usize)>| slot.is_some_and(|(wanted, _)| wanted == id);
     let free = || waiting.iter().position(Option::is_none);
     waiting.iter().position(waits).or_else(free).unwrap_or(waiting.len())
 }
 
-/// One row of the drawing.
+/// One row of the text graph.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Row {
-    /// Lanes alone: where lines meet.
+    /// Lanes only: where lanes meet.
     Join(String),
     /// The lanes beside the n-th run.
     Run(String, usize),
 }
 
-/// Draws runs given newest first with their parents; a run comes before its parent.
+/// Draws runs, given newest first with their parents; a run comes before its parent.
 ///
 /// ```text
 /// @   14a
@@ -100,7 +99,7 @@ fn bars(busy: &[usize], marked: usize, mark: char) -> String {
     letters.join(" ")
 }
 
-/// `|_|/`: the lane `from` meets the lane `to` on its left.
+/// Draws `|_|/`: the lane `from` joins the lane `to` on its left.
 fn join(busy: &[usize], to: usize, from: usize) -> String {
     let mut row: Vec<char> = Vec::new();
     for lane in 0..width(busy) {

@@ -1,8 +1,8 @@
-//! The words people type: parsed, looked up and put into text or JSON.
+//! The commands: parsing, execution, and formatting as text or JSON.
 //!
-//! Two doors lead here. The native command calls [`run`], which reads a store from disk and only looks. The extension
-//! calls [`parse`], performs movers with its live session, and hands what came of it to [`report`] or [`refuse`];
-//! looking words it answers with [`look`] over the history it already holds.
+//! There are two callers. The native program calls [`run`], which reads a store from disk without changing it. The Python extension calls
+//! [`parse`], executes commands that change the session, and passes their outcome to [`report`] or [`refuse`]; commands that only read it
+//! answers with [`look`] from the history in memory.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::format_push_string, clippy::format_collect)] // pages are short; `write!` would only add noise
@@ -122,14 +122,14 @@ pub use report::ResumeReport;
 /// The outcome of a command in the terminal.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CommandOutcome {
-    /// It is answered.
+    /// The answer.
     Here(Output),
-    /// Another program goes on with it.
+    /// Another program continues.
     By(HandOver),
 }
 
-/// Runs a command of the terminal: looks at what lies on disk, writes names, hands what needs a kernel over. `words` are
-/// those after the program's name.
+/// Runs a command of the terminal: reads data from disk, records names, and passes on commands that need a kernel. `words` exclude the
+/// program's name.
 pub fn run(words: &[String], context: &Context) -> CommandOutcome {
     use CommandOutcome::{By, Here};
     let context = &context.with_words(typed_command::by_people(words, context.interface));
@@ -174,7 +174,7 @@ pub fn run(words: &[String], context: &Context) -> CommandOutcome {
     }
 }
 
-/// Why a notebook can't go on in the history that was typed, whether a kernel records or not: there is none of that name.
+/// Returns why a notebook cannot continue in the named history, regardless of a recording kernel: it does not exist.
 fn unjoinable(arguments: &Arguments, store: &Path, context: &Context) -> Option<Problem> {
     let Some(SessionRequest::Join(wanted)) = arguments.command.asked() else {
         return None;
@@ -183,8 +183,8 @@ fn unjoinable(arguments: &Arguments, store: &Path, context: &Context) -> Option<
     joinable(&wanted, &all, context).err()
 }
 
-/// Parses what was typed after `clew` or `%clew`. What is no command, or asks for help, is answered right away.
-#[allow(clippy::result_large_err)] // the answer is made once and printed
+/// Parses the words after `clew` or `%clew`. Invalid commands and requests for help are answered immediately.
+#[allow(clippy::result_large_err)] // returned once per command
 pub fn parse(words: &[String], context: &Context) -> Result<Arguments, Output> {
     let all = std::iter::once(context.interface.name()).chain(words.iter().map(String::as_str));
     let mut arguments = grammar::with_help(context, |command| {
@@ -207,8 +207,7 @@ pub fn parse(words: &[String], context: &Context) -> Result<Arguments, Output> {
     }
 }
 
-/// Takes what looks like a credential, or is one of the `known` ones, out of a description. A name that does is refused: every
-/// `log` would show it.
+/// Removes credentials, including the `known` ones, from a description. A name with one is refused: every `log` would display it.
 pub fn leave_out_secrets(arguments: &mut Arguments, known: &[String], context: &Context) -> Option<Output> {
     if let Subcommand::Describe(describe) = &mut arguments.command {
         describe.leave_out(known);
@@ -228,7 +227,7 @@ fn unfit_name(word: &Subcommand, known: &[String]) -> Option<Problem> {
     })
 }
 
-/// Help and version are answers; anything else is a mistake and changes nothing.
+/// Formats clap's errors. Help and version are answers; anything else is a usage error without effects.
 fn usage(error: &clap::Error, words: &[String], command: &clap::Command, context: &Context) -> Output {
     if !error.use_stderr() {
         return Output::said(Exit::Done, &error.render().to_string());
@@ -242,7 +241,7 @@ fn usage(error: &clap::Error, words: &[String], command: &clap::Command, context
     answer.fail(&mistake::mistake(error, words, command, context))
 }
 
-/// The answer to words that could not be parsed.
+/// Returns the formatter for words that could not be parsed.
 fn answer_to_words<'a>(word: &'a str, words: &[String], context: &'a Context) -> OutputFormatter<'a> {
     OutputFormatter {
         word,
@@ -259,7 +258,7 @@ fn answer_to<'a>(arguments: &'a Arguments, context: &'a Context) -> OutputFormat
     }
 }
 
-/// Says that the program which was to go on with a command can't be started.
+/// The error if the program that should continue with a command cannot be started.
 pub fn not_started(hand_over: &HandOver, error: &std::io::Error, words: &[String], context: &Context) -> Output {
     let problem = Problem::of(
         Exit::Refused,
@@ -277,8 +276,8 @@ pub fn not_started(hand_over: &HandOver, error: &std::io::Error, words: &[String
     }
 }
 
-/// Refuses words that are no UTF-8, as a file's name may be: what stands for such a word in `words` names another file. What a shell
-/// asks to be completed may be anything.
+/// Refuses words that are not UTF-8, such as some file names: the replacement in `words` would name another file. Completion requests of
+/// shells are exempt.
 pub fn not_text(typed: &[OsString], words: &[String], context: &Context) -> Option<Output> {
     let asks = words.first().is_some_and(|word| word == complete::shells::WORD);
     let place = typed
@@ -298,11 +297,11 @@ pub fn is_elsewhere(arguments: &Arguments) -> bool {
     arguments.shared.store.is_some() || arguments.shared.wanted.is_some()
 }
 
-/// Refuses a word that acts on the live session where another one was named: that one's own kernel has to do it.
+/// Refuses a command on the live session that names another one, whose own kernel would have to execute it.
 pub fn elsewhere(arguments: &Arguments, context: &Context) -> Option<Output> {
     let acts = arguments.command.asked().is_some();
     let is_named = is_elsewhere(arguments) || arguments.shared.kernel.is_some();
-    // The command has found the kernel by these very words.
+    // In a terminal, these options selected the kernel.
     (acts && is_named && context.interface != Interface::Terminal).then(|| {
         let word = arguments.command.text();
         let problem = Problem::usage(format!(
@@ -317,7 +316,7 @@ pub fn elsewhere(arguments: &Arguments, context: &Context) -> Option<Output> {
     })
 }
 
-/// Answers a command that needs no kernel from disk: the store and history that were named, else the default ones.
+/// Answers a command that needs no kernel from disk: from the named store and history, else the default ones.
 pub fn look_elsewhere(arguments: &Arguments, context: &Context) -> Output {
     let answer = answer_to(arguments, context);
     let directory = named_store(arguments, context);
@@ -329,7 +328,7 @@ pub fn look_elsewhere(arguments: &Arguments, context: &Context) -> Output {
 
 fn look_into(arguments: &Arguments, directory: &Path, context: &Context) -> Result<Output, Problem> {
     let wanted = arguments.shared.wanted.as_deref();
-    // `verify` is about what lies on disk, whatever is known of it.
+    // `verify` reads the logs themselves, not the index, and compares them with the last seen ends.
     let mut opened = match arguments.command {
         Subcommand::Verify(_) => StoredHistory::compared(directory, wanted, context)?,
         _ => StoredHistory::near(history_view::open_indexed(directory, context)?, wanted, context)?,
@@ -337,7 +336,7 @@ fn look_into(arguments: &Arguments, directory: &Path, context: &Context) -> Resu
     let context = &opened.context(context);
     let mut output = look_at(arguments, &opened, context);
     if opened.store.log_index().is_some_and(LogIndex::is_wrong) {
-        // What was answered from a wrong index is answered again from the logs.
+        // An answer from a wrong index is repeated from the logs.
         opened = StoredHistory::open(directory, wanted, context)?;
         output = look_at(arguments, &opened, context);
     }
@@ -349,7 +348,7 @@ fn look_into(arguments: &Arguments, directory: &Path, context: &Context) -> Resu
         output.text = output.text.after(&told);
     }
     if context.interface == Interface::Terminal {
-        // The process ends right after this: the system takes its memory back at once, we take milliseconds.
+        // The process ends right after this: the system frees the memory immediately, dropping takes milliseconds.
         std::mem::forget(opened);
     }
     Ok(output)
@@ -368,7 +367,7 @@ fn look_at(arguments: &Arguments, opened: &StoredHistory, context: &Context) -> 
     look(arguments, &place, context)
 }
 
-/// Answers a command that needs no kernel over a history that is already open.
+/// Answers a command that needs no kernel from an open history.
 pub fn look(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Output {
     let answer = answer_to(arguments, context);
     let Arguments { command, shared, .. } = arguments;
@@ -382,9 +381,9 @@ pub fn look(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -
     })
 }
 
-/// What a scratch process was asked: `eval`, `bisect`, `extract --check`. `executable` is the interpreter of the kernel in which
-/// it was; without one it is the one that the history was recorded with.
-#[allow(clippy::result_large_err)] // the answer is made once and printed
+/// Creates the question of `eval`, `bisect` or `extract --check` for a sandbox process. `executable` is the interpreter of the asking
+/// kernel; without it, the interpreter that recorded the history is used.
+#[allow(clippy::result_large_err)] // returned once per command
 pub fn question(
     arguments: &Arguments,
     place: &HistoryView<'_>,
@@ -403,8 +402,8 @@ pub fn question(
     question.map_err(|problem| answer_to(arguments, context).fail(&problem))
 }
 
-/// The same of the store and history that were named, else of the default ones.
-#[allow(clippy::result_large_err)] // the answer is made once and printed
+/// Creates a question about the named store and history, else the default ones.
+#[allow(clippy::result_large_err)] // returned once per command
 pub fn question_elsewhere(arguments: &Arguments, context: &Context) -> Result<Question, Output> {
     let directory = named_store(arguments, context);
     let opened = StoredHistory::open(&directory, arguments.shared.wanted.as_deref(), context)
@@ -412,7 +411,7 @@ pub fn question_elsewhere(arguments: &Arguments, context: &Context) -> Result<Qu
     question(arguments, &opened.place(), None, &opened.context(context))
 }
 
-/// Works a question out in scratch processes, and says what it came to.
+/// Answers a question in sandbox processes.
 pub fn work_out(
     question: &Question,
     waiting: &mut dyn ProgressMonitor,
@@ -424,7 +423,7 @@ pub fn work_out(
     output
 }
 
-/// The store that was named, else that of the project in which the notebook lies that was named, else the default.
+/// Returns the named store, else that of the named notebook's project, else the default.
 fn named_store(arguments: &Arguments, context: &Context) -> PathBuf {
     let Shared { store, wanted, .. } = &arguments.shared;
     if let Some(store) = store {
@@ -437,7 +436,7 @@ fn named_store(arguments: &Arguments, context: &Context) -> PathBuf {
     }
 }
 
-/// Forgets names: in the live session's history, where one is given, else in the one that was named or used last.
+/// Forgets variables: in the live session's history if given, else in the one that was named or used last.
 pub fn forget(arguments: &Arguments, live: Option<&mut Session>, context: &Context) -> Output {
     let answer = answer_to(arguments, context);
     let Subcommand::Forget(forget) = &arguments.command else {
@@ -453,31 +452,31 @@ pub fn forget(arguments: &Arguments, live: Option<&mut Session>, context: &Conte
     ))
 }
 
-/// Says what a mover did; where it took up a history, also what is to be said of that.
+/// Formats the outcome of a restore; after a resume also the notes about it.
 pub fn report(report: &Report, taken_up: &ResumeReport, arguments: &Arguments, context: &Context) -> Output {
     answer_to(arguments, context).show(&ReportPage::of(report, taken_up))
 }
 
-/// Says what a change of names did.
+/// Formats the outcome of a naming command.
 pub fn named(request: &NameRequest, named: &NamingResult, arguments: &Arguments, context: &Context) -> Output {
     answer_to(arguments, context).show(&NamePage::of(request, named, arguments.command.left_out()))
 }
 
-/// Says that a path of another machine that was typed leads from or to nothing, if one does.
+/// Returns the error for a path map that does not apply to any recorded path or leads nowhere, if there is one.
 pub fn mapped_wrong(maps: &PathMaps, history: &History, arguments: &Arguments, context: &Context) -> Option<Output> {
     let problem = maps.check_for(history).err()?;
     Some(answer_to(arguments, context).fail(&problem))
 }
 
-/// Says why a mover did nothing.
+/// Formats why a command on the session did nothing.
 pub fn refuse(error: &SessionError, arguments: &Arguments, context: &Context) -> Output {
     answer_to(arguments, context).fail(&session_problem(error, context))
 }
 
-/// The history that is meant where the user has a notebook go on in another one, or why there is none.
+/// Returns the history that the user selected for a notebook, or why there is none.
 ///
 /// # Errors
-/// What is answered: none is called so, or several are.
+/// The answer: no history has this name, or several have it.
 pub fn joined(
     wanted: &str,
     all: &[(HistoryId, HistoryDescription)],
@@ -487,7 +486,7 @@ pub fn joined(
     joinable(wanted, all, context).map_err(|problem| answer_to(arguments, context).fail(&problem))
 }
 
-/// The same, for who answers otherwise.
+/// Like [`joined`], but returns the problem.
 fn joinable(wanted: &str, all: &[(HistoryId, HistoryDescription)], context: &Context) -> Result<HistoryId, Problem> {
     let none = || {
         let new = format!("history --new {}", text::typed(wanted));
@@ -498,17 +497,17 @@ fn joinable(wanted: &str, all: &[(HistoryId, HistoryDescription)], context: &Con
     history_view::called(all, wanted)?.ok_or_else(none)
 }
 
-/// Says that a history can't be begun, since there is one of that name.
+/// The error for a new history whose name exists.
 pub fn is_taken(name: &str, arguments: &Arguments, context: &Context) -> Output {
     answer_to(arguments, context).fail(&commands::history::taken(name, context))
 }
 
-/// Says that a name can't be recorded again, since it is not excluded by that name: what excludes it, if anything does.
+/// The error for a variable that cannot be included again because it is not excluded under this name, with the pattern that excludes it.
 pub fn not_excluded(name: &str, by: Option<&str>, arguments: &Arguments, context: &Context) -> Output {
     answer_to(arguments, context).fail(&commands::movers::not_excluded(name, by, context))
 }
 
-/// Says anything else that a front end did (`exclude`, `history`): one line, and the same as data.
+/// Formats other results of a front end (`exclude`, `history`): one line, and the same as data.
 pub fn say(message: &str, data: MessageData, arguments: &Arguments, context: &Context) -> Output {
     answer_to(arguments, context).show(&MessagePage {
         message: clean(&context.told(message)),
@@ -516,7 +515,7 @@ pub fn say(message: &str, data: MessageData, arguments: &Arguments, context: &Co
     })
 }
 
-/// Says that nothing moves while a cell runs.
+/// The error for a restore while a cell is running.
 pub fn busy(arguments: &Arguments, context: &Context) -> Output {
     let problem = Problem::of(Exit::Refused, "A cell is running").with_hint(format!(
         "{} waits for it",
@@ -525,7 +524,7 @@ pub fn busy(arguments: &Arguments, context: &Context) -> Output {
     answer_to(arguments, context).fail(&problem)
 }
 
-/// Says that nothing is recorded, and why, if that is known.
+/// The error for a session that is not recorded, with the reason if known.
 pub fn not_recorded(why: Option<&str>, arguments: &Arguments, context: &Context) -> Output {
     let why = why.map(|why| format!(": {}", clean(why))).unwrap_or_default();
     let place = match context.interface {
@@ -538,13 +537,13 @@ pub fn not_recorded(why: Option<&str>, arguments: &Arguments, context: &Context)
     answer_to(arguments, context).fail(&problem)
 }
 
-/// So many variables are named in a command to type.
+/// The most variables in a suggested command.
 const NAMED: usize = 8;
 
-/// What did not change when a restore failed.
+/// The reassurance after a failed restore.
 const VARIABLES_STAY: &str = "Your variables are as they were";
 
-/// A session's error in words for people.
+/// Converts an error of a session.
 pub fn session_problem(error: &SessionError, context: &Context) -> Problem {
     match error {
         SessionError::Store(error) => history_view::store_problem(error),

@@ -1,4 +1,4 @@
-//! A line after `%clew `, before it is done: its words, and what they are about to do.
+//! A line after `%clew ` before its execution: its words, and the kind of its effect.
 
 use clap::{ArgMatches, Command, FromArgMatches};
 
@@ -7,30 +7,30 @@ use crate::commands::Subcommand;
 use crate::grammar;
 use crate::session_request::SessionRequest;
 
-/// What a command is about to do. Words that are not understood only look: they are answered by what is wrong with them.
+/// The kind of a command's effect. Invalid commands count as reading: their answer is an error message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Intent {
-    /// It changes what is live. Where another cell runs it waits, unless it was told to refuse.
+    /// It changes the live session. While another cell runs it waits, unless it should be refused.
     Moves {
         /// Whether it waits.
         waits: bool,
     },
-    /// A scratch process works it out, which may take a while.
+    /// A sandbox process executes it, which may take a while.
     Asks,
-    /// It takes values out of the history, those too that the running cell made so far.
+    /// It deletes values from the history, including those that the running cell has created so far.
     Forgets,
     /// It reads or changes settings.
     Sets,
-    /// It goes to other places: the native command does it, whatever is loaded here.
+    /// It uses a remote: the native program executes it, whatever is loaded here.
     Carries {
-        /// Whether a state goes, as a plan says: what came before it is recorded first, as before a mover.
+        /// Whether it sends a state according to a plan: pending changes are recorded first, as before a restore.
         state: bool,
     },
-    /// Anything else: nothing that is live changes.
+    /// Anything else: the live session does not change.
     Looks,
 }
 
-/// Says what words are about to do.
+/// Returns the kind of a command's effect.
 pub fn intent(words: &[String]) -> Intent {
     let all = std::iter::once("clew").chain(words.iter().map(String::as_str));
     let Ok(matches) = grammar::bare().try_get_matches_from_mut(all) else {
@@ -53,7 +53,7 @@ pub fn intent(words: &[String]) -> Intent {
     }
 }
 
-/// Whether `--no-wait` was given to the word that was typed last (`op restore`).
+/// Whether `--no-wait` was given to the last subcommand (`op restore`).
 fn is_told_to_refuse(matches: &ArgMatches) -> bool {
     match matches.subcommand() {
         Some((_, inner)) => is_told_to_refuse(inner),
@@ -64,16 +64,16 @@ fn is_told_to_refuse(matches: &ArgMatches) -> bool {
 /// Why a line cannot be split into words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LineSyntaxError {
-    /// A quote has no end.
+    /// A quote is not closed.
     #[error("A quote is not closed")]
     Quote,
-    /// A backslash stands before nothing.
+    /// The line ends in a backslash.
     #[error("The line ends in a backslash")]
     Backslash,
 }
 
-/// Parts a line into words, as a shell does. Words that end in an expression (`eval`, `bisect`) take that as it was typed:
-/// quotes and brackets mean what they mean in Python.
+/// Splits a line into words, as a shell does. For commands that end in an expression (`eval`, `bisect`) the expression is kept as typed:
+/// its quotes and brackets are Python's.
 pub fn split_line(line: &str) -> Result<Vec<String>, LineSyntaxError> {
     if let Some(words) = with_expression(line) {
         return Ok(words);
@@ -85,8 +85,8 @@ pub fn split_line(line: &str) -> Result<Vec<String>, LineSyntaxError> {
     })
 }
 
-/// `eval REV EXPR`, `bisect [--from REV] EXPR`: options and what comes before the expression, then `--` and the rest in one
-/// word. `None` where the line's word takes no expression.
+/// Splits `eval REV EXPR`, `bisect [--from REV] EXPR`: options and the words before the expression, then `--` and the rest as one word.
+/// `None` if the command takes no expression.
 fn with_expression(line: &str) -> Option<Vec<String>> {
     let command = grammar::bare();
     let mut words = Vec::new();
@@ -115,7 +115,7 @@ fn with_expression(line: &str) -> Option<Vec<String>> {
     }
     word?;
     let mut expression = rest.trim();
-    // Where it is no Python an option may stand behind the expression, too.
+    // If it cannot be Python, an option may follow the expression.
     while let Some((before, option)) = expression.rsplit_once(" --")
         && let Some((name, value)) = option.split_once(['=', ' '])
         && takes_value(name, &command, word)
@@ -136,7 +136,7 @@ fn with_expression(line: &str) -> Option<Vec<String>> {
     Some(words)
 }
 
-/// How many words come before a word's expression; `None` if it takes none.
+/// Returns the number of words before a command's expression; `None` if it takes none.
 fn before_expression(word: &Command) -> Option<usize> {
     word.get_positionals().position(|argument| {
         let names = argument.get_value_names().unwrap_or_default();
@@ -144,7 +144,7 @@ fn before_expression(word: &Command) -> Option<usize> {
     })
 }
 
-/// Whether a value follows an option as the next word.
+/// Whether an option takes the next word as its value.
 fn takes_value(option: &str, command: &Command, word: Option<&Command>) -> bool {
     let name = option.trim_start_matches('-');
     let arguments = command
@@ -155,7 +155,7 @@ fn takes_value(option: &str, command: &Command, word: Option<&Command>) -> bool 
         .any(|argument| argument.get_action().takes_values())
 }
 
-/// The first word, which quotes may hold together, and what comes after it.
+/// Splits off the first word, which may be quoted.
 fn first(text: &str) -> Option<(&str, &str)> {
     let text = text.trim_start();
     let quote = text.chars().next()?;
@@ -168,8 +168,7 @@ fn first(text: &str) -> Option<(&str, &str)> {
     Some(text.split_at(end))
 }
 
-/// An expression that is in quotes as a whole, as a shell wants it, without them: as a text of its own it would be no
-/// question.
+/// Removes quotes around a whole expression, as used in a shell: a string literal alone would be no meaningful expression.
 fn unquoted(expression: &str) -> &str {
     ['"', '\'']
         .into_iter()
@@ -210,7 +209,7 @@ mod tests {
         ] {
             assert_eq!(meant(line), Intent::Moves { waits: false }, "{line}");
         }
-        // A name like the option is a name.
+        // A variable with the name of the option is a variable.
         assert_eq!(meant("restore 2 -- --no-wait"), Intent::Moves { waits: true });
     }
 

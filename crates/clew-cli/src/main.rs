@@ -1,4 +1,4 @@
-//! The native command `clew`: looks at stores without Python.
+//! The native program `clew`: reads stores without Python.
 
 use std::env;
 use std::ffi::OsString;
@@ -11,7 +11,7 @@ fn main() -> ExitCode {
     let typed: Vec<OsString> = env::args_os().skip(1).collect();
     let words: Vec<String> = typed.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let context = Context::of_process(Interface::of_command());
-    // A name that is no text would become another one: of a file that is there, or of one that is written.
+    // A name that is not UTF-8 would be converted to the name of another file, to read or to write.
     if let Some(output) = not_text(&typed, &words, &context) {
         return print(&output);
     }
@@ -21,10 +21,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// Lets another program go on in this one's place, with its terminal and its signals.
+/// Lets another program continue in place of this one, with its terminal and its signals.
 fn become_another(hand_over: &HandOver, words: &[String], context: &Context) -> ExitCode {
     if let Some(told) = &hand_over.told {
-        // The other program says what became of it, whoever reads this.
+        // If standard output is closed, the other program reports it.
         write!(io::stdout(), "{told}").ok();
     }
     let mut command = Command::new(&hand_over.program);
@@ -46,9 +46,9 @@ fn start(command: &mut Command) -> io::Result<i32> {
     Ok(command.status()?.code().unwrap_or(1))
 }
 
-/// Answers go to standard output, JSON always; failures in words go to standard error.
+/// Prints answers and all JSON on standard output; failures as text on standard error.
 ///
-/// A reader that went away (`clew log | head`) is no failure. Returns the exit code.
+/// A closed pipe (`clew log | head`) is not a failure. Returns the exit code.
 fn print(output: &Output) -> ExitCode {
     let printed = output.printed();
     let written = if output.is_problem {

@@ -1,4 +1,4 @@
-//! A page of one sentence: what a front end did.
+//! A page with one sentence about what a front end did.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! What was typed and is no command: what is wrong with it, and what to type instead.
+//! Errors for invalid command lines: what is wrong, and what to type instead.
 
 use std::error::Error;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::notebook_identity::is_notebook;
 use crate::problem::Problem;
 use crate::text::{clean, listing, typed};
 
-/// Words of git, jj and the like that hands type by habit, and what they come to here. Commands stand in backticks.
+/// Commands of Git, jj and similar tools, and their equivalents here. Commands are in backticks.
 const HABITS: [(&[&str], &str); 15] = [
     (
         &["checkout", "co", "goto", "go", "edit"],
@@ -54,14 +54,14 @@ const HABITS: [(&[&str], &str); 15] = [
     (&["version"], "`--version` prints it"),
 ];
 
-/// How Python begins, which is not ours to type though it stands in backticks above.
+/// Beginnings of Python code, which is also in backticks above.
 const OF_PYTHON: [&str; 2] = ["del ", "clew."];
 
 fn is_python(piece: &str) -> bool {
     OF_PYTHON.iter().any(|begin| piece.starts_with(begin))
 }
 
-/// Says what is wrong with `words`, as clap found it.
+/// Explains what is wrong with `words`, from clap's error.
 pub(crate) fn mistake(error: &clap::Error, words: &[String], command: &Command, context: &Context) -> Problem {
     let typed = TypedWords {
         path: path(words, command),
@@ -82,7 +82,7 @@ pub(crate) fn mistake(error: &clap::Error, words: &[String], command: &Command, 
     }
 }
 
-/// Says that an option stands behind `--`, where everything is a name, and how it is typed. Nothing where a program typed it.
+/// The error for an option after `--`, where everything is a variable, with the correct form. `None` if a program passed it.
 pub(crate) fn behind_names(words: &[String], command: &Command, context: &Context) -> Option<Problem> {
     if context.interface == Interface::Python {
         return None;
@@ -127,11 +127,11 @@ pub(crate) fn behind_names(words: &[String], command: &Command, context: &Contex
     Some(problem.with_hint(format!("did you mean {}?", context.command(&clean(&line.join(" "))))))
 }
 
-/// The words of the command as far as they are understood: `op`, `restore`.
+/// Returns the recognized subcommands: `op`, `restore`.
 fn path(words: &[String], command: &Command) -> Vec<String> {
     let (mut path, mut command) = (Vec::new(), command);
     let words = words.iter().filter(|word| !word.starts_with('-'));
-    // `help` is asked about the words behind it, and has none of its own.
+    // `help` takes other commands as arguments.
     for word in words.skip_while(|word| *word == "help") {
         let Some(inner) = command.find_subcommand(word) else {
             break;
@@ -142,7 +142,7 @@ fn path(words: &[String], command: &Command) -> Vec<String> {
     path
 }
 
-/// The command at the end of a path.
+/// Returns the command at the end of a path.
 fn at_end<'c>(path: &[String], command: &'c Command) -> &'c Command {
     path.iter().fold(command, |command, word| {
         command.find_subcommand(word).unwrap_or(command)
@@ -152,7 +152,7 @@ fn at_end<'c>(path: &[String], command: &'c Command) -> &'c Command {
 struct TypedWords<'a> {
     path: Vec<String>,
     asks_help: bool,
-    /// All that was typed.
+    /// The whole command line.
     words: &'a [String],
     context: &'a Context,
     error: &'a clap::Error,
@@ -182,7 +182,7 @@ impl TypedWords<'_> {
         if let Some(lower) = at_end(&self.path, command).find_subcommand(word.to_lowercase()) {
             alike = vec![lower.get_name().to_owned()];
         }
-        // What differs least is meant, and nothing else.
+        // The closest matches exclude all others.
         if alike.iter().any(|alike| is_slip(&alike)) {
             alike.retain(|alike| is_slip(&alike));
         }
@@ -190,7 +190,7 @@ impl TypedWords<'_> {
             let meant = format!("{word}{}", self.behind(&word));
             return problem.with_hint(format!("did you mean {}?", self.context.command(&meant)));
         }
-        // Who mistypes another command is not led to one that deletes for good.
+        // A mistyped command does not suggest one that deletes data permanently, unless it is the closest match.
         let deletes = |name: &str| {
             let info = self.context.registry.find(name);
             info.is_some_and(|info| info.changes == CommandEffect::RecordedValues)
@@ -212,13 +212,13 @@ impl TypedWords<'_> {
         })
     }
 
-    /// What was typed before a word, as it is typed again.
+    /// Returns the words before a word, quoted as necessary.
     fn before(&self, word: &str) -> String {
         let words = self.words.iter().take_while(|typed| *typed != word);
         words.map(|word| typed(word)).collect::<Vec<_>>().join(" ")
     }
 
-    /// What was typed behind a word, as it is typed again.
+    /// Returns the words after a word, quoted as necessary.
     fn behind(&self, word: &str) -> String {
         let words = self.words.iter().skip_while(|typed| *typed != word).skip(1);
         words.map(|word| format!(" {}", clean(&typed(word)))).collect()
@@ -257,7 +257,7 @@ impl TypedWords<'_> {
         }
     }
 
-    /// What people mean who type something behind a command that takes nothing of that kind.
+    /// Returns what was probably meant by an argument that the command does not take.
     fn meant_instead(&self, argument: &str) -> Option<String> {
         let is_number = |text: &str| !text.is_empty() && text.chars().all(|letter| letter.is_ascii_digit());
         let is_name = argument.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
@@ -277,7 +277,7 @@ impl TypedWords<'_> {
                 Some(format!("`{command} @-{count}` counts back from the current run"))
             }
             ("describe", _) if is_name => {
-                // What begins with a letter is the text's first word, sooner than a branch.
+                // An argument that begins with a letter is more likely the text's first word than a branch.
                 let mut said = self.words.iter().skip_while(|typed| *typed != "describe").skip(1);
                 let first = said.find(|word| !word.starts_with('-'));
                 let first = first.filter(|first| first.starts_with(char::is_alphabetic));
@@ -295,7 +295,7 @@ impl TypedWords<'_> {
                 Some(format!("`{}{}`", self.before(verb), self.behind(verb)))
             }
             ("status", _) if is_name => Some(format!("`show {argument}` shows a run")),
-            // Names stand behind `--`.
+            // Variables follow `--`.
             ("restore" | "diff", _) if is_name && !is_number(argument) => {
                 let (before, behind) = (self.before(argument), self.behind(argument));
                 Some(format!("`{before} -- {argument}{behind}`, if that is a variable"))
@@ -311,7 +311,7 @@ impl TypedWords<'_> {
             .map(|name| bare(name))
             .collect();
         let problem = Problem::usage(format!("{} needs {}", self.command(""), listing(&needed, 4)));
-        // Of what has a few values these say more than its form.
+        // For an argument with few values, they are more helpful than the usage.
         let inner = at_end(&self.path, command);
         let of_values = inner
             .get_positionals()
@@ -342,7 +342,7 @@ impl TypedWords<'_> {
         });
         let allowed = self.many(ContextKind::ValidValue);
         if allowed.is_empty() {
-            // What reads a value of ours says what it is to be.
+            // Clew's own value parsers explain what is valid.
             let source = self.error.source().map(ToString::to_string);
             let told = source.filter(|why| why.starts_with("it is "));
             return problem.with_hint(told.unwrap_or_else(|| self.help()));
@@ -351,7 +351,7 @@ impl TypedWords<'_> {
         problem.with_hint(format!("use one of {}", either(&allowed)))
     }
 
-    /// An option takes several values and has fewer: `-p NAME VALUE` with a name alone.
+    /// The error for an option with too few values: `-p NAME VALUE` with a name only.
     fn too_few(&self) -> Problem {
         let option = self.one(ContextKind::InvalidArg);
         let values: Vec<String> = option.split_whitespace().skip(1).map(bare).collect();
@@ -383,7 +383,7 @@ impl TypedWords<'_> {
         Problem::usage(first.trim_start_matches("error: ").to_owned()).with_hint(self.form())
     }
 
-    /// How the command is typed.
+    /// Returns the usage of the command.
     fn form(&self) -> String {
         match self.error.get(ContextKind::Usage) {
             Some(ContextValue::StyledStr(usage)) if self.context.interface != Interface::Python => {
@@ -399,7 +399,7 @@ impl TypedWords<'_> {
         format!("{} explains the arguments", self.command("--help"))
     }
 
-    /// The command that was typed, with more behind it.
+    /// Formats the recognized command, with `more` after it.
     fn command(&self, more: &str) -> String {
         match self.words(more).as_str() {
             "" => format!("`{}`", self.context.interface.name()),
@@ -412,7 +412,7 @@ impl TypedWords<'_> {
         words.join(" ").trim().to_owned()
     }
 
-    /// A text in which commands stand in backticks, as they are typed at this interface.
+    /// Converts the commands in backticks to this interface.
     fn told(&self, text: &str) -> String {
         let pieces = text.split('`').enumerate();
         pieces
@@ -437,7 +437,7 @@ impl TypedWords<'_> {
     }
 }
 
-/// The name of an argument, without the brackets around it: `REV` of `<REV>`, `--at` of `--at <REV>`.
+/// Returns the name of an argument without brackets: `REV` of `<REV>`, `--at` of `--at <REV>`.
 fn bare(argument: &str) -> String {
     let name = argument
         .split(['=', ' '])
@@ -451,7 +451,7 @@ mod tests {
     use super::*;
     use crate::help;
 
-    /// What each line is answered with, at a interface.
+    /// Returns the answer to each line at an interface.
     fn answers(lines: &[&str], interface: Interface) -> String {
         let context = Context::of_process(interface);
         let mut text = String::new();

@@ -1,5 +1,5 @@
-//! Which history a notebook file belongs to, by what the store and the file system tell. The rules stand in
-//! [`clew_core::history::belonging`]; a kernel and `clew run` both decide here.
+//! Determines the history of a notebook file from the store and the file system. The rules are in [`clew_core::history::belonging`];
+//! kernels and `clew run` both use this module.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fs::{self, Metadata};
@@ -17,13 +17,13 @@ use crate::cells_of_file::{cells_of_file, code_of_file, known_by};
 use crate::input_files::modified_at;
 use crate::presence::records_here;
 
-/// So many entries of folders are looked at for a file that lies elsewhere now.
+/// The most folder entries that are searched for a moved file.
 const MOST_ENTRIES: usize = 4_000;
 
 type Histories = [(HistoryId, HistoryDescription)];
 
-/// A file as its file system knows it, whatever its name: its number, and when it was made, since numbers are given again. `None` where the
-/// file system does not keep both (NFS).
+/// Returns the identity of a file independent of its name: its inode number, and its creation time, since numbers are reused. `None` if the
+/// file system does not provide both (NFS).
 pub fn file_id(path: &Path) -> Option<String> {
     number_and_birth(&path.metadata().ok()?)
 }
@@ -40,12 +40,12 @@ fn number_and_birth(_file: &Metadata) -> Option<String> {
     None
 }
 
-/// Which history a notebook belongs to, without a look into more histories than those that were recorded at its path.
+/// Determines the history of a notebook, reading only the histories that were recorded at its path.
 pub fn belongs_plainly(store: &Store, histories: &Histories, notebook: &Notebook) -> NotebookMatch {
     belonging(histories, notebook, &IdentityContext { store, notebook })
 }
 
-/// Which history a notebook belongs to. Its cells are looked at where nothing else tells.
+/// Determines the history of a notebook. Compares cells if nothing else is decisive.
 pub fn belongs(store: &Store, histories: &Histories, notebook: &Notebook) -> NotebookMatch {
     let plain = belongs_plainly(store, histories, notebook);
     let is_open = matches!(plain, NotebookMatch::New | NotebookMatch::Unclear(_)) && notebook.name.is_none();
@@ -56,7 +56,7 @@ pub fn belongs(store: &Store, histories: &Histories, notebook: &Notebook) -> Not
         let Some(path) = description.path.as_deref().map(Path::new) else {
             return false;
         };
-        // What can't be read may still be the one.
+        // An unreadable file may still be the original.
         path.exists() && cells_of_file(path).is_none_or(|there| there.shared(cells).is_some())
             || description
                 .file
@@ -76,7 +76,7 @@ pub fn belongs(store: &Store, histories: &Histories, notebook: &Notebook) -> Not
     }
 }
 
-/// The store and the notebook on the disk.
+/// The store and the notebook on disk.
 struct IdentityContext<'a> {
     store: &'a Store,
     notebook: &'a Notebook,
@@ -91,7 +91,7 @@ impl IdentityEvidence for IdentityContext<'_> {
         file_id(Path::new(path))
     }
 
-    /// Where ids in the files tell, they do; else where the file of the history lies now, else the cells.
+    /// Decides by ids in the files if available; else by the current location of the history's file, else by the cells.
     fn whose(&self, history: HistoryId, description: &HistoryDescription) -> NotebookOwner {
         let has_ids = description.notebook.is_some() && self.notebook.id.is_some();
         let path = self.notebook.path.as_deref().map(Path::new);
@@ -119,13 +119,14 @@ impl IdentityEvidence for IdentityContext<'_> {
     }
 }
 
-/// Where a notebook's file lies now that lay at its path when its history was described last: `None` where it lies there still, or nowhere near.
+/// Returns the new path of a notebook's file that was moved since its history was last described: `None` if it was not moved, or is not
+/// found nearby.
 pub(crate) fn moved_to(description: &HistoryDescription) -> Option<PathBuf> {
     let (path, file) = (Path::new(description.path.as_deref()?), description.file.as_deref()?);
     (file_id(path).as_deref() != Some(file)).then(|| find_around(path, file))?
 }
 
-/// The path of a notebook file in the folder of `path`, in one below it, or in one below the folder that this lies in.
+/// Searches a notebook file in the folder of `path` and below it, and in the parent folder and below it.
 fn find_around(path: &Path, file: &str) -> Option<PathBuf> {
     let folder = path.parent();
     let above = folder.and_then(Path::parent);
@@ -150,7 +151,7 @@ fn find_around(path: &Path, file: &str) -> Option<PathBuf> {
     None
 }
 
-/// The notebook files in a folder, as their file system knows them.
+/// Returns the identities of the notebook files in a folder.
 pub(crate) fn notebooks_in(folder: &Path) -> BTreeSet<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let paths = entries.map(|entry| entry.path()).take(MOST_ENTRIES);
@@ -160,8 +161,8 @@ pub(crate) fn notebooks_in(folder: &Path) -> BTreeSet<String> {
         .collect()
 }
 
-/// Whether another notebook in the folder has the cells that a history ran, and was saved after that began. For file systems that do not
-/// know a file under another name.
+/// Whether another notebook in the folder has the cells of a history, and was saved after its start. For file systems without stable file
+/// identities.
 fn is_beside(path: &Path, ran: &CellIdentities, time: Timestamp) -> bool {
     let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
     let files = entries.into_iter().flatten().flatten().map(|entry| entry.path());
@@ -174,12 +175,12 @@ fn is_beside(path: &Path, ran: &CellIdentities, time: Timestamp) -> bool {
         .any(|other| cells_of_file(&other).is_some_and(|cells| cells.shared(ran).is_some()))
 }
 
-/// Whether a path is called as notebook files are.
+/// Whether a path has the extension of notebooks.
 pub(crate) fn is_notebook(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "ipynb")
 }
 
-/// The cells that ran in a history: the id of each, where it has one, and its source, where that is asked for and can be read.
+/// Returns the cells that ran in a history: the id of each, if it has one, and its source, if requested and readable.
 fn cells_that_ran(store: &Store, id: HistoryId, with: SourceInclusion) -> Vec<(Option<String>, Option<String>)> {
     let loaded = store.load(id).unwrap_or_default();
     let history = History::of(&loaded);
@@ -189,7 +190,7 @@ fn cells_that_ran(store: &Store, id: HistoryId, with: SourceInclusion) -> Vec<(O
     cells.map(|(_, run)| (run.cell.clone(), known(run))).collect()
 }
 
-/// What the cells that ran in a history are known by, as those of `like` are: with the source of the last run of each.
+/// Returns the identities of the cells that ran in a history, of the same kind as `like`: with the source of each cell's last run.
 fn cells_of(store: &Store, id: HistoryId, like: &CellIdentities, with: SourceInclusion) -> CellIdentities {
     match like {
         CellIdentities::Ids(_) => {

@@ -1,8 +1,8 @@
-//! What a run showed: the outputs of its cell, read back from the record.
+//! The outputs of a run's cell, read back from the record.
 //!
-//! In: the text of a run's output blob, which may come from a stranger's store. Out: one [`CellOutput`] for each thing
-//! the front end showed, in its order. Looking must be safe (promise P10), so any text at all gives outputs: what is no
-//! JSON array of nbformat 4 outputs was printed text.
+//! Input: the text of a run's output blob, possibly from an untrusted store. Output: one [`CellOutput`] for each output that the front end
+//! displayed, in order. Reading must be safe (promise P10), so every text has a result: anything but a JSON array of nbformat 4 outputs
+//! counts as printed text.
 
 mod output_text;
 mod picture;
@@ -82,17 +82,17 @@ pub struct OmittedOutput {
     pub size: u64,
 }
 
-/// The outputs of a run; none where nothing was kept or the blob is missing.
+/// Returns the outputs of a run; none if they were not recorded or the blob is missing.
 pub fn outputs_of(run: &Run, place: &HistoryView<'_>) -> Vec<CellOutput> {
     let text = run.output.and_then(|output| place.records.text(&output).ok());
     text.as_deref().map(parse).unwrap_or_default()
 }
 
-/// Reads the text of an output blob.
+/// Parses the text of an output blob.
 pub fn parse(text: &str) -> Vec<CellOutput> {
     match serde_json::from_str::<Vec<Value>>(text) {
         Ok(values) if values.iter().all(has_kind) => some(values),
-        // Stores of the first format may hold the printed text itself.
+        // Stores of the first format may contain the printed text itself.
         _ if text.is_empty() => Vec::new(),
         _ => vec![CellOutput::printed("stdout", text)],
     }
@@ -188,7 +188,7 @@ impl CellOutput {
         let data: BTreeMap<String, Value> = bundle
             .into_iter()
             .map(|(mime, content)| {
-                // The lines of a text may be listed.
+                // A text may be given as a list of lines.
                 let content = match content {
                     Value::Array(_) if !mime.ends_with("json") => Value::String(joined(Some(&content))),
                     content => content,
@@ -208,7 +208,7 @@ impl CellOutput {
     }
 }
 
-/// The type that people read best, of those that are text.
+/// Returns the most readable text representation.
 fn readable(data: &BTreeMap<String, Value>) -> String {
     let found = ["text/plain", "text/markdown", "text/latex"]
         .iter()

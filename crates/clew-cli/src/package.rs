@@ -1,8 +1,7 @@
-//! Packages: a notebook with what it needs elsewhere, in a zip that is an RO-Crate, or in the notebook itself.
+//! Packages: a notebook with its history and files, as a zip that is an RO-Crate, or embedded in the notebook itself.
 //!
-//! In a package lies a bundle (`clew/history.clew`), and that is what a store takes in: signed, read where it lies, judged as any
-//! bundle is. The other files are for people and for other tools; of these Clew reads the notebook, and input files whose hashes
-//! the bundle's maker signed.
+//! A package contains a bundle (`clew/history.clew`), which is what a store imports: signed, read in place, and checked like any bundle.
+//! The other files are for people and for other tools; Clew only reads the notebook, and input files whose hashes are signed in the bundle.
 
 mod archive;
 mod container;
@@ -17,11 +16,11 @@ pub(crate) use notebook::{CellMark, NotebookFile};
 pub(crate) use notebook_metadata::EmbeddedMetadata;
 pub(crate) use writer::{Member, PackageWriter};
 
-/// Where the bundle lies in a package.
+/// The path of the bundle in a package.
 pub(crate) const BUNDLE: &str = "clew/history.clew";
-/// Where the metadata of a package lie: what makes it an RO-Crate.
+/// The path of the metadata that make a package an RO-Crate.
 pub(crate) const METADATA: &str = "ro-crate-metadata.json";
-/// The folder of the files that the cells read.
+/// The folder of input files.
 pub(crate) const INPUTS: &str = "inputs";
-/// The version of what Clew writes into the metadata of a notebook.
+/// The version of Clew's entries in the metadata of a notebook.
 pub(crate) const SCHEMA: u32 = 1;

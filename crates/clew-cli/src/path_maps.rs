@@ -1,4 +1,4 @@
-//! Paths of another machine, and where on this one lies what lay there: `--map OLD=NEW`.
+//! Maps paths of another machine to local paths: `--map OLD=NEW`.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -16,12 +16,12 @@ use clew_core::kernel::Inputs;
 use crate::problem::Problem;
 use crate::text;
 
-/// So many paths that were read are named.
+/// The most input paths that are named.
 const NAMED: usize = 4;
-/// So much of a hash is shown.
+/// The digits of a hash that are displayed.
 const DIGITS: usize = 8;
 
-/// A file or a folder of another machine, and where it lies here.
+/// A file or a folder of another machine, and its local path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathMap {
     /// The path there.
@@ -30,22 +30,22 @@ pub struct PathMap {
     pub new: PathBuf,
 }
 
-/// Why a path map is invalid, or leads nowhere.
+/// Why a path map is invalid, or has no existing target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PathMapError {
-    /// It is not two paths.
+    /// It does not consist of two paths.
     #[error("it is two paths, OLD=NEW: `--map /home/ada/data=/mnt/data`")]
     NotTwo,
-    /// A relative path of another machine.
+    /// The path of the other machine is relative.
     #[error("it is OLD=NEW, with OLD the whole path on the other machine: `--map /home/ada/data=/mnt/data`")]
     NotWhole,
-    /// Twice the same.
+    /// The same path is mapped twice.
     #[error("{0} is mapped twice")]
     Twice(String),
-    /// No run read it, nor anything below it.
+    /// No run read the file, or any file below the folder.
     #[error("No cell read {0}, nor anything in it")]
     Unread(String),
-    /// Nothing lies where it was said to lie.
+    /// The local path does not exist.
     #[error("There is no {0} here")]
     Absent(String),
 }
@@ -79,7 +79,7 @@ impl FromStr for PathMap {
     }
 }
 
-/// All that were typed.
+/// All path maps of a command.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PathMaps(Vec<PathMap>);
 
@@ -90,17 +90,17 @@ impl From<&[PathMap]> for PathMaps {
 }
 
 impl PathMaps {
-    /// Each with its path there and its path here.
+    /// Returns the pairs of remote and local paths.
     pub fn pairs(&self) -> impl Iterator<Item = (&Path, &Path)> {
         self.0.iter().map(|map| (map.old.as_path(), map.new.as_path()))
     }
 
-    /// Where a path lies here, by the longest that it begins with.
+    /// Maps a path by its longest mapped prefix.
     pub fn place(&self, path: &Path) -> Option<PathBuf> {
         let begins = self.0.iter().filter(|map| path.starts_with(&map.old));
         let map = begins.max_by_key(|map| map.old.components().count())?;
         let below = path.strip_prefix(&map.old).ok()?;
-        // A file itself has nothing below it, and no slash behind it.
+        // For the path itself, joining would append a slash.
         Some(if below.as_os_str().is_empty() {
             map.new.clone()
         } else {
@@ -108,7 +108,7 @@ impl PathMaps {
         })
     }
 
-    /// Whether each leads from something that was read to something that is there.
+    /// Checks that each maps an input path to an existing path.
     pub(crate) fn check<'p>(&self, read: impl IntoIterator<Item = &'p str>) -> Result<(), Problem> {
         let read: BTreeSet<&str> = read.into_iter().collect();
         let mut seen = BTreeSet::new();
@@ -134,10 +134,10 @@ impl PathMaps {
         Ok(())
     }
 
-    /// The same for all files that runs of a history read.
+    /// Checks the path maps against all files that runs of a history read.
     ///
     /// # Errors
-    /// One of them leads from or to nothing.
+    /// A path map applies to no input path, or leads to no file.
     pub fn check_for(&self, history: &History) -> Result<(), Problem> {
         if self.0.is_empty() {
             return Ok(());
@@ -148,18 +148,18 @@ impl PathMaps {
     }
 }
 
-/// The files that cells read, as a sandbox process on this machine would find them.
+/// The input files as a sandbox process on this machine would find them.
 #[derive(Debug)]
 pub struct LocalInputs {
     maps: PathMaps,
-    /// What was found out before: a file is read once.
+    /// Cached results, so that each file is read once.
     known: Mutex<HashMap<FileSeen, Option<String>>>,
 }
 
 type FileSeen = (String, Option<u64>, Option<String>);
 
 impl LocalInputs {
-    /// Those that lie where they lay, but for what `maps` says.
+    /// Creates inputs at their original paths, except for those mapped by `maps`.
     pub fn new(maps: PathMaps) -> Self {
         Self {
             maps,
@@ -206,7 +206,7 @@ impl LocalInputs {
 
 impl Inputs for LocalInputs {
     fn obstacle(&self, file: &FileEvidence) -> Option<String> {
-        // What a hidden file holds is settings and caches: what was recorded of it is little, and tells nothing.
+        // Of hidden files, which contain settings and caches, too little is recorded for a comparison.
         let is_hidden = file.path.split('/').any(|part| part.starts_with('.'));
         if file.size.is_none() || is_hidden || file.is_of_environment() {
             return None;
@@ -217,14 +217,14 @@ impl Inputs for LocalInputs {
     }
 }
 
-/// The hash of a file's bytes; none where it can't be read.
+/// Returns the hash of a file's bytes; `None` if it cannot be read.
 pub fn digest_of(path: &Path) -> Option<String> {
     let mut bytes = File::open(path).ok()?;
     let found = BundledInput::hash_of(&mut bytes, &mut |_| ControlFlow::Continue(()), &mut |_| Ok(()));
     found.ok().flatten().map(|(hash, _)| hash.to_string())
 }
 
-/// `300 B, 3f2a9c10`.
+/// Formats `300 B, 3f2a9c10`.
 fn described(size: Option<u64>, digest: Option<&str>) -> String {
     let size = text::bytes(size.unwrap_or_default());
     match digest {

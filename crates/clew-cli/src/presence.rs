@@ -1,11 +1,11 @@
-//! Which kernels record right now: a small file for each in the store's folder `live`, so that a command typed in a
-//! terminal finds the kernel that holds the variables.
+//! Announces the kernels that record: a small file for each in the store's folder `live`, by which a command in a terminal finds the kernel
+//! with the variables.
 //!
-//! The files are no truth about histories. One that its kernel could not take away names a process that is gone, and
-//! counts for nothing; the next kernel that begins removes it.
+//! The files are not authoritative for histories. One that its kernel could not remove names a dead process and is ignored; the next kernel
+//! that starts removes it.
 //!
-//! Beside them lies which history a kernel was in, by the id that its front end gave it: a restart keeps that, and the file
-//! name that the kernel is told then may be another notebook's by now.
+//! The folder also contains the history of each kernel by the id that its front end gave it: the id survives a restart, while the file name
+//! that the restarted kernel receives may by then belong to another notebook.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,14 +21,14 @@ use serde::{Deserialize, Serialize};
 use crate::process::{ProcessStatus, host, life, this_process};
 use crate::whole_file::{PRIVATE, StagedFile, small_text};
 
-/// A kernel that records.
+/// A recording kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Presence {
     /// The history it records in.
     pub history: String,
     /// Its session.
     pub session: String,
-    /// Its process, and the machine it runs on.
+    /// Its process and machine.
     #[serde(flatten)]
     pub process: Process,
     /// Jupyter's connection file; `None` for an IPython without a kernel.
@@ -40,7 +40,7 @@ pub struct Presence {
 }
 
 impl Presence {
-    /// This process, recording in a session of a history.
+    /// Returns the presence of this process in a session of a history.
     pub fn of_process(
         history: String,
         session: String,
@@ -58,7 +58,7 @@ impl Presence {
         }
     }
 
-    /// What a kernel announced; `None` if these bytes are nothing of that kind.
+    /// Parses an announcement; `None` if the bytes are not one.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
     }
@@ -68,13 +68,13 @@ impl Presence {
         self.process.host == host()
     }
 
-    /// Whether its process is still there, or may be: of other machines nobody can tell.
+    /// Whether its process is alive, or may be: on other machines this is unknown.
     fn is_alive(&self) -> bool {
         life(&self.process) != ProcessStatus::Gone
     }
 }
 
-/// Announces the presence of a kernel until it is dropped.
+/// A guard that announces a kernel until it is dropped.
 #[derive(Debug)]
 pub struct PresenceGuard {
     path: PathBuf,
@@ -83,7 +83,7 @@ pub struct PresenceGuard {
 
 impl Drop for PresenceGuard {
     fn drop(&mut self) {
-        // The child of a fork holds a copy, and is not what was announced.
+        // The child of a fork has a copy, but was not announced.
         if self.pid == std::process::id() {
             fs::remove_file(&self.path).ok();
         }
@@ -94,7 +94,7 @@ fn folder(store: &Path) -> PathBuf {
     store.join("live")
 }
 
-/// Announces a kernel, and removes what kernels of this machine that are gone left behind.
+/// Announces a kernel, and removes the files of dead kernels of this machine.
 pub fn announce(store: &Path, presence: &Presence) -> io::Result<PresenceGuard> {
     let folder = folder(store);
     private_folder(&folder)?;
@@ -111,7 +111,7 @@ pub fn announce(store: &Path, presence: &Presence) -> io::Result<PresenceGuard> 
     })
 }
 
-/// Kernels that record in a history now, the one that began last first; and whether one left its file behind and is gone.
+/// Returns the kernels that record in a history now, the latest first, and whether there is a file of a dead one.
 pub fn living(store: &Path, history: &str) -> (Vec<Presence>, bool) {
     let of_history = all(store)
         .into_iter()
@@ -122,13 +122,13 @@ pub fn living(store: &Path, history: &str) -> (Vec<Presence>, bool) {
     (alive, !dead.is_empty())
 }
 
-/// Histories that kernels record in now.
+/// Returns the histories that kernels record in now.
 pub(crate) fn live_histories(store: &Path) -> BTreeSet<String> {
     let alive = all(store).into_iter().filter(|(_, presence)| presence.is_alive());
     alive.map(|(_, presence)| presence.history).collect()
 }
 
-/// Whether a kernel of this machine records in a history now, but for one session.
+/// Whether a kernel of this machine records in a history now, except one session.
 pub fn records_here(store: &Path, history: &str, except: &str) -> bool {
     let (alive, _) = living(store, history);
     alive
@@ -136,19 +136,19 @@ pub fn records_here(store: &Path, history: &str, except: &str) -> bool {
         .any(|kernel| kernel.session != except && life(&kernel.process) == ProcessStatus::Runs)
 }
 
-/// Notes are removed when nobody has written them for so long: 30 days.
+/// Kernel files are removed after this time without a write: 30 days.
 const KEPT: Duration = Duration::from_hours(30 * 24);
 
-/// The id that a front end gave a kernel, by its connection file. A restart keeps it. `None` where the name may be given again.
+/// Returns the id that a front end gave a kernel, from its connection file. A restart keeps it. `None` if the name may be reused.
 fn kernel_id(connection: &str) -> Option<&str> {
     let id = Path::new(connection).file_stem()?.to_str()?.strip_prefix("kernel-")?;
     let is_safe = id.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
-    // IPython names them by the number of a process.
+    // IPython names connection files by process id.
     let is_number = id.chars().all(|letter| letter.is_ascii_digit());
     (is_safe && !is_number && (16..=64).contains(&id.len())).then_some(id)
 }
 
-/// A path as it is noted: the store may be encrypted, and a name says what somebody works on.
+/// Hashes a path before it is stored: the store may be encrypted, and a file name reveals the subject of the work.
 fn hashed(kernel: &str, path: &str) -> String {
     blake3::hash(format!("{kernel}\n{path}").as_bytes())
         .to_hex()
@@ -159,8 +159,8 @@ fn note_path(store: &Path, kernel: &str) -> PathBuf {
     folder(store).join(format!("{kernel}.kernel"))
 }
 
-/// Notes that the notebook of a kernel, which is told this path, has this history. Nothing is promised: where it can't be written, a restart
-/// is told by less.
+/// Records the history of a kernel's notebook with the path that the kernel received. Not critical: if it fails, the history is determined
+/// by other evidence after a restart.
 pub fn note_kernel(store: &Path, connection: &str, path: Option<&str>, history: HistoryId) {
     let Some(kernel) = kernel_id(connection) else { return };
     private_folder(&folder(store)).ok();
@@ -179,7 +179,7 @@ pub fn note_kernel(store: &Path, connection: &str, path: Option<&str>, history: 
     staged.and_then(StagedFile::commit).ok();
 }
 
-/// The history that the notebook of this kernel had before it was restarted. A front end that tells another path means another notebook.
+/// Returns the history of this kernel's notebook before its restart. If the front end passes another path, it is another notebook.
 pub fn restarted(store: &Path, connection: &str, path: Option<&str>) -> Option<HistoryId> {
     let kernel = kernel_id(connection)?;
     let text = small_text(note_path(store, kernel)).ok()?;
@@ -188,7 +188,7 @@ pub fn restarted(store: &Path, connection: &str, path: Option<&str>) -> Option<H
     history.parse().ok().filter(|_| is_same)
 }
 
-/// Everything that is announced. What can't be read is passed over.
+/// Returns all announcements; skips unreadable ones.
 fn all(store: &Path) -> Vec<(PathBuf, Presence)> {
     let Ok(entries) = fs::read_dir(folder(store)) else {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! Processes that were noted: whether one is still there.
+//! Checks whether recorded processes still exist.
 
 use std::fs;
 
@@ -7,15 +7,15 @@ use clew_core::format::Process;
 /// The status of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProcessStatus {
-    /// It is there.
+    /// It exists.
     Runs,
-    /// It is not there any more.
+    /// It no longer exists.
     Gone,
-    /// It was noted elsewhere: on another machine, in another container. From here nobody can tell.
+    /// It was recorded on another machine or in another container, so its status is unknown here.
     Unknown,
 }
 
-/// This process.
+/// Describes this process.
 pub(crate) fn this_process() -> Process {
     let pid = std::process::id();
     Process {
@@ -25,7 +25,7 @@ pub(crate) fn this_process() -> Process {
     }
 }
 
-/// The machine, its present start and the numbering of processes in which this one is; no process of it.
+/// Describes the machine, its boot and the PID namespace, without a process.
 fn this_machine() -> Process {
     let text = |path: &str| {
         fs::read_to_string(path)
@@ -49,18 +49,18 @@ fn differ(one: &str, other: &str) -> bool {
     !one.is_empty() && !other.is_empty() && one != other
 }
 
-/// What is known of a process that was noted.
+/// Returns the status of a recorded process.
 pub(crate) fn life(noted: &Process) -> ProcessStatus {
     life_on(&this_machine(), noted, began(noted.pid))
 }
 
-/// The same on that machine, where a process of that number `began` at some time, if there is one.
+/// Returns the status as seen on the machine `here`, where a process with that PID `began` at a certain time, if there is one.
 fn life_on(here: &Process, noted: &Process, began: Option<u64>) -> ProcessStatus {
     if here.host != noted.host || differ(&here.machine, &noted.machine) {
         return ProcessStatus::Unknown;
     }
     if differ(&here.boot, &noted.boot) {
-        // Nothing outlives a start of its machine.
+        // A reboot ends all processes.
         return ProcessStatus::Gone;
     }
     if differ(&here.space, &noted.space) {
@@ -72,18 +72,18 @@ fn life_on(here: &Process, noted: &Process, began: Option<u64>) -> ProcessStatus
     }
 }
 
-/// When a process began, in ticks since the machine did; `None` if it is not there.
+/// Returns when a process began, in ticks since the machine's boot; `None` if it does not exist.
 #[cfg(target_os = "linux")]
 fn began(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field, the program's name, may hold anything but ends at the last parenthesis; the 22nd is the time.
+    // The second field, the program's name, may contain anything but ends at the last parenthesis; the 22nd is the start time.
     let after = &stat[stat.rfind(')')? + 1..];
     let mut fields = after.split_ascii_whitespace();
     let is_zombie = fields.next()? == "Z";
     fields.nth(18)?.parse().ok().filter(|_| !is_zombie)
 }
 
-/// Elsewhere only whether it is there is known.
+/// On other systems only its existence is known.
 #[cfg(all(unix, not(target_os = "linux")))]
 fn began(pid: u32) -> Option<u64> {
     let pid = rustix::process::Pid::from_raw(pid.cast_signed())?;

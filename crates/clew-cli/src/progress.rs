@@ -1,4 +1,4 @@
-//! What a terminal shows of work that takes longer than a second, and the Ctrl+C typed in it.
+//! A progress line in a terminal for work that takes longer than a second, and the handling of Ctrl+C.
 
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
@@ -9,31 +9,31 @@ use signal_hook::consts::SIGINT;
 
 use crate::terminal_text::TerminalText;
 
-/// Receives progress messages, and decides whether to go on.
+/// Receives progress messages, and decides whether to continue.
 pub trait ProgressMonitor {
-    /// Whether to go on.
+    /// Returns whether to continue.
     fn goes_on(&mut self) -> bool;
 
-    /// Says what is worked out at the moment.
+    /// Sets the current activity.
     fn tell(&mut self, what: &str);
 }
 
-/// Work shorter than this is not talked about.
+/// Shorter work shows no progress.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A line on standard error, where that is a terminal: what is done at the moment. It is wiped when the work is over.
+/// A line on standard error with the current activity, if that is a terminal. Cleared at the end.
 pub struct Terminal {
     begun: Instant,
     what: String,
     is_shown: bool,
-    /// Ctrl+C came: what was begun is ended and tidied up, instead of being left behind.
+    /// Whether Ctrl+C was received: the work is then ended and cleaned up.
     is_struck: Arc<AtomicBool>,
 }
 
 impl Default for Terminal {
     fn default() -> Self {
         let is_struck = Arc::new(AtomicBool::new(false));
-        // Where it can't be caught it ends this process at once, as ever.
+        // If it cannot be caught, Ctrl+C ends this process immediately, as usual.
         signal_hook::flag::register(SIGINT, is_struck.clone()).ok();
         Self {
             is_struck,

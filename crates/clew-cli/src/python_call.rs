@@ -1,8 +1,8 @@
-//! A command as a program types it: `clew.session().undo(2)`.
+//! Formats a command as a Python call: `clew.session().undo(2)`.
 
 use crate::command_info::Registry;
 
-/// A text with calls in the place of commands, which stand in backticks.
+/// Replaces the commands in backticks in a text by calls.
 pub(crate) fn told(text: &str, registry: &Registry) -> String {
     let pieces = text
         .split('`')
@@ -22,7 +22,7 @@ pub(crate) fn told(text: &str, registry: &Registry) -> String {
     pieces.collect::<Vec<_>>().join("`")
 }
 
-/// The call that does what `words` do.
+/// Returns the call that is equivalent to `words`.
 fn of(words: &str, registry: &Registry) -> String {
     let split = shlex::split(words).unwrap_or_else(|| words.split_whitespace().map(str::to_owned).collect());
     method(&split, registry).unwrap_or_else(|| {
@@ -31,7 +31,7 @@ fn of(words: &str, registry: &Registry) -> String {
     })
 }
 
-/// The call of the command's own method, if it has one that takes these words.
+/// Returns the call of the command's own method, if it has one for these words.
 fn method(words: &[String], registry: &Registry) -> Option<String> {
     let (name, rest) = words.split_first()?;
     let keywords = registry.find(name)?.method?;
@@ -51,7 +51,7 @@ fn method(words: &[String], registry: &Registry) -> Option<String> {
             );
         }
     }
-    // `log NAME` is no limit.
+    // The positional argument of `log` is not the limit.
     if name == "log" && !values.is_empty() {
         return None;
     }
@@ -59,12 +59,12 @@ fn method(words: &[String], registry: &Registry) -> Option<String> {
     Some(format!("clew.session().{name}({})", values.join(", ")))
 }
 
-/// Whether an option is this keyword: `--dry-run` is `dry_run`, `-d` is `delete`.
+/// Whether an option corresponds to this keyword: `--dry-run` is `dry_run`, `-d` is `delete`.
 fn is_option(option: &str, keyword: &str) -> bool {
     option == format!("--{}", keyword.replace('_', "-")) || option == format!("-{}", &keyword[..1])
 }
 
-/// A text as Python writes it.
+/// Formats a text as a Python string literal.
 pub(crate) fn text(word: &str) -> String {
     format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))
 }

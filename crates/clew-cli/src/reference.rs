@@ -1,8 +1,8 @@
-//! The generated parts of the guide: the reference of commands, of interfaces and of settings.
+//! Generates parts of the guide: the reference of commands, of interfaces and of settings.
 //!
 //! In a page of docs, `<!-- generated: WHAT -->` and `<!-- end -->` enclose a part. WHAT is `options`, `interfaces`, `settings`, or names
-//! of commands; the name of a group means its commands that no other part of the page has. With `CLEW_UPDATE=1` this test writes the
-//! parts; without, it fails where they differ.
+//! of commands; the name of a group stands for its commands that no other part of the page contains. With `CLEW_UPDATE=1` this test writes
+//! the parts; without, it fails if they differ.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,7 @@ fn path(page: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(page)
 }
 
-/// Compares the generated parts of a page, or writes them; the page.
+/// Compares the generated parts of a page, or writes them; returns the page.
 fn check(page: &str) -> String {
     let path = path(page);
     let text = std::fs::read_to_string(&path).unwrap();
@@ -75,7 +75,7 @@ fn check(page: &str) -> String {
     written
 }
 
-/// One generated part.
+/// Returns one generated part.
 fn part(what: &str, named: &[&str]) -> String {
     let context = Context {
         settings: crate::Settings::default(),
@@ -93,7 +93,7 @@ fn part(what: &str, named: &[&str]) -> String {
     }
 }
 
-/// The commands that a part names.
+/// Returns the commands in a part.
 fn commands<'a>(what: &'a str, named: &'a [&str]) -> impl Iterator<Item = &'static CommandInfo> + use<'a> {
     let of = move |name: &'a str| {
         let group = REGISTRY.groups.iter().find(|(group, _)| *group == name);
@@ -104,7 +104,7 @@ fn commands<'a>(what: &'a str, named: &'a [&str]) -> impl Iterator<Item = &'stat
     what.split(' ').flat_map(of)
 }
 
-/// A command with its arguments and examples, and the commands below it.
+/// Formats a command with its arguments and examples, and its subcommands.
 fn section(name: &str, command: &Command, level: usize) -> String {
     let about = command
         .get_long_about()
@@ -141,7 +141,7 @@ fn is_listed(argument: &Arg) -> bool {
     !argument.is_hide_set() && !matches!(argument.get_action(), ArgAction::Version)
 }
 
-/// Arguments with their help, a row each.
+/// Formats arguments with their help as a table.
 fn table<'a>(heading: &str, arguments: impl Iterator<Item = &'a Arg>) -> String {
     let rows: Vec<String> = arguments.map(row).collect();
     if rows.is_empty() {
@@ -186,7 +186,7 @@ fn row(argument: &Arg) -> String {
     format!("| {} | {}{default} |\n", forms.join(", "), help.replace('|', "\\|"))
 }
 
-/// How each interface takes each command.
+/// Formats each command for each interface.
 fn interfaces(command: &Command) -> String {
     let mut text = "| command | magic | terminal | Python | changes |\n|---|---|---|---|---|\n".to_owned();
     for info in REGISTRY.commands() {

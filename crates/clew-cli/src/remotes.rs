@@ -1,7 +1,7 @@
-//! Other places where a store's histories are kept: what they are called, where they are, and the way to them.
+//! The remotes of a store: their names, URLs, and backends.
 //!
-//! The list lies in the user's own folder of settings and names the store that each belongs to. Not in the store: one that a
-//! stranger made must not say where your runs are sent. No credential is ever in it.
+//! The list is stored in the user's configuration folder and contains the store of each remote. It is not in the store, because a store
+//! from another person must not determine where runs are sent. It never contains credentials.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::problem::{Exit, Problem};
 use crate::text;
 use crate::whole_file::{PRIVATE, StagedFile, small_text};
 
-/// The list, in the folder of settings.
+/// The file of the list, in the configuration folder.
 const FILE: &str = "remotes.json";
 /// The longest name.
 const MOST_NAME: usize = 64;
@@ -36,22 +36,22 @@ pub enum Heads {
     Unknown,
 }
 
-/// A place with a name.
+/// A named remote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remote {
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// Where it is.
+    /// Its URL.
     pub url: String,
     /// The store that it belongs to.
     pub store: PathBuf,
     /// When it was added.
     pub added: Timestamp,
-    /// When it was asked about heads.
+    /// When it was tested for shared heads.
     pub asked: Option<Timestamp>,
-    /// What it said.
+    /// The result of the test.
     pub heads: Heads,
-    /// Why heads can't be shared there.
+    /// Why heads cannot be shared there.
     pub why: Option<String>,
 }
 
@@ -61,14 +61,14 @@ pub struct Remotes {
     remotes: Vec<Remote>,
 }
 
-/// One store whatever way leads to it.
+/// Returns the canonical path of a store.
 fn whole(store: &Path) -> PathBuf {
     let absolute = || std::path::absolute(store).unwrap_or_else(|_| store.to_owned());
     std::fs::canonicalize(store).unwrap_or_else(|_| absolute())
 }
 
 impl Remotes {
-    /// Reads the list from a folder of settings.
+    /// Reads the list from a configuration folder.
     pub fn read(config: &Path) -> Result<Self, Problem> {
         let path = config.join(FILE);
         let text = match small_text(&path) {
@@ -79,15 +79,15 @@ impl Remotes {
         Self::of(&text).map_err(|error| unreadable(&path, &error))
     }
 
-    /// The list as its text says.
+    /// Parses the list.
     ///
     /// # Errors
-    /// It says nothing that can be understood.
+    /// The text is not valid.
     pub fn of(text: &str) -> Result<Self, String> {
         serde_json::from_str(text).map_err(|error| error.to_string())
     }
 
-    /// Those of a store, by name.
+    /// Returns the remotes of a store, sorted by name.
     pub fn of_store(&self, store: &Path) -> Vec<&Remote> {
         let store = whole(store);
         let mut found: Vec<&Remote> = self.remotes.iter().filter(|remote| remote.store == store).collect();
@@ -95,10 +95,10 @@ impl Remotes {
         found
     }
 
-    /// The one of that name.
+    /// Returns the remote with this name.
     ///
     /// # Errors
-    /// There is none: says which there are.
+    /// It does not exist; the error lists the existing ones.
     pub fn find(&self, name: &str, store: &Path, context: &Context) -> Result<&Remote, Problem> {
         let all = self.of_store(store);
         if let Some(found) = all.iter().find(|remote| remote.name == name) {
@@ -117,13 +117,13 @@ impl Remotes {
         }))
     }
 
-    /// Adds one, in the place of the one that has its name.
+    /// Adds a remote, replacing one of the same name.
     pub fn put(&mut self, remote: Remote) {
         self.take(&remote.name, &remote.store);
         self.remotes.push(remote);
     }
 
-    /// Takes one away.
+    /// Removes a remote.
     pub fn take(&mut self, name: &str, store: &Path) {
         let store = whole(store);
         self.remotes
@@ -148,7 +148,7 @@ fn unreadable(path: &Path, why: &str) -> Problem {
         .with_hint("fix it, or delete it and add your remotes again")
 }
 
-/// A store's remote before anybody asked it.
+/// Creates a store's remote that was not tested yet.
 pub fn unasked(name: &str, url: String, store: &Path, now: Timestamp) -> Remote {
     Remote {
         name: name.to_owned(),
@@ -161,10 +161,10 @@ pub fn unasked(name: &str, url: String, store: &Path, now: Timestamp) -> Remote 
     }
 }
 
-/// What a name has to be.
+/// Checks that a name is valid.
 ///
 /// # Errors
-/// It is something else.
+/// The name is not valid.
 pub fn check_name(name: &str) -> Result<(), Problem> {
     let is_fine = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
     let is_name = !name.is_empty() && name.len() <= MOST_NAME && !name.starts_with(['-', '.']);
@@ -175,14 +175,14 @@ pub fn check_name(name: &str) -> Result<(), Problem> {
     Err(Problem::usage(problem).with_hint("use letters, digits, `-`, `_` and `.`, such as `clew remote add lab URL`"))
 }
 
-/// What people may write.
+/// The valid forms of a URL.
 const FORMS: &str =
     "`s3://BUCKET/FOLDER`, `gs://BUCKET/FOLDER`, `az://CONTAINER/FOLDER`, `ssh://HOST/FOLDER`, or a folder's path";
 
-/// A place as it is kept: folders from the root, so that it is one place from wherever it is asked.
+/// Normalizes a URL for storage: folders become absolute, so that the URL does not depend on the current directory.
 ///
 /// # Errors
-/// It means no place, or says what is not to be kept.
+/// It is not a URL of a remote, or contains a credential.
 pub fn url_of(typed: &str, near: &Path) -> Result<String, Problem> {
     if typed.trim().is_empty() {
         return Err(Problem::usage("An empty text is not a URL").with_hint(format!("type {FORMS}")));
@@ -223,7 +223,7 @@ pub fn url_of(typed: &str, near: &Path) -> Result<String, Problem> {
     }
 }
 
-/// A folder by one path, also where it is yet to be made.
+/// Returns the canonical path of a folder, even if it does not exist yet.
 fn folder(path: &Path) -> String {
     let made = path
         .ancestors()
@@ -233,14 +233,14 @@ fn folder(path: &Path) -> String {
     whole.display().to_string()
 }
 
-/// Where credentials belong.
+/// The hint about credentials.
 const CREDENTIALS: &str =
     "leave it out: Clew reads credentials from each cloud's usual places when it needs them, and does not store them";
 
-/// The way to a place. Where it `creates`, a folder is made a remote.
+/// Opens a remote. With `creates`, makes a folder a remote.
 ///
 /// # Errors
-/// There is none, or not in this process.
+/// The remote does not exist, or this process cannot open it.
 pub fn open(url: &str, creates: bool, may_ask: bool) -> Result<Arc<dyn Backend>, RemoteError> {
     if Ssh::is_meant(url) {
         let calling = SshCommand {
@@ -275,7 +275,7 @@ fn stored(url: &str) -> Result<Arc<dyn Backend>, RemoteError> {
     Err(RemoteError::unable(url, "be reached from a kernel", said))
 }
 
-/// What went wrong with a place, and what to do about it.
+/// Converts an error of a remote, with a hint.
 pub fn problem(error: &RemoteError) -> Problem {
     let exit = match error {
         RemoteError::Damaged { .. } => Exit::Damaged,
@@ -304,13 +304,13 @@ pub fn problem(error: &RemoteError) -> Problem {
     }
 }
 
-/// What a place said, without what looks like a credential: servers repeat what they were told.
+/// Formats an error of a remote without credentials: servers may repeat those of the request.
 pub fn said(error: &impl ToString) -> String {
     let known = crate::secrets::secret_variables();
     text::clean(&crate::secrets::redacted(&error.to_string(), &known))
 }
 
-/// How a place is told who asks.
+/// Returns the hint about authentication.
 fn who_may(place: &str) -> &'static str {
     match place.split_once("://").map_or("", |(scheme, _)| scheme) {
         "s3" | "s3a" => {
@@ -328,7 +328,7 @@ fn who_may(place: &str) -> &'static str {
     }
 }
 
-/// Whether somebody is there whom ssh may ask for a password.
+/// Whether ssh may ask the user for a password.
 pub fn may_ask(context: &Context) -> bool {
     use std::io::IsTerminal;
     context.interface == Interface::Terminal && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()

@@ -1,4 +1,4 @@
-//! What a mover says: one line first, then the exceptions.
+//! Formats the report of a restore: a summary line, then the exceptions.
 
 use std::collections::BTreeSet;
 
@@ -18,16 +18,16 @@ use crate::problem::Exit;
 use crate::rollback_check::setbacks_text;
 use crate::text;
 
-/// What `resume` reports of a history besides its state. Empty for any other move.
+/// The additional report of `resume` about the history. Empty for any other command.
 #[derive(Debug, Default)]
 pub struct ResumeReport {
-    /// What was seen before of the history, and is not there any more.
+    /// Data of the history that was seen before and is missing now.
     pub rolled_back: Vec<LogRollback>,
-    /// What is said of the cells that its earlier kernels died in.
+    /// Descriptions of crashed runs.
     pub crashed_runs: Vec<String>,
-    /// Files of the user's own modules that were edited since.
+    /// Files of the user's own modules that were edited since the last session.
     pub edited_files: Vec<String>,
-    /// Whether something of the history can't be read.
+    /// Whether parts of the history are unreadable.
     pub is_damaged: bool,
 }
 
@@ -52,7 +52,7 @@ pub struct ReportPage<'a> {
 }
 
 impl<'a> ReportPage<'a> {
-    /// The page of a report, with what is to be said of a history that is taken up.
+    /// Creates the page of a report, with the notes about a resumed history.
     pub fn of(report: &'a Report, taken_up: &'a ResumeReport) -> Self {
         Self {
             report,
@@ -65,7 +65,7 @@ impl<'a> ReportPage<'a> {
         }
     }
 
-    /// Lines on a history that is taken up.
+    /// Formats the notes about a resumed history.
     fn resume_lines(&self, context: &Context) -> Vec<String> {
         let deaths = self.crashed_runs.iter().map(|death| format!("{death}."));
         let others = [
@@ -93,7 +93,7 @@ impl<'a> ReportPage<'a> {
         (!self.rolled_back.is_empty()).then_some(line)
     }
 
-    /// What can't be read may be the last that was done. Where it is known, the report tells the run.
+    /// The unreadable data may be the latest. If the latest run is known, the report names it.
     fn damage_line(&self, context: &Context) -> Option<String> {
         let verify = context.command("verify");
         let line = format!(
@@ -103,11 +103,11 @@ impl<'a> ReportPage<'a> {
     }
 }
 
-/// How many names of one outcome are named in the first line.
+/// The most variables of one outcome in the first line.
 const NAMED: usize = 4;
-/// How many roots of one sort are named in a line of their own.
+/// The most roots of one kind in a line of their own.
 const LISTED: usize = 6;
-/// How many exceptions HTML shows unfolded.
+/// The most exceptions that HTML shows unfolded.
 const SHOWN: usize = 12;
 
 impl Page for ReportPage<'_> {
@@ -137,7 +137,7 @@ impl Page for ReportPage<'_> {
     }
 }
 
-/// Where the session is, if not at the very run that was asked for.
+/// Formats the current run if it is not the requested one.
 fn landing(report: &Report) -> String {
     if report.at == report.to || report.dry_run {
         return String::new();
@@ -145,7 +145,7 @@ fn landing(report: &Report) -> String {
     format!(" You are at {}: {}.", report.at, what_at_means(report))
 }
 
-/// The first line, a table of what is not as it was asked for, and the rest folded away.
+/// Renders the first line, a table of exceptions, and the rest folded.
 fn body(report: &Report, context: &Context) -> Markup {
     let (first, counts) = (first_sentence(report, context), counts(report, Reasons::Elsewhere));
     let wanted: Vec<&Outcome> = report.outcomes.iter().filter(|outcome| is_exception(outcome)).collect();
@@ -166,7 +166,7 @@ fn body(report: &Report, context: &Context) -> Markup {
     }
 }
 
-/// Whether something is to be said of a root besides its word.
+/// Whether an outcome needs an explanation.
 fn is_exception(outcome: &Outcome) -> bool {
     is_inexact(outcome.kind) || outcome.why.is_some()
 }
@@ -184,7 +184,7 @@ fn row(outcome: &Outcome) -> Vec<Markup> {
     ]
 }
 
-/// The names of which there is no more to say than their word, folded.
+/// Renders the variables of one outcome without explanations, folded.
 fn plain(word: OutcomeKind, report: &Report) -> Markup {
     let is_plain = |outcome: &&Outcome| outcome.kind == word && is_name(&outcome.root) && !is_exception(outcome);
     let names: Vec<&Outcome> = report.outcomes.iter().filter(is_plain).collect();
@@ -197,14 +197,14 @@ fn plain(word: OutcomeKind, report: &Report) -> Markup {
     }
 }
 
-/// A resume may take away what was done in this kernel before.
+/// A resume may replace what was done in this kernel before.
 fn left_line(report: &Report, context: &Context) -> Option<String> {
     let run = report.left_run.as_deref()?;
     let back = context.command(&format!("switch {run}"));
     Some(format!("This kernel was at run {run}: {back} goes back to it"))
 }
 
-/// Lines on what no outcome tells: where the kernel was, other kernels, what changed outside any cell, exclusions.
+/// Formats lines that are not about outcomes: the kernel's previous run, other kernels, changes outside any cell, exclusions.
 fn beside_outcomes(report: &Report, context: &Context) -> Vec<String> {
     let outside = report.external_change.as_deref();
     [
@@ -222,7 +222,7 @@ fn beside_outcomes(report: &Report, context: &Context) -> Vec<String> {
     .collect()
 }
 
-/// Of two kernels that went two ways one is taken up; the other's way is a line like any.
+/// If two kernels diverged, one's state is resumed; the other's is a branch like any other.
 fn beside_line(report: &Report, context: &Context) -> Option<String> {
     let (kernels, run, line) = match report.other_kernels.as_slice() {
         [] => return None,
@@ -236,7 +236,7 @@ fn beside_line(report: &Report, context: &Context) -> Option<String> {
     ))
 }
 
-/// What a batch run left is not what its user works with, and is told beside that.
+/// The end of a batch run is not the user's working state, so it is only mentioned.
 fn batch_line(report: &Report, context: &Context) -> Option<String> {
     let run = report.batch_run.as_deref()?;
     Some(format!(
@@ -245,11 +245,11 @@ fn batch_line(report: &Report, context: &Context) -> Option<String> {
     ))
 }
 
-/// Nobody takes an older state for the last one.
+/// Warns that an older state was restored than the last one.
 fn unreachable_line(report: &Report, context: &Context) -> Option<String> {
     let run = report.unreachable.as_deref()?;
     let verify = context.command("verify");
-    // A run has a number as long as its own record can be read.
+    // A run has a number if its own record is readable.
     let told = if run.parse::<u64>().is_ok() {
         let vars = context.command(&format!("vars {run}"));
         format!(
@@ -261,12 +261,12 @@ fn unreachable_line(report: &Report, context: &Context) -> Option<String> {
     Some(format!("This is not where the last session ended: {told}"))
 }
 
-/// The words for one of something, or for several.
+/// Returns the verb and the pronoun for a number of variables.
 fn of_number(count: usize) -> (&'static str, &'static str) {
     if count == 1 { ("was", "it") } else { ("were", "them") }
 }
 
-/// An exclusion ends with its kernel, which nobody may have in mind in the next one.
+/// Reminds the user that an exclusion ends with its kernel.
 fn excluded_line(report: &Report, context: &Context) -> Option<String> {
     let is_excluded = |outcome: &&Outcome| {
         outcome.kind == OutcomeKind::Lost
@@ -282,7 +282,7 @@ fn excluded_line(report: &Report, context: &Context) -> Option<String> {
         .then(|| format!("{told} {was} excluded in the earlier kernel: {exclude} excludes {them} here, too"))
 }
 
-/// What no cell did goes and comes with the steps beside it.
+/// Changes outside any cell are undone and redone along with the adjacent runs.
 fn along_line(report: &Report) -> Option<String> {
     let is_told = |run: &&String| report.external_change.as_ref() == Some(*run);
     let others: Vec<String> = report
@@ -316,13 +316,13 @@ fn first_sentence(report: &Report, context: &Context) -> String {
             skipped(report)
         )
     } else {
-        // All that was waited for: the look before it, too.
+        // The total time, including the comparison before the restore.
         let took = report.compare_nanoseconds + report.restore_nanoseconds;
         format!("{what} in {}. {}", text::duration(took), skipped(report))
     }
 }
 
-/// What was done, or with `--dry-run` would be.
+/// Returns what was done, or would be with `--dry-run`.
 fn deed(report: &Report) -> String {
     let (done, planned) = match report.action.as_str() {
         "undo" => ("Undid", "Would undo"),
@@ -345,7 +345,7 @@ fn deed(report: &Report) -> String {
     }
 }
 
-/// `14`, or `14 (branch forest)`.
+/// Formats `14`, or `14 (branch forest)`.
 fn target(report: &Report) -> String {
     match &report.branch {
         Some(branch) => format!("{} (branch {})", report.to, text::clean(branch)),
@@ -353,7 +353,7 @@ fn target(report: &Report) -> String {
     }
 }
 
-/// "Undid runs 5 and 6", "Undid `switch 4`": first the runs, then the other operations.
+/// Formats "Undid runs 5 and 6", "Undid `switch 4`": first the runs, then the other operations.
 fn steps(report: &Report, verb: &str) -> String {
     let (runs, moves): (Vec<&TakenStep>, Vec<&TakenStep>) =
         report.steps.iter().partition(|step| step.action == Action::Run.word());
@@ -369,7 +369,7 @@ fn steps(report: &Report, verb: &str) -> String {
     format!("{verb} {}", parts.join(" and "))
 }
 
-/// "`switch 4`": what was typed.
+/// Formats "`switch 4`" as typed.
 fn moved(step: &TakenStep) -> String {
     match step.action.as_str() {
         "switch" => format!("`switch {}`", text::clean(&step.to)),
@@ -378,7 +378,7 @@ fn moved(step: &TakenStep) -> String {
     }
 }
 
-/// `Skipped 2 runs that changed nothing. `
+/// Formats `Skipped 2 runs that changed no variable. `
 fn skipped(report: &Report) -> String {
     match usize::try_from(report.skipped).unwrap_or(usize::MAX) {
         0 => String::new(),
@@ -395,14 +395,14 @@ fn names(report: &Report) -> String {
     text::listing(&names, 6)
 }
 
-/// Whether the first line gives reasons, or a table below it does.
+/// Whether the first line contains reasons, or a table below it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reasons {
     Here,
     Elsewhere,
 }
 
-/// `43 variables: 38 unchanged, 3 restored, 1 rerun (plot), 1 lost: conn (a live connection).`
+/// Formats `43 variables: 38 unchanged, 3 restored, 1 rerun (plot), 1 lost: conn (a live connection).`
 fn counts(report: &Report, reasons: Reasons) -> String {
     let names: Vec<&Outcome> = report
         .outcomes
@@ -430,7 +430,7 @@ fn counts(report: &Report, reasons: Reasons) -> String {
     ))
 }
 
-/// The names of a word, where that helps: few, or not what was hoped for. Reasons stand here where there is room.
+/// Lists the variables of an outcome if useful: if there are few, or if the outcome is unwanted. Includes reasons if there is space.
 fn listed(word: OutcomeKind, outcomes: &[&&Outcome], reasons: Reasons) -> String {
     let is_short = outcomes.len() <= NAMED;
     let one = |outcome: &&&Outcome| match why_of(outcome) {
@@ -450,12 +450,12 @@ fn is_inexact(word: OutcomeKind) -> bool {
     matches!(word, OutcomeKind::NotIdentical | OutcomeKind::Lost)
 }
 
-/// Whether it is kept out of the record and stays as it is: nobody knows whether that is what it was.
+/// Whether the variable is excluded from recording and stays as it is, so it is unknown whether it has the target's value.
 fn is_excluded(outcome: &Outcome) -> bool {
     outcome.why.as_deref().and_then(Cause::left_alone).is_some()
 }
 
-/// What became of it, for people.
+/// Returns the outcome for display.
 fn word_of(outcome: &Outcome) -> &'static str {
     if is_excluded(outcome) {
         "excluded"
@@ -464,14 +464,14 @@ fn word_of(outcome: &Outcome) -> &'static str {
     }
 }
 
-/// The reason behind [`word_of`]. That a cell may run again for it is a line of its own.
+/// Returns the reason after [`word_of`]. A possible rerun is mentioned in a separate line.
 fn why_of(outcome: &Outcome) -> Option<&str> {
     let why = outcome.why.as_deref()?;
     let why = Cause::left_alone(why).unwrap_or(why);
     Some(Cause::may_replay(why).unwrap_or(why))
 }
 
-/// `14 without conn`, `14 with another geo`, `14 with key left as before`: how the run of its own differs from the target.
+/// Describes how the moved run differs from the target: `14 without conn`, `14 with a different geo`, `14 with key left as before`.
 fn what_at_means(report: &Report) -> String {
     if report.action == "restore" {
         return format!("the live state, with these variables from {}", report.to);
@@ -503,8 +503,8 @@ fn what_at_means(report: &Report) -> String {
     means
 }
 
-/// Lines that the first one has no room for: what could not be exact, who holds old objects, what is unverified, and
-/// state that is no name. Roots of which the same is to be said share a line.
+/// Returns lines with further details: what is not exact, references to old objects, what is unverified, and other session state. Roots
+/// with the same text share a line.
 fn exceptions(report: &Report, context: &Context) -> Vec<String> {
     let mut lines = beside_outcomes(report, context);
     lines.extend(reasons(report));
@@ -514,7 +514,7 @@ fn exceptions(report: &Report, context: &Context) -> Vec<String> {
     lines
 }
 
-/// ``L and g: `clew switch 5 --rerun` runs their cells again``.
+/// Formats ``L and g: `clew switch 5 --rerun` reruns their cells``.
 fn replay_line(report: &Report, context: &Context) -> Option<String> {
     let may_replay = |outcome: &Outcome| outcome.why.as_deref().and_then(Cause::may_replay).is_some();
     let roots: Vec<&Root> = report
@@ -542,7 +542,7 @@ fn replay_line(report: &Report, context: &Context) -> Option<String> {
     Some(format!("{}: {command} reruns {cells}", text::listing(&titles, LISTED)))
 }
 
-/// `Runs 4 and 6 may have changed state that Clew does not restore: abc.register, gc.freeze`.
+/// Formats `Runs 4 and 6 may have changed state that Clew does not restore: abc.register, gc.freeze`.
 fn unrestored_line(report: &Report) -> Option<String> {
     let crossed: Vec<String> = report.unrestored.iter().rev().map(|one| one.run.clone()).collect();
     let mut what: Vec<String> = report
@@ -566,9 +566,9 @@ fn unverified_line(report: &Report) -> Option<String> {
     ))
 }
 
-/// `Also put back: working directory`: state that is no name.
+/// Formats `Also restored: working directory`, for other session state.
 fn also_back(report: &Report) -> Option<String> {
-    // What a library sets when it is imported is no doing of the user's, as in the log.
+    // Settings that a library changed at its import are not listed, as in the log.
     let others = titles(report, |outcome| {
         is_other(outcome) && !report.set_by_imports.contains(&outcome.root)
     });
@@ -580,9 +580,9 @@ fn also_back(report: &Report) -> Option<String> {
     (!others.is_empty()).then(|| format!("{what}: {}", text::listing(&others, LISTED)))
 }
 
-/// `df, view and other session state`; the JSON has every one.
+/// Formats `df, view and other session state`; the JSON contains each.
 fn unverified(report: &Report) -> Option<String> {
-    // Of what is kept out of the record, and of live objects, their own lines say why.
+    // Excluded variables and live objects have lines of their own.
     let is_explained = |outcome: &Outcome| outcome.why.as_deref().is_some_and(Cause::is_of_doubt);
     let is_unsure = |outcome: &Outcome| outcome.unverified && !is_explained(outcome);
     let mut roots = titles(report, |outcome| is_unsure(outcome) && is_name(&outcome.root));
@@ -604,7 +604,7 @@ fn titles(report: &Report, is_meant: impl Fn(&Outcome) -> bool) -> Vec<String> {
         .collect()
 }
 
-/// `c1, c2: lost, a live connection`.
+/// Formats `c1, c2: lost, a live connection`.
 fn reasons(report: &Report) -> Vec<String> {
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
     for outcome in report.outcomes.iter().filter(|outcome| !is_said(outcome, report)) {
@@ -620,7 +620,7 @@ fn reasons(report: &Report) -> Vec<String> {
         .collect()
 }
 
-/// Whether the first line names the root and its reason already.
+/// Whether the first line already contains the root and its reason.
 fn is_said(outcome: &Outcome, report: &Report) -> bool {
     let with_word = report
         .outcomes
@@ -641,13 +641,13 @@ fn is_name(root: &Root) -> bool {
     root.kind == RootKind::Name
 }
 
-/// State that is no name, was not kept, and says something to people.
+/// Whether it is other session state that was restored and is worth mentioning.
 fn is_other(outcome: &Outcome) -> bool {
     let is_back = matches!(outcome.kind, OutcomeKind::Restored | OutcomeKind::Rerun) && outcome.why.is_none();
     is_back && !is_name(&outcome.root) && is_telling(&outcome.root)
 }
 
-/// A root in words.
+/// Formats a root.
 pub(crate) fn title(root: &Root) -> String {
     match root.kind {
         RootKind::Name | RootKind::Out => root.to_string(),

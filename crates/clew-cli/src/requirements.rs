@@ -1,7 +1,6 @@
-//! What the values of a state need to be built, held against what is installed where they are to come back.
+//! Compares the requirements of a state's values with the installed packages.
 //!
-//! What a bundle says of it is a stranger's word: names that no package can have are passed over, and the interpreter that is
-//! asked imports nothing.
+//! A bundle's requirements are untrusted: invalid package names are skipped, and the queried interpreter imports nothing.
 
 pub(crate) mod devices;
 
@@ -21,17 +20,17 @@ use serde_json::json;
 use crate::context::Context;
 use crate::site::Site;
 
-/// What is asked, in Python.
+/// The Python script that queries the interpreter.
 const QUESTION: &str = include_str!("requirements/installed.py");
 
-/// Something to be imported, before values that need it can be built.
+/// A module that values need for their restoration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Need {
     /// The top-level module.
     pub module: String,
-    /// What is to be installed to have it, where that was recorded.
+    /// The package that contains it, if recorded.
     pub package: Option<String>,
-    /// Its version, where that was recorded.
+    /// The package's version, if recorded.
     pub version: Option<String>,
     /// The roots that need it.
     pub roots: BTreeSet<Root>,
@@ -48,12 +47,12 @@ impl Need {
         }
     }
 
-    /// What people call it.
+    /// Returns its display name.
     pub fn name(&self) -> &str {
         self.package.as_ref().unwrap_or(&self.module)
     }
 
-    /// The same with its version.
+    /// Returns its name and version.
     pub fn text(&self) -> String {
         match &self.version {
             Some(version) => format!("{} {version}", self.name()),
@@ -61,7 +60,7 @@ impl Need {
         }
     }
 
-    /// The same for pip.
+    /// Returns its requirement for pip.
     pub fn requirement(&self) -> Option<String> {
         Some(format!("{}=={}", self.package.as_ref()?, self.version.as_ref()?))
     }
@@ -70,20 +69,20 @@ impl Need {
 /// The packages, interpreter and devices that a state needs.
 #[derive(Debug, Default)]
 pub(crate) struct StateRequirements {
-    /// Each once in each version.
+    /// The requirements, each once per version.
     pub required: Vec<Need>,
-    /// Packages that the cells imported, without those that nobody can install by name.
+    /// Packages that the cells imported, except those that cannot be installed by name.
     pub imported: Vec<Need>,
     /// The interpreter of the run.
     pub interpreter: Option<Interpreter>,
-    /// Roots whose values are built by code that the record names.
+    /// Roots whose restoration runs code that the record names.
     pub code: BTreeSet<Root>,
-    /// Devices that tensors lay on, each with the roots that hold them.
+    /// Devices that tensors were on, each with their roots.
     pub devices: BTreeMap<String, BTreeSet<Root>>,
 }
 
 impl StateRequirements {
-    /// What the roots of the state that a run left need.
+    /// Returns the requirements of the state after a run.
     pub fn of(store: &Store, history: &History, at: RunId) -> Self {
         let (environments, manifests) = (Environments::of(history), Manifests::new(store.clone()));
         let mut found = Self {
@@ -121,7 +120,7 @@ impl StateRequirements {
         found
     }
 
-    /// Asks the interpreter of this environment about them; `None` where there is none to ask.
+    /// Queries the interpreter of this environment; `None` if there is none.
     pub fn ask(&self, context: &Context) -> Option<LocalInterpreter> {
         let executable = Site::own(context)?.python?;
         let packages: BTreeSet<&String> = self.required.iter().filter_map(|need| need.package.as_ref()).collect();
@@ -129,29 +128,29 @@ impl StateRequirements {
         LocalInterpreter::ask(&executable, &json!({ "modules": modules, "packages": packages }))
     }
 
-    /// What of it is not there, for each root.
+    /// Returns the requirements that are not installed.
     pub fn missing<'n>(&'n self, here: &'n LocalInterpreter) -> impl Iterator<Item = &'n Need> {
         self.required.iter().filter(|need| here.lacks(need))
     }
 }
 
-/// An interpreter of this machine, by its own account, with its packages.
+/// An interpreter of this machine, with its packages.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 pub(crate) struct LocalInterpreter {
     /// The interpreter.
     #[serde(default)]
     pub executable: PathBuf,
-    /// What it is.
+    /// Its description.
     pub interpreter: Interpreter,
-    /// The versions of the packages that it was asked about.
+    /// The versions of the requested packages.
     packages: BTreeMap<String, Option<String>>,
-    /// Modules that can't be imported there.
+    /// Requested modules that cannot be imported.
     lacking: BTreeSet<String>,
 }
 
 impl LocalInterpreter {
     fn ask(executable: &Path, question: &serde_json::Value) -> Option<Self> {
-        // No module of the working directory is imported, and no compiled one is written.
+        // No module from the working directory is imported, and no bytecode is written.
         let mut child = Command::new(executable)
             .args(["-P", "-B", "-c", QUESTION])
             .stdin(Stdio::piped())
@@ -169,27 +168,26 @@ impl LocalInterpreter {
         })
     }
 
-    /// The version of a package there.
+    /// Returns the installed version of a package.
     pub fn version(&self, need: &Need) -> Option<&str> {
         self.packages.get(need.package.as_ref()?)?.as_deref()
     }
 
-    /// Whether it is not there. A module that no package was recorded for may lie beside the notebook; one that told a version
-    /// is no such one.
+    /// Whether it is not installed. A module without a recorded package or version may be a file beside the notebook, so it does not count.
     pub fn lacks(&self, need: &Need) -> bool {
         let is_packaged = need.package.is_some() || need.version.is_some();
         is_packaged && self.version(need).is_none() && self.lacking.contains(&need.module)
     }
 
-    /// Whether it can't be imported, whatever it is.
+    /// Whether its module cannot be imported.
     pub fn lacks_module(&self, need: &Need) -> bool {
         self.lacking.contains(&need.module)
     }
 }
 
-/// What runs of a history told of the packages that modules came from: module, package and version, the last that is known of each.
+/// Returns the packages of modules according to the runs of a history: module, package and version, the last known of each.
 pub fn packages_of(history: &History) -> BTreeMap<String, (String, String)> {
-    // A stranger's word is no advice.
+    // Untrusted runs give no recommendations.
     let trusted = history.runs().filter(|(id, _)| !history.is_untrusted(id));
     let evidence = trusted.map(|(_, run)| &run.evidence);
     let told = evidence.flat_map(|evidence| evidence.found.iter().chain(&evidence.modules));
@@ -199,13 +197,13 @@ pub fn packages_of(history: &History) -> BTreeMap<String, (String, String)> {
         .collect()
 }
 
-/// Whether it is a value of the user's: what a shell keeps for itself needs nothing that a shell does not.
+/// Whether it is a user's value: the shell's own state needs no additional packages.
 fn is_value(version: &Version) -> bool {
     let is_value = |root: &Root| matches!(root.kind, RootKind::Name | RootKind::Out | RootKind::Definition);
     version.roots.iter().any(is_value)
 }
 
-/// What the cells that led to a run imported, by package: the last that is known of each.
+/// Returns the packages that the cells leading to a run imported: the last known version of each.
 fn imported(history: &History, at: RunId) -> Vec<Need> {
     let mut found: BTreeMap<String, Need> = BTreeMap::new();
     for (_, run) in history.line(at) {
@@ -219,7 +217,7 @@ fn imported(history: &History, at: RunId) -> Vec<Need> {
     found.into_values().collect()
 }
 
-/// Whether it can be the name of a package or module, and nothing else to whoever installs it.
+/// Whether it is a valid name of a package or module, which an installer cannot misinterpret.
 fn is_name(name: &str) -> bool {
     let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let begins = name.starts_with(|letter: char| letter.is_ascii_alphanumeric() || letter == '_');
@@ -232,7 +230,7 @@ fn is_version(version: &str) -> bool {
     begins && version.len() <= limits::PACKAGE && version.bytes().all(is_known)
 }
 
-/// Whether two versions begin with the same two numbers.
+/// Whether two versions have the same first two numbers.
 pub(crate) fn is_alike(one: &str, other: &str) -> bool {
     let first = |version: &str| -> Vec<String> { version.split('.').take(2).map(str::to_owned).collect() };
     first(one) == first(other)

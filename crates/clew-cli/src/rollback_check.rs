@@ -1,4 +1,4 @@
-//! What was last seen of a store: read before its logs are, held against them, and moved on with what they hold now.
+//! Compares the logs of a store with their last seen ends, which are read before the logs and updated afterwards.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,15 +12,15 @@ use crate::context::Context;
 use crate::process;
 use crate::text;
 
-/// So many sessions are named where there are more.
+/// The most sessions that are named.
 const NAMED: usize = 3;
 
-/// Where it is noted what was last seen of a store.
+/// Returns the record of the last seen ends of a store.
 pub fn last_seen(store: &Path, context: &Context) -> LastSeen {
     LastSeen::new(Arc::new(RealDisk), &context.config, store, &process::host())
 }
 
-/// What was found, in words: `Session 3f2a9c10 has 40 operations, and had 57 when it was last seen`.
+/// Formats rollbacks: `Session 3f2a9c10 has 40 operations, and had 57 when it was last seen`.
 pub fn setbacks_text(setbacks: &[LogRollback]) -> String {
     let mut told: Vec<String> = setbacks.iter().take(NAMED).map(ToString::to_string).collect();
     if setbacks.len() > NAMED {
@@ -29,7 +29,7 @@ pub fn setbacks_text(setbacks: &[LogRollback]) -> String {
     told.join("; ")
 }
 
-/// What to do about setbacks.
+/// Returns the hint about rollbacks.
 pub fn setbacks_hint(context: &Context) -> String {
     format!(
         "if an older copy of the store was restored, put the newer one back, or {} accepts the store as it is now; if not, runs were removed",
@@ -37,8 +37,7 @@ pub fn setbacks_hint(context: &Context) -> String {
     )
 }
 
-/// What a history's logs came to, beside what was seen of them before they were read. What is seen now is noted; where that
-/// can't be, `doctor` says so.
+/// Compares a history's logs with their last seen ends, and records the new ends. If that fails, `doctor` reports it.
 pub(crate) fn compare(
     noted: &Result<Ends, StoreError>,
     store: &Store,
@@ -52,16 +51,16 @@ pub(crate) fn compare(
     noted.setbacks(store, id, loaded)
 }
 
-/// The histories of a store, compared with what was last seen of them.
+/// The histories of a store, compared with their last seen ends.
 pub(crate) struct RollbackCheck {
-    /// By history: its id, what it is called, and what is not there any more.
+    /// For each history its id, its name, and what is missing.
     pub setbacks: Vec<(HistoryId, Option<String>, Vec<LogRollback>)>,
-    /// Where the user's own sessions end.
+    /// The ends of the user's own sessions.
     pub ends: Vec<End>,
 }
 
 impl RollbackCheck {
-    /// Of histories with what they are called, the one in which something was done last first.
+    /// Checks the named histories, given with the most recently used first.
     pub fn of(noted: &Ends, store: &Store, histories: &[(HistoryId, String, &LoadedHistory)]) -> Self {
         let here: BTreeSet<HistoryId> = histories.iter().map(|(id, ..)| *id).collect();
         let gone = noted.gone(&here).into_iter().map(|(id, gone)| (id, None, gone));
@@ -78,7 +77,7 @@ impl RollbackCheck {
         }
     }
 
-    /// One sentence a history.
+    /// Formats one sentence per history.
     pub fn told(&self) -> impl Iterator<Item = String> {
         self.setbacks.iter().map(|(id, name, setbacks)| match name {
             Some(name) => format!(

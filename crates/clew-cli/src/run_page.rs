@@ -1,4 +1,4 @@
-//! One run as commands tell of it: a line of `log`, the head of `show`.
+//! One run as commands display it: a line of `log`, the head of `show`.
 
 use clew_core::format::{Death, Ending, Run, RunKind, Timestamp};
 use clew_core::id::{RootKind, RunId};
@@ -80,7 +80,7 @@ impl CrashPage {
 }
 
 impl RunPage {
-    /// How long it ran; how long at least, if its kernel died in it.
+    /// Returns its duration; the known minimum if its kernel died during it.
     pub fn lasted(&self) -> String {
         let duration = text::duration(self.nanoseconds);
         match self.crash.as_ref().filter(|death| !death.cell_had_ended) {
@@ -90,7 +90,7 @@ impl RunPage {
         }
     }
 
-    /// Tells of `run`.
+    /// Creates the page of `run`.
     pub fn of(id: RunId, run: &Run, place: &HistoryView<'_>) -> Self {
         let (ending, exception) = ending(&run.ending);
         Self {
@@ -117,7 +117,7 @@ impl RunPage {
         }
     }
 
-    /// `In [12]`, or what kind of run it is.
+    /// Returns `In [12]`, or the kind of the run.
     pub fn origin(&self) -> String {
         match (self.kind, self.execution_count) {
             (RunKind::Cell, Some(count)) => format!("In [{count}]"),
@@ -125,7 +125,7 @@ impl RunPage {
         }
     }
 
-    /// The line that tells most of what ran, or what happened instead.
+    /// Returns the most informative line of the source, or what happened instead.
     pub fn headline(&self) -> String {
         if let Some(description) = &self.description {
             return text::headline(description);
@@ -141,7 +141,7 @@ impl RunPage {
         }
     }
 
-    /// `failed: ValueError`, `interrupted`, `interrupted by kernel death`, `its kernel died behind it`, or nothing.
+    /// Returns `failed: ValueError`, `interrupted`, `interrupted by kernel death`, `its kernel died after it`, or nothing.
     pub fn trouble(&self) -> String {
         let death = self.crash.as_ref();
         match &self.exception {
@@ -154,8 +154,8 @@ impl RunPage {
     }
 }
 
-/// The kind of a run in JSON.
-#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+/// Serializes the kind of a run for JSON.
+#[allow(clippy::trivially_copy_pass_by_ref)] // required by serde
 fn kind_name<S: Serializer>(kind: &RunKind, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(match kind {
         RunKind::Outside => "external_change",
@@ -163,7 +163,7 @@ fn kind_name<S: Serializer>(kind: &RunKind, serializer: S) -> Result<S::Ok, S::E
     })
 }
 
-/// The word for a kind of run.
+/// Returns the word for a kind of run.
 pub fn kind_word(kind: RunKind) -> &'static str {
     match kind {
         RunKind::Start => "start",
@@ -194,7 +194,7 @@ fn names_of(id: RunId, place: &HistoryView<'_>) -> Vec<String> {
         .collect()
 }
 
-/// What a run changed. A class that it changed in place is told by its name; its state is derived for that alone.
+/// Returns the changes of a run. A class that it changed in place is listed by name; only that requires computing the state.
 fn changes(id: RunId, run: &Run, place: &HistoryView<'_>) -> Changes {
     let changes = Changes::of(run, place.history);
     if changes.changed.iter().all(|root| root.kind != RootKind::Definition) {

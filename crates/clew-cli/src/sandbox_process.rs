@@ -1,9 +1,8 @@
-//! The sandbox process, from the side of whoever starts it.
+//! The sandbox process, from the side of its parent process.
 //!
-//! An interpreter of the history's own is started, locks itself into a sandbox before it reads a value or runs a line,
-//! loads what a run left, and answers what it is asked over a pipe (`python/clew/scratch` is its side). Nothing that
-//! happens in it can reach the live session, the store or a file. What it answers is what code of the user's says:
-//! bounded, and believed by nobody.
+//! The parent starts the interpreter of the history, which enters a sandbox before it reads a value or runs any code, restores the state
+//! after a run, and answers requests over a pipe (`python/clew/scratch` is its side). Nothing in it can affect the live session, the store
+//! or a file. Its answers may come from any user code: their size is limited, and they are not trusted.
 
 mod process;
 mod space;
@@ -18,16 +17,16 @@ pub use wire::{ExpressionValue, InexactRoot, LoadResult, RaisedException};
 /// The result of a script in a new sandbox process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptResult {
-    /// What it raised; what came before that is made all the same.
+    /// The exception that it raised; earlier results exist nevertheless.
     pub error: Option<RaisedException>,
-    /// What each group of names hashes to; `None` where one is not there or has no value that could be compared.
+    /// The fingerprint of each group of variables; `None` if a variable does not exist or has no comparable value.
     pub fingerprints: Vec<Option<Fingerprint>>,
-    /// What the sandbox lacks on this machine.
+    /// What the sandbox does not block on this machine.
     pub gaps: Vec<String>,
 }
 
-/// Runs a script in a fresh sandbox process and says what the names it made hash to, each group together as the roots of
-/// a version are.
+/// Runs a script in a fresh sandbox process, and returns the fingerprints of the created variables, each group computed together like the
+/// roots of a version.
 pub fn make(
     start: &SandboxConfig,
     source: &str,
@@ -52,16 +51,16 @@ pub enum SandboxError {
     /// It ended before it answered.
     #[error("The sandbox process ended before it answered: {0}")]
     Died(String),
-    /// It took longer than it may.
+    /// It exceeded its time limit.
     #[error("The sandbox process took longer than {0} s and was stopped")]
     TooLong(u64),
-    /// Its files take more than they may (bytes).
+    /// Its files exceeded their size limit (bytes).
     #[error("The files of the sandbox process took more than {}, so it was stopped", crate::text::bytes(*.0))]
     TooMuch(u64),
-    /// The user asked to stop.
+    /// The user cancelled.
     #[error("Interrupted; the sandbox process was stopped")]
     Interrupted,
-    /// It could not do what it was asked for, as it says itself.
+    /// It reported an error.
     #[error("{0}")]
     Refused(String),
 }
@@ -69,28 +68,28 @@ pub enum SandboxError {
 /// How a sandbox process broke its protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SandboxFailure {
-    /// There is nothing to ask it through.
+    /// It has no pipes.
     #[error("it has no pipes")]
     NoPipes,
-    /// It said nothing of its sandbox.
+    /// It did not report on its sandbox.
     #[error("it did not report whether its sandbox works")]
     NotLockedIn,
-    /// It answered what can't be read.
+    /// It sent an invalid answer.
     #[error("its answer is not valid")]
     NoAnswer,
-    /// It answers without an end.
+    /// It sent too long an answer.
     #[error("its answer is too long")]
     LongAnswer,
-    /// Where a value was to be is something else.
+    /// The handed over value is not a file.
     #[error("the transferred value is not a file")]
     NoFile,
-    /// The value takes more memory than the process may.
+    /// The value exceeds the memory limit of the process.
     #[error("the transferred value is too large")]
     TooMuch,
     /// A signal ended it.
     #[error("signal {0} ended it")]
     Signal(i32),
-    /// It ended by itself.
+    /// It exited.
     #[error("it exited")]
     Exited,
 }

@@ -1,8 +1,8 @@
-//! Tells credentials from ordinary texts, by name and by shape, so that they are never stored.
+//! Detects credentials by name and by shape, so that they are never stored.
 //!
-//! A name alone is not enough: `key = "a"` is data. A telling name needs a text that could be a credential; a telling shape
-//! is enough by itself. Which objects are asked about is for Python to say (`clew/secrets.py`); what a text is, is said
-//! here only, since what is typed in a terminal meets no Python.
+//! A name alone is not enough: `key = "a"` is data. A telling name requires a text that could be a credential; a telling shape is
+//! sufficient alone. Python decides which objects are checked (`clew/secrets.py`); texts are only classified here, since commands in a
+//! terminal run without Python.
 
 mod addresses;
 mod assignments;
@@ -26,33 +26,33 @@ use crate::text::listing;
 /// The kind of a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum TextKind {
-    /// For people and programs: everything counts.
+    /// Text for people and programs: everything is checked.
     ForPeople,
-    /// As code: only what it does not compute. `token = tokenizer.Encode1(x)` shows nothing.
+    /// Code: only literals and comments are checked, not expressions. `token = tokenizer.Encode1(x)` reveals nothing.
     AsCode,
 }
 
-/// What stands where something was taken out.
+/// Returns the placeholder for removed text.
 pub(crate) fn mark(what: &str) -> String {
     format!("[not kept: {what}]")
 }
 
-/// Why a text under this name is a credential, as far as the two of them tell.
+/// Returns why a text with this name is a credential, judged by name and text.
 pub fn judged(name: &str, text: &str) -> Option<&'static str> {
     shape_of(text).or_else(|| is_named_like_one(name, text).then_some("its name suggests a credential"))
 }
 
-/// What kind of credential stands in the text first.
+/// Returns the kind of the first credential in the text.
 pub fn shape_of(text: &str) -> Option<&'static str> {
     scan::places(text, TextKind::ForPeople).first().map(|place| place.what)
 }
 
-/// Whether a text is a credential by the name that it has.
+/// Whether a text is a credential because of its name.
 pub fn is_named_like_one(name: &str, text: &str) -> bool {
     names::strength(name).is_some_and(|strength| values::is_credential(strength, values::AssignmentForm::Value, text))
 }
 
-/// The credentials in a text under this name, as far as each says enough to be known again.
+/// Returns the credentials in a text with this name, if distinctive enough to be recognized elsewhere.
 pub fn credentials_in(name: &str, text: &str) -> Vec<String> {
     let mut found = scan::places(text, TextKind::ForPeople);
     if found.is_empty() && is_named_like_one(name, text) {
@@ -62,13 +62,13 @@ pub fn credentials_in(name: &str, text: &str) -> Vec<String> {
     texts.filter(|text| source::is_known_again(text)).collect()
 }
 
-/// Whether what lies under a name at a place of a row of so many is a credential: one of several passwords, or of a user and a password the
-/// second.
+/// Whether an element of a sequence with `count` elements under a name is a credential: one of several passwords, or the second of user and
+/// password.
 pub fn is_one_of_row(name: &str, place: usize, count: usize, text: &str) -> bool {
     ((names::is_of_a_login(name) && place == 1 && count == 2) || names::is_of_passwords(name)) && is_password(text)
 }
 
-/// The same of what has a name of its own there: `passwords = {"joe": ...}`.
+/// Whether a value of a dictionary under a name is a credential: `passwords = {"joe": ...}`.
 pub fn is_one_of_named(name: &str, text: &str) -> bool {
     names::is_of_named_passwords(name) && is_password(text)
 }
@@ -77,30 +77,29 @@ fn is_password(text: &str) -> bool {
     values::is_credential(names::Strength::Certain, values::AssignmentForm::Value, text)
 }
 
-/// Whether several things under a name may be credentials that have no name each.
+/// Whether elements without names of their own under a name may be credentials.
 pub fn may_be_of_several(name: &str) -> bool {
-    // Most names tell of nothing, and all are asked about.
+    // A fast check first: most names are irrelevant, and all are checked.
     scan::may_be_in(name) && (names::is_of_a_login(name) || names::is_of_passwords(name))
 }
 
-/// A text that was shown, or that somebody wrote, with what looks like a credential or is one of the `known` texts taken
-/// out.
+/// Removes credentials and the `known` texts from an output or a written text.
 ///
-/// Looked at whole, however long it is: one printed key must not reach the disk.
+/// Checks the whole text, however long: a single printed key must not be stored.
 pub fn redacted(text: &str, known: &[String]) -> String {
     let text = redaction::without(text, known);
     let places = scan::places(&text, TextKind::ForPeople);
     scan::without(text, &places)
 }
 
-/// What may be kept of words that somebody typed about a run, or of a name for it, and what was left out.
+/// Removes credentials from a typed description or name of a run; returns the rest, and what was removed.
 pub(crate) fn kept(typed: &str, known: &[String]) -> (String, Vec<String>) {
     let kept = redacted(typed, known);
     let taken = source::taken(typed, &kept);
     (kept, taken)
 }
 
-/// Kinds of credentials that were taken out of a text, as a sentence begins with them: `an API key was left out`.
+/// Formats the kinds of removed credentials at the beginning of a sentence: `an API key was left out`.
 pub fn left_out(taken: &[String]) -> String {
     let verb = if taken.len() == 1 { "was" } else { "were" };
     format!("{} {verb} left out", listing(taken, taken.len()))

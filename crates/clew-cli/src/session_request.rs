@@ -1,4 +1,4 @@
-//! What a command asks of the kernel that records.
+//! Requests of commands to a recording kernel.
 
 use std::collections::BTreeSet;
 
@@ -10,22 +10,22 @@ use crate::path_maps::PathMaps;
 /// A request to a live session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionRequest {
-    /// To move, with files of another machine where they lie on this one, and all but these names.
+    /// Restore a state, with path maps, and except these roots.
     Move(Request, RestoreOptions, PathMaps, BTreeSet<Root>),
-    /// To leave names out from now on; without any, to list them.
+    /// Exclude variables from now on; without any, list the exclusions.
     Exclude(Vec<String>),
-    /// To record them again.
+    /// Include variables again.
     Include(Vec<String>),
-    /// To say which history it is in.
+    /// Report the current history.
     History,
-    /// To go on in the history that is called so.
+    /// Continue in the history with this name.
     Join(String),
-    /// To begin a history of that name.
+    /// Start a new history with this name.
     Begin(String),
-    /// To give or take a name or words for a run.
+    /// Change branches, tags or descriptions.
     Name(NameRequest),
-    /// To stop recording for a while.
+    /// Pause recording.
     Pause,
-    /// To record again.
+    /// Resume recording.
     ResumeRecording,
 }

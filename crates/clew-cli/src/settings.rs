@@ -1,7 +1,7 @@
-//! The settings, in layers: built in, the user's file, the project's, the environment.
+//! The settings, in layers: built-in defaults, the user's file, the project's, the environment.
 //!
-//! [`table`] says what can be set; [`Settings::read`] finds what is. A layer that can't be read, or holds something that
-//! is not allowed, is passed over and named in [`Settings::problems`]: a broken file never stops anybody's work.
+//! [`table`] defines the settings; [`Settings::read`] reads their values. An unreadable layer or an invalid value is ignored and listed in
+//! [`Settings::problems`]: a broken file never prevents work.
 
 mod file;
 mod project;
@@ -18,26 +18,26 @@ pub(crate) use project::{FOLDER, nearest};
 pub(crate) use table::{SETTINGS, Setting, setting};
 pub(crate) use value::{SettingValue, bytes, is_off};
 
-/// The name of the file of settings, in Clew's config folder and in a project's `.clew`.
+/// The name of the settings file, in Clew's configuration folder and in a project's `.clew`.
 pub(crate) const FILE: &str = "config.toml";
 
-/// Where a value comes from.
+/// The origin of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// Clew itself.
+    /// Clew's default.
     BuiltIn,
     /// The user's file.
     User(PathBuf),
     /// The project: its file, or for `store` its folder.
     Project(PathBuf),
-    /// A variable of the environment.
+    /// An environment variable.
     Environment(String),
     /// The program that opened the session.
     Given,
 }
 
 impl Origin {
-    /// The layer, in a word.
+    /// Returns the layer in a word.
     pub fn word(&self) -> &'static str {
         match self {
             Self::BuiltIn => "built in",
@@ -59,18 +59,18 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The action of a new kernel whose notebook has earlier states.
+/// What a new kernel does if its notebook has earlier states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartupAction {
-    /// It says that they are there.
+    /// It reports that they exist.
     Ask,
-    /// It brings the last one back.
+    /// It restores the last one.
     Resume,
-    /// It says nothing.
+    /// It does nothing.
     Nothing,
 }
 
-/// The effective value of a setting, and its origins: patterns of several layers count together.
+/// The effective value of a setting, and its origins: patterns of several layers are combined.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EffectiveSetting {
     pub value: SettingValue,
@@ -96,19 +96,19 @@ impl fmt::Display for SettingProblem {
     }
 }
 
-/// Where layers are looked for. Everything is handed in, so that tests fix it.
+/// The locations of the layers. Everything is passed in, so that tests can set it.
 pub(crate) struct Sources<'a> {
-    /// Clew's config folder.
+    /// Clew's configuration folder.
     pub config: &'a Path,
-    /// Where the notebook lies, or the working directory: projects are looked for here and above.
+    /// The notebook's folder, or the working directory: projects are searched here and above.
     pub near: Option<&'a Path>,
-    /// Clew's folder among the platform's data: the store of who sets nothing.
+    /// Clew's folder in the platform's data folder: the default store.
     pub data: PathBuf,
-    /// The environment.
+    /// Looks up an environment variable.
     pub variable: &'a dyn Fn(&str) -> Option<OsString>,
 }
 
-/// What is set, and by whom.
+/// The effective settings and their origins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// One for each setting of the table.
@@ -136,7 +136,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads all layers; each counts more than those before it.
+    /// Reads all layers; each overrides those before it.
     pub(crate) fn read(sources: &Sources<'_>) -> Self {
         let mut settings = Self {
             user_file: sources.config.join(FILE),
@@ -177,7 +177,7 @@ impl Settings {
             let Some(text) = variable(&name).filter(|text| !text.is_empty()) else {
                 continue;
             };
-            // A folder need not be text, and `CLEW_HOME` was always taken as it is.
+            // A path need not be UTF-8, and `CLEW_HOME` is used unchanged.
             let value = match setting.key {
                 "store" => Ok(SettingValue::Folder(PathBuf::from(text))),
                 _ => setting.parse(&text.to_string_lossy()),
@@ -193,7 +193,7 @@ impl Settings {
         }
     }
 
-    /// Sets a value, or adds patterns: what one layer keeps out, no other brings in.
+    /// Sets a value, or adds patterns: a layer cannot revoke another layer's exclusions.
     fn set(&mut self, key: &str, value: SettingValue, origin: Origin) {
         let place = SETTINGS.iter().position(|setting| setting.key == key);
         let Some(found) = place.and_then(|place| self.found.get_mut(place)) else {
@@ -218,25 +218,25 @@ impl Settings {
         }
     }
 
-    /// What a setting is. The key is one of the table.
+    /// Returns a setting. The key must be in the table.
     pub(crate) fn found(&self, key: &str) -> &EffectiveSetting {
         let index = SETTINGS.iter().position(|setting| setting.key == key);
         &self.found[index.expect("the key is one of the table's")]
     }
 
-    /// The same with a store that the program names: it counts more than any layer.
+    /// Returns the settings with a store that the program names, which overrides all layers.
     #[must_use]
     pub fn with_store(mut self, store: &Path) -> Self {
         self.set("store", SettingValue::Folder(store.to_owned()), Origin::Given);
         self
     }
 
-    /// What a setting is, as data; `None` if there is none of that key.
+    /// Returns the value of a setting as data; `None` if the key does not exist.
     pub fn value(&self, key: &str) -> Option<serde_json::Value> {
         setting(key).and_then(|setting| serde_json::to_value(&self.found(setting.key).value).ok())
     }
 
-    /// The same with one setting as somebody typed it.
+    /// Returns the settings with one value from its text.
     #[cfg(test)]
     pub(crate) fn typed(mut self, key: &str, text: &str) -> Self {
         let value = setting(key).expect("the key is one of the table's").parse(text);
@@ -244,22 +244,22 @@ impl Settings {
         self
     }
 
-    /// What can't be read, or is not allowed.
+    /// Returns the ignored files and values.
     pub fn problems(&self) -> &[SettingProblem] {
         &self.problems
     }
 
-    /// The project's folder `.clew`.
+    /// Returns the project's folder `.clew`.
     pub fn project(&self) -> Option<&Path> {
         self.project.as_deref()
     }
 
-    /// The user's file.
+    /// Returns the path of the user's file.
     pub(crate) fn user_file(&self) -> &Path {
         &self.user_file
     }
 
-    /// The store's folder.
+    /// Returns the store's folder.
     pub fn store(&self) -> &Path {
         match &self.found("store").value {
             SettingValue::Folder(folder) => folder,
@@ -267,12 +267,12 @@ impl Settings {
         }
     }
 
-    /// Who says where the store is.
+    /// Returns the origin of the store's path.
     pub fn store_origin(&self) -> &Origin {
         &self.found("store").origins[0]
     }
 
-    /// Names and patterns that are never recorded.
+    /// Returns names and patterns that are never recorded.
     pub fn excluded(&self) -> &[String] {
         match &self.found("record.exclude").value {
             SettingValue::Patterns(patterns) => patterns,
@@ -280,16 +280,16 @@ impl Settings {
         }
     }
 
-    /// The largest result of a task that is kept, in bytes.
+    /// Returns the size limit of cached task results in bytes.
     pub fn task_most(&self) -> u64 {
         match self.found("tasks.max_result").value {
             SettingValue::Size(bytes) => bytes,
-            // A share of nothing known: no limit.
+            // Other values mean no limit.
             _ => u64::MAX,
         }
     }
 
-    /// How what is loaded is held against its hashes.
+    /// Returns how loaded data is verified against its hashes.
     pub fn load_check(&self) -> Check {
         if self.flag("load.verify") {
             Check::Once
@@ -298,7 +298,7 @@ impl Settings {
         }
     }
 
-    /// What a new kernel does whose notebook has earlier states.
+    /// Returns what a new kernel does if its notebook has earlier states.
     pub fn on_start(&self) -> StartupAction {
         match self.found("resume.on_start").value {
             SettingValue::Word("always") => StartupAction::Resume,
@@ -307,12 +307,12 @@ impl Settings {
         }
     }
 
-    /// A limit of space. The key is one of the table, as for [`Self::flag`] and [`Self::number`].
+    /// Returns a space limit. The key must be in the table, as for [`Self::flag`] and [`Self::number`].
     pub fn budget(&self, key: &str) -> Budget {
         match self.found(key).value {
             SettingValue::Size(bytes) => Budget::Bytes(bytes),
             SettingValue::Share(share) => Budget::Share(share),
-            // A size is one of the two.
+            // Not possible for a size setting.
             _ => Budget::Bytes(u64::MAX),
         }
     }
@@ -322,7 +322,7 @@ impl Settings {
         matches!(self.found(key).value, SettingValue::Flag(true))
     }
 
-    /// A number; of a share of the memory the bytes.
+    /// Returns a number; for a share of the memory the bytes.
     pub fn number(&self, key: &str) -> u64 {
         self.found(key).value.number()
     }

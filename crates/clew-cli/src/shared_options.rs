@@ -24,13 +24,13 @@ pub struct Shared {
     pub help: Option<bool>,
 }
 
-/// A process id as it was typed. It stays text: to `run` the option of this name is a kernel's.
+/// Validates a process id. It stays text: for `run` the option of this name selects a kernel by name.
 fn process_id(typed: &str) -> Result<String, std::num::ParseIntError> {
     typed.parse::<u32>().map(|_| typed.to_owned())
 }
 
 impl Shared {
-    /// The process of the kernel that is meant.
+    /// Returns the process id of the selected kernel.
     pub fn process(&self) -> Option<u32> {
         self.kernel.as_deref().and_then(|typed| typed.parse().ok())
     }

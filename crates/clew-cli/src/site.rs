@@ -1,4 +1,4 @@
-//! Where `enable` and `disable` act: an environment, or the user's own folders.
+//! The target of `enable` and `disable`: an environment, or the user's own folders.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -7,25 +7,25 @@ use crate::context::{Context, platform_folder};
 use crate::problem::{Exit, Problem};
 use crate::text;
 
-/// The name of IPython's file of settings. As `ipython_kernel_config.json` it would be read after the user's own
-/// `ipython_config.py`, and take away what that adds.
+/// The name of IPython's configuration file. A file `ipython_kernel_config.json` would be loaded after the user's own `ipython_config.py`,
+/// and override its list.
 pub(crate) const CONFIG: &str = "ipython_config.json";
 
-/// A place whose kernels record, or are to.
+/// An environment, or the user's folders, whose kernels are configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Site {
-    /// The environment; `None` for the user's own folders.
+    /// The environment's folder; `None` for the user's own folders.
     pub prefix: Option<PathBuf>,
-    /// IPython's file of settings.
+    /// IPython's configuration file.
     pub config: PathBuf,
     /// The folder of the kernel *Python (Clew)*.
     pub kernel: PathBuf,
-    /// The interpreter of that kernel, where it is known.
+    /// The interpreter of that kernel, if known.
     pub python: Option<PathBuf>,
 }
 
 impl Site {
-    /// The place that was asked for, else the environment the command lies in, or that of the kernel that asks.
+    /// Returns the requested target, else the environment of this program or of the asking kernel.
     pub fn asked(prefix: Option<&Path>, is_user: bool, context: &Context) -> Result<Self, Problem> {
         match (prefix, is_user) {
             (_, true) => Ok(Self::user(context)),
@@ -37,7 +37,7 @@ impl Site {
         }
     }
 
-    /// The environment the command lies in, or that of the kernel that asks.
+    /// Returns the environment of this program or of the asking kernel.
     pub fn own(context: &Context) -> Option<Self> {
         match &context.python {
             Some(python) => Some(Self::at(&python.prefix, Some(python.executable.clone()))),
@@ -45,7 +45,7 @@ impl Site {
         }
     }
 
-    /// The user's own folders.
+    /// Returns the user's own folders.
     pub fn user(context: &Context) -> Self {
         Self {
             prefix: None,
@@ -55,7 +55,7 @@ impl Site {
         }
     }
 
-    /// The environment in a folder, if a Python lies there.
+    /// Returns the environment in a folder, if it contains a Python.
     pub fn of_prefix(prefix: &Path) -> Option<Self> {
         interpreter(prefix).map(|python| Self::at(prefix, Some(python)))
     }
@@ -69,7 +69,7 @@ impl Site {
         }
     }
 
-    /// What people call it.
+    /// Returns its display name.
     pub fn name(&self) -> String {
         match &self.prefix {
             Some(prefix) => prefix.display().to_string(),
@@ -77,7 +77,7 @@ impl Site {
         }
     }
 
-    /// The words that name it on the command line, with a space before them; none for the default.
+    /// Returns the option that selects it, with a leading space; empty for the default.
     pub fn option(&self, context: &Context) -> String {
         match &self.prefix {
             None => " --user".to_owned(),
@@ -86,12 +86,12 @@ impl Site {
         }
     }
 
-    /// The user's own file of settings, which Clew never touches.
+    /// Returns the user's own configuration file, which Clew never changes.
     pub fn own_settings() -> PathBuf {
         profile().join("ipython_config.py")
     }
 
-    /// Whether the package is there for the environment's Python, as far as files tell.
+    /// Whether the environment's Python has the package, judged by files.
     pub fn has_package(&self) -> bool {
         let Some(prefix) = &self.prefix else { return true };
         let sees_others = crate::whole_file::small_text(prefix.join("pyvenv.cfg")).is_ok_and(|text| {
@@ -104,7 +104,7 @@ impl Site {
     }
 }
 
-/// The folder of IPython's settings for this user, in the profile that is used where none is named.
+/// Returns the folder of IPython's default profile for this user.
 fn profile() -> PathBuf {
     let folder = match env::var_os("IPYTHONDIR").filter(|folder| !folder.is_empty()) {
         Some(folder) => PathBuf::from(folder),
@@ -113,7 +113,7 @@ fn profile() -> PathBuf {
     folder.join("profile_default")
 }
 
-/// Where Jupyter keeps the user's data.
+/// Returns Jupyter's data folder of the user.
 fn jupyter_data() -> PathBuf {
     match env::var_os("JUPYTER_DATA_DIR").filter(|folder| !folder.is_empty()) {
         Some(folder) => PathBuf::from(folder),
@@ -122,7 +122,8 @@ fn jupyter_data() -> PathBuf {
     }
 }
 
-/// The folders above this command's, as it was called and as it is: an installer may have linked it.
+/// Returns the environments that may contain this program, by the path it was called with and by its real path: an installer may have
+/// linked it.
 fn own_prefixes() -> impl Iterator<Item = PathBuf> {
     let called = env::args_os()
         .next()
@@ -135,7 +136,7 @@ fn own_prefixes() -> impl Iterator<Item = PathBuf> {
         .filter_map(|path| path.parent()?.parent().map(Path::to_owned))
 }
 
-/// The Python of an environment.
+/// Returns the Python of an environment.
 fn interpreter(prefix: &Path) -> Option<PathBuf> {
     ["bin/python", "bin/python3", "Scripts/python.exe", "python.exe"]
         .iter()
@@ -143,7 +144,7 @@ fn interpreter(prefix: &Path) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// The version of a distribution that is installed in an environment, by the name of its metadata.
+/// Returns the version of an installed distribution, from the name of its metadata.
 pub(crate) fn version_of(distribution: &str, prefix: &Path) -> Option<String> {
     site_packages(prefix).find_map(|folder| {
         let names = std::fs::read_dir(folder).ok()?;

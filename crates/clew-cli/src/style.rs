@@ -1,11 +1,11 @@
-//! Colour: helps where there is some, is missed by nobody where there is none.
+//! Colours in text, which never carry information alone.
 
 use crate::terminal_text::painted;
 
-/// Whether text is coloured. All meaning is in the words.
+/// Whether text is coloured. All information is in the words.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Style {
-    /// Whether text is painted: [`crate::terminal_text::TerminalText`] makes escape sequences of that.
+    /// Whether text is coloured: [`crate::terminal_text::TerminalText`] converts the marks to escape sequences.
     pub is_coloured: bool,
 }
 
@@ -18,27 +18,27 @@ impl Style {
         }
     }
 
-    /// What to look at first.
+    /// Formats the most important text.
     pub fn strong(self, text: &str) -> String {
         self.paint(0, text)
     }
 
-    /// What may be passed over.
+    /// Formats less important text.
     pub fn faint(self, text: &str) -> String {
         self.paint(1, text)
     }
 
-    /// What is new.
+    /// Formats new items.
     pub fn added(self, text: &str) -> String {
         self.paint(2, text)
     }
 
-    /// What is gone or went wrong.
+    /// Formats removed items and errors.
     pub fn gone(self, text: &str) -> String {
         self.paint(3, text)
     }
 
-    /// What asks for care.
+    /// Formats warnings.
     pub fn careful(self, text: &str) -> String {
         self.paint(4, text)
     }

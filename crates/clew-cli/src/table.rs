@@ -1,4 +1,4 @@
-//! Plain tables: columns beside each other, two spaces between, no lines.
+//! Plain text tables: columns separated by two spaces, without lines.
 
 use unicode_width::UnicodeWidthChar;
 
@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::terminal_text::is_mark;
 use crate::text;
 
-/// A table of text. Only the last column may be left out of a row.
+/// A table of text. Only the last cell of a row may be omitted.
 #[derive(Debug, Clone, Default)]
 pub struct TextTable {
     header: Option<Vec<String>>,
@@ -14,19 +14,19 @@ pub struct TextTable {
     flexible: Option<usize>,
 }
 
-/// The least width a column that is cut keeps.
+/// The least width of a truncated column.
 const LEAST: usize = 16;
 const GAP: usize = 2;
 
 impl TextTable {
-    /// The same with a line of headings.
+    /// Returns the table with a header row.
     #[must_use]
     pub fn with_header(mut self, header: &[&str]) -> Self {
         self.header = Some(header.iter().map(ToString::to_string).collect());
         self
     }
 
-    /// The same with one column that is cut where a row would not fit.
+    /// Returns the table with one column that is truncated if a row would not fit.
     #[must_use]
     pub fn flexible(mut self, column: usize) -> Self {
         self.flexible = Some(column);
@@ -38,7 +38,7 @@ impl TextTable {
         self.rows.push(row);
     }
 
-    /// The table as text, each line ended.
+    /// Renders the table as lines.
     pub fn render(&self, context: &Context) -> String {
         let faint = |heading: &String| context.style.faint(heading);
         let header = self.header.iter().map(|header| header.iter().map(faint).collect());
@@ -48,7 +48,7 @@ impl TextTable {
         rows.iter().map(|row| line(row, &widths)).collect()
     }
 
-    /// The rows with the flexible column cut to what is left beside the others.
+    /// Returns the rows with the flexible column truncated to the remaining width.
     fn fitted(&self, width: usize) -> Vec<Vec<String>> {
         let mut rows = self.rows.clone();
         let Some(flexible) = self.flexible else { return rows };
@@ -81,7 +81,7 @@ fn line(row: &[String], widths: &[usize]) -> String {
     line
 }
 
-/// Columns of a terminal that are seen: what [`crate::style::Style`] paints with is not.
+/// Returns the display width of a text, without the marks of [`crate::style::Style`].
 fn visible_width(text: &str) -> usize {
     let seen = text.chars().filter(|letter| !is_mark(*letter));
     seen.map(|letter| letter.width().unwrap_or(0)).sum()

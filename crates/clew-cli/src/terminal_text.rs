@@ -1,9 +1,8 @@
-//! What reaches a terminal: text in which nothing steers it but Clew's own colours.
+//! Text for a terminal, in which the only escape sequences are Clew's own colours.
 //!
-//! Names, sources and reasons may come from a stranger's store, and a page may forget that of one. So whatever is printed is a
-//! [`TerminalText`], and none can be made that holds anything else (promise P10). Pages write a colour as a mark: characters that stand for
-//! nothing, with a key that is drawn anew in each process, so that no store can hold one. Only here do marks become escape
-//! sequences.
+//! Names, sources and reasons may come from an untrusted store, and a page may fail to clean one. Therefore all output is a
+//! [`TerminalText`], whose constructor removes everything else (promise P10). Pages mark colours with noncharacters and a key that is
+//! random in each process, so that no store can contain a mark. Only this module converts marks to escape sequences.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -13,14 +12,14 @@ use std::sync::LazyLock;
 
 use crate::text::is_harmless;
 
-/// What marks are made of: characters that Unicode gives no meaning.
+/// The characters of marks: Unicode noncharacters.
 const LETTERS: std::ops::RangeInclusive<char> = '\u{fdd0}'..='\u{fdef}';
-/// What each colour becomes; the last ends it.
+/// The escape sequences of the colours; the last one resets.
 const SEQUENCES: [&str; 6] = ["\x1b[1m", "\x1b[2m", "\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[0m"];
-/// The letters of a key: 40 bits.
+/// The length of a key in characters: 40 bits.
 const KEY: usize = 8;
 
-/// The marks of this process, one for each sequence.
+/// The marks of this process, one for each escape sequence.
 static MARKS: LazyLock<[String; 6]> = LazyLock::new(|| {
     let drawn = RandomState::new().hash_one(0);
     let letter = |number: u64| LETTERS.clone().nth(number as usize % 32).unwrap_or('\u{fdd0}');
@@ -28,13 +27,13 @@ static MARKS: LazyLock<[String; 6]> = LazyLock::new(|| {
     std::array::from_fn(|colour| format!("{key}{}", letter(colour as u64)))
 });
 
-/// `text` in a colour: one of the five that [`crate::Style`] knows.
+/// Formats `text` in one of the five colours of [`crate::Style`].
 pub(crate) fn painted(colour: usize, text: &str) -> String {
     let [.., end] = &*MARKS;
     format!("{}{text}{end}", MARKS[colour])
 }
 
-/// Whether a character is a part of a mark.
+/// Whether a character is part of a mark.
 pub(crate) fn is_mark(letter: char) -> bool {
     LETTERS.contains(&letter)
 }
@@ -44,13 +43,13 @@ pub(crate) fn is_mark(letter: char) -> bool {
 pub struct TerminalText(String);
 
 impl TerminalText {
-    /// The same after other text.
+    /// Returns the text after another one.
     #[must_use]
     pub(crate) fn after(&self, text: &str) -> Self {
         Self(Self::of(text).0 + &self.0)
     }
 
-    /// Without what could steer a terminal; with Clew's colours.
+    /// Removes everything that could control the terminal, except Clew's colours.
     pub fn of(text: &str) -> Self {
         let mut shown = String::with_capacity(text.len());
         let mut rest = text;
@@ -69,12 +68,12 @@ impl TerminalText {
         Self(shown)
     }
 
-    /// Writes it; on a line that was there, in its place.
+    /// Writes the text; with `instead`, replaces the current line.
     ///
     /// # Errors
-    /// As the stream has them.
+    /// Those of the stream.
     pub fn write(&self, to: &mut dyn Write, instead: bool) -> io::Result<()> {
-        // To the first column, and wipe what the line held.
+        // Return to the first column, and clear the line.
         let wipe = if instead { "\r\x1b[2K" } else { "" };
         write!(to, "{wipe}{self}").and_then(|()| to.flush())
     }
@@ -114,7 +113,7 @@ mod tests {
                 assert!(MARKS.iter().any(|mark| forged.contains(mark)) || *TerminalText::of(&forged) == *"abc");
             }
         }
-        // A mark that was cut, and one in pieces.
+        // A truncated mark, and one in pieces.
         let red = painted(3, "");
         let cut: String = red.chars().take(KEY).collect();
         assert_eq!(&*TerminalText::of(&format!("{cut}a")), "a");

@@ -1,4 +1,4 @@
-//! Words, numbers and times as people read them, and text made safe to print.
+//! Formats words, numbers and times for display, and makes text safe to print.
 
 use std::path::Path;
 
@@ -6,15 +6,14 @@ use clew_core::format::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-/// Takes out what could steer a terminal or hide text: control characters (newline and tab stay) and characters that
-/// turn the direction of writing.
+/// Removes control characters (except newline and tab) and bidirectional control characters, which could control a terminal or hide text.
 ///
-/// Sources and summaries may come from a stranger's store, and looking must be safe (promise P10).
+/// Sources and summaries may come from an untrusted store, and reading must be safe (promise P10).
 pub fn clean(text: &str) -> String {
     text.chars().filter(|letter| is_harmless(*letter)).collect()
 }
 
-/// The text of a field of a notebook: a string, or the lines of one.
+/// Returns the text of a notebook's field: a string, or a list of lines.
 pub(crate) fn joined(value: Option<&Value>) -> String {
     match value {
         Some(Value::String(text)) => text.clone(),
@@ -23,31 +22,31 @@ pub(crate) fn joined(value: Option<&Value>) -> String {
     }
 }
 
-/// A name, a path or another word as it is typed in a command, quoted where that is needed.
+/// Formats a name, a path or another word for a command, quoted if necessary.
 pub fn typed(word: &str) -> String {
     clean(&shlex::try_quote(word).unwrap_or(word.into()))
 }
 
-/// A path as it is printed.
+/// Formats a path for display.
 pub fn path(path: impl AsRef<Path>) -> String {
     clean(&path.as_ref().display().to_string())
 }
 
-/// A path as it is typed in a command, quoted where that is needed.
+/// Formats a path for a command, quoted if necessary.
 pub fn typed_path(path: impl AsRef<Path>) -> String {
     typed(&path.as_ref().display().to_string())
 }
 
-/// Whether a character can be printed as it is.
+/// Whether a character is safe to print.
 pub fn is_harmless(letter: char) -> bool {
     let turns = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    // Nobody writes these: they stand for colours until they are shown.
+    // Noncharacters are reserved for colour marks.
     let is_mark = matches!(letter, '\u{fdd0}'..='\u{fdef}');
     matches!(letter, '\n' | '\t') || !(letter.is_control() || turns || is_mark)
 }
 
-/// The line of a source that tells most in a list: the first that is neither empty nor a comment, a cell magic or an import; if there
-/// is none, the first import.
+/// Returns the most informative line of a source: the first that is not empty, a comment, a cell magic or an import; if there is none, the
+/// first import.
 pub fn headline(source: &str) -> String {
     let lines = || source.lines().map(str::trim).filter(|line| !line.is_empty());
     let code = || lines().filter(|line| !line.starts_with('#') && !line.starts_with("%%"));
@@ -65,13 +64,13 @@ pub fn headline(source: &str) -> String {
     clean(line).replace('\t', " ")
 }
 
-/// Whether a line begins an import, and nothing else stands on it.
+/// Whether a line only begins an import.
 fn is_import(line: &str) -> bool {
     let is_statement = line.starts_with("import ") || line.starts_with("from ") && line.contains(" import ");
     is_statement && !line.contains(';')
 }
 
-/// `text`, cut to `width` characters with an ellipsis where it is longer.
+/// Truncates `text` to `width` characters, with an ellipsis if it is longer.
 pub fn shorten(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
@@ -82,13 +81,13 @@ pub fn shorten(text: &str, width: usize) -> String {
     cut
 }
 
-/// `1 run`, `2 runs`.
+/// Formats `1 run`, `2 runs`.
 pub fn count(number: usize, noun: &str) -> String {
     let ending = if number == 1 { "" } else { "s" };
     format!("{} {noun}{ending}", grouped(number as u64))
 }
 
-/// `12,345`.
+/// Formats `12,345`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -101,7 +100,7 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// `900 B`, `1.5 kB`, `64 MB`: powers of 1,000, two digits at most after the point.
+/// Formats `900 B`, `1.5 kB`, `64 MB`: powers of 1,000, at most two decimals.
 pub fn bytes(number: u64) -> String {
     const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
     let mut value = number as f64;
@@ -114,7 +113,7 @@ pub fn bytes(number: u64) -> String {
     format!("{value:.digits$} {}", UNITS[unit])
 }
 
-/// `0.08 s`, `2 min 5 s`: how long something took, in nanoseconds.
+/// Formats a duration in nanoseconds: `0.08 s`, `2 min 5 s`.
 pub fn duration(nanoseconds: u64) -> String {
     let seconds = nanoseconds as f64 / 1e9;
     match seconds {
@@ -134,7 +133,7 @@ fn two_units(seconds: u64) -> String {
     }
 }
 
-/// `just now`, `5 min ago`, `3 h ago`, `12 d ago`.
+/// Formats `just now`, `5 min ago`, `3 h ago`, `12 d ago`.
 pub fn ago(then: Timestamp, now: Timestamp) -> String {
     let seconds = now.saturating_sub(then) / 1_000_000_000;
     match seconds {
@@ -147,7 +146,7 @@ pub fn ago(then: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// `2026-11-20 14:03:11`, in the given zone.
+/// Formats `2026-11-20 14:03:11` in the given zone.
 pub fn moment(time: Timestamp, zone: &TimeZone) -> String {
     jiff::Timestamp::from_nanosecond(i128::from(time)).map_or_else(
         |_| "unknown".to_owned(),
@@ -155,12 +154,12 @@ pub fn moment(time: Timestamp, zone: &TimeZone) -> String {
     )
 }
 
-/// RFC 3339, UTC, as in JSON.
+/// Formats RFC 3339 in UTC, for JSON.
 pub fn rfc3339(time: Timestamp) -> String {
     jiff::Timestamp::from_nanosecond(i128::from(time)).map_or_else(|_| String::new(), |time| time.to_string())
 }
 
-/// `a`, `a and b`, `a, b and c`; from the fourth on `a, b, c and 4 more`.
+/// Formats `a`, `a and b`, `a, b and c`; above the limit `a, b, c and 4 more`.
 pub fn listing(words: &[String], most: usize) -> String {
     let shown = &words[..words.len().min(most)];
     let hidden = words.len() - shown.len();
@@ -173,18 +172,18 @@ pub fn listing(words: &[String], most: usize) -> String {
     format!("{} and {tail}", head.join(", "))
 }
 
-/// Lines on what was not sent or written, because it cannot be read: `left_out` says which of these it was.
+/// Formats lines about what was not sent or written because it cannot be read, beginning with `left_out`.
 pub fn unread(left_out: &str, corruption: &[String]) -> String {
     let line = |damage: &String| format!("  {left_out}, because it cannot be read: {}\n", clean(damage));
     corruption.iter().map(line).collect()
 }
 
-/// What is left out of an answer about all runs of a line, one of which is missing.
+/// Formats that an answer about a branch is incomplete because of a missing run.
 pub fn not_known(missing: &str) -> String {
     format!("The record of run {missing} is missing: its changes, and earlier runs, are not known.\n")
 }
 
-/// `run 3`, `runs 3, 5 and 8`.
+/// Formats `run 3`, `runs 3, 5 and 8`.
 pub fn runs(labels: &[String]) -> String {
     let noun = if labels.len() == 1 { "run" } else { "runs" };
     format!("{noun} {}", listing(labels, 6))

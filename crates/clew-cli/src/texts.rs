@@ -1,4 +1,4 @@
-//! Every error that people can meet, as they meet it: one table an enum, which stops compiling where a variant has no line.
+//! Snapshots of all error messages: one table per enum, which fails to compile if a variant is missing.
 
 use std::io;
 
@@ -28,7 +28,7 @@ use crate::magic_line::LineSyntaxError;
 use crate::path_maps::PathMapError;
 use crate::sandbox_process::{SandboxError, SandboxFailure};
 
-/// What people read at a terminal.
+/// Returns the messages as displayed in a terminal.
 fn read(errors: impl IntoIterator<Item = SessionError>) -> String {
     let context = Context::of_process(Interface::Terminal);
     let texts = errors.into_iter().map(|error| {

@@ -1,5 +1,4 @@
-//! What the command reads that others may have written, as bytes alone, without the files and processes that they come
-//! from: for the tests that any bytes are borne (`fuzz/`).
+//! The parsers of untrusted input, from bytes alone without files and processes, for fuzzing (`fuzz/`).
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -15,38 +14,38 @@ use crate::package::{Carrier, EmbeddedMetadata, NotebookFile};
 use crate::problem::Problem;
 use crate::settings::{SettingProblem, SettingsFile};
 
-/// Settings, as a user and as a project may write them: what is not as it should be.
+/// Parses settings as a user's and as a project's file; returns the problems.
 pub fn settings(text: &str) -> Vec<SettingProblem> {
     let read = |is_project| SettingsFile::of(text, Path::new("config.toml"), is_project).problems;
     [read(false), read(true)].concat()
 }
 
-/// IPython's settings with Clew in them, and without: `None` where they are right as they are, else why they are left alone.
+/// Adds Clew to IPython's configuration, and removes it: `None` if nothing needs to change, else why the file is not changed.
 pub fn ipython_config(text: &str) -> [Result<Option<String>, String>; 2] {
     [with_clew(Some(text)), without_clew(text)]
 }
 
-/// A package, or a notebook with one in it: all that looking at it reads.
+/// Opens a package, or a notebook with an embedded one, and reads all that a preview reads.
 ///
 /// # Errors
-/// It is none, or no sound one.
+/// It is not a valid package.
 pub fn package(bytes: &[u8]) -> Result<(), Problem> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let file = Arc::new(MemoryFile(Arc::from(bytes)));
     let carrier = Carrier::of(&disk, Path::new("nb.crate.zip"), file)?;
     carrier.notebook()?;
     for input in carrier.bundle.inputs() {
-        // A length is a stranger's word too.
+        // A length is untrusted too.
         let bytes = carrier.input(input).map(|bytes| bytes.take(limits::SMALL_FILE));
         bytes.map(|mut bytes| io::copy(&mut bytes, &mut io::sink()).ok());
     }
     carrier.bundle.check().map_err(|error| store_problem(&error))
 }
 
-/// A notebook that is to be packed: as it is packed.
+/// Packages a notebook.
 ///
 /// # Errors
-/// It is none.
+/// It is not a notebook.
 pub fn notebook(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let notebook = NotebookFile::read(bytes, &[])?;
     let marks: Vec<_> = notebook.cells().iter().map(|_| None).collect();

@@ -1,4 +1,4 @@
-//! Files that are written whole or not at all: beside their place first, then into it.
+//! Atomic writes of files: a temporary file in the same folder, then a rename.
 
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -9,15 +9,15 @@ use tempfile::NamedTempFile;
 use crate::problem::{Exit, Problem};
 use crate::text;
 
-/// Rights of a new file that only its owner reads.
+/// The mode of a new private file.
 pub(crate) const PRIVATE: u32 = 0o600;
-/// Rights of a new file that everybody may read, as far as the user lets them.
+/// The mode of a new shared file, subject to the umask.
 pub(crate) const SHARED: u32 = 0o666;
 
-/// The text of a file that is small, whoever wrote it: what is long is none of the kind that is looked for.
+/// Reads a small text file from any source. Longer files are rejected.
 ///
 /// # Errors
-/// It can't be read, is no text, or is too long.
+/// The file cannot be read, is not text, or is too long.
 pub(crate) fn small_text(path: impl AsRef<Path>) -> io::Result<String> {
     let mut text = String::new();
     let file = std::fs::File::open(path)?;
@@ -28,15 +28,15 @@ pub(crate) fn small_text(path: impl AsRef<Path>) -> io::Result<String> {
     Ok(text)
 }
 
-/// A file that is being written and not in its place yet. Dropped, it leaves nothing.
+/// A written file that is not in its place yet. Deleted on drop.
 pub(crate) struct StagedFile {
     file: NamedTempFile,
     path: PathBuf,
 }
 
 impl StagedFile {
-    /// Writes `bytes` beside `path`. A file that is there keeps its rights, and a link goes on pointing where it did;
-    /// `mode` is for a new one.
+    /// Writes `bytes` to a temporary file beside `path`. An existing file keeps its permissions, and a link its target; `mode` applies to a
+    /// new one.
     pub fn new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<Self> {
         let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let folder = path.parent().unwrap_or(Path::new("."));
@@ -56,18 +56,18 @@ impl StagedFile {
         Ok(Self { file, path })
     }
 
-    /// Writes a file whole, or not at all.
+    /// Writes a file atomically.
     pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
         Self::new(path, bytes, mode)?.commit()
     }
 
-    /// Puts it in its place, in one step.
+    /// Moves it to its place atomically.
     pub fn commit(self) -> io::Result<()> {
         self.file.persist(&self.path).map(drop).map_err(|error| error.error)
     }
 }
 
-/// Says that a file could not be written, by the name that was typed: the one beside it is nobody's.
+/// The error for a file that could not be written, with the typed path instead of the temporary one.
 pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Problem {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let (message, hint) = match folder {
@@ -91,7 +91,7 @@ pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Problem {
         .with_unchanged("Nothing was written")
 }
 
-/// Refuses to write over a notebook, even where the user says `--force`: `extension` is what the file should end in.
+/// Refuses to overwrite a notebook, even with `--force`: `extension` is the expected one.
 pub(crate) fn refuse_notebook(file: &Path, extension: &str) -> Result<(), Problem> {
     let is_called_one = file
         .extension()
@@ -110,7 +110,7 @@ pub(crate) fn refuse_notebook(file: &Path, extension: &str) -> Result<(), Proble
     .with_hint(format!("name another file, such as {other}")))
 }
 
-/// Says that a folder was named where a file is written.
+/// The error for a folder in place of a file.
 pub(crate) fn is_folder(path: &Path) -> Problem {
     let shown = text::path(path);
     Problem::usage(format!("{shown} is a folder")).with_hint("name a file in it")

@@ -1,178 +1,177 @@
-//! Every sentence of the engine's that can stand behind a root in a report: why it is lost, differs, was made again, or
-//! was not recorded.
+//! Every reason of the engine that a report can give for a root: why it is lost, not identical, rerun or not recorded.
 //!
-//! They begin small and have no full stop, since they follow a word: `df: lost, its value was not recorded`. A table
-//! among the tests of the command holds an example of each and does not compile without.
+//! Reasons begin in lower case and have no full stop, since they follow a word: `df: lost, its value was not recorded`. A table
+//! in the tests of `clew-cli` has an example of each reason, and does not compile if one is missing.
 
-/// Why a root is not simply kept or loaded, or why its value was not recorded.
+/// The reason why a root is neither unchanged nor simply loaded, or why its value was not recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Cause<'a> {
-    /// Some names of a co-variable were asked for, not all.
+    /// Only some names of the co-variable were requested.
     #[error("a detached copy: it shared objects with {others} more; `--with-shared` restores all")]
     Detached {
         /// How many other roots it shared objects with.
         others: usize,
     },
-    /// It was parked, and its objects are gone.
+    /// It was set aside, and its objects no longer exist.
     #[error("it was set aside and has since been released")]
     Released,
-    /// It was parked, and something used it there.
+    /// It was set aside, and code changed it there.
     #[error("it changed while it was set aside")]
     ChangedAside,
-    /// A live object without a value stays bound.
+    /// A live object, which has no stored value, stays bound.
     #[error("{NOT_VERIFIED}: a live object cannot be stored, and a cell may have changed it since")]
     NotVerified,
-    /// What holds such an object stays, and it is not what it was.
+    /// An object that holds a live object stays as it is, and is not equal to the recorded one.
     #[error("it keeps its current value: it holds a live object, which cannot be stored")]
     StaysChanged,
-    /// It is a class that a library has registered, or is stored with one, and it is not what it was.
+    /// A class that a library has registered, or a value stored with one, stays as it is and is not equal to the recorded one.
     #[error("it keeps its current value: a library has registered its classes in this kernel")]
     StaysRegistered,
-    /// Its classes live, and a library has them registered.
+    /// A library has registered the live classes in this kernel.
     #[error("a library has registered its classes in this kernel; restore this state in a new kernel")]
     Registered,
-    /// A live object goes on with the object that was replaced.
+    /// A live object still refers to the replaced object.
     #[error("not attached: {users} still refers to the replaced object")]
     NotAttached {
         /// The names of the live objects.
         users: &'a str,
     },
-    /// Code of the user's changed it during the move.
+    /// The user's code changed it during the restore.
     #[error("it changed during the restore")]
     ChangedInMove,
-    /// Code of the user's took it away during the move.
+    /// The user's code removed it during the restore.
     #[error("it was deleted during the restore")]
     GoneInMove,
-    /// Code of the user's made it again during the move.
+    /// The user's code recreated it during the restore.
     #[error("it was recreated during the restore")]
     CameInMove,
-    /// A live class kept what it had.
+    /// A live class could not be fully restored.
     #[error("the live class could not be fully restored")]
     ClassKeeps,
-    /// An instance of such a class.
+    /// It is an instance of such a class.
     #[error("its class differs")]
     ClassDiffers,
-    /// Its class is lost, for the reason that is given.
+    /// Its class is lost, for the given reason.
     #[error("{CLASS_LOST}{}", after_colon(*why))]
     ClassLost {
-        /// Why the class is.
+        /// Why the class is lost.
         why: Option<&'a str>,
     },
-    /// Who recorded it is not trusted, and to build it runs code.
+    /// An untrusted key signed it, and building it would run code.
     #[error("untrusted: its history is signed by a key you have not trusted")]
     Untrusted,
 
-    /// The same of a value that was to be written down for others.
+    /// An untrusted key signed it, and the value was to be exported under the user's own signature.
     #[error("it is signed by a key you have not trusted, and your signature would vouch for it")]
     StrangersValue,
     /// It did not fit into a bundle.
     #[error("it takes {}, and only {} are left", size(*bytes), size(*room))]
     BeyondSize {
-        /// How many bytes it takes.
+        /// The size of the value in bytes.
         bytes: u64,
-        /// How many there was room for.
+        /// The number of bytes that were left.
         room: u64,
     },
 
-    /// A package is not installed where it is to come back.
+    /// A package that the value needs is not installed here.
     #[error("it needs {package}, which is not installed here")]
     NotInstalled {
-        /// The package, with the version that was recorded where one was.
+        /// The package, with the recorded version if there is one.
         package: &'a str,
     },
 
-    /// The live value is excluded or a credential, so that nothing could bring it back.
+    /// The live value is excluded or a credential, so Clew could not bring it back if it were replaced.
     #[error("{LEFT_ALONE}{why}")]
     LeftAlone {
-        /// What keeps it out of the record.
+        /// Why it is not recorded.
         why: &'a str,
     },
-    /// It shared objects with a name whose live value is excluded or a credential.
+    /// It shared objects with a variable whose live value is excluded or a credential.
     #[error("{LEFT_ALONE}it shared objects with {name}, which is not recorded")]
     LeftWith {
-        /// That name.
+        /// The name of that variable.
         name: &'a str,
     },
-    /// The live value is kept out of the record, and bound to what it was bound to.
+    /// The live value is excluded, and is bound to the same object as before.
     #[error("it is excluded from recording, so Clew does not know whether its contents changed")]
     NotLookedAt,
-    /// What was there was excluded or a credential.
+    /// The value in the target state was excluded or a credential.
     #[error("{}; set it again", kept_out(why))]
     KeptOut {
-        /// What kept it out.
+        /// Why it was excluded.
         why: &'a str,
     },
-    /// A manifest without objects.
+    /// The manifest contains no objects.
     #[error("its value was not recorded")]
     NotRecorded,
-    /// What is stored does not parse.
+    /// The stored value cannot be parsed.
     #[error("its stored value cannot be read: {why}")]
     Unreadable {
-        /// What is wrong with it.
+        /// The error.
         why: &'a str,
     },
-    /// The memory that is stored is not what the stream speaks of.
+    /// The stored memory does not fit the stream.
     #[error("its stored value cannot be read: its memory does not fit its objects")]
     OddMemory,
-    /// Objects that were built hash to something else.
+    /// The fingerprint of the built objects is not the recorded one.
     #[error("the restored value differs from the recorded one, {}", place(*at))]
     BuiltOtherwise {
-        /// Where the first difference is: the root, and positions below it.
+        /// The place of the first difference: the root, and positions below it.
         at: Option<&'a str>,
     },
-    /// An object that it holds could not be stored, and is not live any more.
+    /// An object that it holds could not be stored, and no longer exists.
     #[error("`{path}` is missing{}: {reason}", and_more(*others))]
     MemberMissing {
-        /// How it is reached.
+        /// The path to that object.
         path: &'a str,
         /// Why it could not be stored.
         reason: &'a str,
-        /// How many others are missing.
+        /// The number of other missing objects.
         others: usize,
     },
-    /// An object that it holds could not be stored, and is the live one.
+    /// An object that it holds could not be stored, and is now the current live object.
     #[error("`{path}`{} is the current live object", and_more(*others))]
     MemberLive {
-        /// How it is reached.
+        /// The path to that object.
         path: &'a str,
-        /// How many others are.
+        /// The number of other such objects.
         others: usize,
     },
-    /// A warning: what a run did to one root has not become a part of the record.
+    /// A warning: the effect of a run on one root was not recorded.
     #[error("{root} is not recorded: {why}")]
     LeftOut {
         /// The root.
         root: &'a str,
-        /// Why.
+        /// The reason.
         why: &'a str,
     },
-    /// It would go beyond the store's budget.
+    /// Storing it would exceed the budget of the store.
     #[error("{OVER_BUDGET} {new} MB, and the budget of the store (store.budget) has {room} MB left")]
     OverBudget {
-        /// Megabytes that are not stored yet.
+        /// The size of its data that is not stored yet, in megabytes.
         new: u64,
-        /// Megabytes that may still be stored.
+        /// The remaining budget in megabytes.
         room: u64,
     },
-    /// The walk wrote what can't be read again.
+    /// The walk wrote a stream that cannot be read back.
     #[error("its stored value could not be read back: {why}")]
     Unwritable {
-        /// What is wrong with it.
+        /// The error.
         why: &'a str,
     },
-    /// A file of the store was cut short under memory that showed it.
+    /// A file of the store that its memory was mapped from was truncated.
     #[error(
         "part of its memory was lost: the file of the store that it was mapped from was truncated or could not be read"
     )]
     MemoryLost,
-    /// A warning: what the user has to know at once of such memory.
+    /// A warning that the user must see at once if such memory is lost.
     #[error(
         "part of the memory of {roots} is lost and reads as zeros: a file of the store was truncated or could not be read. \
          Results computed from it since then may be wrong; other variables are not affected. `%clew undo` goes back to the state before, \
          `%clew verify` lists what the store has lost"
     )]
     LostWhileLive {
-        /// The roots whose memory it is.
+        /// The roots that use the memory.
         roots: &'a str,
     },
     /// Its memory could not be read at all.
@@ -181,44 +180,44 @@ pub enum Cause<'a> {
     /// Its memory could not be read a second time.
     #[error("its memory was freed while it was recorded")]
     MemoryGone,
-    /// Its memory could not be read to hand it over.
+    /// Its memory could not be read for the transfer.
     #[error("its memory was freed while it was transferred")]
     MemoryGoneHandingOver,
-    /// It was written to between two readings.
+    /// It was written to between two reads.
     #[error("it was changed by another thread while it was recorded")]
     Torn,
     /// Several of its objects have no value.
     #[error("{first} and {others} more")]
     Several {
-        /// What the first one is.
+        /// The reason of the first one.
         first: &'a str,
-        /// How many others there are.
+        /// The number of other ones.
         others: usize,
     },
 
-    /// The run that made it can't be found.
+    /// The run that created it is missing.
     #[error("the run that created it is missing")]
     RunMissing,
-    /// A credential was left out of the source.
+    /// A credential was removed from the source.
     #[error("the source of run {run} is incomplete: {masked} was left out")]
     SourceMasked {
         /// The run.
         run: &'a str,
-        /// What was left out.
+        /// The removed part.
         masked: &'a str,
     },
-    /// The store refused the source.
+    /// The source cannot be read from the store.
     #[error("the source of run {run} cannot be read: {why}")]
     SourceUnreadable {
         /// The run.
         run: &'a str,
-        /// What the store says.
+        /// The error of the store.
         why: &'a str,
     },
     /// No cell made it.
     #[error("the run that created it has no cell to rerun")]
     NoCell,
-    /// A run without a cell, or whose cell is a stranger's or not kept whole.
+    /// A run without a cell, or with a cell that is untrusted or not stored completely.
     #[error("run {run} has no cell that may be rerun")]
     MayNotRun {
         /// The run.
@@ -230,110 +229,110 @@ pub enum Cause<'a> {
         /// The run.
         run: &'a str,
     },
-    /// Its cell ran again without making it.
+    /// Its cell was rerun and did not create it.
     #[error("the cell of run {run} was rerun and did not create it")]
     NotMade {
         /// The run.
         run: &'a str,
     },
-    /// Its cell ran again, in a scratch process, and the name is not there.
+    /// Its cell was rerun in a sandbox process, and did not create the name.
     #[error("its cell did not create {root}")]
     NotMadeApart {
         /// The root.
         root: &'a str,
     },
-    /// Its cell made another value.
+    /// Its cell created another value.
     #[error("run {run} now gives another value")]
     AnotherValue {
         /// The run.
         run: &'a str,
     },
-    /// Its cell made another value, which nobody allowed to be built.
+    /// Its cell created another value, and the user has not allowed code to run to build it.
     #[error("run {run} now gives another value, and building that value would run code")]
     AnotherValueWithCode {
         /// The run.
         run: &'a str,
     },
-    /// Its cell made a thing that has no value.
+    /// Its cell created an object that has no recorded value.
     #[error("recreated by run {run}; no value is recorded to compare it with")]
     MadeAnew {
         /// The run.
         run: &'a str,
     },
-    /// Its cell made such a thing, which other cells used after it.
+    /// Its cell created such an object, and later cells used it.
     #[error("{NOT_VERIFIED}: recreated by run {run}; the later runs that used it were not rerun")]
     MadeUnused {
         /// The run.
         run: &'a str,
     },
-    /// Its cell made it.
+    /// Its cell recreated it.
     #[error("recreated by run {run}")]
     MadeAgain {
         /// The run.
         run: &'a str,
     },
-    /// What it would take: a process of its own.
+    /// It would need a sandbox process.
     #[error("its cell would be rerun in a sandbox process, if the sandbox works here")]
     WouldRunApart,
-    /// What it would take: a process of its own, or the user's leave.
+    /// It would need a sandbox process, or the user's permission.
     #[error("its cell would be rerun in a sandbox process, or in this kernel if that is not possible")]
     WouldRunApartOrHere,
-    /// What it would take: the live session.
+    /// It would be rerun in the live session.
     #[error("its cell would be rerun in this kernel, as you allowed")]
     WouldRunHere,
-    /// Who ran it is trusted, and somebody else.
+    /// Another person, who is trusted, ran the cell.
     #[error("another person ran its cell, so Clew does not rerun it automatically")]
     CellOfAnother,
-    /// It failed or was interrupted.
+    /// The cell failed or was interrupted.
     #[error("its cell did not finish, so Clew does not rerun it automatically")]
     CellUnfinished,
-    /// It reached for the network.
+    /// The cell used the network.
     #[error("its cell used the network, so Clew does not rerun it automatically")]
     CellUsedNetwork,
-    /// It started programs.
+    /// The cell started programs.
     #[error("its cell started other programs, so Clew does not rerun it automatically")]
     CellStartedPrograms,
-    /// It was found after something else than a cell.
+    /// The value first appeared in a run that is not a cell.
     #[error("Clew did not see which cell created it, so it reruns none automatically")]
     CellUnseen,
-    /// A file that it read is not there.
+    /// A file that the cell read does not exist.
     #[error("its cell read {path}, which does not exist here; `--map OLD=NEW` names its new path")]
     InputGone {
-        /// Its path where it was read.
+        /// Its path in the recorded run.
         path: &'a str,
     },
-    /// The same of one that was said to lie elsewhere.
+    /// The same for a file that was mapped to another path.
     #[error("its cell read {path}, and there is no {place} here")]
     InputNotThere {
-        /// Its path where it was read.
+        /// Its path in the recorded run.
         path: &'a str,
-        /// Where it was said to lie.
+        /// The path to which it was mapped.
         place: &'a str,
     },
-    /// Another file lies there.
+    /// The path contains another file.
     #[error("its cell read {path} ({seen}), and {place} here is another file ({found})")]
     InputOther {
-        /// Its path where it was read.
+        /// Its path in the recorded run.
         path: &'a str,
-        /// Size and hash, as the run saw them.
+        /// Size and hash in the recorded run.
         seen: &'a str,
-        /// Where it is looked for.
+        /// The path that was checked.
         place: &'a str,
-        /// Size and hash of what is there.
+        /// Size and hash of the file at that path.
         found: &'a str,
     },
-    /// What the user can type.
+    /// The option that reruns the cell.
     #[error("`--rerun` reruns its cell")]
     ReplayMay,
 }
 
-/// How the reason begins of a live object that stays, or that was recreated: Clew cannot compare its contents.
+/// The prefix of the reason for a live object that stays or was recreated: Clew cannot compare its contents.
 const NOT_VERIFIED: &str = "unverified";
 
-/// How the reason begins of what is lost with its class.
+/// The prefix of the reason for a value that is lost with its class.
 const CLASS_LOST: &str = "its class cannot be restored";
 
-/// Why a value is not recorded that the user excluded.
+/// The reason for a value that the user excluded.
 pub const EXCLUDED: &str = "it is excluded";
 
 fn kept_out(why: &str) -> String {
@@ -343,47 +342,47 @@ fn kept_out(why: &str) -> String {
     }
 }
 
-/// How the reason begins of what keeps its live value because nothing could bring it back.
+/// The prefix of the reason for a root that keeps its live value because Clew could not bring it back.
 const LEFT_ALONE: &str = "keeps its current value: ";
 
-/// How the reason begins of what was not stored for want of room.
+/// The prefix of the reason for a value that was not stored because it exceeds the budget.
 const OVER_BUDGET: &str = "storing it takes";
 
 impl Cause<'_> {
-    /// Whether a text is the reason of a value that was there and was not stored for want of room: its cell makes it in any
+    /// Returns whether a text is the reason of a value that was not stored because of the budget. Its cell can recreate it in any
     /// process.
     pub fn is_over_budget(text: &str) -> bool {
         text.starts_with(OVER_BUDGET)
     }
 
-    /// Whether a text is the reason of one that the user excluded.
+    /// Returns whether a text is the reason of a value that the user excluded.
     pub fn is_excluded(text: &str) -> bool {
         text == Cause::KeptOut { why: EXCLUDED }.to_string()
     }
 
-    /// What keeps a value out of the record, where a text is the reason of one that was left as it is for that.
+    /// Returns why a value is not recorded, if the text is the reason of a root that keeps its live value because of that.
     pub fn left_alone(text: &str) -> Option<&str> {
         text.strip_prefix(LEFT_ALONE)
     }
 
-    /// What stands before the offer to replay, where a text ends in it.
+    /// Returns the text before the offer to rerun the cell, if the text ends with that offer.
     pub fn may_replay(text: &str) -> Option<&str> {
         text.strip_suffix(&Cause::ReplayMay.behind(""))
     }
 
-    /// Whether a text is the reason of something that is lost with its class.
+    /// Returns whether a text is the reason of a value that is lost with its class.
     pub fn is_class_lost(text: &str) -> bool {
         text.starts_with(CLASS_LOST)
     }
 
-    /// Whether a text says itself why nobody can be sure of a value.
+    /// Returns whether a text itself states why a value is unverified.
     pub fn is_of_doubt(text: &str) -> bool {
-        // It may stand behind why the value could not be read.
+        // The statement may follow the reason why the value could not be read.
         let mut reasons = text.split("; ");
         reasons.any(|reason| reason.starts_with(NOT_VERIFIED)) || text == Self::NotLookedAt.to_string()
     }
 
-    /// The reason behind another one: `first; then`.
+    /// Appends this reason to another one: `first; then`.
     #[must_use]
     pub fn behind(self, first: &str) -> String {
         format!("{first}; {self}")
@@ -396,7 +395,7 @@ impl From<Cause<'_>> for String {
     }
 }
 
-/// A number of bytes, for people.
+/// Formats a number of bytes for people.
 fn size(bytes: u64) -> String {
     match bytes {
         0..1_000 => format!("{bytes} bytes"),

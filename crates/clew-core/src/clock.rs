@@ -1,12 +1,12 @@
-//! The seam to time: the engine has no clock of its own.
+//! The trait for the time: the engine itself does not read a clock.
 
 use crate::format::Timestamp;
 
-/// Tells the time. Fixed in tests.
+/// Returns the time. Tests use a fixed one.
 pub trait Clock: Send {
     /// Nanoseconds since the Unix epoch, UTC.
     fn now(&self) -> Timestamp;
 
-    /// Nanoseconds since some moment, never going back.
+    /// Nanoseconds since an arbitrary moment; it never decreases.
     fn monotonic(&self) -> u64;
 }

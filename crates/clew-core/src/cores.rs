@@ -1,31 +1,31 @@
-//! How many processors there are to share work among, and how much work of small things is.
+//! The number of processors, and parallel work on many small items.
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
-/// The processors that this process may use, asked for once: the answer is read from the files of cgroups, which takes longer
-/// (some 30 microseconds) than most of what is asked for.
+/// Returns the number of processors that this process may use. The result is cached: reading it from the cgroup files takes some
+/// 30 microseconds, longer than most of the work that is divided.
 pub(crate) fn cores() -> usize {
     static CORES: OnceLock<usize> = OnceLock::new();
     *CORES.get_or_init(|| thread::available_parallelism().map_or(1, NonZero::get))
 }
 
-/// Things are shared out by so many.
+/// The number of items in one share of work.
 const SHARE: usize = 512;
-/// The most threads: looking leaves the other processors to the user's work.
+/// The maximum number of threads, so that a look leaves the other processors to the user's work.
 const MOST_THREADS: usize = 4;
 
-/// Does the same with each of many small things, on several processors where there are enough of them. What comes of it is in their
-/// order. `begin` makes what a thread keeps between one thing and the next.
+/// Applies `work` to each of many small items, on several threads if there are enough items. Returns the results in the order of
+/// the items. `begin` creates the state that a thread keeps from one item to the next.
 pub(crate) fn with_each<T: Send, K, R: Send>(
     things: Vec<T>,
     begin: impl Fn() -> K + Sync,
     work: impl Fn(&mut K, T) -> R + Sync,
 ) -> Vec<R> {
     let shares = Shares::of(things);
-    // A few things do without the number of processors, which takes reading files.
+    // A single share needs no helpers. Reading the number of processors would cost more.
     let helpers = match shares.count() {
         1 => 0,
         count => cores().min(MOST_THREADS).min(count) - 1,
@@ -33,7 +33,7 @@ pub(crate) fn with_each<T: Send, K, R: Send>(
     let take_part = || shares.take_part(&mut begin(), &work);
     thread::scope(|scope| {
         for _ in 0..helpers {
-            // Where there can be no more threads, this one does it all.
+            // If no thread can be started, this thread does all the work.
             let _ = thread::Builder::new().spawn_scoped(scope, take_part);
         }
         take_part();
@@ -41,7 +41,7 @@ pub(crate) fn with_each<T: Send, K, R: Send>(
     shares.done()
 }
 
-/// Things that are shared out among threads, and what came of them, by the number of the share.
+/// Items that are divided among threads, and their results, by the number of the share.
 struct Shares<T, R> {
     open: Mutex<Vec<(usize, Vec<T>)>>,
     done: Mutex<BTreeMap<usize, Vec<R>>>,

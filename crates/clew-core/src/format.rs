@@ -1,6 +1,6 @@
-//! What lies on disk: one file a record, versioned from the first day. `docs/format.md` gives every byte.
+//! The on-disk format: one source file per record type, versioned from the first release. `docs/format.md` specifies every byte.
 //!
-//! Records are MessagePack maps by name: a reader ignores fields it does not know, and fields added later have defaults.
+//! Records are MessagePack maps by field name. A reader ignores unknown fields, and fields added later have defaults.
 
 mod bundle;
 mod evidence;
@@ -38,11 +38,11 @@ pub use task::TaskEntry;
 /// Nanoseconds since the Unix epoch, UTC.
 pub type Timestamp = i64;
 
-/// The version of every record here. A reader refuses a newer one and says so.
+/// The version of every record here. A reader refuses a newer version and reports it.
 pub const RECORD_VERSION: u16 = 1;
 
-/// Whether a number that is left out where it is zero is left out.
-#[allow(clippy::trivially_copy_pass_by_ref)] // as serde hands it over
+/// Returns whether serde leaves out a number because it is zero.
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
 pub(crate) fn is_zero(number: &u64) -> bool {
     *number == 0
 }

@@ -1,8 +1,7 @@
-//! Objects as graphs: what a heap shows of them, the walk, fingerprints and co-variables.
+//! Objects as graphs: descriptions of objects by a heap, the walk, fingerprints and co-variables.
 //!
-//! In: the live roots of a [`Heap`]. Out: [`CoVariable`]s, each with its fingerprint, its canonical stream and its
-//! extents. The stream is both what is hashed and what is stored, so nothing can be compared that would not come back,
-//! and nothing comes back that was not compared.
+//! The input is the live roots of a [`Heap`]. The output is [`CoVariable`]s, each with its fingerprint, its canonical stream and
+//! its extents. The same stream is hashed and stored, so all compared data can be restored, and all restored data was compared.
 
 pub mod stream;
 

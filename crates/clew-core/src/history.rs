@@ -1,6 +1,7 @@
-//! All runs of one notebook: what each left, which line it stands on, and what people call it.
+//! All runs of one notebook: the states that they left, their lines of ancestors, and the names given to them.
 //!
-//! In: records that the store verified. Out: [`State`]s, resolved revisions, undo positions. Nothing here writes.
+//! The input is records that the store verified. The output is [`State`]s, resolved revisions and undo positions. Nothing here
+//! writes.
 
 mod deaths;
 mod environments;

@@ -1,7 +1,7 @@
-//! Names of things: content hashes under domain tags, fingerprints, roots.
+//! Identifiers: content hashes under domain tags, fingerprints and roots.
 //!
-//! Everything stored is named by the BLAKE3 hash of its plain bytes under a domain tag, so that a block can never pass
-//! for a record. Fingerprints are another matter: they tell *change*, are fast (XXH3), and are no security boundary.
+//! Stored data is identified by the BLAKE3 hash of its plain bytes under a domain tag, so that a block can never be mistaken for
+//! a record. Fingerprints only detect *changes*: they are fast (XXH3) and not a security boundary.
 
 mod hash;
 mod root;

@@ -1,4 +1,4 @@
-//! The seam to a live session: its roots, building and installing objects, running cells again.
+//! The trait for a live session: its roots, building and installing objects, and rerunning cells.
 
 mod handover;
 mod inputs;
@@ -18,18 +18,18 @@ pub use handover::{CoVariableHandover, HandoverFault};
 pub use inputs::{Inputs, UncheckedInputs};
 pub use veil::EncryptedStream;
 
-/// The roots that a run may have touched, as the hooks report. A hint for objects that cannot be compared; objects that can be are
-/// always compared.
+/// The roots that a run may have touched, as reported by the hooks. This is a hint for objects that cannot be compared; all other
+/// objects are always compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TouchedRoots {
-    /// Nobody can tell: all of them.
+    /// It is unknown: all roots.
     All,
-    /// These.
+    /// These roots.
     Only(BTreeSet<Root>),
 }
 
 impl TouchedRoots {
-    /// Whether `root` is among them.
+    /// Returns whether `root` is among them.
     pub fn holds(&self, root: &Root) -> bool {
         match self {
             Self::All => true,
@@ -45,24 +45,24 @@ pub struct StoredCoVariable<'a, M> {
     pub roots: &'a [Root],
     /// Its nodes.
     pub arena: &'a Arena<'a>,
-    /// What was stored beside the stream.
+    /// The data stored beside the stream.
     pub asides: &'a [Aside],
-    /// Each extent, to be built over.
+    /// The memory of each extent, on which objects are built.
     pub extents: Vec<M>,
-    /// Where the n-th buffer lies.
+    /// The position of the n-th buffer.
     pub mentions: &'a [Mention],
-    /// The cells that may have defined what code there is among them.
+    /// The cells that may have defined the code objects among them.
     pub cells: &'a dyn CellSources,
 }
 
 /// Sources of cells, needed to build code objects that this Python version cannot load.
 pub trait CellSources: Debug {
-    /// Sources of the user's cells and of those they trust, each once, nearest to the state first; an empty one where any was not kept
-    /// whole. Reads them from the store: who has no need of them does not ask.
+    /// Returns the sources of the user's cells and of trusted cells, each once, nearest to the state first. A source that was not
+    /// stored completely is empty. Reads them from the store, so it is called only if they are needed.
     fn sources(&self) -> Vec<String>;
 }
 
-/// Sources of cells where no history exists: none.
+/// An implementation without cells, if there is no history.
 #[derive(Debug)]
 pub struct NoCellSources;
 
@@ -72,42 +72,42 @@ impl CellSources for NoCellSources {
     }
 }
 
-/// What was not stored of a co-variable and is not live either.
+/// The members of a co-variable that were not stored and are no longer live.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MissingMembers {
-    /// The numbers of its nodes: objects that were not stored, and those that can't be made without them.
+    /// The numbers of their nodes, and of objects that cannot be created without them.
     pub numbers: BTreeSet<u32>,
-    /// How they are reached. A root that is missing itself has an empty path.
+    /// The paths to them. The path of a missing root is empty.
     pub gaps: Vec<MemberGap>,
 }
 
-/// Why an object could not be built. What was live is untouched.
+/// The reason why an object could not be built. Live objects are not changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BuildError {
-    /// The stored form can't be turned into an object here (a missing module, a constructor that raised).
+    /// The stored form cannot be turned into an object here (a missing module, a constructor that raised).
     #[error("{0}")]
     Failed(String),
-    /// Its code reads a name that is not bound. That may be one that is brought back with it ([`Kernel::lend`]).
+    /// Its code reads an unbound name, which may be restored together with it ([`Kernel::lend`]).
     #[error("{0}")]
     Unbound(String),
-    /// There is not so much memory. No other value is brought back either: the move does not happen.
+    /// There is not enough memory. The whole restore is then cancelled.
     #[error("there is not enough memory")]
     NoMemory,
-    /// The user asked to stop.
+    /// The user interrupted it.
     #[error("it was interrupted")]
     Interrupted,
 }
 
-/// Why the live session could not be read or changed. It is as it was.
+/// The reason why the live session could not be read or changed. The session is unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KernelError {
-    /// Something in the kernel refused.
+    /// An operation of the kernel failed.
     #[error("{0}")]
     Failed(String),
-    /// There is not so much memory as a look takes.
+    /// There is not enough memory for a look.
     #[error("there is not enough memory")]
     NoMemory,
-    /// The user asked to stop.
+    /// The user interrupted it.
     #[error("it was interrupted")]
     Interrupted,
 }
@@ -115,16 +115,16 @@ pub enum KernelError {
 /// A request to execute a cell again in a sandbox process, which cannot change anything.
 #[derive(Debug, Clone, Copy)]
 pub struct SandboxRerun<'a> {
-    /// The run whose cell it is. What the run before it left is loaded there first.
+    /// The run whose cell is executed. The state before it is loaded first.
     pub run: RunId,
-    /// Runs whose cells run in one process, in this order; it is one of them. Each finds what it read as it read it: loaded, or
-    /// as one before it made it.
+    /// The runs whose cells are executed in one process, in this order, including `run`. The inputs of each are loaded, or
+    /// created by an earlier one.
     pub line: &'a [RunId],
-    /// The run's number as people write it.
+    /// The run's number as shown to people.
     pub label: &'a str,
-    /// The roots to hand over, sorted.
+    /// The roots to return, sorted.
     pub roots: &'a [Root],
-    /// Whether the user allowed it: then the process need not be locked in.
+    /// Whether the user allowed the rerun. The process then need not be restricted.
     pub is_allowed: bool,
 }
 
@@ -133,59 +133,59 @@ pub struct SandboxRerun<'a> {
 pub struct WithheldRoot {
     /// The root.
     pub root: Root,
-    /// Why it is kept out, for people.
+    /// Why it is not recorded, for people.
     pub why: String,
-    /// Tells what it is bound to from what it was bound to before, in this kernel and nowhere else. Says nothing of the
-    /// value to anyone else.
+    /// Identifies the bound object within this kernel only. It reveals nothing about the value outside the kernel.
     pub mark: u64,
-    /// Whether the mark tells every change of the value. Else only what it is bound to is told: what changes inside is not.
+    /// Whether the mark changes with every change of the value. Otherwise it changes only if another object is bound, not if the
+    /// object is modified.
     pub is_compared: bool,
 }
 
-/// How bindings differ from those of the last look that was recorded.
+/// The differences of the bindings from those of the last recorded look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BindingChanges<O> {
     /// Names and outputs that are new, or bound to another object.
     pub roots: Vec<Root>,
-    /// Names and outputs that are bound to the same object as one of these, where that makes them belong together.
+    /// Names and outputs that are bound to the same object as one of these, if that puts them into one co-variable.
     pub alike: Vec<Root>,
-    /// Names and outputs that are bound no more.
+    /// Names and outputs that are no longer bound.
     pub gone: Vec<Root>,
-    /// All roots that are neither name nor output. They are few, and nobody tells when they change.
+    /// All roots other than names and outputs. There are few of them, and their changes are not reported.
     pub others: Vec<(Root, O)>,
 }
 
 /// The effect of an install on one root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RootChange<O> {
-    /// Binds it to a staged, parked or live object.
+    /// Binds the root to a staged, set-aside or live object.
     Bind(O),
-    /// Takes it away.
+    /// Removes the root.
     Unbind,
 }
 
 /// Notes and refusals of an install.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InstallReport {
-    /// Notes for people, by root: who still holds the old object, what could not be put back in place.
+    /// Notes for people, by root: which objects still refer to the old object, and what could not be restored in place.
     pub notes: Vec<(Root, String)>,
-    /// Roots that could not be changed, with the reasons, for people: they are as they were.
+    /// Roots that could not be changed, with the reasons, for people. They are unchanged.
     pub refused: Vec<(Root, String)>,
 }
 
 /// Progress of a restore: reading, then building.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RestoreProgress {
-    /// What is stored is read and checked: so many bytes.
+    /// Stored data is read and checked.
     Reads {
-        /// Bytes of memory and of streams.
+        /// The bytes of memory and streams.
         bytes: u64,
     },
-    /// Objects are built: so many of so many values are there.
+    /// Objects are built.
     Builds {
-        /// How many are.
+        /// The number of values that are built.
         done: usize,
-        /// How many are to be.
+        /// The total number of values to build.
         of: usize,
     },
 }
@@ -195,169 +195,170 @@ pub trait Kernel {
     /// Its objects.
     type Heap: Heap;
 
-    /// What it builds objects over.
+    /// The memory on which it builds objects.
     type Memory: ExtentMemory;
 
-    /// Its objects, to be walked.
+    /// Returns its objects, for a walk.
     fn heap(&mut self) -> &mut Self::Heap;
 
-    /// All live roots but the discovered ones, excluded names left out. The kernel keeps what it made for this until
-    /// the heap releases.
+    /// Returns all live roots except the discovered ones, without excluded names. The kernel keeps objects that it created for
+    /// this until the heap releases them.
     ///
     /// # Errors
-    /// The roots can't be told. Nothing may then be concluded: a root that is not shown counts as gone.
+    /// Fails if the roots cannot be determined. The caller must not conclude anything then, since a missing root counts as removed.
     fn roots(&mut self) -> Result<Roots<Self>, KernelError>;
 
-    /// Live roots that are kept out of the record, as [`Self::roots`] last found them. Movers leave them alone: what was
-    /// never recorded could not be brought back.
+    /// Returns live roots that are not recorded, as found by the last [`Self::roots`]. A restore does not change them, since a
+    /// value that was never recorded could not be brought back.
     fn withheld(&mut self) -> Vec<WithheldRoot> {
         Vec::new()
     }
 
-    /// How bindings differ from those that the last look saw which was taken over ([`Self::settle`]). Costs next to nothing
-    /// however many there are. `None` where only [`Self::roots`] can tell: nothing was taken over yet, or something is to
-    /// be kept out of the record that was not, or the other way round.
+    /// Returns the differences of the bindings from those of the last accepted look ([`Self::settle`]). Its cost is negligible
+    /// for any number of bindings. Returns `None` if only [`Self::roots`] can determine the differences: no look was accepted
+    /// yet, or the set of excluded names has changed.
     ///
     /// # Errors
-    /// As for [`Self::roots`].
+    /// Fails as [`Self::roots`] does.
     fn rebound(&mut self) -> Result<Option<BindingChanges<ObjectOf<Self>>>, KernelError>;
 
-    /// Those of `roots` that are bound names and outputs, without what is kept out of the record; `None` as for
-    /// [`Self::rebound`].
+    /// Returns those of `roots` that are bound names and outputs, without excluded ones; `None` as for [`Self::rebound`].
     ///
     /// # Errors
-    /// As for [`Self::roots`].
+    /// Fails as [`Self::roots`] does.
     fn some_roots(&mut self, roots: &BTreeSet<Root>) -> Result<Option<Roots<Self>>, KernelError>;
 
-    /// What was shown last by [`Self::roots`] or [`Self::rebound`] was taken over, or was not. What is shown without being
-    /// settled counts as not taken over. Where it was [`Self::roots`], what was taken over before holds on.
+    /// Reports whether the result of the last [`Self::roots`] or [`Self::rebound`] was accepted. A result that is never settled
+    /// counts as not accepted. If a result of [`Self::roots`] was not accepted, the accepted one before it stays valid.
     fn settle(&mut self, is_taken_over: bool);
 
-    /// A state is about to be built whose cells had brought these modules in packages, by run, the oldest first: a package that holds them holds
-    /// them again, and has them before values are put in it. Where only some values are built (not `is_whole`), that is for packages that these
-    /// need. Paths and the environment are in place.
+    /// Imports submodules before a state is built. `of_runs` has the submodules that the state's cells imported, by run, oldest
+    /// first. Their packages then have them as attributes before values are assigned to them. Unless `is_whole`, only some values
+    /// are built, and only packages that these need are handled. Paths and the environment are already restored.
     ///
     /// # Errors
-    /// The user asked to stop, or memory ran out. A module that can't be imported any more is none.
+    /// Fails if the user interrupted it, or if memory ran out. A module that can no longer be imported is skipped.
     fn bring_submodules(&mut self, of_runs: &[Vec<String>], is_whole: bool) -> Result<(), KernelError> {
         let _ = (of_runs, is_whole);
         Ok(())
     }
 
-    /// Makes live what is bound to no root yet: builds all roots of a co-variable into the staging area and returns
-    /// them in order. Definitions that a staged object needs are staged before it.
+    /// Builds all roots of a co-variable in the staging area, without binding them, and returns them in order. Definitions that a
+    /// staged object needs are staged before it.
     fn build(&mut self, stored: StoredCoVariable<'_, Self::Memory>) -> Result<Vec<ObjectOf<Self>>, BuildError>;
 
-    /// Whether it can build a co-variable around objects that were not stored. Only then such are stored without them.
+    /// Returns whether the kernel can build a co-variable without some of its objects. Only then are co-variables stored without
+    /// them.
     fn builds_around_gaps(&self) -> bool {
         false
     }
 
-    /// How the nodes of a stream that say no more than which object was there are reached from its roots, for people; of each with why it
-    /// was not stored. Not necessarily all of them, and at least one where there is one.
+    /// Returns the paths from the roots to the nodes of a stream that only identify their object, for people, each with the
+    /// reason why the object was not stored. The list may be incomplete, but is not empty if there is such a node.
     fn name_gaps(&mut self, roots: &[Root], stream: &[u8], unstored: &BTreeMap<u32, String>) -> Vec<MemberGap> {
         let _ = (roots, stream, unstored);
         Vec::new()
     }
 
-    /// What [`Self::build`] last found no object for. In its place stands something that says so when it is used.
+    /// Returns the objects that the last [`Self::build`] could not find. Placeholders replace them, and raise when they are used.
     fn missing(&mut self) -> MissingMembers {
         MissingMembers::default()
     }
 
-    /// Keeps the objects without a value that these roots reach, as long as the session lives: the way back needs them.
+    /// Keeps the live objects that these roots reach for the rest of the session: they are needed for the way back.
     fn set_aside(&mut self, objects: Vec<(Root, ObjectOf<Self>)>) {
         let _ = objects;
     }
 
-    /// The files that cells read, as they are where cells run again unasked.
+    /// Returns the files that cells read, as they are found by cells that are rerun automatically.
     fn inputs(&self) -> Arc<dyn Inputs> {
         Arc::new(UncheckedInputs)
     }
 
-    /// Binds those of these names that are not bound, while others are built whose code reads them.
+    /// Temporarily binds those of these names that are unbound, while objects are built whose code reads them.
     ///
     /// # Errors
-    /// Not all are bound. Those that are stay so until [`Self::take_back`].
+    /// Fails if not all could be bound. The others stay bound until [`Self::take_back`].
     fn lend(&mut self, names: &[(Root, ObjectOf<Self>)]) -> Result<(), KernelError> {
         let _ = names;
         Ok(())
     }
 
-    /// Takes back what was lent: nothing is bound that was not.
+    /// Removes the bindings of [`Self::lend`].
     fn take_back(&mut self) {}
 
-    /// How many libraries are loaded. One that is loaded to build a value may change settings.
+    /// Returns the number of loaded libraries. Loading a library in order to build a value may change settings.
     fn libraries(&mut self) -> usize {
         0
     }
 
-    /// What the kernel noticed since it was last asked that keeps what it built from being what was stored, for people.
+    /// Returns why objects built since the last call may differ from the stored ones, for people.
     fn noticed(&mut self) -> Option<String> {
         None
     }
 
-    /// What there is to say of what was built last although it is what was stored, for people: parts that no store holds.
+    /// Returns a remark on the object that was built last, for people, even if it equals the stored one: parts that cannot be stored.
     fn remarked(&mut self) -> Option<String> {
         None
     }
 
-    /// Says whether handles that reach nothing are stood in for from now on, instead of failing what they are part of.
+    /// Sets whether handles that cannot connect are replaced by placeholders from now on. Otherwise the values that contain them
+    /// fail.
     fn stand_in(&mut self, is_wanted: bool) {
         let _ = is_wanted;
     }
 
-    /// Applies all changes at once. One root that refuses its change keeps none of the others from theirs ([`InstallReport::refused`]).
+    /// Applies all changes at once. A root that refuses its change does not prevent the others ([`InstallReport::refused`]).
     ///
     /// # Errors
-    /// Nothing has changed.
+    /// Fails without any change.
     fn install(&mut self, changes: Vec<(Root, RootChange<ObjectOf<Self>>)>) -> Result<InstallReport, KernelError>;
 
-    /// Forgets the staging area, whatever became of it.
+    /// Clears the staging area.
     fn clear_staging(&mut self);
 
-    /// Keeps a co-variable's live objects, which a mover takes away and no store can bring back, under `ticket`.
+    /// Sets aside, under `ticket`, the live objects of a co-variable that a restore removes and that cannot be stored.
     fn park(&mut self, ticket: u64, objects: Vec<(Root, ObjectOf<Self>)>);
 
-    /// The objects parked under `ticket`.
+    /// Returns the objects that were set aside under `ticket`.
     fn parked(&mut self, ticket: u64) -> Option<Vec<(Root, ObjectOf<Self>)>>;
 
-    /// Lets go of what is parked under `ticket`.
+    /// Releases the objects that were set aside under `ticket`.
     fn unpark(&mut self, ticket: u64);
 
-    /// Which of `items` live objects refer to that have no value, as (live object, item): what a walk does not see. Runs no
-    /// code of the user's; what is far away may be missed.
+    /// Returns which of the live objects, which have no value, refer to which of `items`, as (live object, item): references that
+    /// a walk does not find. Runs no user code, and may miss distant references.
     fn referred(&mut self, live: &[ObjectOf<Self>], items: &[ObjectOf<Self>]) -> Vec<(usize, usize)> {
         let _ = (live, items);
         Vec::new()
     }
 
-    /// Whether the next install can give `old` the contents of `new`, so that whoever refers to `old` sees them: both are of one
-    /// type, and nothing but their names refers to `new`. Nothing changes before the install.
+    /// Prepares the next install to give `old` the contents of `new`, so that references to `old` see them. Returns false if that
+    /// is not possible: both must have one type, and only their names may refer to `new`. Nothing changes before the install.
     fn attach(&mut self, old: ObjectOf<Self>, new: ObjectOf<Self>) -> bool {
         let _ = (old, new);
         false
     }
 
-    /// What looking may show of a value. Calls no code of the user's.
+    /// Returns the summary of a value, without calling user code.
     fn summary(&mut self, root: &Root, object: ObjectOf<Self>) -> Summary;
 
-    /// Facts about a stream that only the kernel can read off its kinds ([`crate::graph::stream::bodies`]).
+    /// Returns facts about a stream that only the kernel can derive from its kinds ([`crate::graph::stream::bodies`]).
     fn describe_stream(&mut self, stream: &[u8]) -> StreamFacts;
 
-    /// Why objects of a stream of so many roots could never be built again, wherever that is tried, as far as the stream tells;
-    /// asked before it is stored. `None` where nothing speaks against it.
+    /// Returns why the objects of a stream of `roots` roots could never be built anywhere, as far as the stream shows; called
+    /// before the stream is stored. Returns `None` if there is no such reason.
     fn refusal(&mut self, stream: &[u8], roots: usize) -> Option<String> {
         let _ = (stream, roots);
         None
     }
 
-    /// Whether a stream is data whoever wrote it: building it, having what was built and letting go of it runs nothing that
-    /// it names, and imports nothing. Asked of what strangers recorded; what they say of it themselves counts for nothing.
+    /// Returns whether a stream is pure data, even if it is malicious: building, keeping and releasing its objects runs no code
+    /// that it names, and imports nothing. Called for untrusted streams; their own claims are ignored.
     fn is_data(&mut self, arena: &Arena<'_>) -> bool;
 
-    /// Runs a run's source again in a scratch namespace seeded with `inputs`, and returns the wanted roots found there. Once until the
-    /// staging area is cleared: whoever asks for more of the same run gets it from there.
+    /// Reruns a run's source in a scratch namespace seeded with `inputs`, and returns the wanted roots that exist there. A run is
+    /// rerun only once until the staging area is cleared; further calls for it use the same namespace.
     fn replay(
         &mut self,
         cell: (RunId, &str),
@@ -365,26 +366,24 @@ pub trait Kernel {
         wanted: &[Root],
     ) -> Result<Vec<(Root, ObjectOf<Self>)>, BuildError>;
 
-    /// Runs a cell again in a process of its own, and takes what it hands over. What is asked for of one run after
-    /// another may come from one process, which ends with the staging area at the latest. Takes bounded time and memory,
-    /// and changes nothing live.
+    /// Reruns a cell in a sandbox process, and receives its results. Consecutive calls may use one process, which ends with the
+    /// staging area at the latest. It takes bounded time and memory, and changes nothing live.
     ///
     /// # Errors
-    /// Why it can't be had that way, for people.
+    /// Returns why that is not possible, for people.
     fn replay_apart(&mut self, apart: &SandboxRerun<'_>) -> Result<CoVariableHandover, BuildError>;
 
-    /// Hears how far a move is that may take long. Nothing follows from it but what people are told.
+    /// Receives the progress of a long restore, which is only displayed.
     fn hear_progress(&mut self, progress: RestoreProgress) {
         let _ = progress;
     }
 
-    /// Calls `wait`, which waits for threads that have nothing to do with the kernel. Others may run in the kernel
-    /// meanwhile.
+    /// Calls `wait`, which waits for threads that do not use the kernel. Other threads may run in the kernel meanwhile.
     fn wait(&mut self, wait: &(dyn Fn() + Sync)) {
         wait();
     }
 
-    /// Whether the user asked to stop since the last call.
+    /// Returns whether the user interrupted since the last call.
     fn interrupted(&mut self) -> bool;
 }
 
@@ -394,12 +393,12 @@ pub type Roots<K> = Vec<(Root, ObjectOf<K>)>;
 /// The object type of a kernel.
 pub type ObjectOf<K> = <<K as Kernel>::Heap as Heap>::Object;
 
-/// What a kernel can tell of a stream before it is stored.
+/// Facts about a stream that a kernel determines before the stream is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StreamFacts {
     /// Codecs used, with versions.
     pub codecs: Vec<(String, u32)>,
-    /// Definitions its instances refer to.
+    /// Definitions to which its instances refer.
     pub definitions: Vec<String>,
     /// Modules that must be importable.
     pub modules: Vec<String>,

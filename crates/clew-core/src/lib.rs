@@ -1,8 +1,8 @@
-//! The engine of Clew: it knows objects only as graphs, disks only as a trait, and no Python at all.
+//! The engine of Clew. It sees objects only as graphs, disks only through a trait, and has no Python at all.
 //!
-//! Data comes in through [`record`] (a run ended: look, fingerprint, encode, store, commit) and goes back through
-//! [`restore`] (look, diff, plan, stage, verify, install). Both are generic over [`kernel::Kernel`], so the engine is
-//! tested whole on a toy kernel without an interpreter. `session` is the thin facade the front ends hang on.
+//! Data comes in through [`record`] (after a run: look, fingerprint, encode, store, commit) and goes back through [`restore`]
+//! (look, diff, plan, stage, verify, install). Both are generic over [`kernel::Kernel`], so tests run the whole engine on a toy
+//! kernel without an interpreter. `session` is the facade that the front ends call.
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,7 @@
-//! How much is read at most of what others may have written: every limit of a reader, in one place.
+//! All limits on how much a reader reads of data that others may have written.
 //!
-//! A reader believes no length and no count before it was held against the limit here, so what it takes follows from the
-//! bytes that are there. `docs/format.md` has the same table, and a test holds it to this one.
+//! A reader compares each length and count with the limit here before it uses it. Its memory use is therefore bounded by the
+//! bytes that the file actually has. `docs/format.md` has the same table, and a test compares the two.
 
 // -- frames and files ---------------------------------------------------------------------------------------------------
 
@@ -9,17 +9,17 @@
 pub const META: u32 = 16 << 20;
 /// Bytes of a frame's payload, as stored.
 pub const STORED: u64 = 1 << 32;
-/// Plain bytes of a payload that is compressed. What is longer lies raw, so that no small file can ask for much memory.
+/// Plain bytes of a compressed payload. Longer payloads are stored uncompressed, so that a small file cannot request much memory.
 pub const COMPRESSED: u64 = 16 << 20;
-/// Plain bytes of all payloads of a file together, however short the file is ...
+/// Plain bytes of all payloads of a file together, for a file of any length ...
 pub const FILE_PLAIN: u64 = 64 << 20;
-/// ... and for each byte of it: a file of frames that each decompress to much must not fill the memory.
+/// ... plus this number for each byte of the file: a file of many frames that each decompress to much must not fill the memory.
 pub const FILE_RATIO: u64 = 256;
 /// Bytes of `trusted.keys` that are read.
 pub const TRUSTED: u64 = 1 << 20;
 /// Bytes of a file that notes where the logs of a store ended ...
 pub const LAST_SEEN: u64 = 1 << 20;
-/// ... and sessions of which it is noted: the one noted longest ago makes room.
+/// ... and the sessions noted in it; the one noted longest ago is dropped.
 pub const SESSIONS_SEEN: usize = 1_000;
 /// Bytes of an entry of the task cache.
 pub const TASK_ENTRY: u64 = 64 << 10;
@@ -28,80 +28,80 @@ pub const INDEX_PIECE: u64 = 1 << 30;
 
 // -- manifests and streams ----------------------------------------------------------------------------------------------
 
-/// Ids of one list.
+/// Ids in one list.
 pub const LIST: usize = 256;
 /// Levels of lists of lists.
 pub const LIST_LEVELS: u8 = 6;
-/// Ids that lists are read for: pieces of about 128 GiB. A manifest that names one list again and again must not fill the
-/// memory.
+/// Ids to which lists expand, enough for pieces of about 128 GiB in total. A manifest that names one list many times must not
+/// fill the memory.
 pub const LISTED: usize = 1 << 24;
 /// Kinds of nodes.
 pub const KINDS: u64 = 16_000;
 /// Nodes of a stream.
 pub const NODES: u32 = u32::MAX - 1;
-/// Bytes of the head of what a scratch process hands over.
+/// Bytes of the header of a sandbox process's result.
 pub const HANDOVER_HEAD: u32 = 64 << 20;
 
-// -- values, where they are looked at -----------------------------------------------------------------------------------
+// -- values that are read or compared ------------------------------------------------------------------------------------
 
-/// How deep values lie in each other, where they are read or compared: a stack has an end. What lies deeper is said to
-/// differ where its bytes do.
+/// Levels of nested values that are read or compared, since the stack is limited. Deeper values count as different if their bytes
+/// differ.
 pub const VALUE_DEPTH: usize = 64;
-/// How often the reading of one node may need the reading of another, as a date needs its zone: none of these is part of
-/// itself, but in a stream anything can be.
+/// Values that have to be read for one node, as a date needs its time zone. None of them contains itself, but a stream may
+/// contain anything.
 pub const NEEDED: u32 = 4;
 /// Dimensions of an array.
 pub const DIMENSIONS: usize = 64;
 /// Columns of a table, levels of an index.
 pub const COLUMNS: usize = 1_000_000;
-/// How deep brackets lie in each other in the text of a literal.
+/// Nested brackets in the text of a literal.
 pub const LITERAL_DEPTH: usize = 32;
-/// How deep the parts of a pandas index lie in each other.
+/// Nested parts of a pandas index.
 pub const INDEX_DEPTH: usize = 8;
-/// How deep types lie in each other in an Arrow schema or array.
+/// Nested types in an Arrow schema or array.
 pub const TYPE_DEPTH: usize = 16;
 /// Fields of an Arrow schema.
 pub const FIELDS: usize = 20_000;
 
 // -- packages ------------------------------------------------------------------------------------------------------------
 
-/// Files in a package: as many that runs read as a bundle lists, and those that are in every package ...
+/// Files in a package: the files that runs read, as many as a bundle lists, and the files that every package contains ...
 pub const PACKAGED: usize = INPUTS + 16;
-/// ... and bytes that are read to list them: what lies at the end of a zip must not fill the memory.
+/// ... and bytes that are read to list them: the directory at the end of a zip file must not fill the memory.
 pub const PACKAGE_LIST: u64 = 16 << 20;
-/// Bytes of a notebook that is read whole: to be packed, or since a package may lie in it.
+/// Bytes of a notebook that is read whole, because it is packed or may contain a package.
 pub const NOTEBOOK: u64 = 256 << 20;
 
 // -- bundles -------------------------------------------------------------------------------------------------------------
 
 /// Files that runs read and a bundle lists ...
 pub const INPUTS: usize = 10_000;
-/// ... and bytes that are written out of one beside twice what its different files have: many names may share one content, and
-/// a small bundle must not fill the disk.
+/// ... and bytes of them that are written beside twice what the bundle has. Many names may share one content, and a small bundle
+/// must not fill the disk.
 pub const INPUT_COPIES: u64 = 64 << 20;
 
-// -- words --------------------------------------------------------------------------------------------------------------
+// -- texts --------------------------------------------------------------------------------------------------------------
 
 /// Bytes of the name of a branch or tag.
 pub const NAME: usize = 100;
-/// Bytes of the name that a bundle gives a file that runs read ...
+/// Bytes of the name that a bundle gives to a file that runs read ...
 pub const INPUT_NAME: usize = 1024;
-/// ... and of each part of it: no usual disk has longer ones.
+/// ... and of each part of it: common file systems allow no longer ones.
 pub const INPUT_PART: usize = 255;
 /// Bytes of the name of a package or module that values need, and of its version.
 pub const PACKAGE: usize = 100;
 /// Bytes of a file of settings.
 pub const SETTINGS: u64 = 1 << 20;
-/// Bytes of a text file of a library's or a kernel's that is looked into: IPython's settings, `kernel.json`, what a kernel
-/// announces.
+/// Bytes of a small text file of a library or a kernel: IPython's settings, `kernel.json`, the file in which a kernel announces
+/// itself.
 pub const SMALL_FILE: u64 = 1 << 20;
-/// Bytes of an answer of a scratch process.
+/// Bytes of an answer of a sandbox process.
 pub const ANSWER: u32 = 16 << 20;
-/// Bytes of what a scratch process complains, at the end of its life.
+/// Bytes that a sandbox process writes to its standard error; the end is cut.
 pub const COMPLAINTS: u64 = 64 << 10;
 /// Outputs of a run; the rest is counted.
 pub const OUTPUTS: usize = 2_000;
-/// Notes of an output on what was left out.
+/// Notes of an output on omitted parts.
 pub const NOTES: usize = 50;
-/// Characters that an error repeats of what was read.
+/// Characters of the input that an error message quotes.
 pub const REPEATED: usize = 200;

@@ -1,4 +1,4 @@
-//! Plans and Outcomes: the steps to a chosen state, shown before they are performed, and what became of each root.
+//! Plans and outcomes: the steps to a target state, which can be shown before they are performed, and the outcome for each root.
 
 pub mod carry;
 pub mod cut;

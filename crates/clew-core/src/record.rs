@@ -1,8 +1,8 @@
-//! The way in: a run ended. Look, tell what changed, encode it, store it, commit.
+//! Recording: after a run, look at the session, determine the changes, encode, store and commit them.
 //!
-//! In: a kernel whose run ended. Out: the run's record with versions of everything that differs from the state before.
-//! Nothing is visible before the operation is written; when anything fails before that, the session's own picture stays
-//! at the run before, so the next run records what this one could not.
+//! The input is a kernel whose run ended. The output is the run's record, with versions of all values that differ from the state
+//! before. Nothing is visible before the operation is written. If anything fails before that, the session still assumes the state
+//! of the run before, so the next run records the missing changes.
 
 mod budget;
 mod hidden_references;
@@ -28,14 +28,14 @@ use crate::id::{BlockId, Fingerprint, ManifestId, Root, SegmentId};
 use crate::kernel::{Kernel, KernelError, ObjectOf, TouchedRoots, encode_asides};
 use crate::store::{Budget, Manifests, SessionWriter, StoreError, StoredSegment};
 
-/// What is known of a run when it ended.
+/// The facts about a run that are known at its end.
 #[derive(Debug, Clone)]
 pub struct RunInput {
-    /// Where it comes from.
+    /// The kind of the run.
     pub kind: RunKind,
     /// Its source.
     pub source: Option<String>,
-    /// What it printed, where kept.
+    /// Its printed output, if it is recorded.
     pub output: Option<String>,
     /// The front end's cell id.
     pub cell: Option<String>,
@@ -45,18 +45,18 @@ pub struct RunInput {
     pub started: Timestamp,
     /// How long it ran, in nanoseconds.
     pub duration: u64,
-    /// How it ended.
+    /// How the run ended.
     pub ending: Ending,
-    /// What it may have touched outside.
+    /// Its effects outside the session, as far as known.
     pub evidence: Evidence,
-    /// Which roots it may have touched.
+    /// The roots that it may have touched.
     pub touched: TouchedRoots,
-    /// Whether it is a run only if something changed: nobody knows whether anything ran.
+    /// Whether it is recorded only if something changed, since it is unknown whether anything ran.
     pub is_optional: bool,
 }
 
 impl RunInput {
-    /// A change that no cell made.
+    /// Creates the input for a change that no cell made.
     pub fn silent(kind: RunKind, started: Timestamp) -> Self {
         Self {
             kind,
@@ -74,13 +74,13 @@ impl RunInput {
     }
 }
 
-/// Why a run could not be recorded. What was recorded before is untouched.
+/// The reason why a run could not be recorded. Earlier records are not affected.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// The store refused.
+    /// Writing to the store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The session could not be looked at.
+    /// The look at the session failed.
     #[error(transparent)]
     Kernel(#[from] KernelError),
 }
@@ -89,31 +89,31 @@ pub(crate) use live::{LiveCoVariable, LiveState};
 pub(crate) use live_objects::LiveObjects;
 pub(crate) use live_parts::{LivePart, LiveParts, ObjectMark};
 
-/// Stored versions by value, so that a value that comes again is not stored again.
+/// Stored versions by value, so that a repeated value is not stored again.
 pub(crate) type VersionsByValue = HashMap<(Vec<Root>, Fingerprint), Version>;
 
 /// The result of a look, compared with what was recorded before.
 #[derive(Debug, Default)]
 pub(crate) struct Observation {
-    /// What is live, as far as it was looked at.
+    /// The live state, as far as it was looked at.
     pub live: LiveState,
     pub fresh: Vec<(Version, bool)>,
-    /// Serials of the objects without a value that may have been used.
+    /// Serial numbers of the live objects that may have been used.
     pub used: BTreeSet<u64>,
-    /// Roots that reach such objects, of versions that are as they were.
+    /// Roots that reach such objects, of versions that did not change.
     pub used_roots: BTreeSet<Root>,
-    /// Those of them that no name of the run led to.
+    /// Those of them that are not reachable from a name of the run.
     pub used_besides: BTreeSet<Root>,
     pub warnings: Vec<String>,
     pub nodes: u64,
-    /// Which roots were looked at; all of them if it says none.
+    /// The roots that were looked at; `None` means all.
     pub looked: Option<BTreeSet<Root>>,
-    /// How long the walk took, what was stored apart.
+    /// The time of the walk, without the time for storing.
     pub look_nanoseconds: u64,
 }
 
 impl Observation {
-    /// Takes note that a run may have used the objects without a value of a co-variable that it left as it was.
+    /// Records that a run may have used the live objects of a co-variable that it did not change.
     fn use_objects(&mut self, known: &LiveCoVariable) -> Vec<Root> {
         let Some(parts) = &known.parts else { return Vec::new() };
         self.used.extend(parts.serials());
@@ -130,24 +130,24 @@ impl Observation {
 pub(crate) enum LookScope {
     /// Every root.
     All,
-    /// What may have been touched, what was rebound, and what belongs together with these.
+    /// The roots that may have been touched or were rebound, and their co-variables.
     Touched,
 }
 
-/// How values that cannot be stored could come back.
+/// Whether values that cannot be stored can be recreated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rerun {
-    /// By running the cell again.
+    /// By rerunning the cell.
     Possible,
-    /// In no way.
+    /// Not at all.
     Impossible,
 }
 
-/// Why a value that was looked at is not stored.
+/// The reason why a value is not stored.
 enum Unstored {
-    /// Something stood in the way this time.
+    /// A temporary obstacle.
     Now(String),
-    /// What it is could never be built again: its cell can make it.
+    /// The value could never be built again, but its cell can recreate it.
     Ever(String),
 }
 
@@ -158,23 +158,23 @@ pub(crate) struct Observer<'a> {
     pub by_value: &'a VersionsByValue,
     pub manifests: &'a Manifests,
     pub touched: &'a TouchedRoots,
-    /// Roots that cells made anew, with the manifests of what these cells made first.
+    /// Roots that cells recreated, with the manifests of the first values of these cells.
     pub made_anew: &'a BTreeMap<Root, ManifestId>,
     pub rerun: Rerun,
-    /// Makes fingerprints of values that equal nothing but themselves.
+    /// Makes the fingerprints of values that equal only themselves unique.
     pub salt: &'a [u8],
-    /// How much the store may hold.
+    /// The maximum size of the store.
     pub budget: Budget,
     pub clock: &'a dyn Clock,
 }
 
 impl Observer<'_> {
-    /// Looks, and stores what has no version yet.
+    /// Looks at the session, and stores values that have no version yet.
     pub fn observe<K: Kernel>(&mut self, kernel: &mut K, extent: LookScope) -> Result<Observation, RecordError> {
         if extent == LookScope::Touched
             && let Some(mut observed) = self.observe_some(kernel)?
         {
-            // Their marks are as they were: the kernel would have told.
+            // Their marks are unchanged; otherwise the kernel would have reported it.
             let looked = observed.looked.get_or_insert_default();
             looked.extend(self.live.withheld().iter().cloned());
             return Ok(observed);
@@ -190,8 +190,8 @@ impl Observer<'_> {
         Ok(observed)
     }
 
-    /// Compares what a look that began then found with what is known, and stores what has no version yet. `chosen` says which roots it
-    /// was to look at, if not at all.
+    /// Compares the result of a look that started at `begun` with the recorded versions, and stores values that have no version
+    /// yet. `chosen` are the roots of the look; `None` means all.
     fn take_over<K: Kernel>(
         &mut self,
         kernel: &mut K,
@@ -214,7 +214,7 @@ impl Observer<'_> {
             look_nanoseconds,
             ..Observation::default()
         };
-        // What a cell used and let go of is bound to no name now, and may have been set aside before.
+        // Objects that a cell used and released are no longer bound to a name, but may have been set aside before.
         let is_touched = |known: &&LiveCoVariable| known.version.roots.iter().any(|root| self.touched.holds(root));
         for known in self.live.iter().filter(is_touched) {
             observed
@@ -271,7 +271,7 @@ impl Observer<'_> {
             .or_else(|| self.maker_of(covariable));
         let (mut blocks, mut pieces) = (FxHashMap::default(), Vec::new());
         let body = if covariable.is_lost {
-            // No cell made these zeros. It is said again only where there are more of them.
+            // No cell wrote these zeros. The warning is repeated only if more memory is lost.
             let known = self.live.of(&covariable.roots).filter(|known| known.is_opaque);
             if known.is_none_or(|known| known.seen != covariable.fingerprint) {
                 observed.warnings.push(lost(covariable));
@@ -333,30 +333,32 @@ impl Observer<'_> {
         })
     }
 
-    /// The manifest under which the very objects of a co-variable were recorded first, if they were: a run that only used
-    /// them did not make them.
+    /// Returns the manifest under which the same objects were first recorded, if there is one: a run that only used them did not
+    /// create them.
     fn first_of(&self, covariable: &CoVariable, parts: Option<&LiveParts>) -> Option<ManifestId> {
         let known = self.live.of(&covariable.roots)?;
         let is_same = known.seen == covariable.fingerprint && known.parts.as_deref()?.are_bound_as(parts?);
         is_same.then(|| known.first.unwrap_or(known.version.manifest))
     }
 
-    /// The manifest of what the cell made first that a move ran again for a co-variable: who comes back to this one can run it again, too.
+    /// Returns the manifest of the first value of the cell that a restore reran for a co-variable. A later restore can then rerun
+    /// it, too.
     fn maker_of(&self, covariable: &CoVariable) -> Option<ManifestId> {
         let mut makers = covariable.roots.iter().map(|root| self.made_anew.get(root));
         let maker = *makers.next()??;
         makers.all(|other| other == Some(&maker)).then_some(maker)
     }
 
-    /// What is already known with this value. Of an object without a value all that can be seen is that it is the same one: that
-    /// a cell touched it is no evidence of a change.
+    /// Returns the recorded version with this value. A live object, of which only the identity is known, counts as unchanged even
+    /// if it was touched, since that does not prove a change. A value with other parts that cannot be compared counts as changed
+    /// if it was touched.
     fn unchanged(&self, covariable: &CoVariable, is_touched: bool) -> Option<LiveCoVariable> {
         let known = self.live.of(&covariable.roots)?;
         let is_same = known.seen == covariable.fingerprint && (covariable.is_whole_but_for_leaves() || !is_touched);
         is_same.then(|| known.clone())
     }
 
-    /// What is stored with this value already: it was live before.
+    /// Returns the stored version with this value, which was live before.
     fn recorded_before(&mut self, covariable: &CoVariable, parts: Option<&Arc<LiveParts>>) -> Option<LiveCoVariable> {
         if !covariable.is_whole_but_for_leaves() {
             return None;
@@ -387,7 +389,7 @@ impl Observer<'_> {
         })
     }
 
-    /// What is kept of a value that is not stored.
+    /// Returns the manifest body of a value that is not stored.
     fn without(&self, why: String, first: Option<ManifestId>) -> Body {
         if first.is_some() || self.rerun == Rerun::Possible {
             Body::Recipe { why, first }
@@ -396,15 +398,15 @@ impl Observer<'_> {
         }
     }
 
-    /// A fingerprint of what equals nothing but itself.
+    /// Returns a fingerprint that equals no other one.
     fn only_itself(&self, seen: Fingerprint) -> Fingerprint {
         let mut bytes = seen.0.to_vec();
         bytes.extend_from_slice(self.salt);
         Fingerprint::of(&bytes)
     }
 
-    /// Stores stream, asides and memory, if what is written could be built again. The inner error says why the value can't be
-    /// stored.
+    /// Stores stream, asides and memory, if objects can be built from the stream again. The inner error is the reason why the
+    /// value cannot be stored.
     fn encode<K: Kernel>(
         &mut self,
         kernel: &mut K,
@@ -471,12 +473,12 @@ impl Observer<'_> {
         let Some(bytes) = heap.bytes(extent.address, extent.length) else {
             return Ok(Err(Cause::MemoryGone.into()));
         };
-        // Someone may have written since it was hashed: never keep a torn value.
+        // Another thread may have written since the memory was hashed: a torn value is never stored.
         let stored = self.writer.put_extent(bytes, extent.column, hashes, &known)?;
         Ok(stored.ok_or_else(|| Cause::Torn.into()))
     }
 
-    /// What was live under these roots.
+    /// Returns the co-variables that contained these roots before.
     fn before(&self, covariable: &CoVariable) -> Vec<&LiveCoVariable> {
         let roots = covariable.roots.iter();
         roots.filter_map(|root| self.live.holding(root)).collect()
@@ -491,12 +493,12 @@ impl Observer<'_> {
     }
 }
 
-/// Whether a co-variable with objects that have no value is stored all the same, with a gap in the place of each.
+/// Returns whether a co-variable with live objects is stored nevertheless, with a gap for each.
 fn has_gaps<K: Kernel>(kernel: &mut K, covariable: &CoVariable) -> bool {
     kernel.builds_around_gaps() && covariable.is_whole_but_for_leaves() && !covariable.has_only_opaque_roots()
 }
 
-/// Why a value has none that could be stored.
+/// Returns why a value cannot be stored.
 fn reasons(covariable: &CoVariable) -> String {
     let mut reasons: Vec<&str> = covariable.opaque.iter().map(|opaque| opaque.why.as_str()).collect();
     reasons.dedup();
@@ -510,7 +512,7 @@ fn reasons(covariable: &CoVariable) -> String {
     }
 }
 
-/// The summary of a root with what the look found of it. It is at least as large as what is stored of it.
+/// Adds the results of the look to the summary of a root. The size is at least the stored size.
 fn described(summary: Summary, root: &Root, covariable: &CoVariable, members: Option<&MemberFingerprints>) -> Summary {
     let shares = members.and_then(|members| members.shares.get(root));
     let own = members.and_then(|members| members.bytes.get(root)).copied();

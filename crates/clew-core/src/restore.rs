@@ -1,7 +1,7 @@
-//! The way back: build what a plan needs into a staging area, verify it, install everything at once.
+//! Restoring: build the values that a plan needs in a staging area, verify them, and install all of them at once.
 //!
-//! In: a plan and a kernel. Out: one Outcome for every root. Until the install nothing live is touched; any failure
-//! before it, an interrupt too, leaves the session as it was (promise P4).
+//! The input is a plan and a kernel. The output is one Outcome for every root. Nothing live changes before the install. If
+//! anything fails before that, or the user interrupts, the session stays as it was (promise P4).
 
 mod again;
 mod attached;
@@ -39,13 +39,13 @@ pub(crate) use prefetch::PrefetchedValues;
 pub(crate) use replays::{Replays, to_make};
 pub(crate) use rerun_results::RerunResults;
 
-/// Why a move did not happen. The session is as it was.
+/// The reason why a restore did not happen. The session is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
-    /// The user asked to stop.
+    /// The user interrupted it.
     #[error("It was interrupted")]
     Interrupted,
-    /// What is live and what would take its place don't fit into memory together.
+    /// There is not enough memory for the live values together with the restored ones.
     #[error("There is not enough memory to restore everything")]
     NoMemory,
     /// The kernel refused the install.
@@ -53,7 +53,7 @@ pub enum RestoreError {
     Refused(String),
 }
 
-/// What ends a whole move, of what may keep one value from being built.
+/// The errors in building a value that end the whole restore.
 enum End {
     Interrupted,
     NoMemory,
@@ -77,10 +77,10 @@ impl From<End> for RestoreError {
     }
 }
 
-/// Why one value could not be built.
+/// Returns why one value could not be built.
 ///
 /// # Errors
-/// Nothing else is to be built either.
+/// Fails if the whole restore ends.
 fn unbuilt(error: BuildError) -> Result<String, End> {
     match error {
         BuildError::Failed(why) | BuildError::Unbound(why) => Ok(why),
@@ -103,7 +103,7 @@ fn is_context(step: &PlanStep) -> bool {
     step.roots.iter().all(|root| root.kind.is_context())
 }
 
-/// Whether a move may go on: nobody asked to stop, and no memory was refused.
+/// Checks that a restore may continue: the user has not interrupted it, and no memory allocation failed.
 pub(crate) fn ended<K: Kernel>(kernel: &mut K) -> Result<(), RestoreError> {
     if kernel.interrupted() {
         Err(RestoreError::Interrupted)
@@ -114,14 +114,15 @@ pub(crate) fn ended<K: Kernel>(kernel: &mut K) -> Result<(), RestoreError> {
     }
 }
 
-/// A live co-variable without an encoding that a restore set aside.
+/// A live co-variable that a restore set aside, because it cannot be restored exactly from the store, or because live objects
+/// refer to it.
 #[derive(Debug, Clone)]
 pub(crate) struct SetAsideCoVariable {
     pub ticket: u64,
     pub known: LiveCoVariable,
 }
 
-/// Executes a plan: what that needs besides the kernel.
+/// Executes a plan. Its fields are the data that are needed besides the kernel.
 pub(crate) struct PlanExecutor<'a> {
     pub store: &'a Store,
     pub manifests: &'a Manifests,
@@ -131,22 +132,22 @@ pub(crate) struct PlanExecutor<'a> {
     pub live_objects: &'a LiveObjects,
     pub target: RunId,
     pub check: Check,
-    /// The session whose kernel it is; none where a process begins.
+    /// The session of the kernel; `None` at the start of a process.
     pub session: Option<SessionId>,
-    /// Whether the whole state is built, and not some of its values beside what is live.
+    /// Whether the whole state is built, not only some of its values beside the live ones.
     pub is_whole: bool,
-    /// Runs whose cells are replayed in one process, in order.
+    /// The runs whose cells are rerun in one process, in order.
     pub line: &'a [RunId],
-    /// What cells made that ran again in this process.
+    /// The values created by cells that were rerun in this process.
     pub made: Option<&'a RerunResults>,
 }
 
 /// The result of executing a plan.
 pub(crate) struct PlanResult {
     pub outcomes: Vec<Outcome>,
-    /// Co-variables that came back from the parking lot, with the tickets they leave free.
+    /// Co-variables that were set aside and are live again; their tickets are free.
     pub unparked: Vec<SetAsideCoVariable>,
-    /// Co-variables that were parked.
+    /// Co-variables that were newly set aside.
     pub newly_parked: Vec<SetAsideCoVariable>,
 }
 
@@ -155,16 +156,16 @@ struct Staged<O> {
     objects: Vec<(Root, O)>,
     kind: OutcomeKind,
     why: Option<String>,
-    /// Classes that they are known to refer to, besides those that a manifest names.
+    /// Classes to which they are known to refer, besides those in a manifest.
     classes: Vec<Root>,
-    /// Whether it is lost only as long as names are not bound that its code reads.
+    /// Whether it is lost only as long as names are unbound that its code reads.
     is_waiting: bool,
-    /// Roots of which something else became than of the others.
+    /// Roots whose outcome differs from that of the others.
     apart: BTreeMap<Root, (OutcomeKind, Option<String>)>,
 }
 
 impl PlanExecutor<'_> {
-    /// Stages, verifies and installs, out of what was fetched `ahead` where it is there. On an error nothing has changed.
+    /// Stages, verifies and installs, using the values in `ahead` as far as they are there. On an error nothing has changed.
     pub fn perform<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -204,7 +205,7 @@ impl PlanExecutor<'_> {
                 done: performed.len(),
                 of: plan.steps.len(),
             });
-            // Values come after classes, which may have to wait for each other.
+            // Values come after classes. Classes may have to wait for each other.
             if !holds_definition(step) && performed.last().is_some_and(|(before, _)| holds_definition(before)) {
                 while self.stage_again(kernel, &mut performed)? {}
             }
@@ -230,7 +231,7 @@ impl PlanExecutor<'_> {
         self.lose_what_needs_lost_definitions(&mut performed);
         for (step, staged) in performed {
             if let (StepKind::Unpark { ticket }, OutcomeKind::Unchanged) = (&step.kind, staged.kind) {
-                // What comes back in part stays parked for the rest.
+                // If only a part of it comes back, the objects stay set aside for the rest.
                 let is_whole = |parked: &&SetAsideCoVariable| {
                     parked.ticket == *ticket && parked.known.version.roots.len() == step.roots.len()
                 };
@@ -258,8 +259,8 @@ impl PlanExecutor<'_> {
         })
     }
 
-    /// Stages lost definitions again, now that others are there; whether one more came of it. Of classes that refer to
-    /// each other the first can't be filled before the second is made.
+    /// Stages lost definitions again, now that others exist, and returns whether that recovered another one. If classes refer to
+    /// each other, the first one cannot be completed before the second one is created.
     fn stage_again<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -276,8 +277,8 @@ impl PlanExecutor<'_> {
         Ok(is_better)
     }
 
-    /// Stages what reads names as it is built, with all that is there bound meanwhile. What waits even then is made again
-    /// if that may be.
+    /// Stages values whose code reads names while they are built, with all staged names bound temporarily. Values that still fail
+    /// are recreated by their cells, if permitted.
     fn stage_readers<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -304,7 +305,7 @@ impl PlanExecutor<'_> {
         Ok(())
     }
 
-    /// Stages what waits for names; whether something came of it.
+    /// Stages values that wait for names, and returns whether that recovered any.
     fn stage_waiting<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -318,8 +319,8 @@ impl PlanExecutor<'_> {
         Ok(is_better)
     }
 
-    /// Without its class nothing is an instance: what was built for a class that is lost, and not live, is lost too, and
-    /// what could not be built for want of it says why the class is not to be had.
+    /// An instance needs its class: a value that was built for a lost class, which is not live either, is lost, too. A value that
+    /// could not be built for this reason reports why the class is lost.
     fn lose_what_needs_lost_definitions<O>(&self, performed: &mut [(&PlanStep, Staged<O>)]) {
         loop {
             let lost: BTreeMap<Root, Option<String>> = performed
@@ -333,7 +334,7 @@ impl PlanExecutor<'_> {
                 .filter(|(_, staged)| staged.kind != OutcomeKind::Lost)
                 .flat_map(|(step, _)| step.roots.iter().cloned())
                 .collect();
-            // A cell that ran again may have made a class that nobody knows.
+            // A rerun cell may have created a class that is not known.
             let is_unknown = |class: &Root| !there.contains(class) && self.live.holding(class).is_none();
             let mut is_done = true;
             for (step, staged) in performed.iter_mut() {
@@ -364,16 +365,16 @@ impl PlanExecutor<'_> {
         }
     }
 
-    /// The live objects of what no store can bring back, which may have to be parked; with those of everything else, which
-    /// nobody asks for, where there is such a thing at all.
+    /// Returns the live objects that cannot be restored from the store and may have to be set aside. If there are any, the result
+    /// has the live objects of all roots.
     fn unstored_objects<K: Kernel>(&self, kernel: &mut K) -> Result<BTreeMap<Root, ObjectOf<K>>, RestoreError> {
         let is_wanted = |known: &LiveCoVariable| known.has_gaps() || self.is_only_live(known);
-        // What comes back from aside may refer to what is live.
+        // Objects that come back from being set aside may refer to live ones.
         if self.parked.is_empty() && !self.live.iter().any(is_wanted) {
             return Ok(BTreeMap::new());
         }
         let mut roots = kernel.roots()?;
-        // Only a walk finds classes.
+        // Only a walk discovers classes.
         let holds_class =
             |known: &LiveCoVariable| known.version.roots.iter().any(|root| root.kind == RootKind::Definition);
         if self.live.iter().any(|known| is_wanted(known) && holds_class(known)) {
@@ -385,8 +386,8 @@ impl PlanExecutor<'_> {
         Ok(roots.into_iter().collect())
     }
 
-    /// The plan's order, which has definitions before values, with bases before what derives from them. Of definitions
-    /// that need each other any may be the first, and all come before the values.
+    /// Returns the steps in the order of the plan, which has definitions before values, but with base classes before derived
+    /// ones. If definitions need each other, any of them may be first. All come before the values.
     fn in_order_of_definitions<'p>(&self, plan: &'p Plan) -> Vec<&'p PlanStep> {
         let (mut waiting, values): (Vec<&PlanStep>, Vec<&PlanStep>) =
             plan.steps.iter().partition(|step| holds_definition(step));
@@ -412,7 +413,7 @@ impl PlanExecutor<'_> {
         ordered
     }
 
-    /// Puts what is made again in the order in which its cells ran: a later one may use what an earlier one makes.
+    /// Sorts reruns in the order of the runs: a later one may use values that an earlier one creates.
     fn sort_by_maker(&self, steps: &mut [&PlanStep]) {
         let line = self.history.ancestry(self.target).enumerate();
         let ago: BTreeMap<RunId, usize> = line.map(|(at, (id, _))| (id, at)).collect();
@@ -431,12 +432,12 @@ impl PlanExecutor<'_> {
         self.classes(step)
     }
 
-    /// The classes that instances in the step refer to.
+    /// Returns the classes to which instances in the step refer.
     fn classes(&self, step: &PlanStep) -> Vec<Root> {
         self.manifests.definitions(step.version.as_ref())
     }
 
-    /// Stages one step, out of what was fetched `ahead` where it is there. `anew` is what was made again by now.
+    /// Stages one step, using the values in `ahead` as far as they are there. `anew` are the values that were recreated so far.
     fn stage<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -465,14 +466,14 @@ impl PlanExecutor<'_> {
         Self::staged(step, result)
     }
 
-    /// What came of a step, for its roots alone.
+    /// Returns the result of a step, for its roots alone.
     fn staged<O>(step: &PlanStep, result: Result<Staged<O>, BuildError>) -> Result<Staged<O>, RestoreError> {
         match result {
             Ok(mut staged) => {
                 if staged.objects.len() > step.roots.len() {
                     let others = staged.objects.len() - step.roots.len();
                     staged.objects.retain(|(root, _)| step.roots.contains(root));
-                    // What was parked is the old object itself.
+                    // An object that was set aside is the old object itself.
                     if staged.kind != OutcomeKind::Unchanged {
                         staged.why.get_or_insert_with(|| Cause::Detached { others }.into());
                     }
@@ -520,22 +521,22 @@ impl PlanExecutor<'_> {
         })
     }
 
-    /// Whether a version is stored, and its objects can be built while classes of it live.
+    /// Returns whether a version is stored, and its objects can be built while its classes are live.
     fn can_be_built(&self, version: &Version) -> bool {
         self.manifests
             .is_stored_as(version, |encoding| !encoding.has_registered())
     }
 
-    /// Whether no store can bring a live co-variable back as it is: it is not stored, a process that tried could not build it, or it
-    /// holds handles or registered classes.
+    /// Returns whether a live co-variable cannot be restored from the store exactly: it is not stored, a process that tried could
+    /// not build it, or it contains handles or registered classes.
     fn is_only_live(&self, known: &LiveCoVariable) -> bool {
         let proof = self.history.proof(&known.version.manifest);
         let is_better_alive = || self.manifests.is_stored_as(&known.version, Encoding::is_better_alive);
         !known.is_encoded || proof.is_some_and(|why| why.is_some()) || is_better_alive()
     }
 
-    /// Parks live co-variables that the changes replace or take away, where no store can bring them back, or live objects
-    /// go on with them.
+    /// Sets aside live co-variables that the changes replace or remove, if they cannot be restored from the store, or if live
+    /// objects refer to them.
     fn park<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -574,7 +575,7 @@ impl PlanExecutor<'_> {
         parked
     }
 
-    /// Turns one staged step into changes and outcomes.
+    /// Converts one staged step to changes and outcomes.
     fn collect<O: Copy>(
         &self,
         step: &PlanStep,
@@ -657,7 +658,7 @@ fn for_want_of_class(why: Option<&str>) -> String {
 }
 
 impl<O> Staged<O> {
-    /// Whether members are missing that were not stored.
+    /// Returns whether members are missing that were not stored.
     fn lacks_members(&self) -> bool {
         self.apart
             .values()
@@ -693,7 +694,7 @@ fn abandon<K: Kernel>(kernel: &mut K, parked: &[SetAsideCoVariable]) {
     }
 }
 
-/// A live object that stays bound, or is bound again.
+/// Returns the staged result of a live object that stays bound, or is bound again.
 fn stay<O: Copy>(step: &PlanStep, value: LiveObjectComparison, object: Option<&O>) -> Staged<O> {
     let objects = step
         .roots
@@ -715,7 +716,7 @@ fn holds_definition(step: &PlanStep) -> bool {
     step.roots.iter().any(|root| root.kind == RootKind::Definition)
 }
 
-/// Builds objects and walks them: they have the kind if they hash to what was recorded, and differ if not.
+/// Builds objects and walks them. The outcome is `kind` if their fingerprint is the recorded one, otherwise not identical.
 fn build<K: Kernel>(
     kernel: &mut K,
     version: &Version,
@@ -774,7 +775,7 @@ fn build<K: Kernel>(
     })
 }
 
-/// Why what was built is not what was stored, for people. What is missing is another reason.
+/// Returns where the built objects differ from the stored ones, for people. Missing members are reported separately.
 fn difference(arena: &Arena<'_>, built: &CoVariable, missing: &BTreeSet<u32>) -> String {
     let built_arena = Arena::parse(&built.stream, built.roots.len(), ArenaLimits::default()).ok();
     let path = built_arena.and_then(|other| first_difference(arena, &other, missing));

@@ -1,8 +1,7 @@
-//! One kernel's life in a history: the thin facade the front ends hang on.
+//! A session: one kernel's part of a history. It is the facade that the front ends call.
 //!
-//! Every mover is the same four steps: look (what changed outside becomes a run, so moving loses nothing), plan,
-//! perform, and look again at what is really there. `undo` is no third way: it is an operation that moves to an older
-//! run.
+//! Every restore has the same four steps: look (an external change becomes a run of its own, so that nothing is lost), plan,
+//! perform, and look again at the result. `undo` is no exception: it is an operation that moves to an older run.
 
 mod ask;
 mod capture;
@@ -44,78 +43,78 @@ pub use transfer::{PlanError, StoredVersions, measure, plan_move};
 pub use value_checks::UnprovedValue;
 pub use visit::{PreparedCell, Visit};
 
-/// What looks in a session tell about what a run left.
+/// What looks have confirmed about the state of the current run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Proof {
     /// Not everything was looked at since the last commit.
     None,
-    /// Everything was, and found unchanged.
+    /// Everything was looked at, and is unchanged.
     Confirmed,
-    /// A move restored the state: looks tell about the record alone.
+    /// A restore brought the state back, so looks confirm only the record.
     Restored,
 }
 
-/// One kernel's life in a history.
+/// One kernel's part of a history.
 pub struct Session {
     id: SessionId,
     store: Store,
     manifests: Manifests,
     writer: SessionWriter,
     history: History,
-    /// How far the logs of the other sessions were read.
+    /// The logs of the other sessions, as far as they were read.
     others: LoadedHistory,
     clock: Box<dyn Clock>,
     live: LiveState,
-    /// What this kernel recorded of objects that cannot be stored.
+    /// The objects that cannot be stored, as recorded by this kernel.
     live_objects: LiveObjects,
-    /// Roots that cells made anew in the move that is under way, as nothing could be compared, with the manifests of what these cells made
-    /// first.
+    /// Roots that cells recreated in the current restore without a recorded fingerprint to compare them with, and the manifests
+    /// of the first values of these cells.
     made_anew: BTreeMap<Root, ManifestId>,
-    /// What the session has and only the store holds: no code that ran since could read it.
+    /// The part of the session's state that was left in the store and not loaded: no code that ran since could read it.
     left: State,
     by_value: VersionsByValue,
     moves: UndoStack,
     parked: Vec<SetAsideCoVariable>,
-    /// What kernels left that died, to be written down with the start; and the runs that were written.
+    /// Markers of crashed runs, to be recorded with the start; and the runs that were recorded for them.
     mourned: Vec<(LeftoverMarker, Timestamp)>,
     deaths: Vec<RunId>,
-    /// The run that a resume without a revision goes on from, itself or one that descends from it.
+    /// The run from which a resume without a revision continues, or from one of its descendants.
     origin: Option<RunId>,
     joined: Option<HistoryId>,
     /// When the notebook was last found in another folder.
     notebook_moved: Option<Timestamp>,
-    /// The first run of this session that tells what it ran in.
+    /// The first run of this session that recorded its interpreter.
     telling: Option<RunId>,
     next_ticket: u64,
     observations: u64,
-    /// What may have been touched since the last look that was taken over.
+    /// Roots that may have been touched since the last accepted look.
     suspected: TouchedRoots,
-    /// How long the last two looks at everything took, in nanoseconds.
+    /// The times of the last two looks at everything, in nanoseconds.
     full_looks: [Option<u64>; 2],
-    /// Whether what is live is the state of the run that the session is at, and nothing besides.
+    /// Whether the live state is exactly the state of the current run.
     is_at_state: bool,
-    /// What looks tell about the run that the session is at.
+    /// What looks have confirmed about the current run.
     proof: Proof,
-    /// Whether that it is confirmed is known here and not yet in the store.
+    /// Whether a confirmation is known here and not stored yet.
     is_check_unsaved: bool,
-    /// How what is loaded is held against its hashes.
+    /// How loaded data is checked against its hashes.
     check: Check,
-    /// How much the store may hold.
+    /// The maximum size of the store.
     budget: Budget,
 }
 
-/// What a commit does beside showing its runs.
+/// The effects of a commit besides its runs.
 #[derive(Debug, Clone)]
 struct Deed {
     action: Action,
     step: UndoStep,
-    /// The branch it leaves the session on.
+    /// The branch on which it leaves the session.
     branch: Option<String>,
     naming: Vec<Naming>,
 }
 
 impl Session {
-    /// What stays on the branch that the session is on, and changes no name.
+    /// Creates effects that keep the current branch and change no name.
     fn deed(&self, action: Action, step: UndoStep) -> Deed {
         Deed {
             action,
@@ -125,7 +124,7 @@ impl Session {
         }
     }
 
-    /// A session that has recorded nothing yet, in the history that `loaded` was read from.
+    /// Creates a session without records, in the history that `loaded` was read from.
     pub fn new(
         id: SessionId,
         store: Store,
@@ -171,7 +170,7 @@ impl Session {
     }
 
     fn index_values(&mut self) {
-        // A fingerprint is no proof: what others signed stands for nothing that this session records.
+        // A fingerprint proves nothing: an untrusted value must not replace a value that this session records.
         let own = self.history.runs().filter(|(id, _)| !self.history.is_untrusted(id));
         for (_, run) in own {
             for version in run.versions() {
@@ -181,57 +180,58 @@ impl Session {
         }
     }
 
-    /// Says how what is loaded is held against its hashes from now on.
+    /// Sets how loaded data is checked against its hashes from now on.
     pub fn set_check(&mut self, check: Check) {
         self.check = check;
     }
 
-    /// Says how much the store may hold from now on: values that would go beyond it are not stored.
+    /// Sets the maximum size of the store from now on: values that would exceed it are not stored.
     pub fn set_budget(&mut self, budget: Budget) {
         self.budget = budget;
     }
 
-    /// Has a resume without a revision go on from this run, if the history has it.
+    /// Makes a resume without a revision continue from this run, if the history contains it.
     pub fn set_origin(&mut self, run: RunId) {
         self.origin = self.history.outline(&run).map(|_| run);
     }
 
-    /// Says which history is the notebook's own, where its user put it into this one: it goes on from its own line here.
+    /// Sets the notebook's own history if the user joined it into this one: a resume continues from the notebook's own runs here.
     pub fn set_joined(&mut self, own: HistoryId) {
         self.joined = Some(own);
     }
 
-    /// Says when the notebook was last found in another folder: until then a working directory may have meant the one that it is in now.
+    /// Sets when the notebook was last found in another folder. A working directory recorded before that time may correspond to
+    /// its current folder.
     pub fn set_notebook_moved(&mut self, moved: Option<Timestamp>) {
         self.notebook_moved = moved;
     }
 
-    /// Where a resume without a revision goes.
+    /// Returns the position to which a resume without a revision leads.
     pub fn resumable_position(&self, now: Timestamp) -> Option<Position> {
         self.history.resumable_position(self.id, self.origin, self.joined, now)
     }
 
-    /// Its id.
+    /// Returns its id.
     pub fn id(&self) -> SessionId {
         self.id
     }
 
-    /// All that is known of the history.
+    /// Returns the history.
     pub fn history(&self) -> &History {
         &self.history
     }
 
-    /// The id of its history.
+    /// Returns the id of its history.
     pub fn history_id(&self) -> HistoryId {
         self.writer.history()
     }
 
-    /// The store it writes to.
+    /// Returns the store to which it writes.
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// Reads what other sessions of the history have recorded meanwhile, so that it can be looked at and gone to.
+    /// Reads the new records of other sessions of the history, so that they can be shown and restored.
     pub fn refresh(&mut self) -> Result<(), StoreError> {
         let history = self.writer.history();
         if self.store.refresh(history, Some(self.id), &mut self.others)? {
@@ -242,80 +242,80 @@ impl Session {
         Ok(())
     }
 
-    /// Where it is.
+    /// Returns the current run.
     pub fn at(&self) -> Option<RunId> {
         self.moves.at()
     }
 
-    /// The branch it is on.
+    /// Returns the current branch.
     pub fn branch(&self) -> Option<&str> {
         self.moves.branch()
     }
 
-    /// Steps that can be undone and redone.
+    /// Returns the numbers of steps that can be undone and redone.
     pub fn depth(&self) -> (u64, u64) {
         self.moves.depth()
     }
 
-    /// What the session has, as of the last look.
+    /// Returns the state of the session as of the last look.
     pub fn live_state(&self) -> State {
         self.live.state().with(&self.left)
     }
 
-    /// What of that only the store holds.
+    /// Returns the part of it that is only in the store.
     pub fn left(&self) -> &State {
         &self.left
     }
 
-    /// Roots whose live objects are parked.
+    /// Returns the roots whose live objects are set aside.
     pub fn parked(&self) -> impl Iterator<Item = &[Root]> {
         self.parked.iter().map(|parked| parked.known.version.roots.as_slice())
     }
 
-    /// Flushes what was saved, so that it survives power loss.
+    /// Flushes the saved data, so that it survives a power failure.
     pub fn sync(&mut self) -> Result<(), StoreError> {
         self.writer.sync()
     }
 
-    /// What a flush has to do; it may run on another thread while this session goes on.
+    /// Returns the work of a flush, which may run on another thread while this session continues.
     pub fn begin_sync(&mut self) -> Result<SyncJob, StoreError> {
         self.writer.begin_sync()
     }
 
-    /// Takes what became of a flush.
+    /// Receives the result of a flush.
     pub fn end_sync(&mut self, job: &SyncJob, outcome: Result<(), StoreError>) -> Result<(), StoreError> {
         self.writer.end_sync(job, outcome)
     }
 
-    /// The engine panicked while it worked for this session: what it was about to write is given up, and what comes goes
-    /// into new files.
+    /// Recovers after a panic of the engine during an operation of this session: abandons the interrupted write, and writes new
+    /// data to new files.
     pub fn recover(&mut self) {
         self.writer.recover();
     }
 
-    /// The last operation that would survive power loss.
+    /// Returns the last operation that would survive a power failure.
     pub fn synced_end(&self) -> Option<End> {
         self.writer.synced_end()
     }
 
-    /// Whether everything saved would survive power loss.
+    /// Returns whether all saved data would survive a power failure.
     pub fn is_synced(&self) -> bool {
         let (saved, synced) = self.writer.marks();
         synced >= saved && self.loss().is_none()
     }
 
-    /// Why something that was saved is gone, where another program took it away under this session: looks whether one did.
-    /// Who finds that begins another session.
+    /// Checks whether another program removed saved data of this session, and returns the reason. The caller must then start
+    /// another session.
     pub fn find_loss(&mut self) -> Option<&str> {
         self.writer.find_loss()
     }
 
-    /// Where the folder of its store lies now, where it was moved as a whole under this session.
+    /// Returns the current folder of the store if it was moved as a whole during this session.
     pub fn moved_to(&self) -> Option<PathBuf> {
         self.writer.moved_to()
     }
 
-    /// The same, as far as that was found before.
+    /// Returns the reason found by an earlier [`Self::find_loss`].
     pub fn loss(&self) -> Option<&str> {
         self.writer.loss()
     }

@@ -1,21 +1,20 @@
-//! The store: append-only packs and logs, one writer each, and the seals over them.
+//! The store: append-only packs and logs with one writer each, and the signatures over them.
 //!
-//! On the way in a [`SessionWriter`] takes segments, memory, texts, manifests and runs, and commits them with one
-//! operation. On the way back [`Store::load`] reads what operations made visible, and [`Store::segment`],
-//! [`Store::extent`] and their like hand out [`VerifiedValue`] bytes. Readers take no lock and write nothing: a store that
-//! is read-only, full, or being written by ten kernels can be read.
+//! A [`SessionWriter`] accepts segments, memory, texts, manifests and runs, and commits them with one operation. [`Store::load`] reads what
+//! operations made visible; [`Store::segment`], [`Store::extent`] and similar methods return [`VerifiedValue`] bytes. Readers take no lock
+//! and write nothing, so a store can be read while it is read-only, full, or written by ten kernels.
 //!
 //! ```text
-//! STORE/format                          which format this is
-//!       generation                      how often packs were taken away; its lock is the gate of who records
-//!       garbage                         what gc found dead, and when
-//!       removed/                        which packs were taken away
-//!       packs/PACK.pack                 blocks, segments, blobs, manifests; one writer each
-//!       histories/HISTORY/SESSION.log   runs, operations; one writer each (SESSION.2.log: after the disk failed)
-//!                         WRITER.description   what the history is called
-//!                         left-out             values that who sent it left out
-//!       live/SESSION.begun              the cell that a kernel runs, as long as nothing of it is recorded
-//!                         numbers       the last run number given; its lock is the history's lock
+//! STORE/format                                    the version of the format
+//!       generation                                a random number that changes when packs are deleted; its lock is the gate of recorders
+//!       garbage                                   unneeded data that gc found, with times
+//!       removed/                                  notes of deleted packs
+//!       packs/PACK.pack                           blocks, segments, blobs, manifests; one writer each
+//!       histories/HISTORY/SESSION.log             runs, operations; one writer each (SESSION.2.log: after a disk failure)
+//!                         WRITER.description      the notebook of the history
+//!                         left-out                values that the sender left out
+//!                         numbers                 the last run number assigned; its lock is the history's lock
+//!       live/SESSION.begun                        the cell that a kernel runs, until its run is recorded
 //! ```
 
 mod bundles;
@@ -66,33 +65,33 @@ use logs::load::MissingPacks;
 use packs::index::PackIndex;
 use packs::pack_reader::PackFrameCache;
 
-/// What a store is opened for.
+/// The purpose for which a store is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Looking: nothing is ever written, not even a lock.
+    /// Reading: nothing is ever written, not even a lock.
     ReadOnly,
-    /// Recording. The store is made if there is none.
+    /// Recording. A missing store is created.
     ReadWrite,
 }
 
-/// Packs, logs and keys of many histories. Clones are handles on the same store.
+/// Packs, logs and keys of many histories. Clones are handles to the same store.
 #[derive(Debug, Clone)]
 pub struct Store {
     inner: Arc<Inner>,
     trust: Arc<Trust>,
     log_index: Option<Arc<LogIndex>>,
-    /// Manifests that are not handed out, and since when.
+    /// Manifests that are not returned any more, and since when.
     forgotten: Arc<Mutex<FxHashMap<ManifestId, Timestamp>>>,
-    /// Manifests of which parts may be missing, and why.
+    /// Manifests with data that may be missing, and why.
     excused: Arc<Mutex<FxHashMap<ManifestId, Excuse>>>,
 }
 
-/// Why parts of a value may be missing, and since when.
+/// Why data of a value may be missing, and since when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Excuse {
-    /// A keep rule of gc dropped it.
+    /// A retention rule of gc dropped it.
     Dropped(Timestamp),
-    /// Who sent its history left it out.
+    /// The sender of its history left it out.
     LeftOut(Timestamp),
 }
 
@@ -113,7 +112,7 @@ struct Inner {
     key: Option<KeyId>,
     made_key: Option<PathBuf>,
     was_made: bool,
-    /// Hides ids of what an encrypted store holds where they are noted.
+    /// Hides ids of an encrypted store's operations where they are noted outside it.
     mask: Option<[u8; 32]>,
     index: Mutex<PackIndex>,
     at_hand: PackFrameCache,
@@ -132,8 +131,8 @@ impl Store {
     /// Opens the store in `directory`, with its key from `keys` if it is encrypted.
     ///
     /// # Errors
-    /// There is none (to read only), or it is of a newer format, or its key is not there. Damage is no error: it is found
-    /// when it matters.
+    /// There is no store (read only), its format is newer, or its key is missing. Corruption is not an error here: it is reported when the
+    /// data is read.
     pub fn open_with(
         disk: Arc<dyn Disk>,
         directory: impl AsRef<Path>,
@@ -177,22 +176,22 @@ impl Store {
         })
     }
 
-    /// The key with which it is encrypted, if it is.
+    /// Returns the key with which it is encrypted, if it is.
     pub fn key(&self) -> Option<KeyId> {
         self.inner.key
     }
 
-    /// The key that was made for it when this handle made the store, and where it lies.
+    /// Returns the path of the key that was created together with the store by this handle.
     pub fn made_key(&self) -> Option<&Path> {
         self.inner.made_key.as_deref()
     }
 
-    /// Whether this handle made the store: there was none.
+    /// Returns whether this handle created the store.
     pub fn was_made(&self) -> bool {
         self.inner.was_made
     }
 
-    /// The same store, whose logs are read with an index. One that is encrypted gets none: an index holds what logs say.
+    /// Returns the same store with an index over its logs. An encrypted store gets none, because the index contains data of the logs.
     #[must_use]
     pub fn with_index(mut self, index: LogIndex) -> Self {
         if self.key().is_some() {
@@ -202,38 +201,37 @@ impl Store {
         self
     }
 
-    /// The index with which its logs are read, if there is one.
+    /// Returns the index over its logs, if there is one.
     pub fn log_index(&self) -> Option<&LogIndex> {
         self.log_index.as_deref()
     }
 
-    /// The same store, in which seals are judged by `trust`. Without it every key is foreign.
+    /// Returns the same store, which judges signatures by `trust`. Without it every key is untrusted.
     #[must_use]
     pub fn with_trust(mut self, trust: Trust) -> Self {
         self.trust = Arc::new(trust);
         self
     }
 
-    /// Whom this handle trusts.
+    /// Returns the keys that this handle trusts.
     pub fn trust(&self) -> &Trust {
         &self.trust
     }
 
-    /// Hands these manifests out no more, through this handle and its clones: their history's operations say that they
-    /// were forgotten.
+    /// Refuses to return these manifests from now on, through this handle and its clones: operations of their history forgot them.
     pub fn forget(&self, manifests: impl IntoIterator<Item = (ManifestId, Timestamp)>) {
         let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
         forgotten.extend(manifests);
     }
 
-    /// When a manifest was forgotten, if it was.
+    /// Returns when a manifest was forgotten, if it was.
     pub fn forgotten(&self, manifest: ManifestId) -> Option<Timestamp> {
         let forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
         forgotten.get(&manifest).copied()
     }
 
-    /// Tells this handle and its clones of values that a keep rule of gc dropped, as their history's operations say: what
-    /// is missing of them is no damage.
+    /// Marks values that a retention rule of gc dropped, according to operations of their history, in this handle and its clones: missing
+    /// data of these values does not count as missing.
     pub fn excuse(&self, manifests: impl IntoIterator<Item = (ManifestId, Timestamp)>) {
         let dropped = manifests
             .into_iter()
@@ -241,7 +239,7 @@ impl Store {
         self.excuses().extend(dropped);
     }
 
-    /// The same of values that were left out by who sent a history, as its note says.
+    /// Like [`Self::excuse`], for values that the sender of a history left out according to its note.
     fn excuse_left_out(&self, history: HistoryId, names: &[String]) {
         if !names.iter().any(|name| name == logs::omissions::NAME) {
             return;
@@ -261,8 +259,8 @@ impl Store {
         self.excused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Why a value can't be read, where `error` is what reading it came to: what is missing of one that was dropped was
-    /// dropped, and of one that was left out never came.
+    /// Returns why a value cannot be read, given the `error` of reading it: missing data of a dropped or left-out value is reported as
+    /// dropped or left out.
     #[must_use]
     pub fn excused(&self, manifest: ManifestId, error: StoreError) -> StoreError {
         match (self.excuse_of(manifest), error) {
@@ -271,12 +269,12 @@ impl Store {
         }
     }
 
-    /// The folder it lies in.
+    /// Returns the folder of the store.
     pub fn directory(&self) -> &Path {
         &self.inner.directory
     }
 
-    /// All histories, with their newest descriptions.
+    /// Returns all histories, with their newest descriptions.
     pub fn histories(&self) -> Result<Vec<(HistoryId, HistoryDescription)>, StoreError> {
         let folder = layout::histories_folder(self.directory());
         let names = self.disk().list_existing(&folder)?;
@@ -284,36 +282,37 @@ impl Store {
         Ok(ids.map(|id| (id, self.description(id))).collect())
     }
 
-    /// The newest description of a history.
+    /// Returns the newest description of a history.
     pub fn description(&self, history: HistoryId) -> HistoryDescription {
         self.descriptions(history).0.pop().unwrap_or_default()
     }
 
-    /// Keeps others from making histories until it is dropped, so that of two kernels that begin on one notebook at once the second finds
-    /// what the first made. `None` where somebody else makes one, who may be stopped: whether to try again is the caller's.
+    /// Prevents other processes from creating histories until the lock is dropped: of two kernels that start for one notebook at once, the
+    /// second finds the history of the first. Returns `None` while another process holds the lock, possibly for long; the caller decides
+    /// whether to retry.
     ///
     /// # Errors
-    /// The file system has no locks, or the store can't be written.
+    /// The file system has no locks, or the store cannot be written.
     pub fn hold_histories(&self) -> io::Result<Option<Box<dyn DiskLock>>> {
         gc_lock::hold_histories(self.disk(), self.directory())
     }
 
-    /// Makes a new history. It survives a power cut from the start.
+    /// Creates a new history. It survives a power failure from the start.
     pub fn create_history(&self, description: &HistoryDescription) -> Result<HistoryId, StoreError> {
         let id = HistoryId(self.disk().random_bytes());
         self.write_description(id, description)?;
         Ok(id)
     }
 
-    /// Describes a history that is not here yet and has its id from elsewhere.
+    /// Describes a history that is new in this store and already has an id.
     ///
     /// # Errors
-    /// The store was opened to read only, or its disk refuses.
+    /// The store was opened read-only, or a disk operation failed.
     pub fn describe_new(&self, history: HistoryId, description: &HistoryDescription) -> Result<(), StoreError> {
         self.write_description(history, description)
     }
 
-    /// Describes a history anew: it was renamed, moved, or taken up by another kernel.
+    /// Describes an existing history again: it was renamed or moved, or another kernel resumed it.
     pub fn describe_history(&self, history: HistoryId, description: &HistoryDescription) -> Result<(), StoreError> {
         self.names_in(history)?;
         self.write_description(history, description)
@@ -340,12 +339,12 @@ impl Store {
         Ok(())
     }
 
-    /// A new random id for a session.
+    /// Returns a new random id for a session.
     pub fn new_session(&self) -> SessionId {
         SessionId(self.disk().random_bytes())
     }
 
-    /// A writer for a session that never wrote before.
+    /// Returns a writer for a session that has not written before.
     pub fn writer(
         &self,
         history: HistoryId,
@@ -360,7 +359,7 @@ impl Store {
     }
 
     fn index(&self) -> MutexGuard<'_, PackIndex> {
-        // The index is only ever added to, so it is sound even where a thread that held it panicked.
+        // Entries are only ever added to the index, so it is sound even if a thread panicked while it held the lock.
         self.inner.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! The seam to a place where packs and logs can live.
+//! The trait of a remote that stores packs and logs.
 
 use std::fmt::Debug;
 use std::ops::{ControlFlow, Range};
@@ -6,10 +6,10 @@ use std::ops::{ControlFlow, Range};
 use crate::error::RemoteError;
 use crate::name::Name;
 
-/// Called with the number of bytes moved since the last call, 0 while none move, about ten times a second; `Break` cancels the transfer.
+/// Called about ten times a second with the bytes moved since the last call, 0 while none move; `Break` cancels the transfer.
 pub type TransferCallback<'w> = &'w mut dyn FnMut(u64) -> ControlFlow<()>;
 
-/// For a [`TransferCallback`] that nobody looks at.
+/// A [`TransferCallback`] that ignores progress and never cancels.
 pub fn unwatched(_moved: u64) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
@@ -17,9 +17,9 @@ pub fn unwatched(_moved: u64) -> ControlFlow<()> {
 /// The outcome of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteOutcome {
-    /// It was not there and is now.
+    /// The object did not exist and was created.
     New,
-    /// It was there, with as many bytes.
+    /// The object existed already, with the same length.
     AlreadyThere,
 }
 
@@ -32,65 +32,67 @@ pub struct ListedObject {
     pub length: u64,
 }
 
-/// Which version of a head somebody read. Means nothing outside of the place it came from.
+/// The version of a head that was read. Only valid in the remote that returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token(pub String);
 
-/// A head as it was read.
+/// A head and its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
-    /// What it says.
+    /// Its content.
     pub bytes: Vec<u8>,
-    /// Which version that is.
+    /// Its version.
     pub token: Token,
 }
 
-/// A large object on its way, which nobody sees under its name before it is whole. As text, so that another process can go on with it.
+/// A multipart upload in progress. The object becomes visible under its name only once it is complete. The fields are plain text, so
+/// another process can continue the upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
-    /// The name that it will have.
+    /// The object's final name.
     pub name: Name,
-    /// What the place calls it until then.
+    /// The remote's id of the upload.
     pub id: String,
-    /// The bytes of each part but the last, which may have fewer.
+    /// The size of each part in bytes; the last part may be smaller.
     pub part: u64,
 }
 
-/// A part that arrived, as the place knows it.
+/// The remote's id of an uploaded part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part(pub String);
 
-/// A place where packs and logs can live.
+/// A remote that stores packs and logs.
 ///
-/// *Objects* never change: whoever writes one names it by what it holds, so writing it twice is harmless, and a half of one is never seen.
-/// *Heads* change, each only by who has read what it said last. Every call blocks and is made once: who wants it tried
-/// again wraps the place in [`crate::Patient`]. All calls may be made from many threads, and from many machines.
+/// *Objects* never change: each is named by its content, so writing one twice is harmless, and a partial object is never visible.
+/// *Heads* change by compare-and-swap. Every call blocks and is made once; wrap the backend in [`crate::Patient`] for retries. All methods
+/// may be called from many threads and many machines.
 pub trait Backend: Debug + Send + Sync {
-    /// Where it is, for people; without credentials.
+    /// The location, for display; without credentials.
     fn place(&self) -> String;
 
-    /// Reads a part of an object or all of it.
+    /// Reads a range of an object.
     ///
     /// # Errors
     /// `NotFound`; `Damaged` if the object ends before the range does.
     fn read(&self, name: &Name, range: Range<u64>, watch: TransferCallback<'_>) -> Result<Vec<u8>, RemoteError>;
 
-    /// How many bytes an object has; `None` if it is not there.
+    /// Returns an object's length in bytes, `None` if it does not exist.
     fn length(&self, name: &Name) -> Result<Option<u64>, RemoteError>;
 
-    /// Writes a small object, unless it is there.
+    /// Writes a small object unless it exists.
     ///
     /// # Errors
-    /// `Damaged` if one of another length is there. After any error all of it may be there or nothing.
+    /// `Damaged` if an object of another length exists. After any error the object exists completely or not at all.
     fn write(&self, name: &Name, bytes: &[u8], watch: TransferCallback<'_>) -> Result<WriteOutcome, RemoteError>;
 
-    /// Begins a large object of `length` bytes.
+    /// Starts a multipart upload of `length` bytes.
     fn begin(&self, name: &Name, length: u64) -> Result<Upload, RemoteError>;
 
-    /// Writes one part, counted from 0. In any order, again, and by several threads.
+    /// Writes one part; parts count from 0. Parts may be written in any order, repeatedly, and by several threads.
     ///
     /// # Errors
-    /// `NotFound` if the place has forgotten the upload. One that keeps no uploads apart (Azure) takes the part, and forgets it in a week.
+    /// `NotFound` if the remote no longer knows the upload. A remote without separate uploads (Azure) accepts the part and discards it
+    /// after a week.
     fn part(
         &self,
         upload: &Upload,
@@ -99,32 +101,32 @@ pub trait Backend: Debug + Send + Sync {
         watch: TransferCallback<'_>,
     ) -> Result<Part, RemoteError>;
 
-    /// Puts the parts together under the object's name. `parts` are all of them, in order.
+    /// Assembles the parts under the object's name. `parts` are all of them, in order.
     ///
     /// # Errors
-    /// `NotFound` if the place has forgotten the upload, also since it was finished before, there also by somebody else.
+    /// `NotFound` if the remote no longer knows the upload, including when this or another process completed it before.
     fn finish(&self, upload: &Upload, parts: &[Part]) -> Result<(), RemoteError>;
 
-    /// Lets go of an upload that nobody will go on with. No error if it is gone.
+    /// Aborts an upload. No error if it does not exist.
     fn abandon(&self, upload: &Upload) -> Result<(), RemoteError>;
 
-    /// All objects and heads in a folder and those below it, sorted by name. A folder that is not there is empty.
+    /// Lists all objects and heads in a folder and its subfolders, sorted by name. A missing folder counts as empty.
     fn list(&self, folder: &Name) -> Result<Vec<ListedObject>, RemoteError>;
 
-    /// Takes an object or a head away. No error if it is not there.
+    /// Removes an object or a head. No error if it does not exist.
     fn remove(&self, name: &Name) -> Result<(), RemoteError>;
 
-    /// Reads a head; `None` if it is not there.
+    /// Reads a head; `None` if it does not exist.
     fn head(&self, name: &Name) -> Result<Option<Head>, RemoteError>;
 
-    /// Changes a head that still is the version of `expected` (`None`: that is not there), and gives its new version back. Of several who
-    /// expect the same version one wins.
+    /// Replaces a head if it still has the version `expected` (`None`: it must not exist), and returns its new version. Of several writers
+    /// that expect the same version one succeeds.
     ///
-    /// No two versions of a head may hold the same bytes: most places tell versions apart by them.
+    /// No two versions of a head may have the same bytes: most remotes identify versions by content.
     ///
     /// # Errors
-    /// `Conflict` if it is another version, or may be. A server can answer so to what it did a moment before, if its first answer was
-    /// lost; [`crate::Patient`] finds that out by the bytes, unless somebody swapped on top of it. So *read again* is all
-    /// that `Conflict` means.
+    /// `Conflict` if the head has, or may have, another version. A server can also report this for its own earlier write if the first
+    /// response was lost; [`crate::Patient`] detects that by the bytes, unless another writer swapped in between. `Conflict` therefore only
+    /// means *read again*.
     fn swap(&self, name: &Name, expected: Option<&Token>, bytes: &[u8]) -> Result<Token, RemoteError>;
 }

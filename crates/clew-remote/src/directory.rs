@@ -1,13 +1,13 @@
-//! A folder as a place: on a disk that others mount too, or a stick.
+//! A folder as a remote: on a shared network file system or a USB stick.
 //!
 //! ```text
-//! FOLDER/.clew-remote     says that this is one, so that a folder which is not mounted is not taken for an empty one
-//!        .parts/          what is being written, swept after a week
+//! FOLDER/.clew-remote     marks a remote, so that an unmounted folder is not mistaken for an empty remote
+//!        .parts/          uploads in progress, removed after a week
 //!        .locks/          a file for each head, locked while it is swapped
 //!        packs/3f2a9c10   objects and heads under their names
 //! ```
-//! Objects get their name by a hard link, which is refused where something has it, and heads by a rename under a lock; both are flushed
-//! first. So at every moment each name stands for nothing or for something whole.
+//! Objects are published by a hard link, which fails if the name exists, and heads by a rename under a lock. Both are flushed first, so at
+//! every moment each name is absent or refers to complete content.
 
 mod disk;
 mod lock;
@@ -27,11 +27,11 @@ use crate::name::Name;
 use crate::nonce::is_nonce;
 use crate::transfer::{part_of, same_length};
 
-/// Says that a folder is a remote.
+/// The file that marks a folder as a remote.
 const MARK: &str = ".clew-remote";
 const PARTS: &str = ".parts";
 const LOCKS: &str = ".locks";
-/// Nobody goes on with what was begun so long ago.
+/// Uploads in progress are removed after this time without a write.
 const FORGOTTEN: Duration = Duration::from_hours(7 * 24);
 
 /// A folder that holds objects and heads. Files are readable by their owner only (0600, folders 0700).
@@ -41,7 +41,7 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Makes a remote of a folder, which is made where it is not there. No error if it is one.
+    /// Makes a folder a remote, and creates it if necessary. No error if it is one already.
     pub fn create(root: &Path) -> Result<Self, RemoteError> {
         let made = Self { root: root.to_owned() };
         let make = || {
@@ -58,14 +58,14 @@ impl Directory {
         Ok(made)
     }
 
-    /// Opens a folder that is a remote, and sweeps up what was begun there and forgotten.
+    /// Opens a folder that is a remote, and removes abandoned uploads.
     ///
     /// # Errors
-    /// `NoPlace` if it is none.
+    /// `NoPlace` if the folder is not a remote.
     pub fn open(root: &Path) -> Result<Self, RemoteError> {
         let opened = Self { root: root.to_owned() };
         if opened.is_mounted() {
-            // Whoever may only read can't sweep, and need not.
+            // With read-only access this fails, which is harmless.
             opened.sweep(FORGOTTEN).ok();
             return Ok(opened);
         }
@@ -77,8 +77,8 @@ impl Directory {
         Err(RemoteError::no_place(opened.place(), said))
     }
 
-    /// Takes away what was begun at least so long ago and not touched since, by the clock of who keeps the folder: that of this
-    /// machine may be another's, and wrong.
+    /// Removes uploads that were last written at least `age` ago. Uses the clock of the file system's server, since this machine's clock
+    /// may differ from it or be wrong.
     pub fn sweep(&self, age: Duration) -> io::Result<()> {
         let folder = self.root.join(PARTS);
         let entries: Vec<fs::DirEntry> = fs::read_dir(&folder)?.collect::<io::Result<_>>()?;
@@ -103,7 +103,7 @@ impl Directory {
         self.root.join(name.as_str())
     }
 
-    /// Where an upload is. One whose id is none that was given here leads nowhere else: it is not there.
+    /// Returns the path of an upload. An id that was not created here is rejected as `NotFound`, so that it cannot lead out of the folder.
     fn upload_path(&self, upload: &Upload) -> Result<PathBuf, RemoteError> {
         if is_nonce(&upload.id) {
             return Ok(self.root.join(PARTS).join(&upload.id));
@@ -114,14 +114,14 @@ impl Directory {
         })
     }
 
-    /// A new file to write, whose name nobody knows.
+    /// Creates a new file to write, under a random name.
     fn temporary(&self) -> Result<ProvisionalFile, RemoteError> {
         let folder = self.root.join(PARTS);
         self.make_folder(&folder)?;
         ProvisionalFile::create(&folder).map_err(self.refusal())
     }
 
-    /// Makes a folder in it, but not where it should be mounted and is not.
+    /// Creates a folder in the remote, unless the remote appears to be unmounted.
     fn make_folder(&self, folder: &Path) -> Result<(), RemoteError> {
         if folder.is_dir() {
             return Ok(());
@@ -133,7 +133,7 @@ impl Directory {
         make_folder(&self.root, folder).map_err(self.refusal())
     }
 
-    /// What an error of the system means to a caller.
+    /// Converts an I/O error.
     fn refused(&self, error: &io::Error) -> RemoteError {
         let (place, said) = (self.place(), error.to_string());
         match error.kind() {
@@ -143,7 +143,7 @@ impl Directory {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => RemoteError::Refused { place, said },
             io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => RemoteError::NoPlace { place, said },
             io::ErrorKind::Unsupported => RemoteError::unable(place, "keep this", said),
-            // All others may pass: a server that is away, handles that have grown stale, a disk with a fit.
+            // Other errors may be transient: an unreachable server, stale file handles, a disk error.
             _ => RemoteError::unreachable(place, said),
         }
     }
@@ -152,7 +152,7 @@ impl Directory {
         |error| self.refused(&error)
     }
 
-    /// The same for what has a name: that it is not there is nothing wrong with the place, if the place is.
+    /// Converts an I/O error on a named object: `NotFound` only if the remote itself is available.
     fn refused_at(&self, name: &Name) -> impl Fn(io::Error) -> RemoteError + '_ {
         let name = name.clone();
         move |error| match error.kind() {
@@ -164,7 +164,7 @@ impl Directory {
         }
     }
 
-    /// `None` for what is not there.
+    /// Maps `NotFound` to `None`.
     fn found<T>(&self, name: &Name, result: io::Result<T>) -> Result<Option<T>, RemoteError> {
         match result.map_err(self.refused_at(name)) {
             Err(RemoteError::NotFound { .. }) => Ok(None),
@@ -172,7 +172,7 @@ impl Directory {
         }
     }
 
-    /// Gives what was written its name, and flushes that.
+    /// Publishes a written file under its name, and flushes the folder.
     fn publish(&self, from: &Path, name: &Name, length: u64) -> Result<WriteOutcome, RemoteError> {
         let to = self.path(name);
         let folder = to.parent().expect("a name is in a folder");
@@ -186,7 +186,7 @@ impl Directory {
             }
             Err(error) => return Err(self.refused(&error)),
         };
-        // Of what is there already nobody knows whether its name was flushed.
+        // The name may have existed without having been flushed.
         sync_folder(folder).map_err(self.refusal())?;
         Ok(written)
     }
@@ -210,11 +210,11 @@ impl Directory {
         };
         for entry in entries {
             let entry = entry.map_err(self.refusal())?;
-            // What can't have come from here is none of ours.
+            // Names that are invalid here were not written by Clew.
             let Some(name) = entry.file_name().to_str().and_then(|part| folder.join(part).ok()) else {
                 continue;
             };
-            // It may have gone meanwhile.
+            // The file may have been removed since.
             let Some(found) = self.found(&name, entry.metadata())? else {
                 continue;
             };
@@ -231,7 +231,7 @@ impl Directory {
     }
 }
 
-/// Which version of a head holds these bytes.
+/// Returns the version of a head with these bytes.
 fn token(bytes: &[u8]) -> Token {
     Token(blake3::hash(bytes).to_hex().to_string())
 }
@@ -287,7 +287,7 @@ impl Backend for Directory {
         if !write_watched(&file, bytes, at, watch).map_err(self.refusal())? {
             return Err(RemoteError::GivenUp);
         }
-        // Each is flushed, so that what a caller notes as arrived is there after a power cut.
+        // Flush each part, so that one reported as written survives a power failure.
         file.sync_data().map_err(self.refusal())?;
         Ok(Part(bytes.len().to_string()))
     }

@@ -1,115 +1,115 @@
-//! What can go wrong with a remote, told apart by what a caller can do about it.
+//! Errors of remotes, distinguished by what a caller can do about them.
 
 use std::io;
 use std::time::Duration;
 
 use crate::name::{InvalidRemoteName, Name};
 
-/// A remote that did not do what was asked. Texts of servers are kept short and hold no credentials.
+/// A failed call to a remote. Server messages are shortened and contain no credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RemoteError {
-    /// Nothing has that name. Nothing else is wrong with the place.
+    /// The object or head does not exist; the remote itself is available.
     #[error("{name} is not in {place}")]
     NotFound {
-        /// Where.
+        /// The remote.
         place: String,
-        /// What was asked for.
+        /// The name that was requested.
         name: Name,
     },
-    /// Somebody else changed the head since its token was read: read it again, and begin from there.
+    /// Another process changed the head since its token was read: read it again and retry.
     ///
-    /// Never said of what certainly was not written, see [`crate::Backend::swap`].
+    /// It does not imply that the write did not happen, see [`crate::Backend::swap`].
     #[error("Another machine changed {name} in {place}")]
     Conflict {
-        /// Where.
+        /// The remote.
         place: String,
         /// The head.
         name: Name,
     },
-    /// The place knows who asks and says no, or does not know who asks. Only the user can mend that.
+    /// Authentication or authorization failed. Only the user can fix it.
     #[error("{place} refused: {said}")]
     Refused {
-        /// Where.
+        /// The remote.
         place: String,
-        /// What it said.
+        /// The server's message.
         said: String,
     },
-    /// It believes nobody whose clock says otherwise than its own, as that of this machine does. Only the user can mend that.
+    /// The server rejects requests whose time differs from its own clock, and this machine's clock does. Only the user can fix it.
     #[error("{place} and this machine have different times: {said}")]
     Clock {
-        /// Where.
+        /// The remote.
         place: String,
-        /// What it said.
+        /// The server's message.
         said: String,
     },
-    /// There is no room left.
+    /// The remote is out of space.
     #[error("{place} is full: {said}")]
     Full {
-        /// Where.
+        /// The remote.
         place: String,
-        /// What it said.
+        /// The server's message.
         said: String,
     },
-    /// It can't be reached, or is overloaded. The same may work later; it may have been done though nobody heard of it.
+    /// The remote is unreachable or overloaded. A retry may succeed; the request may have been executed without a response.
     #[error("{place} cannot be reached: {said}")]
     Unreachable {
-        /// Where.
+        /// The remote.
         place: String,
-        /// What it, or the network, said.
+        /// The message of the server or the network.
         said: String,
-        /// How long it asks to be left alone.
+        /// How long the server asks to wait.
         wait: Option<Duration>,
     },
-    /// What lies there is not what was put there.
+    /// The stored content differs from what was written.
     #[error("{name} in {place} is corrupted: {why}")]
     Damaged {
-        /// Where.
+        /// The remote.
         place: String,
-        /// What is damaged.
+        /// The corrupted object.
         name: Name,
         /// What is wrong with it.
         why: String,
     },
-    /// The place can't do that, whoever asks and however often.
+    /// The remote does not support the operation.
     #[error("{place} cannot {what}: {said}")]
     Unable {
-        /// Where.
+        /// The remote.
         place: String,
-        /// What it can't do.
+        /// The operation.
         what: &'static str,
-        /// What it said.
+        /// The server's message.
         said: String,
     },
-    /// The place is not one: a wrong URL or setting, a bucket or folder that is not there.
+    /// The address is not a remote: a wrong URL or setting, or a missing bucket or folder.
     #[error("{place} is not a remote: {said}")]
     NoPlace {
-        /// What was taken for one.
+        /// The address.
         place: String,
         /// What is wrong.
         said: String,
     },
-    /// What was to be sent can't be read here, or what comes can't be written here.
+    /// This machine cannot read the content to send, or write the received content.
     #[error("The transfer failed on this machine: {said}")]
     Here {
-        /// What this machine said.
+        /// This machine's message.
         said: String,
     },
-    /// What comes, or is on its way, does not fit on this machine's disk.
+    /// Received content, or a temporary file of a transfer, does not fit on this machine's disk.
     #[error("This machine's disk is full: {said}")]
     NoRoom {
-        /// What this machine said.
+        /// This machine's message.
         said: String,
     },
-    /// Whoever watched the transfer gave it up.
+    /// The caller cancelled the transfer.
     #[error("The transfer was stopped")]
     GivenUp,
-    /// It can't be a name.
+    /// The text is not a valid name.
     #[error(transparent)]
     Name(#[from] InvalidRemoteName),
 }
 
 impl RemoteError {
-    /// It can't be reached, and says nothing of how long.
+    /// The remote is unreachable, without a wait requested by the server.
     pub fn unreachable(place: impl Into<String>, said: impl Into<String>) -> Self {
         Self::Unreachable {
             place: place.into(),
@@ -118,7 +118,7 @@ impl RemoteError {
         }
     }
 
-    /// The place can't do that.
+    /// The remote does not support the operation.
     pub fn unable(place: impl Into<String>, what: &'static str, said: impl Into<String>) -> Self {
         Self::Unable {
             place: place.into(),
@@ -127,7 +127,7 @@ impl RemoteError {
         }
     }
 
-    /// The place is none.
+    /// The address is not a remote.
     pub(crate) fn no_place(place: impl Into<String>, said: impl Into<String>) -> Self {
         Self::NoPlace {
             place: place.into(),
@@ -135,7 +135,7 @@ impl RemoteError {
         }
     }
 
-    /// What lies there is not what was put there.
+    /// The stored content differs from what was written.
     pub(crate) fn damaged(place: impl Into<String>, name: &Name, why: impl Into<String>) -> Self {
         Self::Damaged {
             place: place.into(),
@@ -144,7 +144,7 @@ impl RemoteError {
         }
     }
 
-    /// This machine refused.
+    /// An I/O error on this machine.
     pub(crate) fn here(error: &io::Error) -> Self {
         let said = error.to_string();
         match error.kind() {
@@ -153,7 +153,7 @@ impl RemoteError {
         }
     }
 
-    /// Whether the same may work if it is tried again, without anybody doing something about it.
+    /// Whether a retry may succeed without anybody's intervention.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
     }

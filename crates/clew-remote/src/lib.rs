@@ -1,9 +1,9 @@
-//! Where packs and logs can live besides the store: a folder that others reach too, or an object store of a cloud.
+//! Remotes for packs and logs: a shared folder, a folder on another machine through ssh, or an object store in a cloud.
 //!
-//! In come bytes under names, out come the same bytes, or a [`RemoteError`] that says what a caller can do about it. A [`Backend`] holds
-//! *objects*, which never change once they are there, and *heads*: small and changed only from what one has read
-//! ([`Backend::swap`]). All of it blocks; threads make it parallel. [`transfer`] takes large objects over in parts and goes
-//! on after a cut, [`Patient`] tries again, [`probe`](mod@probe) finds out whether heads can be shared in a place.
+//! A [`Backend`] stores bytes under names, and reports errors as a [`RemoteError`] that tells callers what they can do about it. It holds
+//! *objects*, which never change once written, and *heads*: small, and changed only by compare-and-swap ([`Backend::swap`]). All calls
+//! block; use threads for parallelism. [`transfer`] sends and fetches large objects in parts and resumes after an interruption, [`Patient`]
+//! retries failed calls, [`probe`](mod@probe) checks whether several machines can share heads in a remote.
 #![forbid(unsafe_code)]
 
 mod backend;

@@ -1,19 +1,19 @@
-//! Names of objects and heads: what every place can keep apart, and what leads out of none.
+//! Names of objects and heads: distinct in every kind of remote, and unable to lead out of one.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A name with folders in it, as `packs/3f2a9c10`: lower-case letters, digits, `-`, `_` and `.` between slashes.
+/// A name with folders, such as `packs/3f2a9c10`: lower-case letters, digits, `-`, `_` and `.` between slashes.
 ///
-/// So narrow since places fold case, have words of their own for `..`, or give `%` and spaces a meaning. No part begins with a dot: those
-/// are the places' own.
+/// The alphabet is this small because some remotes fold case, treat `..` specially, or give `%` and spaces a meaning. No part begins with a
+/// dot: those names are reserved for the remotes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(String);
 
-/// The most bytes of a name: the object stores take 1,024 with what stands before it.
+/// The longest name in bytes: object stores allow 1,024, including the prefix.
 const MOST: usize = 512;
 
-/// It can't be a name.
+/// The text is not a valid name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a valid name in a remote")]
 pub struct InvalidRemoteName(String);
@@ -24,10 +24,10 @@ impl Name {
         &self.0
     }
 
-    /// The name of something in this folder.
+    /// Appends a part to this folder.
     ///
     /// # Errors
-    /// What comes out is no name.
+    /// The result is not a valid name.
     pub fn join(&self, rest: &str) -> Result<Self, InvalidRemoteName> {
         format!("{self}/{rest}").parse()
     }

@@ -1,8 +1,8 @@
-//! The object stores of clouds as a place: S3 and all that speak like it, Google Cloud, Azure.
+//! Cloud object stores as remotes: S3 and compatible services, Google Cloud, Azure.
 //!
-//! `object_store` speaks to them. Its own way of trying again is turned off ([`crate::Patient`] is ours), and its answers are read with what
-//! the server said beside them ([`said`]). A tokio runtime belongs to each storage and to nothing else: outside, everything
-//! blocks. Large objects go as multipart uploads, which all three know.
+//! Uses `object_store`. Its retries are disabled in favour of [`crate::Patient`], and its errors are combined with the server's reply
+//! ([`server_reply`]). Each storage has its own tokio runtime; all public calls block. Large objects are sent as multipart uploads, which
+//! all three services support.
 
 mod credentials;
 mod fault;
@@ -29,7 +29,7 @@ use crate::error::RemoteError;
 use crate::name::Name;
 use crate::transfer::{part_of, same_length};
 
-/// How often a call looks whether it is given up.
+/// How often a call checks for cancellation.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// A bucket or container, or a folder in one.
@@ -38,11 +38,11 @@ pub struct ObjectStorage {
     cloud: Arc<dyn Cloud>,
     folder: Path,
     place: String,
-    /// Only ever `None` while it is dropped.
+    /// `None` only during drop.
     runtime: Option<Runtime>,
 }
 
-/// A version of a head between its two halves: the tag of its bytes, and its number where it has one.
+/// Separates the two parts of a token: the head's `ETag`, and its version number if there is one.
 const BETWEEN: char = '\n';
 
 fn token(tag: Option<String>, version: Option<String>) -> Token {
@@ -63,13 +63,14 @@ fn version(token: &Token) -> UpdateVersion {
 }
 
 impl ObjectStorage {
-    /// Opens `s3://BUCKET/FOLDER`, `gs://…`, `az://…`, or one of the forms with `https://` that the clouds give out. Nothing is asked of the server.
+    /// Opens `s3://BUCKET/FOLDER`, `gs://…`, `az://…`, or one of the clouds' `https://` forms. Sends no request.
     ///
-    /// Credentials, regions and endpoints come from the usual variables of the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`), from the files and
-    /// services these name, from AWS's profiles, from the files and commands of `gcloud` and `az`, and from `settings`, which go before all: pairs as `("aws_endpoint", "http://…")`.
+    /// Credentials, regions and endpoints come from the usual environment variables (`AWS_…`, `GOOGLE_…`, `AZURE_…`), from the files and
+    /// services these name, from AWS profiles, and from the files and commands of `gcloud` and `az`. `settings` override all of these:
+    /// pairs such as `("aws_endpoint", "http://…")`.
     ///
     /// # Errors
-    /// `NoPlace` where that makes no remote.
+    /// `NoPlace` if this is not a valid remote.
     pub fn open(url: &str, settings: &[(String, String)]) -> Result<Self, RemoteError> {
         let (cloud, folder) = service::open(url, settings)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -92,14 +93,14 @@ impl ObjectStorage {
         name.as_str().split('/').fold(self.folder.clone(), Path::join)
     }
 
-    /// The name of what lies at `path`; `None` if that is none of ours.
+    /// Returns the name of the object at `path`; `None` if it is not a valid name in this folder.
     fn name(&self, path: &Path) -> Option<Name> {
         let parts: Vec<_> = path.prefix_match(&self.folder)?.collect();
         let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
         parts.join("/").parse().ok()
     }
 
-    /// Waits for what a server is asked. `moved` is counted up by it, and told to `watch` about ten times a second.
+    /// Waits for a request. The request adds to `moved`, which is passed to `watch` about ten times a second.
     fn ask<T>(
         &self,
         (name, asked): (&Name, RequestKind),
@@ -111,7 +112,7 @@ impl ObjectStorage {
             let mut work = pin!(work);
             loop {
                 let waited = tokio::time::timeout(LOOK, &mut work).await;
-                // Before what came of it: where everything is quick, nothing could be given up.
+                // Before the result is used: otherwise fast requests could never be cancelled.
                 if watch(moved.take()).is_break() {
                     return Err(RemoteError::GivenUp);
                 }
@@ -133,7 +134,7 @@ impl ObjectStorage {
         self.ask((name, RequestKind::Anyway), &Cell::new(0), &mut unwatched, work)
     }
 
-    /// Sends some bytes. How many are on the way nobody tells; they count as moved when they arrived.
+    /// Sends bytes. Their progress is unknown; they count as moved when the request is complete.
     fn send<T>(
         &self,
         about: (&Name, RequestKind),
@@ -167,7 +168,7 @@ impl ObjectStorage {
     }
 }
 
-/// Without waiting for what is still under way.
+/// Does not wait for requests in progress.
 impl Drop for ObjectStorage {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
@@ -176,7 +177,7 @@ impl Drop for ObjectStorage {
     }
 }
 
-/// `None` for what is not there.
+/// Maps `NotFound` to `None`.
 fn found<T>(result: Result<T, RemoteError>) -> Result<Option<T>, RemoteError> {
     match result {
         Err(RemoteError::NotFound { .. }) => Ok(None),
@@ -191,7 +192,7 @@ impl Backend for ObjectStorage {
 
     fn read(&self, name: &Name, range: Range<u64>, watch: TransferCallback<'_>) -> Result<Vec<u8>, RemoteError> {
         if range.is_empty() {
-            // No server takes a range of nothing.
+            // Servers reject empty ranges.
             return Ok(Vec::new());
         }
         let (path, moved) = (self.path(name), Cell::new(0));
@@ -206,7 +207,7 @@ impl Backend for ObjectStorage {
             }
             Ok(bytes)
         });
-        // No status: the server sent what there is instead of refusing, and the client took that for nonsense.
+        // No status: the server returned fewer bytes instead of refusing the range, and the client rejected that.
         if let Err(RemoteError::NoPlace { said, .. }) = &read
             && !said.starts_with(|first: char| first.is_ascii_digit())
             && let Some(found) = self.length(name)?
@@ -228,7 +229,7 @@ impl Backend for ObjectStorage {
     fn write(&self, name: &Name, bytes: &[u8], watch: TransferCallback<'_>) -> Result<WriteOutcome, RemoteError> {
         match self.put(name, bytes, PutMode::Create, watch) {
             Ok(_) => Ok(WriteOutcome::New),
-            // Also said while somebody else writes it, who may yet fail.
+            // Also returned while another process writes the object and may still fail.
             Err(RemoteError::Conflict { place, .. }) => match self.length(name)? {
                 Some(length) => {
                     same_length(self, name, length, bytes.len() as u64).map(|()| WriteOutcome::AlreadyThere)

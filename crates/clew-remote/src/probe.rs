@@ -1,7 +1,7 @@
-//! Finds out whether heads can be shared in a place: whether it keeps its word about who wins.
+//! Checks whether a remote implements compare-and-swap correctly, so that several machines can share heads in it.
 //!
-//! Some servers ignore the conditions of a write, or check them and write a moment later. Nothing in a normal exchange tells, and what
-//! another machine pushed is lost without a word. So a place is asked when it is added, with a head of its own.
+//! Some servers ignore the conditions of a write, or check them and write a moment later. Normal use does not reveal this, and data pushed
+//! by another machine is lost silently. Each remote is therefore tested when it is added, with a temporary head.
 
 use std::sync::Barrier;
 use std::thread;
@@ -11,41 +11,41 @@ use crate::error::RemoteError;
 use crate::name::Name;
 use crate::nonce::{in_digits, nonce};
 
-/// How many want the same swap at once.
+/// Concurrent writers of one round.
 const WRITERS: usize = 8;
-/// How often. A server that checks first and writes then was found out in 16 of 20 such rounds.
+/// Rounds. A server with a race between check and write was detected in 16 of 20 such rounds.
 const ROUNDS: usize = 20;
 
-/// Why several machines cannot share heads in a remote. It can still be read, and written by one machine alone.
+/// Why several machines cannot share heads in a remote. It can still be read, and written by a single machine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProbeFailure {
-    /// It has no conditional writes, and says so.
+    /// The server reports that it does not support conditional writes.
     #[error("It does not support conditional writes: {said}")]
     Unable {
-        /// What it said.
+        /// The server's message.
         said: String,
     },
-    /// A head that was to be made only if it is not there was made though it was.
+    /// A conditional creation overwrote an existing head.
     #[error("It overwrites existing data in a write that should fail if data exists")]
     Overwrites,
-    /// A head was changed with the version before the last.
+    /// A swap succeeded with an outdated version.
     #[error("It overwrites data that was changed in the meantime")]
     TakesStale,
-    /// Several were told that they had won.
+    /// Several concurrent swaps were reported as successful.
     #[error("Of {WRITERS} concurrent writers, it reported success to {winners}")]
     ManyWinners {
-        /// How many.
+        /// Their number.
         winners: usize,
     },
-    /// What is there now is not what the winner wrote.
+    /// The stored content is not what the successful writer wrote.
     #[error("It reported a successful write, but contains other data")]
     Forgets,
 }
 
-/// Asks a place for true compare-and-swap; `Ok(Err(_))` says how it fails to give that. Leaves nothing behind, unless it is cut.
+/// Tests a remote for correct compare-and-swap; `Ok(Err(_))` describes the failure. Leaves nothing behind unless it is interrupted.
 ///
 /// # Errors
-/// The place could not be asked.
+/// The test could not be carried out.
 pub fn probe(backend: &dyn Backend) -> Result<Result<(), ProbeFailure>, RemoteError> {
     let name = format!("probes/{}", in_digits(nonce())).parse()?;
     let found = match asked(&Probe { backend, name: &name }) {
@@ -86,7 +86,7 @@ fn asked(probe: &Probe<'_>) -> Result<Result<(), ProbeFailure>, RemoteError> {
 }
 
 impl Probe<'_> {
-    /// Swaps in what nobody wrote before; `None` if it lost.
+    /// Swaps in unique content; `None` if the swap lost.
     fn swap(&self, expected: Option<&Token>) -> Result<Option<Token>, RemoteError> {
         self.written(expected, &bytes())
     }
@@ -99,7 +99,7 @@ impl Probe<'_> {
         }
     }
 
-    /// Has all writers swap the same version at once.
+    /// Lets all writers swap the same version concurrently.
     fn race(&self, current: &Token) -> Result<Result<Token, ProbeFailure>, RemoteError> {
         let written: Vec<Vec<u8>> = (0..WRITERS).map(|_| bytes()).collect();
         let start = Barrier::new(WRITERS);
@@ -123,13 +123,13 @@ impl Probe<'_> {
     }
 }
 
-/// What a race says of a place.
+/// Evaluates a round.
 fn verdict(winners: &[Head], found: Option<Head>, before: &Token) -> Result<Token, ProbeFailure> {
     let Some(found) = found else {
         return Err(ProbeFailure::Forgets);
     };
     match winners {
-        // A server may turn all away that come at once, if it then changed nothing.
+        // A server may reject all concurrent writes if it then changed nothing.
         [] if found.token == *before => Ok(found.token),
         [winner] if winner.bytes == found.bytes => Ok(found.token),
         [] | [_] => Err(ProbeFailure::Forgets),
@@ -137,7 +137,7 @@ fn verdict(winners: &[Head], found: Option<Head>, before: &Token) -> Result<Toke
     }
 }
 
-/// What nobody wrote before.
+/// Returns unique content.
 fn bytes() -> Vec<u8> {
     format!("clew probes whether heads can be shared here: {:016x}\n", nonce()).into_bytes()
 }

@@ -1,3 +1,3 @@
-//! What comes over ssh, as bytes alone, without the processes that it comes from: for the tests that any bytes are borne (`fuzz/`).
+//! Parsing of the ssh protocol without processes, for fuzzing (`fuzz/`).
 
 pub use crate::ssh::conversation;

@@ -1,4 +1,4 @@
-//! Trying again: the one place where anything is, so that no wait is multiplied by another.
+//! Retries. Only this module retries, so that waits never multiply.
 
 mod lanes;
 
@@ -13,18 +13,18 @@ use crate::name::Name;
 use crate::nonce::nonce;
 use lanes::Lanes;
 
-/// How often to try again, and how long to wait between.
+/// The number of attempts, and the waits between them.
 #[derive(Debug, Clone, Copy)]
 pub struct RetryPolicy {
-    /// How often something is tried, the first time too.
+    /// The number of attempts, including the first.
     pub tries: u32,
-    /// The longest wait after the first failure; after each one more it is twice as long.
+    /// The longest wait after the first failure; doubled after each further failure.
     pub first: Duration,
-    /// No wait is longer, but where the place asks for more.
+    /// The upper limit of each wait, unless the remote asks for more.
     pub most: Duration,
 }
 
-/// About a minute, if everything fails at once.
+/// About a minute if every attempt fails immediately.
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
@@ -35,14 +35,14 @@ impl Default for RetryPolicy {
     }
 }
 
-/// What a place may ask for and get.
+/// The longest wait that a remote can request.
 const MOST_ASKED: Duration = Duration::from_mins(1);
-/// How often a wait looks whether it is given up.
+/// How often a wait checks for cancellation.
 const LOOK: Duration = Duration::from_millis(100);
 
 impl RetryPolicy {
-    /// How long to wait after the `failures`-th failure. Anything up to the longest wait: those who failed together must not come
-    /// back together.
+    /// Returns the wait after the `failures`-th failure. Random up to the limit, so that clients that failed together do not retry
+    /// together.
     fn wait(&self, failures: u32, asked: Option<Duration>) -> Duration {
         let doubled = self
             .first
@@ -53,21 +53,20 @@ impl RetryPolicy {
     }
 }
 
-/// A call that failed and is tried again.
+/// A failed call that will be retried.
 #[derive(Debug)]
 pub struct Retry<'r> {
     /// Why it failed.
     pub error: &'r RemoteError,
-    /// Which try comes next, from 2.
+    /// The number of the next attempt, from 2.
     pub next: u32,
-    /// How many tries there are.
+    /// The total number of attempts.
     pub of: u32,
-    /// How long it waits first.
+    /// The wait before the attempt.
     pub wait: Duration,
 }
 
-/// A place that is asked again where that may help, with longer and longer waits, and with fewer transfers at once over a line that
-/// is cut.
+/// A backend with retries: waits grow exponentially, and fewer transfers run at once over a connection that breaks.
 #[derive(Clone)]
 pub struct Patient {
     inner: Arc<dyn Backend>,
@@ -84,7 +83,7 @@ impl fmt::Debug for Patient {
 }
 
 impl Patient {
-    /// Asks `inner` at this pace.
+    /// Wraps `inner` with this policy.
     pub fn new(inner: Arc<dyn Backend>, pace: RetryPolicy) -> Self {
         Self {
             inner,
@@ -95,14 +94,14 @@ impl Patient {
         }
     }
 
-    /// Tells of each call that is tried again, before it waits. From any thread that calls.
+    /// Calls `tell` before the wait of each retry, on the thread that made the call.
     #[must_use]
     pub fn telling(mut self, tell: impl Fn(&Retry<'_>) + Send + Sync + 'static) -> Self {
         self.tell = Arc::new(tell);
         self
     }
 
-    /// Waits by other means than sleeping.
+    /// Waits by calling `sleep` instead of sleeping.
     #[must_use]
     pub fn waiting_by(mut self, sleep: impl Fn(Duration) + Send + Sync + 'static) -> Self {
         self.sleep = Arc::new(sleep);
@@ -113,7 +112,7 @@ impl Patient {
         self.watched(&mut unwatched, |_| call()).0
     }
 
-    /// The outcome of several tries, and whether an earlier one failed in a way that leaves open whether it was done.
+    /// Returns the outcome of all attempts, and whether an earlier failed attempt may have been executed.
     fn watched<T>(
         &self,
         watch: TransferCallback<'_>,
@@ -141,7 +140,7 @@ impl Patient {
         (Err(RemoteError::GivenUp), true)
     }
 
-    /// The same for a call that moves bytes.
+    /// Like [`Self::watched`] for a call that transfers data.
     fn carried<T>(
         &self,
         watch: TransferCallback<'_>,
@@ -167,7 +166,7 @@ impl Patient {
         watch(0)
     }
 
-    /// The version of a head, if it says `bytes`: then it was us who wrote it, since no two versions hold the same.
+    /// Returns the version of a head if its content is `bytes`: then this process wrote it, since no two versions have the same bytes.
     fn ours(&self, name: &Name, bytes: &[u8]) -> Result<Option<Token>, RemoteError> {
         let head = self.head(name)?;
         Ok(head.filter(|head| head.bytes == bytes).map(|head| head.token))
@@ -208,7 +207,7 @@ impl Backend for Patient {
     fn finish(&self, upload: &Upload, parts: &[Part]) -> Result<(), RemoteError> {
         let (result, is_doubtful) = self.watched(&mut unwatched, |_| self.inner.finish(upload, parts));
         match result {
-            // The place forgot the upload when it was finished, and the answer was lost.
+            // The remote forgot the upload when it was completed, and the response was lost.
             Err(RemoteError::NotFound { .. }) if is_doubtful && self.length(&upload.name)?.is_some() => Ok(()),
             result => result,
         }

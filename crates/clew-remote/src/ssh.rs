@@ -1,8 +1,8 @@
-//! A folder on another machine as a place, through the system's own `ssh` and `clew serve --stdio` on the far side.
+//! A folder on another machine as a remote, through the system's `ssh` and `clew serve --stdio` on the server side.
 //!
-//! So the user's keys, agents, jump hosts and known machines count as they do everywhere, and nothing of them is read here. One
-//! conversation carries what all threads ask; one that broke off is begun again by whoever asks next, which is what
-//! [`crate::Patient`] does. What is done there is a [`crate::Directory`]'s.
+//! The user's keys, agents, jump hosts and known hosts work as usual, and Clew reads none of them. One connection serves all threads; after
+//! a failure the next call opens a new one, which is what [`crate::Patient`] relies on. On the server side a [`crate::Directory`] does the
+//! work.
 
 mod address;
 mod link;
@@ -32,9 +32,9 @@ use crate::transfer::PART;
 pub struct SshCommand {
     /// The program.
     pub program: OsString,
-    /// What it is told beside what every call tells it.
+    /// Additional options.
     pub options: Vec<OsString>,
-    /// Whether somebody is there whom it may ask for a password.
+    /// Whether ssh may ask the user for a password.
     pub may_ask: bool,
 }
 
@@ -58,17 +58,17 @@ pub struct Ssh {
 }
 
 impl Ssh {
-    /// Whether a text means a folder on another machine: `ssh://HOST/FOLDER` or `HOST:FOLDER`.
+    /// Whether a text denotes a folder on another machine: `ssh://HOST/FOLDER` or `HOST:FOLDER`.
     pub fn is_meant(text: &str) -> bool {
         Address::is_meant(text)
     }
 
-    /// Opens `ssh://[USER@]HOST[:PORT]/FOLDER`, or `[USER@]HOST:FOLDER`. Nothing is asked yet.
+    /// Opens `ssh://[USER@]HOST[:PORT]/FOLDER`, or `[USER@]HOST:FOLDER`. Does not connect yet.
     ///
-    /// `?clew=PROGRAM` behind the folder says what is to be started there.
+    /// `?clew=PROGRAM` after the folder names the program to start there.
     ///
     /// # Errors
-    /// `NoPlace` where that means nothing.
+    /// `NoPlace` if the text is not a valid address.
     pub fn open(text: &str, calling: SshCommand) -> Result<Self, RemoteError> {
         Ok(Self {
             address: Address::parse(text)?,
@@ -78,7 +78,7 @@ impl Ssh {
         })
     }
 
-    /// The same, and makes the folder a remote, if it is none. This asks.
+    /// Like [`Self::open`], but connects, and makes the folder a remote if it is not one.
     pub fn create(text: &str, calling: SshCommand) -> Result<Self, RemoteError> {
         let ssh = Self::open(text, calling)?;
         let started = ssh.start(true, &mut unwatched)?;
@@ -90,7 +90,7 @@ impl Ssh {
         SshProcess::start(&self.address, &self.calling, creates, watch).map(Arc::new)
     }
 
-    /// The conversation that goes on, else a new one.
+    /// Returns the open connection, else a new one.
     fn started(&self, watch: TransferCallback<'_>) -> Result<Arc<SshProcess>, RemoteError> {
         let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(started) = started.as_ref().filter(|started| !started.is_over()) {
@@ -120,7 +120,7 @@ impl Ssh {
         self.ask(what, b"", &mut unwatched)
     }
 
-    /// It answered something else than what it was asked.
+    /// The error for an answer of the wrong kind.
     fn odd(&self) -> RemoteError {
         let said = "it sent an unexpected answer: is it another version of Clew?";
         RemoteError::unable(self.place(), "do this", said)
@@ -186,7 +186,8 @@ impl Backend for Ssh {
         bytes: &[u8],
         watch: TransferCallback<'_>,
     ) -> Result<Part, RemoteError> {
-        // A folder takes parts of any size, each where its number says: what arrived of a part that was cut is not sent again.
+        // A folder accepts parts of any size at the offset given by their number, so bytes that arrived before an interruption are not sent
+        // again.
         while let Some(piece) = self.pieces.next(upload, number, bytes.len() as u64) {
             let what = BackendCall::Part {
                 upload: BegunUpload {

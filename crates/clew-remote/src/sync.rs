@@ -1,16 +1,17 @@
-//! Pushing and pulling: histories in a place that others reach too.
+//! Push and pull: histories in a shared remote.
 //!
 //! ```text
-//! heads/HISTORY          what the place has of a history: its bundles, how far they tell each log
-//! bundles/BUNDLE         a bundle: some of what the history needs, or what is new in its logs
-//!         BUNDLE.index   the ids of what lies in it, if it is not small
+//! heads/HISTORY          the head of a history: its bundles, and the end of each log in them
+//! bundles/BUNDLE         a bundle: values and code that the history needs, or new log records
+//!         BUNDLE.index   the ids of its contents, unless it is small
 //! ```
-//! A push sends what no bundle of the head holds, in bundles of some tens of megabytes, several at once, then what is new in the logs, with
-//! what is small, then swaps the head. What was sent before a cut is not sent again. Heads of two machines are brought together by taking what both have,
-//! since a session has one writer and its log only grows. A pull fetches the bundles that it has not had yet and takes them all in together.
-//! Small bundles of many pushes become one by the push that finds them many.
+//! A push sends what no bundle of the head contains, in bundles of some tens of megabytes, several in parallel. Then it sends the new log
+//! records with the small rest, and swaps the head. Data sent before an interruption is not sent again. Heads of two machines are merged by
+//! union, since a session has one writer and its log only grows. A pull fetches all bundles that it has not fetched before and imports them
+//! together. A push merges small bundles of earlier pushes when there are many.
 //!
-//! Nothing here is believed because of where it lies: bundles are named by their hashes, and what is in them is judged by who recorded it
+//! Nothing is trusted because of its location: bundles are named by their hashes, and their contents are trusted according to the signing
+//! key
 //! ([`clew_core::store::Store::receive_all`]).
 
 mod at_once;
@@ -43,49 +44,49 @@ use crate::name::InvalidRemoteName;
 /// The progress of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SyncProgress {
-    /// Bytes that moved, over the network.
+    /// Transferred bytes.
     pub moved: u64,
-    /// About how many there are.
+    /// The expected total, approximately.
     pub of: u64,
 }
 
-/// Called with the progress by any of the threads at work; `Break` cancels the transfer.
+/// Called with the progress by any worker thread; `Break` cancels the transfer.
 pub type ProgressCallback<'w> = &'w (dyn Fn(SyncProgress) -> ControlFlow<()> + Sync);
 
-/// Why a push or a pull did not come to its end. What was done of it is not done again by the next.
+/// Why a push or a pull failed. The next one continues where it ended.
 #[derive(Debug, thiserror::Error)]
 pub enum SyncError {
-    /// The place.
+    /// The remote failed.
     #[error(transparent)]
     Remote(#[from] RemoteError),
-    /// The store.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// What lies there is not what a push writes.
+    /// The remote contains something that no push writes.
     #[error("What {place} has of history {history} cannot be read: {why}")]
     Unreadable {
-        /// The place.
+        /// The remote.
         place: String,
         /// The history.
         history: String,
         /// What is wrong.
         why: String,
     },
-    /// Another process of this machine pushes or pulls the same.
+    /// Another process on this machine pushes or pulls with the same remote and store.
     #[error("Another push or pull between this store and {place} is running")]
     Busy {
-        /// The place.
+        /// The remote.
         place: String,
     },
-    /// Others change the head all the time.
+    /// Other machines change the head too often.
     #[error("Other machines push to {place} all the time, so this push could not finish")]
     Crowded {
-        /// The place.
+        /// The remote.
         place: String,
     },
 }
 
-/// The remotes have errors of their own: what else is read and written lies on this machine's disk.
+/// I/O errors in this module come from this machine's disk; remotes have their own error type.
 impl From<io::Error> for SyncError {
     fn from(error: io::Error) -> Self {
         Self::Remote(RemoteError::here(&error))

@@ -1,4 +1,4 @@
-//! Objects of any size, in parts: what was cut goes on where it was.
+//! Transfers of objects of any size, in parts, resumable after an interruption.
 
 use std::io::Write;
 use std::ops::Range;
@@ -9,12 +9,12 @@ use crate::backend::{Backend, Part, TransferCallback, Upload, WriteOutcome, unwa
 use crate::error::RemoteError;
 use crate::name::Name;
 
-/// Objects up to so many bytes go in one call, longer ones in parts that have as many at least.
+/// Objects up to this size are sent in one call, longer ones in parts of at least this size.
 pub const PART: u64 = 8 << 20;
-/// The most parts that the object stores take.
+/// The most parts that object stores allow.
 const MOST_PARTS: u64 = 10_000;
 
-/// The bytes of each part of an object but the last.
+/// Returns the size of each part of an object but the last.
 pub(crate) fn part_of(length: u64) -> u64 {
     let mut part = PART;
     while length.div_ceil(part) > MOST_PARTS {
@@ -23,19 +23,19 @@ pub(crate) fn part_of(length: u64) -> u64 {
     part
 }
 
-/// How far an object was sent: the next call continues from here, in this process or another.
+/// The progress of an upload: the next call continues from here, in this process or another.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UploadProgress {
-    /// What the place knows it by; none before its first part.
+    /// The remote's upload; none before the first part.
     pub upload: Option<Upload>,
     /// The parts that arrived, from the first.
     pub parts: Vec<Part>,
 }
 
-/// Sends an object, unless it is there. After an error `sending` is where the next call goes on.
+/// Sends an object unless it exists. After an error the next call continues from `sending`.
 ///
 /// # Errors
-/// As [`Backend::write`]; a place that is full has been rid of the parts it had, so that they don't keep it full.
+/// As [`Backend::write`]. If the remote is full, its parts of this upload are removed to free the space.
 pub fn send(
     backend: &dyn Backend,
     name: &Name,
@@ -56,15 +56,15 @@ pub fn send(
     let result = send_parts(backend, name, content, length, sending, watch);
     match (&result, &sending.upload) {
         (Err(RemoteError::Full { .. }), Some(upload)) => {
-            // Full is what the caller has to hear of, whatever comes of this.
+            // Report that the remote is full even if the abort fails.
             backend.abandon(upload).ok();
             *sending = UploadProgress::default();
         }
-        // Somebody else sent it meanwhile: where all who send an object share its parts, who comes later finds none.
+        // Another process completed the object: if its writers share the parts, later ones find none.
         (result, Some(_)) if forgets(result) && is_whole(backend, name, length)? => {
             return Ok(sent_by_another(backend, sending));
         }
-        // The place forgets what nobody goes on with for a time.
+        // The remote discarded the abandoned upload.
         (Err(RemoteError::NotFound { .. }), Some(_)) if is_taken_up => {
             *sending = UploadProgress::default();
             return send_parts(backend, name, content, length, sending, watch);
@@ -74,23 +74,23 @@ pub fn send(
     result
 }
 
-/// Some bytes of what is to be sent, each maybe more than once.
+/// Reads a range of the content. Called several times for the same range if a part is retried.
 fn read(content: &dyn DiskFile, range: Range<u64>) -> Result<Vec<u8>, RemoteError> {
     let mut bytes = vec![0; (range.end - range.start) as usize];
     read_exact_at(content, &mut bytes, range.start).map_err(|error| RemoteError::here(&error))?;
     Ok(bytes)
 }
 
-/// Lets go of what was begun.
+/// Aborts the upload of an object that another process completed.
 fn sent_by_another(backend: &dyn Backend, sending: &mut UploadProgress) -> WriteOutcome {
     if let Some(upload) = std::mem::take(sending).upload {
-        // It is there, whatever comes of this.
+        // The object exists even if the abort fails.
         backend.abandon(&upload).ok();
     }
     WriteOutcome::AlreadyThere
 }
 
-/// Whether an object is there.
+/// Whether an object exists with this length.
 ///
 /// # Errors
 /// `Damaged` if it has another length.
@@ -139,11 +139,11 @@ fn send_parts(
     Ok(WriteOutcome::New)
 }
 
-/// Fetches an object of `length` bytes from where `arrived` says, which is moved on with all that the sink took: after
-/// an error the next call goes on there.
+/// Fetches an object of `length` bytes, starting at `arrived`, which advances with all that the sink accepted: after an error the next call
+/// continues there.
 ///
 /// # Errors
-/// As [`Backend::read`]; `Here` if the sink refused.
+/// As [`Backend::read`]; `Here` if the sink failed.
 pub fn fetch(
     backend: &dyn Backend,
     name: &Name,
@@ -161,7 +161,7 @@ pub fn fetch(
     Ok(())
 }
 
-/// Reads a small object whole; `None` if it is not there.
+/// Reads a small object completely; `None` if it does not exist.
 pub fn read_whole(backend: &dyn Backend, name: &Name) -> Result<Option<Vec<u8>>, RemoteError> {
     let Some(length) = backend.length(name)? else {
         return Ok(None);

@@ -1,10 +1,10 @@
-//! When decisions are taken again: because one depends on cells behind it, or because a value could not be restored.
+//! Repeating the decisions: because one depends on later cells, or because a value could not be restored.
 
 use super::search::RunSearch;
 use super::{CellReuse, EnvironmentFacts};
 
 impl CellReuse {
-    /// Decides on all cells once, where what is decided on one depends on those behind it; then goes back to before the first.
+    /// Decides about all cells once if decisions depend on later cells; then returns to the state before the first cell.
     pub fn look_ahead(&mut self, facts: &dyn EnvironmentFacts) {
         if self.wanted.verify {
             return;
@@ -17,7 +17,7 @@ impl CellReuse {
             self.start_over();
         }
         if self.searched(RunSearch::has_patches) {
-            // What sets something in libraries is executed for the others: where there are none it need not be.
+            // A cell that changes libraries is executed only for the sake of other executed cells: if there are none, it need not be.
             self.overlook_patches(true);
             let is_whole = self.numbers().all(|number| self.decide(number, facts).is_restored);
             let is_whole = is_whole && self.searched(RunSearch::settle_overwritten);
@@ -25,7 +25,7 @@ impl CellReuse {
         }
     }
 
-    /// Whether the last writer of each file that several cells write is restored, and nothing between them executed.
+    /// Whether the last writer of each file that several cells write is restored, and no cell between its writers is executed.
     fn is_settled(&mut self, facts: &dyn EnvironmentFacts) -> bool {
         let mut is_settled = true;
         for number in self.numbers() {
@@ -36,8 +36,8 @@ impl CellReuse {
         is_settled & self.searched(RunSearch::settle_overwritten)
     }
 
-    /// Has cells executed whose runs cannot be restored (`lost`, with why), and goes back to before the first cell, for a new kernel; the `In [n]`
-    /// of these cells. If there are none, nothing is done.
+    /// Marks cells as to be executed whose runs cannot be restored (`lost`, with the reason), and starts over for a new kernel. Returns the
+    /// `In [n]` of these cells. Does nothing if there are none.
     pub fn begin_again(&mut self, lost: &[(String, String)]) -> Vec<u64> {
         let Some(search) = &mut self.search else {
             return Vec::new();
@@ -62,7 +62,7 @@ impl CellReuse {
         self.start_over();
     }
 
-    /// What comes of it in the search, where there is one.
+    /// Calls `act` with the search if there is one.
     pub(super) fn searched<T: Default>(&mut self, act: impl FnOnce(&mut RunSearch) -> T) -> T {
         self.search.as_mut().map(act).unwrap_or_default()
     }

@@ -1,6 +1,6 @@
 //! The search for a recorded run that may be reused for a cell.
 //!
-//! [`Flow::obstacles`] compares one run with what the cell would find; here is the choice among the runs of its code.
+//! [`Flow::obstacles`] compares one run with the state that the cell would find; this module chooses among the runs of its code.
 
 mod assignments;
 mod codes;
@@ -39,48 +39,48 @@ pub(super) enum AuthorAssurance {
     /// Nothing.
     #[default]
     Nothing,
-    /// It always does the same: the time, the network, programs and random numbers do not count.
+    /// It is deterministic: time, network, programs and random numbers are ignored.
     Pure,
-    /// What it left once is good, whatever changed since.
+    /// A recorded result stays valid, whatever has changed since.
     Done,
 }
 
-/// What counts for a cell beside its code.
+/// What matters about a cell besides its code.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Terms {
-    /// What its author vouches for.
+    /// What its author declares.
     pub vouched: AuthorAssurance,
-    /// Whether a cell reads results by their numbers: then a result under another number is not the same.
+    /// Whether a cell reads results by number, so a result under another number is a different input.
     pub counts_results: bool,
-    /// Whether only the same text is the same code.
+    /// Whether comments and layout matter.
     pub counts_comments: bool,
 }
 
-/// A walk over the cells of a notebook that has records.
+/// The search through the records for the cells of a notebook.
 pub(super) struct RunSearch {
     store: Store,
     origin: NotebookOrigin,
-    /// The notebook's own history, once there is one, and those of notebooks that it may be a copy of.
+    /// The notebook's own history if it exists, and those of notebooks that it may be a copy of.
     records: Vec<Record>,
-    /// More of the latter, which are read when a cell is not found in those before.
+    /// More histories of the latter kind, read when a cell is not found in the records.
     unread: VecDeque<HistoryId>,
-    /// Whether the first of them is the notebook's own.
+    /// Whether the first record is the notebook's own.
     has_own: bool,
-    /// What the next cell finds.
+    /// The state that the next cell finds.
     found: ExecutionContext,
     /// Where the notebook runs.
     directory: Option<String>,
-    /// What was taken since somebody last brought it to a kernel.
+    /// Runs that were reused since the last preparation of a kernel.
     pending: Vec<ReusedRun>,
-    /// All that was taken, with the `In [n]` of its cell.
+    /// All reused runs, with the `In [n]` of their cells.
     taken: Vec<(RecordedRun, u64)>,
-    /// Cells that have to be executed, by their `In [n]`, since what a run left did not come back, and why.
+    /// Cells that must be executed because the result of a run could not be restored, by their `In [n]`, with the reason.
     refused: BTreeMap<u64, String>,
     /// Files that several cells wrote.
     overwritten: OverwrittenFiles,
-    /// Cells that have to run and did not yet, by what they made when they last ran.
+    /// Cells to execute that have not run yet, by the roots that their last run created.
     awaited: HashMap<Root, u64>,
-    /// The first of them of which nothing is recorded: it may make anything.
+    /// The first of them without a recorded run: it may create any root.
     unknown: Option<u64>,
 }
 
@@ -91,25 +91,25 @@ pub(super) struct RecordedRun {
     run: RunId,
 }
 
-/// A run that can't be reused, and what stands against it: nothing, if its result had another number.
+/// A run that cannot be reused, with the obstacles: none if only its result number differs.
 pub(super) type UnfitRun = (RecordedRun, Vec<ReuseObstacle>);
 
 /// A run that can be reused for a cell.
 struct MatchingRun {
     run: RunId,
-    /// The run behind it that belongs to it.
+    /// A later run that belongs to it.
     joined: Option<RunId>,
-    /// What does not count for whoever vouches for the cell.
+    /// Obstacles that are irrelevant because of the author's declaration.
     ignored: Vec<ReuseObstacle>,
-    /// Files that later runs wrote over.
+    /// Files that later runs overwrote.
     open: Vec<OverwrittenFile>,
 }
 
 impl RunSearch {
-    /// A walk over a notebook that runs in `directory`; `None` where there is no store yet.
+    /// Starts the search for a notebook that runs in `directory`; `None` if there is no store yet.
     ///
     /// # Errors
-    /// The store can't be opened or read.
+    /// The store cannot be opened or read.
     pub fn of(origin: NotebookOrigin, directory: Option<String>, context: &Context) -> Result<Option<Self>, Problem> {
         let Some(store) = open_if_any(&context.store, context)? else {
             return Ok(None);
@@ -136,7 +136,7 @@ impl RunSearch {
         Ok(Some(walk))
     }
 
-    /// Finds the histories that count, and reads the notebook's own.
+    /// Finds the relevant histories, and reads the notebook's own.
     fn open(&mut self) -> Result<(), StoreError> {
         let (own, others) = self.origin.histories(&self.store)?;
         let own_record = own.map(|id| Record::of(&self.store, id)).transpose()?;
@@ -146,7 +146,7 @@ impl RunSearch {
         Ok(())
     }
 
-    /// Whether there is a record of that number. One that can't be read is none.
+    /// Whether a record with this index exists. Unreadable histories are skipped.
     fn has_record(&mut self, number: usize) -> bool {
         while self.records.len() <= number {
             let Some(id) = self.unread.pop_front() else {
@@ -157,7 +157,7 @@ impl RunSearch {
         true
     }
 
-    /// The run that is reused for the next cell, or why there is none.
+    /// Returns the reused run for the next cell, or the reasons why there is none.
     pub fn choose(&mut self, cell: &NotebookCell, terms: Terms, surroundings: &Surroundings<'_>) -> CellDecision {
         self.find(cell, terms, surroundings).unwrap_or_else(|why| CellDecision {
             why,
@@ -166,7 +166,7 @@ impl RunSearch {
         })
     }
 
-    /// A cell was executed, and nothing is recorded of what it did.
+    /// Records that a cell was executed without a record of its effects.
     pub fn lose_track(&mut self, number: u64) {
         self.found.state = State::default();
         self.unknown.get_or_insert(number);
@@ -203,8 +203,8 @@ impl RunSearch {
         Err(why)
     }
 
-    /// Compares the runs of the cell's code in one of the records with what the cell would find: one that may be reused, else the one against
-    /// which least stands, if there are any.
+    /// Compares the runs of the cell's code in one record with the state that the cell would find. Returns one that can be reused, else the
+    /// one with the fewest obstacles, if there are any.
     fn weigh(
         &mut self,
         number: usize,
@@ -233,7 +233,7 @@ impl RunSearch {
                     .overwritten
                     .without(obstacles, &record.history, of_cell, surroundings);
                 if obstacles.is_empty() {
-                    // Who vouches for the cell may have others than it shared objects with.
+                    // With an author's declaration, the cell may share other objects than in the recorded run.
                     let joined = flow.joined(&id).filter(|_| ignored.is_empty());
                     weighed = Ok(MatchingRun {
                         run: id,
@@ -250,20 +250,21 @@ impl RunSearch {
         weighed
     }
 
-    /// The cell has to run: what it makes is not known before. `best` is the run against which least stands, with that.
+    /// Records that the cell must be executed, so that what it creates is unknown until then. `best` is the run with the fewest obstacles,
+    /// with these.
     pub fn await_cell(&mut self, cell: &NotebookCell, best: Option<UnfitRun>) {
         let (last, obstacles) = best.map_or((self.last_of(cell), None), |(last, obstacles)| {
             (Some(last), Some(obstacles))
         });
         let recorded = last.and_then(|last| Some((last.run, self.records[last.record].history.run(&last.run)?)));
-        // Cells behind it find what it will have made, which nobody knows yet, and not what was there before.
+        // Cells after it find the new values, which are not known yet, and not the old ones.
         let assigned: Vec<Root> = assignments(&cell.source)
             .map(|(name, _)| Root::new(RootKind::Name, name))
             .collect();
         let awaited = |root: &Root| (root.clone(), cell.execution_count);
         self.awaited.extend(assigned.iter().map(awaited));
         self.found.state.forget(&assigned);
-        // Whatever it made when it had other parameters, it makes nothing but these now.
+        // A cell that only assigns parameters creates exactly these, regardless of earlier runs with other parameters.
         let is_plain = only_assigns(&cell.source);
         let Some((id, run)) = recorded.filter(|_| !is_plain) else {
             if !is_plain {
@@ -275,24 +276,24 @@ impl RunSearch {
         let made = changed.chain(&run.removed);
         self.awaited.extend(made.clone().chain(&run.evidence.used).map(awaited));
         self.found.state.forget(made);
-        // What it finds is what it found then, so it sets the same.
+        // If its inputs are those of the recorded run, it changes libraries in the same way.
         let sets_same = obstacles.is_some_and(|all| all.iter().all(|obstacle| obstacle.is_own_patch(run)));
         self.found.patched.await_run(&run.evidence, sets_same.then_some(id));
     }
 
-    /// The newest run of the cell, whatever its code was.
+    /// Returns the newest run of the cell, regardless of its code.
     fn last_of(&self, cell: &NotebookCell) -> Option<RecordedRun> {
         let mut records = self.records.iter().enumerate();
         records.find_map(|(record, its)| its.last_of(cell).map(|run| RecordedRun { record, run }))
     }
 
-    /// How long the cell took when it ran last, whatever its code was then (nanoseconds).
+    /// Returns the duration of the cell's last run, regardless of its code, in nanoseconds.
     fn last_duration(&self, cell: &NotebookCell) -> Option<u64> {
         let last = self.last_of(cell)?;
         Some(self.records[last.record].history.run(&last.run)?.duration)
     }
 
-    /// Takes a run for a cell; `None` where what it showed was not kept.
+    /// Reuses a run for a cell; `None` if the run's outputs were not stored.
     fn take(&mut self, record: usize, fitting: MatchingRun, cell: &NotebookCell) -> Option<CellDecision> {
         let why = self.told(record, &fitting.ignored);
         let candidate = RecordedRun {
@@ -340,21 +341,21 @@ impl RunSearch {
         Some(restored)
     }
 
-    /// Runs that were reused since a kernel was given some last.
+    /// Returns the runs that were reused since the last preparation of a kernel.
     pub fn take_pending(&mut self) -> Vec<ReusedRun> {
         std::mem::take(&mut self.pending)
     }
 
-    /// A run of the notebook's own history, by what a kernel calls it.
+    /// Returns a run of the notebook's own history by its label.
     pub fn own_run(&self, run: &str) -> Option<RunId> {
         let own = self.records.first().filter(|_| self.has_own)?;
         own.history.resolve(run, None, 0).ok()
     }
 
-    /// A kernel is at this run now, in this directory: what was recorded since is read, and the next cell finds what that left.
+    /// Sets the kernel's current run and directory: reads newer records, and compares the next cell with the state after that run.
     ///
     /// # Errors
-    /// The logs can't be read.
+    /// The logs cannot be read.
     pub fn stand_at(&mut self, run: &str, directory: Option<String>) -> Result<(), StoreError> {
         match self.records.first_mut().filter(|_| self.has_own) {
             Some(own) => own.refresh(&self.store)?,
@@ -375,7 +376,7 @@ impl RunSearch {
         Ok(())
     }
 
-    /// Why a cell runs of whose code no run is recorded.
+    /// Returns why a cell without a recorded run of its code is executed.
     fn unknown(&mut self, cell: &NotebookCell) -> Vec<String> {
         if self.records.is_empty() {
             return vec![UNKNOWN.to_owned()];
@@ -401,7 +402,8 @@ impl RunSearch {
     }
 }
 
-/// The run against which less stands, of a newer one and another. That this one did not come to its end says nothing of a cell that ran since.
+/// Returns the run with fewer obstacles, of a newer one and another. An older run that did not finish is irrelevant for a cell that has run
+/// since.
 fn nearer(newer: Option<UnfitRun>, other: Option<UnfitRun>) -> Option<UnfitRun> {
     let is_other = match (&newer, &other) {
         (Some((_, known)), Some((_, obstacles))) => {
@@ -415,14 +417,14 @@ fn nearer(newer: Option<UnfitRun>, other: Option<UnfitRun>) -> Option<UnfitRun> 
 const NOT_KEPT: &str = "its recorded output is incomplete";
 const RENUMBERED: &str = "its result now has another number, and a cell reads results by number";
 
-/// Whether what a run showed last is kept under another number than the cell has now.
+/// Whether the run's result has another number than the cell has now.
 fn is_renumbered(run: &Run, cell: &NotebookCell) -> bool {
     let number = cell.execution_count.to_string();
     let is_other = |root: &Root| root.kind == RootKind::Out && root.key != number;
     run.changed.iter().flat_map(|version| &version.roots).any(is_other)
 }
 
-/// What stands against taking a run, and what of that does not count for whoever vouches for the cell.
+/// Splits obstacles into those that prevent the reuse of a run, and those that the author's declaration makes irrelevant.
 fn divided(all: Vec<ReuseObstacle>, vouched: AuthorAssurance, run: &Run) -> (Vec<ReuseObstacle>, Vec<ReuseObstacle>) {
     let is_ignored = |obstacle: &ReuseObstacle| match vouched {
         AuthorAssurance::Nothing => false,
@@ -437,7 +439,7 @@ fn divided(all: Vec<ReuseObstacle>, vouched: AuthorAssurance, run: &Run) -> (Vec
     (obstacles, ignored)
 }
 
-/// Whether an author who says that a cell always does the same means this, too.
+/// Whether the declaration that a cell is deterministic covers this obstacle.
 fn is_chance(obstacle: &ReuseObstacle) -> bool {
     match obstacle {
         ReuseObstacle::Network | ReuseObstacle::Programs | ReuseObstacle::Random | ReuseObstacle::Asked(_) => true,
@@ -446,8 +448,7 @@ fn is_chance(obstacle: &ReuseObstacle) -> bool {
     }
 }
 
-/// Whether what a run left can't be had, whoever vouches for it: it is not there, not to be trusted, or a part of something that is
-/// another now.
+/// Whether a run's result cannot be used regardless of any declaration: it is missing, untrusted, or part of an object that has changed.
 fn is_final(obstacle: &ReuseObstacle, run: &Run) -> bool {
     match obstacle {
         ReuseObstacle::Unfinished

@@ -1,4 +1,4 @@
-//! Whether files, modules and variables are what they were when a run was recorded.
+//! Checks whether files, modules and variables are unchanged since a run was recorded.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -13,64 +13,64 @@ use crate::file_marks::is_marked;
 use crate::input_files::{is_listing, modified_at};
 use crate::path_maps::digest_of;
 
-/// How marks begin that tell more than what a file holds (`clew.files`): what else was asked of it, whether a package is as it was installed,
-/// and when the system changed it last.
+/// Prefixes of marks that describe more than a file's content (`clew.files`): other properties that were read, whether a package is
+/// unmodified since its installation, and the time of the last change according to the file system.
 const LOOKED: &str = "looked:";
 const AS_INSTALLED: &str = "installed:";
 const CHANGED: &str = "changed:";
 
-/// What is noted of a module that a run found in its package since a cell had imported it, and of one that it did not find there; the name under
-/// which all of them are, of a run that goes over them (`clew.analysis.submodules`).
+/// What is recorded of a submodule that a run found in its package because a cell had imported it, and of one that it did not find; and the
+/// name that stands for all submodules, of a run that iterates over them (`clew.analysis.submodules`).
 pub(super) const IMPORTED: &str = "imported";
 pub(super) const NOT_IMPORTED: &str = "not imported";
 pub(super) const ALL: &str = "sys.modules";
-/// What is noted of a module that a run did not load, and could have (`clew.analysis.imports`).
+/// What is recorded of a module that a run did not load but could have loaded (`clew.analysis.imports`).
 const INSTALLED: &str = "installed";
-/// The name under which it is noted that a run asked which distributions there are (`clew.distribution_index`).
+/// The name under which is recorded that a run listed the installed distributions (`clew.distribution_index`).
 const DISTRIBUTIONS: &str = "installed distributions";
 
-/// Facts about the kernel's environment, which Python finds out when a decision depends on them.
+/// Facts about the kernel's environment, which Python determines on demand.
 pub trait EnvironmentFacts {
-    /// Whether two texts of cells mean the same to IPython.
+    /// Whether two cell texts mean the same to IPython.
     fn is_same_code(&self, one: &str, other: &str) -> bool;
 
-    /// The version of a distribution in the environment of the notebook's kernel; empty if it is not installed.
+    /// Returns the version of a distribution in the environment of the notebook's kernel; empty if it is not installed.
     fn installed(&self, distribution: &str) -> String;
 
-    /// By what those of its files are known that are not as they were installed; `None` if all are.
+    /// Returns the digest of the files that were modified since the installation; `None` if there are none.
     fn edited(&self, distribution: &str) -> Option<String>;
 
-    /// Whether a module is installed there, as far as that is known.
+    /// Whether a module is known to be installed there.
     fn has_module(&self, name: &str) -> bool;
 
-    /// Whether it may be.
+    /// Whether a module may be installed there.
     fn may_have_module(&self, name: &str) -> bool;
 
-    /// Whether the distributions in a folder are those that are known by this.
+    /// Whether the distributions in a folder are unchanged.
     fn has_distributions(&self, known: &str) -> bool;
 
-    /// What a mark of the kinds above would be now; `None` if nothing lies there.
+    /// Returns the current value of such a mark; `None` if the file does not exist.
     fn mark_now(&self, path: &str, mark: &str) -> Option<String>;
 }
 
-/// What Python knows of this machine before the first decision.
+/// What Python knows about this machine before the first decision.
 #[derive(Debug, Clone, Default)]
 pub struct Machine {
-    /// The version of Python that the notebook's kernel runs in, where that is known.
+    /// The Python version of the notebook's kernel, if known.
     pub python: Option<String>,
-    /// The environment variables, as the kernel finds them.
+    /// The environment variables of the kernel.
     pub variables: BTreeMap<String, String>,
-    /// Names that Python itself binds.
+    /// Builtin names of Python.
     pub builtins: HashSet<String>,
     /// Modules of the standard library.
     pub standard_modules: HashSet<String>,
 }
 
-/// Whether files are what they were, by their path, size, time, digest and mark.
+/// Whether files are unchanged, by path, size, time, digest and mark.
 pub(super) type KnownFiles = HashMap<FileKey, bool>;
 type FileKey = (String, Option<u64>, Option<Timestamp>, Option<String>, Option<String>);
 
-/// What a cell would find outside the session.
+/// The environment outside the session that a cell would find.
 pub(super) struct Surroundings<'a> {
     pub machine: &'a Machine,
     pub facts: &'a dyn EnvironmentFacts,
@@ -81,7 +81,7 @@ pub(super) struct Surroundings<'a> {
 }
 
 impl<'a> Surroundings<'a> {
-    /// By its digest or mark where there is one, else by size and time.
+    /// Compares a file by its digest or mark if recorded, else by size and time.
     fn finds(&self, file: &FileEvidence) -> bool {
         let (path, mut is_marked_so) = (Path::new(&file.path), None);
         for part in file.mark.iter().flat_map(|mark| mark.split(' ')) {
@@ -100,7 +100,7 @@ impl<'a> Surroundings<'a> {
             return file.size.is_none();
         };
         if there.is_dir() {
-            // One that was not listed has no digest, and what it holds has no mark.
+            // A directory that was not listed has no digest, and its mark has no part about contents.
             let is_of_file = |mark: &String| mark.split_whitespace().any(|part| !part.starts_with(LOOKED));
             let is_same = |digest: &String| is_listing(path, digest);
             return file.size.is_some()
@@ -117,7 +117,7 @@ impl<'a> Surroundings<'a> {
         }
     }
 
-    /// Whether a cell before imports a module, or one in it.
+    /// Whether a cell before imports a module or one of its submodules.
     fn is_imported(&self, name: &str) -> bool {
         let is_it = |import: &String| {
             let rest = import.strip_prefix(name);
@@ -128,7 +128,7 @@ impl<'a> Surroundings<'a> {
             .any(|cell| cell.imports.iter().any(is_it))
     }
 
-    /// All modules that cells before import, with the packages that these lie in.
+    /// Returns all modules that cells before import, including their parent packages.
     fn imported(&self) -> BTreeSet<&'a str> {
         let imports = self.notebook.before(self.number).flat_map(|cell| &cell.imports);
         let packages = |name: &'a String| {
@@ -140,7 +140,7 @@ impl<'a> Surroundings<'a> {
     }
 }
 
-/// What is found of a module that was not there.
+/// What is found for a module that did not exist before.
 const THERE: &str = "installed";
 
 impl ExternalInputs for Surroundings<'_> {
@@ -188,14 +188,14 @@ impl ExternalInputs for Surroundings<'_> {
             _ => {}
         }
         let Some(distribution) = module.distribution.as_deref() else {
-            // It was looked for in vain.
+            // The import failed when it was recorded.
             return if then.is_empty() && self.facts.has_module(name) {
                 there()
             } else {
                 None
             };
         };
-        // One that lies in a folder of the user's is known by its files.
+        // A module in a user's folder is compared by its files.
         if module.imports.is_some() || self.machine.standard_modules.contains(name) {
             return None;
         }
@@ -225,7 +225,7 @@ pub(super) mod tests {
     use super::*;
     use crate::cell_reuse::NotebookCell;
 
-    /// A machine on which `pandas` 2.0 is installed, with changed files, and nothing else.
+    /// A machine where only `pandas` 2.0 is installed, with modified files.
     pub struct Here;
 
     impl EnvironmentFacts for Here {
@@ -258,7 +258,7 @@ pub(super) mod tests {
         }
     }
 
-    /// What a cell behind one that imports `email.mime` would find.
+    /// Calls `ask` with the surroundings of a cell after one that imports `email.mime`.
     fn with_surroundings<T>(ask: impl FnOnce(&Surroundings<'_>) -> T) -> T {
         let before = NotebookCell {
             execution_count: 1,
@@ -376,7 +376,7 @@ pub(super) mod tests {
             with(|file| file.path += ".gone").absent(),
             marked("looked:k:same"),
             marked("looked:k:same changed:same"),
-            // The system knows it by that, whatever time it was given.
+            // The change time identifies the file, even if its modification time was set.
             FileEvidence {
                 modified: Some(7),
                 ..marked("changed:same")
@@ -408,7 +408,7 @@ pub(super) mod tests {
         let listed = FileEvidence {
             path: folder.path().to_str().unwrap().to_owned(),
             size: Some(1),
-            // Of `b`, as `clew.files.listed` writes it.
+            // Of a listing that contains `b`, as `clew.files.listed` writes it.
             digest: Some("names:3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d".to_owned()),
             ..FileEvidence::default()
         };

@@ -1,4 +1,4 @@
-//! `clew annotate`: which runs made a name what it is.
+//! `clew annotate`: the runs that made a variable what it is.
 
 mod rows;
 
@@ -99,7 +99,7 @@ pub struct Annotate {
     root: Root,
 }
 
-/// Shows which runs made a name what it is.
+/// Lists the runs that made a variable what it is.
 pub fn annotate(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Result<Annotate, Problem> {
     let at = place.resolve(&arguments.revision, context)?;
     let root = place.root(&arguments.name, at, context)?;
@@ -163,7 +163,7 @@ fn did(root: &Root, word: &'static str, run: RunId, state: &State, place: &Histo
     }
 }
 
-/// What no cell made.
+/// Returns the entry of a value that no cell created.
 fn found(gap: &SliceGap, place: &HistoryView<'_>) -> Option<ContributingRun> {
     let run = place.history.run(&gap.run)?;
     let word = match gap.kind {
@@ -187,7 +187,7 @@ impl ContributingRun {
 }
 
 impl RunEffect {
-    /// `created DataFrame 3 × 2`.
+    /// Formats `created DataFrame 3 × 2`.
     fn text(&self, is_name: bool) -> String {
         let word = match self.effect {
             "bound" => "rebound:",
@@ -210,12 +210,12 @@ impl RunEffect {
 }
 
 impl Annotate {
-    /// Whether a run did something to the name itself.
+    /// Whether a run affected the variable itself.
     fn is_own(&self, maker: &ContributingRun) -> bool {
         maker.effects.iter().any(|did| did.root == self.root)
     }
 
-    /// The lines of the runs that did something to the name, each with what it read below it.
+    /// Returns a row for each run that affected the variable, followed by the runs that it read from.
     fn table(&self, context: &Context) -> TextTable {
         let mut table = TextTable::default().flexible(4);
         for row in rows(self) {
@@ -244,7 +244,7 @@ impl Annotate {
     }
 }
 
-/// The line of a run's source that first names one of the roots, else the one that tells most.
+/// Returns the first line of a run's source that names one of the roots, else its headline.
 fn line_about(run: &RunPage, roots: &[&Root]) -> String {
     let lines = run.source.iter().flat_map(|source| source.lines()).map(str::trim);
     let mut lines = lines.filter(|line| !line.starts_with('#'));

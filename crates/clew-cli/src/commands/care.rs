@@ -1,4 +1,4 @@
-//! `clew gc` and `clew forget`: the only words that take data away.
+//! `clew gc` and `clew forget`: the only commands that delete data.
 
 pub mod forget;
 pub mod gc;
@@ -26,7 +26,7 @@ use crate::text;
 pub use forget::Forget;
 pub use gc::Gc;
 
-/// How long a recorder that is at work is waited for: so many times so long.
+/// Retries while a recorder is at work, and the pause between two of them.
 const TRIES: u32 = 200;
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -57,19 +57,19 @@ impl PieceCount {
         self.pieces == 0
     }
 
-    /// `1.2 MB`.
+    /// Formats `1.2 MB`.
     pub(super) fn bytes(self) -> String {
         text::bytes(self.bytes)
     }
 
-    /// `3 pieces (1.2 MB)`.
+    /// Formats `3 pieces (1.2 MB)`.
     fn text(self) -> String {
         let pieces = usize::try_from(self.pieces).unwrap_or(usize::MAX);
         format!("{} ({})", text::count(pieces, "piece"), text::bytes(self.bytes))
     }
 }
 
-/// Finds what is dead in a store, and takes away what is to go; of what is alive, what `rules` let go of.
+/// Finds unneeded data in a store, and deletes it; of needed data, deletes what `rules` drop.
 pub(super) fn collect(
     directory: &Path,
     order: Collection,
@@ -77,12 +77,12 @@ pub(super) fn collect(
     limit: Budget,
     context: &Context,
 ) -> Result<CollectionResult, Problem> {
-    // Only a store that is there: none is made to be cleaned.
+    // Never creates a store.
     let looking = open_store(directory, context)?;
     let (store, key) = if order.dry_run {
         (looking, None)
     } else {
-        // Without the user's key no history is theirs, and no rule touches it; none is made for that.
+        // Without the user's key no history counts as theirs, and no rule applies; the key is not created for that.
         open_as(Access::ReadWrite, directory, context)?
     };
     let (spared, histories) = spared_of(&store, rules, context)?;
@@ -105,8 +105,8 @@ pub(super) fn collect(
     Ok(CollectionResult { collected, histories })
 }
 
-/// Deletes forgotten data from a store, and with `with_dead` all other data that nothing needs. Returns what was collected, and the reason if
-/// data is still there: `is_open` decides from the report whether that may be.
+/// Deletes forgotten data from a store, and with `with_dead` all other data that nothing needs. Returns what was collected, and the reason
+/// why data remains if `is_open` finds such data in the report.
 pub(super) fn collect_forgotten(
     directory: &Path,
     with_dead: bool,
@@ -139,7 +139,7 @@ pub(super) struct CollectionResult {
     histories: BTreeMap<HistoryId, LoadedHistory>,
 }
 
-/// What the rules let go of in each history that is the user's own. What others signed is theirs.
+/// Returns what the rules drop in each of the user's own histories. Histories signed by others are not affected.
 fn spared_of(
     store: &Store,
     rules: &RetentionRules,
@@ -163,7 +163,7 @@ fn spared_of(
     Ok((all, histories))
 }
 
-/// Says in a history that values were dropped, in a session of its own.
+/// Records in a history, in a new session, that values were dropped.
 fn tell(
     store: &Store,
     history: HistoryId,

@@ -1,4 +1,4 @@
-//! `clew export`, `clew package` and `clew import`: a history, or one of its states, as one file.
+//! `clew export`, `clew package` and `clew import`: a history, or one of its states, as a single file.
 
 pub mod export;
 pub mod import;

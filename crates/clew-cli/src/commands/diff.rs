@@ -1,4 +1,4 @@
-//! `clew diff`: what lies between two runs, in names and in code. Read from what is stored; nothing is built or run.
+//! `clew diff`: the differences between two runs, in state and code. Uses stored data only; restores and runs nothing.
 
 mod code;
 mod detail;
@@ -25,7 +25,7 @@ use crate::text;
 ///
 /// Without a run: what the last run changed. With one run: the differences between that run and the current one.
 #[derive(Debug, Clone, clap::Args)]
-#[allow(clippy::struct_excessive_bools)] // each is a flag that people type
+#[allow(clippy::struct_excessive_bools)] // each is a flag of the user
 pub struct Arguments {
     /// The runs, older first
     #[arg(value_name = "REV", num_args = 0..=2)]
@@ -77,7 +77,7 @@ pub struct Diff {
     missing: Option<String>,
 }
 
-/// Shows what lies between two runs.
+/// Compares two runs.
 pub fn diff(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Result<Diff, Problem> {
     let (from, to) = match arguments.revisions.as_slice() {
         [] => ("@-", "@"),
@@ -132,11 +132,11 @@ impl Page for Diff {
     }
 }
 
-/// What is neither a variable nor an output, in a sentence that counts these.
+/// The roots that are neither variables nor outputs, in the summary.
 const OTHER: &str = "other session state";
 
 impl Diff {
-    /// `3 variables, 2 outputs and 1 cell differ`: what was compared and does not differ is not counted.
+    /// Formats the summary: `3 variables, 2 outputs and 1 cell differ`. Omits what does not differ.
     fn totals(&self) -> String {
         let state = self.state.iter().flatten();
         let (names, others): (Vec<_>, Vec<_>) = state.partition(|change| change.is_name());
@@ -160,7 +160,7 @@ impl Diff {
     }
 }
 
-/// A headline for each name, its details below it; what is no name in one line.
+/// Formats a headline for each variable with its details below it; other roots in one line.
 fn state_text(state: &[VariableDifference], context: &Context) -> String {
     let names: Vec<_> = state.iter().filter(|difference| difference.is_name()).collect();
     let mut table = TextTable::default().flexible(2);
@@ -187,7 +187,7 @@ fn state_text(state: &[VariableDifference], context: &Context) -> String {
     text
 }
 
-/// Roots that are no names, in one line.
+/// Formats the roots that are not variables, in one line.
 fn others(state: &[VariableDifference]) -> Option<String> {
     let others = state.iter().filter(|difference| !difference.is_name());
     let labels: Vec<String> = others
@@ -204,7 +204,7 @@ fn painted(line: &str, context: &Context) -> String {
     }
 }
 
-/// Mark and name, type and shape, and the value where it is short.
+/// Returns sign and name, type and shape, and the value if it is short.
 fn headline(difference: &VariableDifference, context: &Context) -> Vec<String> {
     let style = context.style;
     let label = difference.variable().map(Variable::label).unwrap_or_default();
@@ -216,7 +216,7 @@ fn headline(difference: &VariableDifference, context: &Context) -> Vec<String> {
     vec![name, kinds(difference), values(difference)]
 }
 
-/// Type and shape; both where they differ.
+/// Returns type and shape; both versions if they differ.
 fn kinds(difference: &VariableDifference) -> String {
     let kind = Variable::type_and_shape;
     match (&difference.before, &difference.after) {
@@ -233,7 +233,7 @@ fn kinds(difference: &VariableDifference) -> String {
     }
 }
 
-/// What the value was and is, where a line tells it.
+/// Returns the value before and after if it fits on the line.
 fn values(difference: &VariableDifference) -> String {
     match &difference.detail {
         Some(Detail::Value(pair)) if detail::is_short(pair) => text::clean(&detail::arrow(pair)),
@@ -245,7 +245,7 @@ fn values(difference: &VariableDifference) -> String {
     }
 }
 
-/// What summaries tell, where the values themselves can't be looked at.
+/// Returns the summaries if the values themselves cannot be compared.
 fn told(difference: &VariableDifference) -> String {
     let text = |variable: &Variable| text::shorten(&variable.told(), 60);
     match (&difference.before, &difference.after) {

@@ -1,4 +1,4 @@
-//! `clew doctor`: what is wrong with the environment, the hooks, the store and the keys, and the command that mends it.
+//! `clew doctor`: problems of the environment, the hooks, the store and the keys, and commands that fix them.
 
 mod ends;
 mod environment;

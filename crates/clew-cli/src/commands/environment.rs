@@ -1,4 +1,4 @@
-//! `clew enable`, `disable`, `init` and `config`: how Clew is set up, for an environment, a project and a user.
+//! `clew enable`, `disable`, `init` and `config`: the setup of Clew in an environment, for a project and for a user.
 
 pub mod config;
 pub mod enable;

@@ -1,4 +1,4 @@
-//! `clew extract`: the cells that made a name, as a script.
+//! `clew extract`: the cells that created a variable, as a script.
 
 mod cell;
 mod header;
@@ -61,7 +61,7 @@ pub struct ExtractedScript {
     pub script: String,
     /// Whether it needs IPython: some cells use its syntax.
     pub is_ipython: bool,
-    /// What it must make.
+    /// The variables that it must recreate.
     pub wanted: Vec<TargetVariable>,
     page: Extract,
 }
@@ -69,21 +69,21 @@ pub struct ExtractedScript {
 /// A variable that a script must recreate.
 #[derive(Debug, Clone)]
 pub struct TargetVariable {
-    /// The name.
+    /// The variable.
     pub root: Root,
-    /// It, and what it shares objects with.
+    /// The variable, and all that share objects with it.
     group: Vec<Root>,
-    /// What these hashed to together.
+    /// Their recorded fingerprint.
     pub fingerprint: Fingerprint,
 }
 
 impl TargetVariable {
-    /// Whether a fresh process can have all of the group: names, and nothing of a shell's.
+    /// Whether a fresh process can recreate the whole group: it only contains variables.
     pub fn is_comparable(&self) -> bool {
         self.group.iter().all(|root| root.kind == RootKind::Name)
     }
 
-    /// The names of the group.
+    /// Returns the names of the group.
     pub fn names(&self) -> Vec<String> {
         self.group.iter().map(|root| root.key.clone()).collect()
     }
@@ -136,7 +136,7 @@ pub fn extract(arguments: &Arguments, place: &HistoryView<'_>, context: &Context
     finish(arguments, &prepare(arguments, place, context)?, None, context)
 }
 
-/// Makes the script and says what it must make.
+/// Creates the script, with the variables that it must recreate.
 pub fn prepare(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Result<ExtractedScript, Problem> {
     let at = place.resolve(&arguments.at, context)?;
     let names = arguments.names.iter();
@@ -182,7 +182,7 @@ pub fn prepare(arguments: &Arguments, place: &HistoryView<'_>, context: &Context
     })
 }
 
-/// Writes the script where it was asked for, and says what came of it.
+/// Writes the script to its destination, and returns the page.
 pub fn finish(
     arguments: &Arguments,
     extracted: &ExtractedScript,
@@ -248,14 +248,14 @@ fn cells_of(
     .collect()
 }
 
-/// A script with a hole in it would run, and do something else.
+/// The error for an incomplete source: the script would run, but do something else.
 fn not_whole(run: &str, masked: &[String]) -> Problem {
     let left_out = secrets::left_out(masked);
     let message = format!("Run {run} is needed, and its source is incomplete: {left_out} of it");
     Problem::of(Exit::Refused, text::clean(&message))
 }
 
-/// What to type where no script makes the names: what restores them, or what shows how they came about where they are not recorded.
+/// Returns commands to use instead: one that restores the variables, or one that shows their origin if they were not recorded.
 fn instead(roots: &[Root], at: RunId, place: &HistoryView<'_>, context: &Context) -> String {
     let state = place.history.state(at);
     let is_withheld = |root: &&Root| {
@@ -283,7 +283,7 @@ fn instead(roots: &[Root], at: RunId, place: &HistoryView<'_>, context: &Context
     format!("{restore} restores the recorded {values}")
 }
 
-/// Says why no script can make the names.
+/// The error for variables that no script can recreate.
 fn impossible(gap: &SliceGap, roots: &[Root], at: RunId, place: &HistoryView<'_>, context: &Context) -> Problem {
     let why = reason(gap.kind, &quoted(&gap.root), &place.history.label(&gap.run));
     no_script(&why, roots, at, place, context)
@@ -299,7 +299,7 @@ fn quoted(root: &Root) -> String {
     format!("`{}`", text::clean(&root.to_string()))
 }
 
-/// Why no cells make a root as a run left it.
+/// Returns why no cells create a root as a run left it.
 pub(crate) fn reason(kind: GapKind, root: &str, run: &str) -> String {
     match kind {
         GapKind::Start => format!("{root} existed before recording began"),

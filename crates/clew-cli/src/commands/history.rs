@@ -1,4 +1,4 @@
-//! `clew history`: which history a notebook is in; renaming and deleting one.
+//! `clew history`: shows, changes, renames and deletes the history of a notebook.
 
 use std::path::Path;
 
@@ -75,7 +75,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl HistoryOf {
-    /// What is asked of a live session.
+    /// Returns the request to a live session.
     pub(super) fn request(&self) -> Option<SessionRequest> {
         match (&self.word, &self.name) {
             (Some(_), _) => None,
@@ -85,7 +85,7 @@ impl HistoryOf {
         }
     }
 
-    /// A name in it that is stored and displayed.
+    /// Returns a name among its arguments that is stored and displayed.
     pub(super) fn given_name(&self) -> Option<&str> {
         match &self.word {
             Some(HistoryCommand::Rename { new, .. }) => Some(new),
@@ -134,7 +134,7 @@ pub struct DeletedHistory {
 
 type Histories = Vec<(HistoryId, HistoryDescription)>;
 
-/// All histories of a store, and the one that is meant.
+/// Returns all histories of a store, and the id of the selected one.
 fn meant(wanted: &str, store: &Store, context: &Context) -> Result<(Histories, HistoryId), Problem> {
     let all = store.histories()?;
     let list = context.command("list");
@@ -145,7 +145,7 @@ fn meant(wanted: &str, store: &Store, context: &Context) -> Result<(Histories, H
 
 /// Renames a history.
 pub fn rename(wanted: &str, new: &str, directory: &Path, context: &Context) -> Result<RenamedHistory, Problem> {
-    // Only a store that is there: none is made for this.
+    // Never creates a store.
     let (all, id) = meant(wanted, &open_store(directory, context)?, context)?;
     let new = new.trim();
     if new.is_empty() {
@@ -157,7 +157,7 @@ pub fn rename(wanted: &str, new: &str, directory: &Path, context: &Context) -> R
     let (store, _) = open_as(Access::ReadWrite, directory, context)?;
     let before = store.description(id);
     let renamed = HistoryDescription {
-        // The newest description counts, whatever the clocks of machines.
+        // The newest description wins, regardless of clock differences between machines.
         time: context.now.max(before.time.saturating_add(1)),
         name: new.to_owned(),
         ..before.clone()
@@ -170,14 +170,14 @@ pub fn rename(wanted: &str, new: &str, directory: &Path, context: &Context) -> R
     })
 }
 
-/// That a history is called so already.
+/// The error for an existing name.
 pub(crate) fn taken(name: &str, context: &Context) -> Problem {
     let join = context.command(&format!("history {}", text::typed(name)));
     let name = text::clean(name);
     Problem::usage(format!("There is already a history `{name}`")).with_hint(format!("{join} continues in it"))
 }
 
-/// Deletes a history, or shows what that would do.
+/// Deletes a history, or previews the deletion.
 pub fn delete(wanted: &str, yes: bool, directory: &Path, context: &Context) -> Result<DeletedHistory, Problem> {
     let store = open_store(directory, context)?;
     let (all, id) = meant(wanted, &store, context)?;
@@ -231,7 +231,7 @@ fn check_free(directory: &Path, id: HistoryId, name: &str) -> Result<(), Problem
 impl DeletedHistory {
     fn perform(&mut self, directory: &Path, context: &Context) -> Result<(), Problem> {
         let (store, key) = open_as(Access::ReadWrite, directory, context)?;
-        // Before it goes: what was seen of it must not be missed later.
+        // Before the deletion: otherwise the rollback check would later report it as missing.
         let seen = last_seen(directory, context);
         let others = seen.read().map(|ends: Ends| {
             let others = ends.iter().filter(|end| end.history != self.id).copied();
@@ -242,7 +242,7 @@ impl DeletedHistory {
         }
         store.delete_history(self.id)?;
         self.is_done = true;
-        // Cells that its kernels died in.
+        // In-flight markers of its crashed runs.
         for left in key.map(|key| store.begun(&key)).unwrap_or_default() {
             if left.begun.history == self.id {
                 store.unlink_note(&left.path);
@@ -253,7 +253,7 @@ impl DeletedHistory {
         Ok(())
     }
 
-    /// `flights.ipynb (3f2a9c10, of /home/me/flights.ipynb): 14 runs, 1.2 GB that no other history needs`.
+    /// Formats `flights.ipynb (3f2a9c10, of /home/me/flights.ipynb): 14 runs, 1.2 GB that no other history needs`.
     fn what(&self) -> String {
         let notebook = self.notebook.as_deref().map(text::clean);
         let notebook = notebook.map_or(String::new(), |path| format!(", of {path}"));

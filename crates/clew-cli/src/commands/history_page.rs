@@ -1,4 +1,4 @@
-//! A history as one page: the drawing of its runs, and each of them in full below its line.
+//! A history as an HTML page: the graph of its runs, and each run in full below its line.
 
 use std::collections::HashMap;
 
@@ -16,9 +16,9 @@ use crate::outputs::outputs_of;
 use crate::run_page::RunPage;
 use crate::text;
 
-/// How many bytes of pictures a page holds; of the others it tells kind and size. The newest come first.
+/// The most bytes of pictures on a page; for further ones only kind and size are shown. The newest are included first.
 const PICTURES: u64 = 24_000_000;
-/// Names of one run that are listed unfolded.
+/// Variables of one run that are listed without folding.
 const NAMES: usize = 30;
 
 /// The page of a history.
@@ -27,12 +27,12 @@ pub struct HistoryPage<'a> {
     context: &'a Context,
     runs: Vec<(&'a Run, RunPage)>,
     drawing: Drawing,
-    /// For a run of a cell the last run of that cell before it.
+    /// For each run of a cell, the previous run of that cell.
     earlier: HashMap<RunId, RunId>,
 }
 
 impl<'a> HistoryPage<'a> {
-    /// The page of the runs that were asked for.
+    /// Creates the page of the selected runs.
     pub fn of(arguments: &Arguments, place: &'a HistoryView<'a>, context: &'a Context) -> Self {
         let (shown, lines, _) = lines(arguments, place);
         let led_here = led_here(place);
@@ -49,12 +49,12 @@ impl<'a> HistoryPage<'a> {
         }
     }
 
-    /// How many runs it shows.
+    /// Returns the number of runs on the page.
     pub fn len(&self) -> usize {
         self.runs.len()
     }
 
-    /// The page itself.
+    /// Renders the page.
     pub fn html(&self) -> String {
         let mut room = PictureBudget(PICTURES);
         let name = self.place.name();
@@ -66,7 +66,7 @@ impl<'a> HistoryPage<'a> {
         html::document(&format!("{name}: history"), &body)
     }
 
-    /// `57 runs. The session is at run 14. Written on 2026-11-20 14:00:00 by Clew 0.1.0.`
+    /// Formats `57 runs, newest first. The last session is at run 14. Written on 2026-11-20 14:00:00 by Clew 0.1.0.`
     fn lead(&self) -> String {
         let runs = text::count(self.runs.len(), "run");
         let here = self.place.at.map(|at| self.place.history.label(&at));
@@ -105,7 +105,7 @@ impl<'a> HistoryPage<'a> {
         }
     }
 
-    /// What lies below the line of a run.
+    /// Renders the details of a run.
     fn full(&self, run: &Run, page: &RunPage, room: &mut PictureBudget) -> Markup {
         html! {
             p.clew-faint {
@@ -124,7 +124,7 @@ impl<'a> HistoryPage<'a> {
         }
     }
 
-    /// The source, as what differs from the last run of the same cell if something does.
+    /// Renders the source, as a diff against the previous run of the same cell if it changed.
     fn source(&self, page: &RunPage) -> Markup {
         let Some(source) = &page.source else { return html! {} };
         let earlier = self
@@ -146,7 +146,7 @@ impl<'a> HistoryPage<'a> {
         }
     }
 
-    /// What changed, with what its record tells of it.
+    /// Renders the changes, with descriptions of the values.
     fn changed(&self, run: &Run, page: &RunPage) -> Markup {
         let versions = run.changed.iter();
         let versions: HashMap<&Root, _> = versions
@@ -172,7 +172,7 @@ impl<'a> HistoryPage<'a> {
     }
 }
 
-/// For every run of a cell the last run of that cell before it, on whatever line.
+/// Returns for each run of a cell the previous run of that cell, on any branch.
 fn earlier(place: &HistoryView<'_>) -> HashMap<RunId, RunId> {
     let mut last: HashMap<&str, RunId> = HashMap::new();
     let runs = place.history.runs();

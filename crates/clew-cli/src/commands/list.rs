@@ -103,10 +103,10 @@ fn entry(id: HistoryId, loaded: &LoadedHistory, is_live: bool) -> Entry {
     }
 }
 
-/// What is said of an encrypted store.
+/// The note about an encrypted store.
 const ENCRYPTED: &str = "The store is encrypted.";
 
-/// The headings of the list.
+/// The column headings.
 const HEADER: [&str; 6] = ["history", "id", "runs", "last", "notebook", ""];
 
 impl Page for List {

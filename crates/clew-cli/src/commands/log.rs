@@ -1,4 +1,4 @@
-//! `clew log`: the runs, newest first.
+//! `clew log`: lists the runs, newest first.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ use crate::text;
 ///
 /// `+x`: the run created `x`. `~x`: it changed `x`. `&x`: `x` kept its value, but shares objects with another variable now. `-x`: the run removed `x`.
 #[derive(Debug, Clone, clap::Args)]
-#[allow(clippy::struct_excessive_bools)] // each is an option that is typed or not
+#[allow(clippy::struct_excessive_bools)] // each is a flag of the user
 pub struct Arguments {
     /// Show at most N runs; 0 shows all
     #[arg(
@@ -69,7 +69,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 };
 
 impl Arguments {
-    /// How many runs are shown at most. A page has room for all; elsewhere the settings say how many, as the default.
+    /// Returns the most runs to list. A page includes all; the default comes from the settings.
     fn most(&self) -> usize {
         match (self.limit, &self.html) {
             (Some(0), _) | (None, Some(_)) => usize::MAX,
@@ -78,7 +78,7 @@ impl Arguments {
         }
     }
 
-    /// The command that lists all of these runs.
+    /// Returns the command that lists all of these runs.
     fn whole(&self) -> String {
         let flags = [("--graph", self.graph), ("--all", self.all), ("--failed", self.failed)];
         let flags = flags.iter().filter(|(_, is_typed)| *is_typed);
@@ -89,7 +89,7 @@ impl Arguments {
     }
 }
 
-/// A run and the one it is drawn after.
+/// A run, and the run that is drawn as its parent.
 type Line = (RunId, Option<RunId>);
 
 /// The runs.
@@ -121,7 +121,7 @@ pub struct Log {
 /// Lists the runs.
 ///
 /// # Errors
-/// No run ever left the variable that was asked for.
+/// No run ever left a variable of the requested name.
 pub fn log(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Result<Log, Problem> {
     let (shown, lines, total) = lines(arguments, place);
     if let Some(name) = arguments
@@ -145,7 +145,7 @@ pub fn log(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) ->
     })
 }
 
-/// The runs that are shown, each with the nearest one before it that was asked for, and how many were asked for.
+/// Returns the listed runs, each with its nearest selected ancestor, and the number of selected runs.
 pub fn lines<'a>(arguments: &Arguments, place: &HistoryView<'a>) -> (Vec<(RunId, &'a Run)>, Vec<Line>, usize) {
     let found = select(arguments, place);
     let shown: Vec<(RunId, &Run)> = found
@@ -158,7 +158,7 @@ pub fn lines<'a>(arguments: &Arguments, place: &HistoryView<'a>) -> (Vec<(RunId,
     (shown, lines, total)
 }
 
-/// The runs that were asked for, newest first.
+/// Returns the selected runs, newest first.
 fn select(arguments: &Arguments, place: &HistoryView<'_>) -> Vec<RunId> {
     let history = place.history;
     let line: Vec<(RunId, &Outline)> = if arguments.all || arguments.html.is_some() {
@@ -178,7 +178,7 @@ fn select(arguments: &Arguments, place: &HistoryView<'_>) -> Vec<RunId> {
     line.into_iter().filter(is_wanted).map(|(id, _)| id).collect()
 }
 
-/// The runs on the way to where the session is, and beside them those that their kernels died in; newest first.
+/// Returns the runs on the current branch, and crashed runs beside it; newest first.
 fn line_here<'a>(place: &HistoryView<'a>) -> Vec<(RunId, &'a Outline)> {
     let history = place.history;
     let Some(at) = place.at else { return Vec::new() };
@@ -192,23 +192,23 @@ fn line_here<'a>(place: &HistoryView<'a>) -> Vec<(RunId, &'a Outline)> {
     line
 }
 
-/// Whether the run made, changed or removed what is called `name`.
+/// Whether the run created, changed or removed `name`.
 fn touches(id: &RunId, name: &str, history: &History) -> bool {
     let is_it = |run: &Run| {
         let changed = run.changed.iter().flat_map(|version| &version.roots);
         changed.chain(&run.removed).any(|root| root.to_string() == name)
     };
-    // What people see of a root ends in its key, apart from a bracket.
+    // A root's display form ends with its key, apart from a bracket.
     let key = name.rsplit([':', '[']).next().unwrap_or(name).trim_end_matches(']');
     let may = history.stored(id).is_some_and(|stored| stored.may_name(key));
     may && history.run(id).is_some_and(is_it)
 }
 
-/// Each run with the nearest one before it that was asked for. That one may be cut off: the lane then goes on to the end, and no other
-/// run stands where it would look like the parent.
+/// Returns each run with its nearest selected ancestor. The ancestor may be beyond the limit: the lane then continues to the end, and no
+/// other run appears as the parent.
 fn with_parents(shown: &[(RunId, &Run)], found: &[RunId], history: &History) -> Vec<Line> {
     let is_found: HashSet<RunId> = found.iter().copied().collect();
-    // What lies between two of them is gone over once.
+    // Each ancestor is visited once.
     let mut nearest: HashMap<RunId, Option<RunId>> = HashMap::new();
     let mut parent_of = |id: &RunId| {
         let (mut between, mut found) = (Vec::new(), None);
@@ -229,7 +229,7 @@ fn with_parents(shown: &[(RunId, &Run)], found: &[RunId], history: &History) -> 
     shown.iter().map(|(id, _)| (*id, parent_of(id))).collect()
 }
 
-/// The runs on the way to where the session is.
+/// Returns the runs that led to the current state.
 pub fn led_here(place: &HistoryView<'_>) -> HashSet<RunId> {
     let line = place.at.into_iter().flat_map(|at| place.history.ancestry(at));
     line.map(|(id, _)| id).collect()
@@ -252,7 +252,7 @@ impl Page for Log {
 }
 
 impl Log {
-    /// That no run is as was asked for, and where there may be some.
+    /// Formats that no run matches, and how to find some.
     fn none(&self, context: &Context) -> String {
         let Arguments {
             failed, variable, all, ..
@@ -268,7 +268,7 @@ impl Log {
         format!("No {failed}{touched} on this branch of {history}; {more} searches all branches.\n")
     }
 
-    /// What to know besides the runs.
+    /// Returns notes below the list.
     fn notes(&self, context: &Context) -> Vec<String> {
         let mut notes = Vec::new();
         if self.total > self.runs.len() {
@@ -339,7 +339,7 @@ impl Log {
     }
 }
 
-/// A line of the list as cells of a table.
+/// Renders a line of the list as table cells.
 fn row(drawing: Markup, run: &RunPage, context: &Context) -> Vec<Markup> {
     vec![
         drawing,

@@ -1,4 +1,4 @@
-//! `clew log --html FILE`: writes a history as one page. `log` without a file prints it.
+//! `clew log --html FILE`: writes a history as an HTML page. `log` without a file prints it.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -35,7 +35,7 @@ struct WrittenPage {
     runs: usize,
 }
 
-/// Writes the runs that were asked for to `file`, whole or not at all.
+/// Writes the selected runs to `file` atomically.
 pub fn write(
     arguments: &Arguments,
     file: &Path,
@@ -55,7 +55,7 @@ pub fn write(
     })
 }
 
-/// Whether a page of ours lies there already. A file that is none is left alone, unless it is to be replaced.
+/// Whether a page written by Clew exists already. Other files are only overwritten if forced.
 fn check(file: &Path, is_forced: bool, context: &Context) -> Result<bool, Problem> {
     if file.is_dir() {
         return Err(is_folder(file));
@@ -77,7 +77,7 @@ fn check(file: &Path, is_forced: bool, context: &Context) -> Result<bool, Proble
     }
 }
 
-/// Writes beside the file first, so that a page is there whole or as it was. Like the store only its owner can read it.
+/// Writes a temporary file first, so that the replacement is atomic. Like the store, the page is readable only by its owner.
 fn put(file: &Path, content: &[u8], may_replace: bool) -> io::Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut beside = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;

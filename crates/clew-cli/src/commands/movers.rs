@@ -1,4 +1,4 @@
-//! The movers: typed here, performed by the live session that the caller holds.
+//! `clew undo`, `switch`, `restore` and related commands: their arguments; the caller's live session executes them.
 
 use clew_core::id::Root;
 use clew_core::session::{Request, RestoreOptions};
@@ -185,7 +185,7 @@ pub(crate) const EXCLUDE: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-/// That a name is not excluded by that name: `by` is the pattern that excludes it, if one does.
+/// The error for a variable that is not excluded under this name: `by` is the pattern that excludes it, if there is one.
 pub(crate) fn not_excluded(name: &str, by: Option<&str>, context: &Context) -> Problem {
     let excluded = context.settings.excluded();
     let problem = |why: String| Problem::of(Exit::Refused, why);
@@ -260,7 +260,7 @@ impl Resume {
 }
 
 impl CommonOptions {
-    /// To move, as these options say.
+    /// Returns the request with these options.
     pub(super) fn request(&self, request: Request) -> SessionRequest {
         self.request_with(request, PathMaps::default())
     }

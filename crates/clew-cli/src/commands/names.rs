@@ -1,4 +1,4 @@
-//! `clew branch`, `tag` and `describe`: names and words for runs.
+//! `clew branch`, `tag` and `describe`: branches, tags and descriptions of runs.
 
 use std::collections::BTreeMap;
 
@@ -99,7 +99,7 @@ pub(crate) const DESCRIBE: CommandInfo = CommandInfo {
 };
 
 impl Branch {
-    /// What is asked of a live session; `None` to list the branches.
+    /// Returns the request to a live session; `None` to list the branches.
     pub(super) fn request(&self) -> Option<NameRequest> {
         let name = self.name.clone()?;
         Some(match (&self.revision, self.delete, self.rename) {
@@ -113,7 +113,7 @@ impl Branch {
         })
     }
 
-    /// A name in it that is stored and displayed.
+    /// Returns a name among its arguments that is stored and displayed.
     pub(super) fn given_name(&self) -> Option<&str> {
         let new = self.revision.as_ref().filter(|_| self.rename);
         let name = new.or(self.name.as_ref()).filter(|_| !self.delete);
@@ -122,7 +122,7 @@ impl Branch {
 }
 
 impl Tag {
-    /// What is asked of a live session; `None` to list the tags.
+    /// Returns the request to a live session; `None` to list the tags.
     pub(super) fn request(&self) -> Option<NameRequest> {
         let name = self.name.clone()?;
         if self.delete {
@@ -132,14 +132,14 @@ impl Tag {
         Some(NameRequest::Tag { name, at })
     }
 
-    /// A name in it that is stored and displayed.
+    /// Returns a name among its arguments that is stored and displayed.
     pub(super) fn given_name(&self) -> Option<&str> {
         self.name.as_deref().filter(|_| !self.delete)
     }
 }
 
 impl Describe {
-    /// Leaves out of the words what looks like a credential or is one of the `known` texts.
+    /// Removes credentials and the `known` texts from the description.
     pub fn leave_out(&mut self, known: &[String]) {
         let (kept, taken) = secrets::kept(&self.message, known);
         self.message = kept;
@@ -170,12 +170,12 @@ pub struct NameList {
 }
 
 impl NameList {
-    /// All branches.
+    /// Returns all branches.
     pub fn branches(place: &HistoryView<'_>) -> Self {
         Self::of("branch", place.history.names().branches(), place)
     }
 
-    /// All tags.
+    /// Returns all tags.
     pub fn tags(place: &HistoryView<'_>) -> Self {
         Self::of("tag", place.history.names().tags(), place)
     }
@@ -233,7 +233,7 @@ pub struct NamePage {
 }
 
 impl NamePage {
-    /// Says what `request` did. Credentials `left_out` are not in its text.
+    /// Describes what `request` did. Credentials in `left_out` are not in its text.
     pub fn of(request: &NameRequest, named: &NamingResult, left_out: &[String]) -> Self {
         let run = &named.run;
         let message = match request {

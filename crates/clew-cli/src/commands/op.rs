@@ -1,4 +1,4 @@
-//! `clew op`: everything that was done to a history, and going back to where an operation led.
+//! `clew op`: lists the operations on a history, and restores the state after one of them.
 
 use clew_core::format::{Action, Naming, Operation, Timestamp};
 use clew_core::session::Request;
@@ -61,7 +61,7 @@ pub enum OpCommand {
 }
 
 impl Arguments {
-    /// How many operations are listed at most; `None` if none are listed.
+    /// Returns the most operations to list; `None` if none are listed.
     pub(super) fn limit(&self) -> Option<usize> {
         match self.word {
             OpCommand::Log { limit } => Some(limit),
@@ -69,7 +69,7 @@ impl Arguments {
         }
     }
 
-    /// What is asked of a live session.
+    /// Returns the request to a live session.
     pub(super) fn request(&self) -> Option<SessionRequest> {
         match &self.word {
             OpCommand::Log { .. } => None,

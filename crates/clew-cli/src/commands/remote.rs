@@ -1,4 +1,4 @@
-//! `clew remote`: other places where a store's histories are kept.
+//! `clew remote`: manages a store's remotes.
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
@@ -147,7 +147,7 @@ pub fn remote(arguments: &Arguments, store: &Path, context: &Context) -> Result<
                 asked(added, *alone, context)?
             };
             is_new = !was_there && Path::new(&added.url).exists();
-            // Asking took a while: somebody else may have added one.
+            // The test took a while: another process may have added a remote.
             all = Remotes::read(config)?;
             all.put(added.clone());
             all.write(config)?;
@@ -185,7 +185,7 @@ fn add(name: &str, url: &str, store: &Path, all: &Remotes, context: &Context) ->
     Ok(remotes::unasked(name, url, store, context.now))
 }
 
-/// A folder that holds something else is not made a remote: one name typed wrong would fill it with ours.
+/// Refuses to make a remote of a folder with other content: a mistyped name would fill it with Clew's files.
 fn check_folder(url: &str) -> Result<(), Problem> {
     let folder = Path::new(url);
     let Ok(mut entries) = std::fs::read_dir(folder) else {
@@ -199,14 +199,14 @@ fn check_folder(url: &str) -> Result<(), Problem> {
         .with_hint(format!("name a new or empty folder, such as {path}/clew")))
 }
 
-/// Somebody waits for the answer, and can type it again.
+/// The user waits for the answer, and can repeat the command.
 const PACE: RetryPolicy = RetryPolicy {
     tries: 3,
     first: Duration::from_millis(400),
     most: Duration::from_secs(5),
 };
 
-/// Asks a place whether heads can be shared there.
+/// Tests whether several machines can share heads in a remote.
 pub(crate) fn asked(remote: Remote, is_alone: bool, context: &Context) -> Result<Remote, Problem> {
     let place = remotes::open(&remote.url, true, remotes::may_ask(context));
     let place = place.map_err(|error| remotes::problem(&error))?;
@@ -239,11 +239,11 @@ pub(crate) fn asked(remote: Remote, is_alone: bool, context: &Context) -> Result
     })
 }
 
-/// A line on standard error, where somebody looks at it; wiped by an empty one. Ctrl+C ends the command at once: nothing was
-/// written here yet, and there only what nobody looks for.
+/// Prints a progress line on standard error if it is displayed; an empty one clears it. Ctrl+C ends the command at once: nothing was
+/// written here yet, and in the remote only temporary objects.
 pub(crate) fn tell(what: &str) {
     let mut out = io::stderr();
-    // A notebook shows what it reads there.
+    // A notebook displays standard error.
     let is_read = std::env::var_os("CLEW_PROGRESS").is_some_and(|value| value == "1");
     if out.is_terminal() || is_read {
         crate::terminal_text::TerminalText::of(what).write(&mut out, true).ok();

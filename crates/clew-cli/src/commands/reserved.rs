@@ -1,4 +1,4 @@
-//! Commands that are reserved: each prints one line.
+//! Reserved commands: each prints one line.
 
 use crate::command_info::CommandInfo;
 use crate::page::OutputFormatter;
@@ -23,7 +23,7 @@ pub(crate) const PANEL: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-/// That a reserved command does nothing yet.
+/// The error for a reserved command.
 pub fn not_available(answer: &OutputFormatter<'_>) -> Problem {
     let clew = answer.context.interface.name();
     Problem::usage(format!("`{clew} {}` is not available yet", answer.word))

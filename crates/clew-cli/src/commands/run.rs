@@ -1,7 +1,7 @@
-//! `clew run`: a notebook as a batch job, with papermill's options.
+//! `clew run`: runs a notebook as a batch job, with papermill's options.
 //!
-//! Here is only what can be typed. All of it goes as one JSON document to an interpreter that has Clew (`python -m clew.run`),
-//! which takes this process's place: its pipes, its signals and its exit code are the command's.
+//! This module only defines the arguments. They are passed as one JSON document to an interpreter that has Clew (`python -m clew.run`),
+//! which replaces this process: its pipes, signals and exit code are the command's.
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -29,7 +29,7 @@ pub struct Arguments {
     #[arg(value_name = "OUT")]
     pub output: Option<String>,
 
-    // What the notebook is given.
+    // The notebook's parameters.
     /// Set a parameter; numbers, `True`, `False` and `None` are taken as such
     #[arg(short, long, num_args = 2, value_names = ["NAME", "VALUE"], action = clap::ArgAction::Append, allow_hyphen_values = true)]
     pub parameters: Vec<String>,
@@ -81,7 +81,7 @@ pub struct Arguments {
     #[serde(skip)]
     pub prepare_execute: bool,
 
-    // What it runs in.
+    // The kernel.
     /// Use this kernel, instead of the notebook's
     #[arg(short, long, value_name = "NAME")]
     pub kernel: Option<String>,
@@ -102,7 +102,7 @@ pub struct Arguments {
     #[arg(long, value_name = "SECONDS")]
     pub execution_timeout: Option<u32>,
 
-    // What is said and written meanwhile.
+    // Progress and output.
     /// Show progress on standard error, even if it is no terminal
     #[arg(long, overrides_with = "no_progress_bar")]
     pub progress_bar: bool,
@@ -143,7 +143,7 @@ pub struct Arguments {
     #[arg(long)]
     pub no_request_save_on_cell_execute: bool,
 
-    // Which cells are executed.
+    // The cells to execute.
     /// Show which cells were executed, and why
     #[arg(long)]
     pub explain: bool,
@@ -200,24 +200,24 @@ pub enum Level {
     Critical,
 }
 
-/// What the interpreter is told.
+/// The request to the interpreter.
 #[derive(Serialize)]
 struct Request<'a> {
     #[serde(flatten)]
     arguments: &'a Arguments,
-    /// What became of a package, in a line.
+    /// A line about the imported package.
     said: Option<&'a str>,
     json: bool,
     store: Option<&'a std::path::Path>,
 }
 
-/// What Clew is called among papermill's engines.
+/// Clew's name among papermill's engines.
 const ENGINE: &str = "clew";
 
-/// So many bytes of the document stand in one argument: Linux takes 128 KiB.
+/// The most bytes of the document in one argument: Linux allows 128 KiB.
 const LONGEST_PIECE: usize = 100_000;
 
-/// Who runs the notebook.
+/// Returns the process that runs the notebook.
 pub fn hand_over(arguments: &Arguments, shared: &Shared, context: &Context) -> Result<HandOver, Problem> {
     if let Some(engine) = arguments.engine.as_ref().filter(|engine| *engine != ENGINE) {
         let problem = format!(
@@ -260,7 +260,7 @@ pub fn hand_over(arguments: &Arguments, shared: &Shared, context: &Context) -> R
     })
 }
 
-/// A text in pieces that fit into arguments, cut between characters.
+/// Splits a text into pieces that fit into arguments, at character boundaries.
 fn pieces(text: &str) -> Vec<String> {
     let mut pieces = vec![String::new()];
     for character in text.chars() {
@@ -272,7 +272,7 @@ fn pieces(text: &str) -> Vec<String> {
     pieces
 }
 
-/// Says why a notebook can't be run from within one.
+/// The error for running a notebook from within a notebook.
 pub fn not_here() -> Problem {
     Problem::usage("`run` starts a kernel of its own for a notebook, beside this one")
         .with_hint("`clew run IN.ipynb OUT.ipynb` in a terminal; `%clew run --stale` runs stale cells here")

@@ -1,4 +1,4 @@
-//! `clew run PACKAGE`: a package is taken in, and its notebook runs where its files were written.
+//! `clew run PACKAGE`: imports a package, and runs its notebook in the folder with the package's files.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,21 +11,20 @@ use crate::package::Carrier;
 use crate::problem::Problem;
 use crate::text;
 
-/// How packages are called, the longer first.
+/// File name extensions of packages, the longer first.
 const ENDINGS: [&str; 2] = [".crate.zip", ".zip"];
 
-/// The notebook of a package, unpacked to be run.
+/// The extracted notebook of a package.
 pub(super) struct UnpackedPackage {
-    /// The notebook that was written.
+    /// The path of the notebook.
     pub notebook: String,
-    /// The folder in which it runs.
+    /// The folder to run it in.
     pub folder: String,
-    /// What became of the package, in a line.
+    /// A line about the package.
     pub said: String,
 }
 
-/// Takes in the package that is to be run; `None` where it is none. What lies in its folder already stays as it is, so that what is
-/// changed there counts.
+/// Imports the package to run; `None` if the input is not a package. Existing files in its folder are kept, so that edits take effect.
 pub(super) fn unpacked(
     input: Option<&str>,
     folder: Option<&str>,
@@ -71,7 +70,7 @@ pub(super) fn unpacked(
     }))
 }
 
-/// The folder that a package is written to, beside where the user stands.
+/// Returns the folder that a package is extracted to, in the current directory.
 fn folder_of(name: &str, is_zip: bool) -> PathBuf {
     let stem = ENDINGS.iter().find_map(|ending| name.strip_suffix(ending));
     match stem.filter(|stem| is_zip && !stem.is_empty()) {

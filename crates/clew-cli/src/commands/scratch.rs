@@ -1,4 +1,4 @@
-//! `clew eval` and `clew bisect`: asked of other states in a scratch process, which moves nothing.
+//! `clew eval` and `clew bisect`: evaluate an expression in other states in a sandbox process, without changing the session.
 
 pub(crate) mod bisect;
 mod check;
@@ -78,7 +78,7 @@ pub(crate) const BISECT: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-/// What was asked, with all that is needed to work it out when the history is no longer at hand.
+/// A question, with all data needed to answer it after the history was closed.
 #[derive(Debug)]
 pub struct Question {
     expression: String,
@@ -89,33 +89,33 @@ pub struct Question {
 #[derive(Debug)]
 enum SandboxTask {
     Eval(Candidate),
-    /// The runs of the line, oldest first, and the run whose record is missing before them.
+    /// The runs of the branch, oldest first, and the missing run before them.
     Bisect {
         line: Vec<Candidate>,
         missing: Option<String>,
     },
-    /// A script that `extract` made.
+    /// A script created by `extract`.
     Check {
         extract: extract::Arguments,
         script: Box<ExtractedScript>,
     },
 }
 
-/// A run in whose state the expression may be worked out.
+/// A run in whose state the expression may be evaluated.
 #[derive(Debug, Clone)]
 struct Candidate {
     id: RunId,
     label: String,
     /// `In [3]  df = df.dropna()`.
     what: String,
-    /// Variables that are others in it than in the state before.
+    /// Variables whose values differ from those in the previous state.
     names: BTreeSet<String>,
-    /// Whether other state is: classes, options, generators, ...
+    /// Whether other state differs: classes, options, generators, ...
     has_changed_besides: bool,
 }
 
 impl Candidate {
-    /// Whether an expression that needs these variables, or all, may be another after this run than before it.
+    /// Whether the value of an expression that needs these variables, or all, may differ after this run.
     fn may_change(&self, needs: Option<&[String]>) -> bool {
         let is_touched = |needs: &[String]| needs.iter().any(|name| self.names.contains(name));
         self.has_changed_besides || needs.is_none_or(is_touched)
@@ -136,8 +136,8 @@ pub struct InexactVariable {
 }
 
 impl Question {
-    /// Makes a question of the history at `place`. `executable` is the interpreter of the kernel that asks; without one
-    /// it is the one that the history was recorded with.
+    /// Creates a question about the history at `place`. `executable` is the interpreter of the asking kernel; without it, the interpreter
+    /// that recorded the history is used.
     fn of(
         asked: SandboxTask,
         expression: &[String],
@@ -168,7 +168,7 @@ impl Question {
         })
     }
 
-    /// Works it out. This takes as long as it takes; nothing of the live session is needed or held.
+    /// Answers the question. This can take arbitrarily long, and does not use the live session.
     pub fn work_out(&self, waiting: &mut dyn ProgressMonitor, answer: &OutputFormatter<'_>) -> Output {
         let context = answer.context;
         match &self.asked {
@@ -183,10 +183,10 @@ impl Question {
         }
     }
 
-    /// The expression in the state that one run left, in a process of its own that loads what the expression needs. Where that did not hold a
-    /// variable that was looked up all the same, a second process loads everything.
+    /// Evaluates the expression in the state after one run, in a separate process that loads only what the expression needs. If a variable
+    /// was used that was not loaded, a second process loads everything.
     ///
-    /// The process is `next`, if that was started. Where another try `follows`, its process starts meanwhile.
+    /// Uses the process `next` if it was started. If another evaluation `follows`, its process is started in the meantime.
     fn try_at(
         &self,
         candidate: &Candidate,
@@ -196,7 +196,7 @@ impl Question {
     ) -> Result<StateAnswer, Problem> {
         let scratch = self.process(next.take(), waiting)?;
         if follows {
-            // One that does not start says so when it is its turn.
+            // A failure to start is reported when the process is needed.
             *next = SandboxProcess::begin(&self.start).ok();
         }
         let tried = self.try_in(scratch, candidate, false, waiting)?;
@@ -271,16 +271,16 @@ impl Question {
     }
 }
 
-/// The answer of one run's state.
+/// The answer for one run's state.
 struct StateAnswer {
     value: ExpressionValue,
     lost: Vec<InexactVariable>,
-    /// Variables by which alone the state differs for the expression; `None` where it may be any.
+    /// The only variables that affect the expression; `None` if any may.
     needs: Option<Vec<String>>,
     gaps: Vec<String>,
 }
 
-/// Asks whether the script of `extract` makes what was recorded.
+/// Creates a question whether the script of `extract` recreates the recorded values.
 pub fn check(
     extract: &extract::Arguments,
     place: &HistoryView<'_>,
@@ -324,7 +324,7 @@ fn lost(inexact: InexactRoot) -> Option<InexactVariable> {
     })
 }
 
-/// What the state lacked, and whether the sandbox held, for people.
+/// Formats what the state lacked, and gaps of the sandbox.
 fn exceptions(whose: &str, lost: &[InexactVariable], gaps: &[String]) -> String {
     let mut text = String::new();
     let (again, lost): (Vec<&InexactVariable>, Vec<&InexactVariable>) =
@@ -353,7 +353,7 @@ fn exceptions(whose: &str, lost: &[InexactVariable], gaps: &[String]) -> String 
     text
 }
 
-/// Says where a scratch process would not find a run: it reads the store.
+/// Checks that a sandbox process can find a run, which it reads from the store.
 fn is_there(run: RunId, place: &HistoryView<'_>) -> Result<(), Problem> {
     let is_temporary = place.live.is_some_and(|live| live.is_temporary);
     if !is_temporary || place.history.maker(&run) != place.session {
@@ -376,7 +376,7 @@ fn candidate(id: RunId, place: &HistoryView<'_>) -> Candidate {
     let is_besides = |root: &Root| !matches!(root.kind, RootKind::Name | RootKind::Out);
     let names = touched.iter().filter(|root| root.kind == RootKind::Name);
     let names = names.map(|root| root.key.clone()).collect();
-    // Of a run that can't be read nobody knows what it changed.
+    // The changes of an unreadable run are unknown.
     let has_changed_besides = run.is_none() || touched.iter().any(|root| is_besides(root));
     let page = run.map(|run| crate::run_page::RunPage::of(id, run, place));
     Candidate {

@@ -1,4 +1,4 @@
-//! `clew serve`: the far side of an ssh.
+//! `clew serve`: the server side of ssh remotes.
 
 use std::io;
 use std::path::PathBuf;
@@ -34,7 +34,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-/// Serves until nobody asks any more.
+/// Serves requests until the client disconnects.
 pub fn serve(arguments: &Arguments, context: &Context) -> Result<(), Problem> {
     if !matches!(context.interface, Interface::Terminal | Interface::Forwarded) {
         let problem = "`serve` uses its standard input and output, so it cannot run in a notebook";

@@ -1,4 +1,4 @@
-//! `clew completions` and `clew man`: for shells and for `man`.
+//! `clew completions` and `clew man`: shell completions and manual pages.
 
 use std::path::PathBuf;
 
@@ -73,7 +73,7 @@ impl Page for PrintedText {
     }
 }
 
-/// Prints the script for a shell.
+/// Prints the completion script of a shell.
 pub fn completions(arguments: &Completions) -> PrintedText {
     let script = SCRIPTS.iter().find(|(shell, _)| *shell == arguments.shell);
     PrintedText {
@@ -83,7 +83,7 @@ pub fn completions(arguments: &Completions) -> PrintedText {
 
 /// Prints a manual page, or writes all of them.
 pub fn man(arguments: &Man, context: &Context) -> Result<PrintedText, Problem> {
-    // The pages are the command's, wherever they are asked for.
+    // The pages document the program `clew`, in every interface.
     let context = Context {
         interface: Interface::Terminal,
         ..context.clone()
@@ -117,7 +117,7 @@ fn write_all(command: &clap::Command, folder: &std::path::Path) -> Result<Printe
     })
 }
 
-/// `clew`, `clew-log`.
+/// Returns the name of a page: `clew`, `clew-log`.
 fn name(command: &clap::Command) -> String {
     match command.get_name() {
         "clew" => "clew".to_owned(),
@@ -132,7 +132,7 @@ fn page(command: &clap::Command) -> String {
         .source(format!("Clew {}", env!("CARGO_PKG_VERSION")))
         .manual("Clew".to_owned());
     let mut bytes = Vec::new();
-    // Writing to memory does not fail.
+    // Writing to memory cannot fail.
     let _ = manual
         .render_title(&mut bytes)
         .and_then(|()| manual.render_name_section(&mut bytes))
@@ -142,7 +142,7 @@ fn page(command: &clap::Command) -> String {
     format!("{}{}", String::from_utf8_lossy(&bytes), as_it_is(&examples))
 }
 
-/// A text whose lines stay lines, under its own heading.
+/// Formats a text under its own heading, preserving line breaks.
 fn as_it_is(text: &str) -> String {
     if text.is_empty() {
         return String::new();
@@ -154,7 +154,7 @@ fn as_it_is(text: &str) -> String {
             format!("Each command has a page of its own: man clew-log.\n{text}"),
         ),
     };
-    // A line that begins with a dot or a quote would be a command to `man`.
+    // A line that begins with a dot or a quote would be a macro.
     let escaped = lines
         .lines()
         .map(|line| format!("\\&{}\n", line.replace('\\', "\\e").replace('-', "\\-")));

@@ -1,4 +1,4 @@
-//! `clew show`: one run in full.
+//! `clew show`: shows one run in full.
 
 use clew_core::format::{Evidence, FileEvidence};
 use clew_core::id::RunId;
@@ -133,7 +133,7 @@ impl Show {
         text
     }
 
-    /// Where it comes from, when it ran and for how long.
+    /// Returns the run's origin, start and duration.
     fn time(&self, context: &Context) -> Vec<String> {
         let run = &self.run;
         vec![
@@ -143,7 +143,7 @@ impl Show {
         ]
     }
 
-    /// What is known of it besides, each under its word.
+    /// Returns further facts with their labels.
     fn facts(&self) -> Vec<(&'static str, String)> {
         let run = &self.run;
         let mut lines = vec![("id", run.id.to_string())];
@@ -171,7 +171,7 @@ impl Show {
         lines
     }
 
-    /// What was taken out of its source.
+    /// Formats what was removed from its source.
     fn masked(&self) -> Option<String> {
         let masked = &self.evidence.masked;
         let what = text::clean(&text::listing(masked, 4));
@@ -199,7 +199,7 @@ impl Show {
         }
     }
 
-    /// What is said where no change is known.
+    /// Returns the text for a run without recorded changes.
     fn nothing(&self) -> &'static str {
         match &self.run.crash {
             Some(_) => "Its changes are not recorded: its kernel died before Clew checked the variables.",
@@ -262,7 +262,7 @@ fn indented(before: &str, source: &str) -> String {
     format!("{before}{}", lines.collect::<String>())
 }
 
-/// What a run may have touched outside the session. Always "may have".
+/// Formats what a run may have accessed outside the session. The evidence never proves an access.
 fn evidence_lines(evidence: &Evidence) -> Vec<(&'static str, String)> {
     let paths = |files: &[FileEvidence], is_wanted: &dyn Fn(&FileEvidence) -> bool| -> Vec<String> {
         let wanted = files.iter().filter(|file| is_wanted(file));
@@ -292,7 +292,7 @@ fn evidence_lines(evidence: &Evidence) -> Vec<(&'static str, String)> {
         .collect()
 }
 
-/// The same folded: most of it is what imports read.
+/// Renders the evidence folded: most of it comes from imports.
 pub fn evidence_html(evidence: &Evidence) -> Markup {
     let lines = evidence_lines(evidence);
     if lines.is_empty() {

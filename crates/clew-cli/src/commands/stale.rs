@@ -113,7 +113,7 @@ pub struct StalePage {
     missing: Option<String>,
 }
 
-/// How many runs of the line that leads to `at` came before the first one of a run's cell.
+/// Returns the number of runs on the branch of `at` before the first run of the same cell.
 fn before_first(run: RunId, at: RunId, history: &History) -> usize {
     let cell = history.run(&run).and_then(|run| run.cell.as_ref());
     let is_its = |id: RunId, other: &Run| id == run || (cell.is_some() && other.cell.as_ref() == cell);
@@ -121,7 +121,7 @@ fn before_first(run: RunId, at: RunId, history: &History) -> usize {
     line.iter().rev().position(|is_its| *is_its).unwrap_or_default()
 }
 
-/// The last runs of stale cells where somebody is, in order.
+/// Returns the last runs of stale cells in the current state, in order.
 pub(crate) fn stale_runs(place: &HistoryView<'_>) -> Vec<RunId> {
     let stale = place
         .at
@@ -165,8 +165,8 @@ pub fn stale(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) 
     })
 }
 
-/// The files of the user's own modules that are not what they were when a run ended, by their names. One that can't be compared, since it
-/// is gone or somebody else recorded it, is left out.
+/// Returns the files of the user's own modules that were edited since a run ended. Files that cannot be compared are omitted: missing ones,
+/// and ones recorded by another user.
 pub fn edited_modules(history: &History, run: RunId) -> Vec<String> {
     let is_edited = |file: &&FileEvidence| {
         let path = Path::new(&file.path);
@@ -204,7 +204,7 @@ fn why(reason: Reason, at: RunId, state: &State, place: &HistoryView<'_>) -> Sta
     }
 }
 
-/// What became of a file that is not what it was: `changed`, `gone` or `new`.
+/// Returns the kind of change: `changed`, `gone` or `new`.
 pub(crate) fn change_of(file: &FileEvidence) -> &'static str {
     match (file.size, fs::metadata(&file.path).is_ok()) {
         (None, _) => "new",
@@ -213,7 +213,7 @@ pub(crate) fn change_of(file: &FileEvidence) -> &'static str {
     }
 }
 
-/// The same in words: `data/a.csv is gone`.
+/// Formats the change of a file: `data/a.csv is gone`.
 pub(crate) fn file_changed(path: &str, change: &str) -> String {
     let path = text::clean(path);
     match change {
@@ -223,8 +223,8 @@ pub(crate) fn file_changed(path: &str, change: &str) -> String {
     }
 }
 
-/// Whether a file is what it was, as far as can be told without reading a large one. Files of installed libraries are not checked. `folder` is the
-/// notebook's: a file that moved along with it is found there.
+/// Whether a file is unchanged, as far as known without reading large files. Files of installed libraries are not checked. `folder` is the
+/// notebook's: a file that was moved along with the notebook is found there.
 fn is_as_it_was(file: &FileEvidence, folder: Option<&Path>) -> bool {
     if file.of_environment {
         return true;
@@ -300,7 +300,7 @@ impl Page for StalePage {
     }
 }
 
-/// `the cell`, `the 12 cells`.
+/// Formats `the cell`, `the 12 cells`.
 fn told(cells: usize) -> String {
     match cells {
         1 => "the cell".to_owned(),
@@ -309,7 +309,7 @@ fn told(cells: usize) -> String {
 }
 
 impl StalePage {
-    /// The cells by what made them stale, their own reasons or those of the cells that they depend on.
+    /// Groups the cells by their causes: their own reasons, or those of the cells that they depend on.
     fn by_cause(&self) -> Vec<(BTreeSet<String>, Vec<&StaleCell>)> {
         let mut of_runs: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
         let mut groups: Vec<(BTreeSet<String>, Vec<&StaleCell>)> = Vec::new();

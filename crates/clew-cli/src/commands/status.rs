@@ -1,4 +1,4 @@
-//! `clew status`: where you are and whether it is safe.
+//! `clew status`: the current state of the session, and whether its data is safe.
 
 use std::collections::BTreeSet;
 
@@ -100,10 +100,10 @@ pub struct Status {
     is_live: bool,
 }
 
-/// With less room than this on its disk a store takes no run (bytes).
+/// Free bytes below which a store cannot record runs.
 const FULL: u64 = 64 << 10;
 
-/// Tells where you are.
+/// Returns the status.
 pub fn status(place: &HistoryView<'_>, context: &Context) -> Status {
     let history = place.history;
     let (undo, redo) = place.depth();
@@ -166,7 +166,7 @@ fn set_aside(live: &crate::history_view::SessionStatus) -> Vec<String> {
     live.parked.iter().flatten().map(ToString::to_string).collect()
 }
 
-/// Names of the present state that are not stored, and paths to members of others that are not.
+/// Returns variables in the current state that are not stored, and paths of members that are not stored.
 fn not_stored(place: &HistoryView<'_>) -> Vec<String> {
     let Some(at) = place.at else { return Vec::new() };
     let state = place.history.state(at);
@@ -185,7 +185,7 @@ fn not_stored(place: &HistoryView<'_>) -> Vec<String> {
             }
         }
     }
-    // A class is called by the names that need it, where there are some.
+    // A class is listed by the variables that need it, if there are any.
     let said = if missing.is_empty() { classes } else { missing };
     said.iter().map(|name| text::clean(name)).collect()
 }
@@ -221,7 +221,7 @@ impl Page for Status {
 }
 
 impl Status {
-    /// Who says that the store is this one, where that is worth a word.
+    /// Returns what selected this store, if worth mentioning.
     fn whose_store(&self) -> &'static str {
         match self.store_from {
             Some("project") => " (this project's)",
@@ -230,12 +230,12 @@ impl Status {
         }
     }
 
-    /// `/data/clew (this project's), encrypted: 12 MB of 4.1 GB, 37 GB free on its disk`.
+    /// Formats `/data/clew (this project's), encrypted: 12 MB of 4.1 GB, 37 GB free on its disk`.
     fn which_store(&self) -> String {
         let encrypted = if self.is_encrypted { ", encrypted" } else { "" };
         let size = self.store_bytes.map(|used| format!(": {}", text::bytes(used)));
         let size = size.map(|size| match self.budget_bytes {
-            // Of a full disk a share of what is free is less than what is there.
+            // On a full disk, a limit given as a share of the free space is below the used space.
             Some(most) if Some(most) <= self.store_bytes => format!("{size}, which is the limit"),
             Some(most) => format!("{size} of {}", text::bytes(most)),
             None => size,
@@ -247,14 +247,14 @@ impl Status {
         format!("{}{}{encrypted}{size}{free}", self.store, self.whose_store())
     }
 
-    /// `flights.ipynb: 7 runs, 2 to undo, 0 to redo`.
+    /// Formats `flights.ipynb: 7 runs, 2 to undo, 0 to redo`.
     fn extent(&self) -> String {
         let runs = text::count(self.runs, "run");
         let history = text::clean(&self.history);
         format!("{history}: {runs}, {} to undo, {} to redo", self.undo, self.redo)
     }
 
-    /// Names that are treated in a way of their own, where there are some.
+    /// Returns the non-empty lists of variables and runs that need attention.
     fn sorts(&self) -> Vec<(&'static str, String)> {
         let stale: Vec<String> = self.stale.iter().map(|run| format!("run {run}")).collect();
         let sorts = [
@@ -271,7 +271,7 @@ impl Status {
     fn body(&self, context: &Context) -> Markup {
         let mut facts = vec![("History", self.extent()), ("Store", self.which_store())];
         facts.extend(self.sorts());
-        // What is shown is saved with the notebook.
+        // The output is saved with the notebook.
         let moment = self.ran.map(|time| text::moment(time, &context.zone));
         let row = |(word, value): &(&str, String)| vec![html::faint(word), html! { (CleanText(value)) }];
         html! {
@@ -283,7 +283,7 @@ impl Status {
         }
     }
 
-    /// Where the session is, and `when` that run began.
+    /// Returns the line about the session's position, with the time `when` that run began.
     fn first_line(&self, when: Option<String>, context: &Context) -> String {
         let Some(at) = &self.at else {
             return "Nothing is recorded yet.".to_owned();

@@ -1,4 +1,4 @@
-//! `clew push`, `pull`, `watch`, `clone` and `move`: histories that go to other places, and come from them.
+//! `clew push`, `pull`, `watch`, `clone` and `move`: transfers of histories to and from remotes.
 
 pub mod clone;
 pub mod pull;

@@ -1,4 +1,4 @@
-//! `clew trust`: whose runs may be loaded and run again, and the keys by which that is told.
+//! `clew trust`: the keys whose runs may be loaded and rerun.
 
 mod keys;
 
@@ -95,7 +95,7 @@ enum Action {
     Rotate,
 }
 
-/// Lists or changes whom the user trusts.
+/// Lists or changes trusted keys.
 pub fn trust(arguments: &Arguments, store: &Path, context: &Context) -> Result<TrustPage, Problem> {
     let own = SigningKey::load(&RealDisk, &context.config)?;
     let own = own.map(|key| key.public());
@@ -104,7 +104,7 @@ pub fn trust(arguments: &Arguments, store: &Path, context: &Context) -> Result<T
         return Err(elsewhere(context));
     }
     let signed = &keys::signed(store, context);
-    // Whoever has recorded nothing yet can trust a colleague all the same.
+    // Users who have recorded nothing yet can still trust a colleague's key.
     if let TrustCommand::Add { key, label, yes } = word {
         return add(&key.concat(), label.as_deref(), *yes, own, signed, context);
     }
@@ -166,7 +166,7 @@ fn add(
     Ok(page)
 }
 
-/// Writes down that the user trusts a key.
+/// Records that the user trusts a key.
 fn write_trust(key: PublicKey, label: String, context: &Context) -> Result<(), Problem> {
     let said = TrustEntry {
         standing: KeyTrust::Trusted,
@@ -226,7 +226,8 @@ fn no_key(context: &Context) -> Problem {
     Problem::usage(problem).with_hint("`%load_ext clew` in a notebook creates it")
 }
 
-/// A cell runs as the user; but one that was copied out of somebody's notebook must not widen trust in passing.
+/// Refuses changes outside a terminal: a cell runs as the user, but one copied from another person's notebook must not extend trust
+/// silently.
 fn elsewhere(context: &Context) -> Problem {
     Problem::of(Exit::Refused, "Trusted keys can be changed only in a terminal").with_hint(format!(
         "type {} in a terminal",
@@ -254,7 +255,7 @@ impl TrustPage {
         }
     }
 
-    /// What trusting a key would mean.
+    /// Formats the effects of trusting a key.
     fn preview(known: &KnownKey) -> String {
         let mut lines = format!("Would trust {}:\n  {}\n", known.called(), grouped(known.key));
         lines += &match known.runs {

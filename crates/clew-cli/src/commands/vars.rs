@@ -1,4 +1,4 @@
-//! `clew vars`: the names of a state, read from summaries. No value is decoded.
+//! `clew vars`: the variables of a state, from summaries. Decodes no values.
 
 use std::collections::BTreeSet;
 
@@ -86,7 +86,7 @@ pub struct Vars {
     missing: Option<String>,
 }
 
-/// Lists the names a run left.
+/// Lists the variables after a run.
 pub fn vars(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Result<Vars, Problem> {
     let id = place.resolve(&arguments.revision, context)?;
     let state = place.history.state(id);
@@ -108,7 +108,7 @@ pub fn vars(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -
     })
 }
 
-/// What is known of one root of the state that `id` left.
+/// Describes one root of the state after `id`.
 pub fn variable(root: &Root, id: RunId, state: &State, place: &HistoryView<'_>) -> Option<Variable> {
     let version = state.version(root)?;
     let label = |id: RunId| place.history.label(&id);
@@ -124,7 +124,7 @@ pub fn variable(root: &Root, id: RunId, state: &State, place: &HistoryView<'_>) 
     Some(variable)
 }
 
-/// Why a class that a stored value needs is not stored: the value can't be had without it.
+/// Returns why a class that a stored value needs is not stored: without the class the value cannot be restored.
 pub fn class_not_stored(version: &Version, state: &State, place: &HistoryView<'_>) -> Option<String> {
     let needed = |version: &Version| match place.records.manifest(&version.manifest).map(|manifest| manifest.body) {
         Ok(Body::Encoded(encoding)) => encoding.definitions,
@@ -145,7 +145,7 @@ pub fn class_not_stored(version: &Version, state: &State, place: &HistoryView<'_
     None
 }
 
-/// What its record tells of one root of a version; who changed it and who saw it last is left open.
+/// Describes one root of a version from its record; leaves out which run changed it and when it was last checked.
 pub fn described(root: &Root, version: &Version, place: &HistoryView<'_>) -> Variable {
     let manifest = place.records.manifest(&version.manifest);
     let summary = manifest
@@ -198,7 +198,7 @@ fn stored(root: &Root, manifest: Result<&Manifest, &StoreError>) -> (&'static st
     }
 }
 
-/// A member of the n-th root that is not stored, with the reason.
+/// Returns a member of the n-th root that is not stored, with the reason.
 fn member_not_stored(nth: usize, encoding: &Encoding) -> Option<String> {
     let mut gaps = encoding.gaps.iter().filter(|gap| gap.root as usize == nth);
     let MemberGap { path, why, .. } = gaps.next()?;
@@ -210,19 +210,19 @@ fn member_not_stored(nth: usize, encoding: &Encoding) -> Option<String> {
 }
 
 impl Variable {
-    /// Its name as printed.
+    /// Returns its name for display.
     pub fn label(&self) -> String {
         text::clean(&self.root.to_string())
     }
 
-    /// `DataFrame 336776 × 19`.
+    /// Formats `DataFrame 336776 × 19`.
     pub fn type_and_shape(&self) -> String {
         let name = self.type_name.rsplit('.').next().unwrap_or_default();
         let lengths: Vec<String> = self.shape.iter().map(u64::to_string).collect();
         text::clean(format!("{name} {}", lengths.join(" × ")).trim_end())
     }
 
-    /// Its short text, else its columns.
+    /// Returns its short text, else its columns.
     pub fn text(&self) -> String {
         let line = if self.value.is_empty() {
             self.columns.join(", ")
@@ -232,7 +232,7 @@ impl Variable {
         text::clean(&line).replace(['\n', '\t'], " ")
     }
 
-    /// Its short text, or why there is none where the store once had one.
+    /// Returns its short text, or why it is no longer available.
     pub fn told(&self) -> String {
         match (self.stored, &self.why) {
             ("forgotten" | "missing", Some(why)) => text::clean(why),
@@ -240,12 +240,12 @@ impl Variable {
         }
     }
 
-    /// Whether it is a module about which there is nothing to know.
+    /// Whether it is a module without a note.
     fn is_module(&self) -> bool {
         self.type_name == "module" && self.note().is_empty()
     }
 
-    /// What a reader should know: not stored, uncertain, sharing.
+    /// Returns the notes: not stored, unverified, sharing objects.
     fn note(&self) -> String {
         let mut notes = Vec::new();
         match (self.stored, &self.why) {
@@ -274,17 +274,17 @@ impl Variable {
     }
 }
 
-/// `Modules: np, pd`: of a module there is nothing more to tell.
+/// Formats `Modules: np, pd`: modules have no further details.
 fn told_modules(modules: &[&Variable]) -> Option<String> {
     let labels: Vec<String> = modules.iter().map(|module| module.label()).collect();
     (!labels.is_empty()).then(|| format!("Modules: {}", labels.join(", ")))
 }
 
-/// The headings of the list.
+/// The column headings.
 const HEADER: [&str; 6] = ["name", "type", "size", "changed by", "value", "note"];
 
 impl Vars {
-    /// `12 variables after run 14`.
+    /// Formats `12 variables after run 14`.
     fn total(&self, context: &Context) -> String {
         let count = text::count(self.variables.len(), self.noun());
         let mut total = format!("{count} after run {}", self.run);
@@ -319,7 +319,7 @@ impl Vars {
         }
     }
 
-    /// That these may not be all variables.
+    /// Formats that the list may be incomplete.
     fn in_part(&self) -> Option<String> {
         let missing = self.missing.as_ref()?;
         Some(format!(

@@ -1,4 +1,4 @@
-//! `clew verify`: whether everything that was saved is there and as it was written.
+//! `clew verify`: checks that all saved data exists and is intact.
 
 use std::collections::BTreeSet;
 
@@ -95,7 +95,7 @@ pub fn verify(arguments: &Arguments, place: &HistoryView<'_>) -> Verify {
         failed.extend(verify.check_run(run, place, &mut seen));
     }
     if !failed.is_empty() {
-        // What was forgotten while this went over it is no damage.
+        // Data that was forgotten during the check is not corrupted.
         place.records.note_what_went(place.id);
         for (run, version) in failed {
             if let Err(error) = verify.check_version(version, place.records) {
@@ -112,7 +112,7 @@ impl Verify {
         self.findings.push(Finding { place, what, affects });
     }
 
-    /// Checks a run; gives the values that failed, to be checked once more.
+    /// Checks a run; returns the values that failed, to be checked again.
     fn check_run<'r>(
         &mut self,
         run: &'r Run,
@@ -142,7 +142,7 @@ impl Verify {
         failed
     }
 
-    /// Checks a value; one that the user wanted to be gone is right.
+    /// Checks a value; one that the user had deleted is fine.
     fn check_version(&mut self, version: &Version, records: &dyn RecordReader) -> Result<(), StoreError> {
         let checked = self.check_value(version.manifest, records);
         match checked.map_err(|error| records.excused(&version.manifest, error)) {
@@ -194,7 +194,7 @@ impl Verify {
         format!("{lines}Next: {}\n", rollback_check::setbacks_hint(context))
     }
 
-    /// `runs 6 to 23` where they follow each other, else a list.
+    /// Formats `runs 6 to 23` if the numbers are consecutive, else a list.
     fn unreachable_runs(&self) -> String {
         let numbers: Vec<u64> = self.unreachable.iter().filter_map(|label| label.parse().ok()).collect();
         let is_row = numbers.len() == self.unreachable.len() && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1);
@@ -204,7 +204,7 @@ impl Verify {
         }
     }
 
-    /// What can be gone to all the same, and what can't.
+    /// Formats which states can still be restored, and which cannot.
     fn unreachable_text(&self, context: &Context) -> String {
         if self.unreachable.is_empty() {
             return "All other states can still be restored. ".to_owned();
@@ -268,7 +268,7 @@ impl Page for Verify {
         text
     }
 
-    /// A history that was set back is as whole as it was then: something is missing, and nothing is damaged.
+    /// A rolled-back history is intact, but incomplete: something is missing, and nothing is corrupted.
     fn exit(&self) -> Exit {
         match (self.findings.is_empty(), self.rolled_back.is_empty()) {
             (false, _) => Exit::Damaged,

@@ -1,4 +1,4 @@
-//! What the store offers: revisions with what they did, names with what they hold, histories, settings.
+//! Candidates from the store: revisions with their runs, variables with their types, histories, settings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,22 +12,22 @@ use crate::run_page::RunPage;
 use crate::settings::{SETTINGS, setting};
 use crate::text;
 
-/// More than these are no help to anybody.
+/// More candidates are not useful.
 const MOST: usize = 100;
-/// Columns for what a candidate is.
+/// The width of a candidate's description in columns.
 const ABOUT: usize = 60;
 
 /// A request for completions.
 pub(super) struct CompletionRequest<'a> {
-    /// Everything typed so far.
+    /// All words typed so far.
     pub words: &'a [String],
-    /// What stands under the cursor.
+    /// The source at the cursor.
     pub source: Source,
-    /// How it begins.
+    /// The word's beginning.
     pub typed: &'a str,
 }
 
-/// What may stand there.
+/// Returns the candidates.
 pub(super) fn offered(
     asked: &CompletionRequest<'_>,
     place: Option<&HistoryView<'_>>,
@@ -53,7 +53,7 @@ fn candidate(text: impl Into<String>, about: impl AsRef<str>) -> Candidate {
     }
 }
 
-/// What the setting before it may be.
+/// Returns values of the preceding setting.
 fn values(asked: &CompletionRequest<'_>) -> Vec<Candidate> {
     let key = asked.words.iter().rev().skip(1).find_map(|word| setting(word));
     match key {
@@ -68,7 +68,7 @@ fn option<'a>(words: &'a [String], name: &str) -> Option<&'a str> {
         let rest = word.strip_prefix(name)?;
         match rest.strip_prefix('=') {
             Some(value) => Some(value),
-            // The last word is being typed: it says nothing yet.
+            // The last word is still being typed.
             None if rest.is_empty() && index + 2 < words.len() => words.get(index + 1).map(String::as_str),
             None => None,
         }
@@ -95,7 +95,7 @@ fn histories(asked: &CompletionRequest<'_>, context: &Context) -> Vec<Candidate>
     found
 }
 
-/// What the history offers: the live one unless another is named.
+/// Returns candidates from a history: the live one unless another is named.
 fn in_history(asked: &CompletionRequest<'_>, place: Option<&HistoryView<'_>>, context: &Context) -> Vec<Candidate> {
     let wanted = option(asked.words, "--history");
     let store = option(asked.words, "--store");
@@ -112,7 +112,7 @@ fn in_history(asked: &CompletionRequest<'_>, place: Option<&HistoryView<'_>>, co
 fn of_place(asked: &CompletionRequest<'_>, place: &HistoryView<'_>, context: &Context) -> Vec<Candidate> {
     let earlier = &asked.words[..asked.words.len().saturating_sub(1)];
     match asked.source {
-        // What follows `--` are names, though revisions could come before it.
+        // After `--` only variables follow, even where revisions could come before it.
         Source::Revisions if !earlier.iter().any(|word| word == "--") => revisions(asked.typed, place),
         Source::Branches => labels(place.history.names().branches(), place),
         Source::Tags => labels(place.history.names().tags(), place),
@@ -144,7 +144,7 @@ fn revisions(typed: &str, place: &HistoryView<'_>) -> Vec<Candidate> {
     found
 }
 
-/// Folders of files that cells read, and these, to say where they lie here.
+/// Returns the files that cells read and their folders, for mapping them to local paths.
 fn inputs(place: &HistoryView<'_>) -> Vec<Candidate> {
     let read = place.history.runs().flat_map(|(_, run)| &run.evidence.files_read);
     let paths = read
@@ -163,7 +163,7 @@ fn inputs(place: &HistoryView<'_>) -> Vec<Candidate> {
         .collect()
 }
 
-/// What a run did, in its own first words.
+/// Returns a run's headline.
 fn said_of(id: RunId, place: &HistoryView<'_>) -> String {
     place
         .history
@@ -172,7 +172,7 @@ fn said_of(id: RunId, place: &HistoryView<'_>) -> String {
         .unwrap_or_default()
 }
 
-/// Branches or tags.
+/// Returns branches or tags.
 fn labels(names: &BTreeMap<String, RunId>, place: &HistoryView<'_>) -> Vec<Candidate> {
     names
         .iter()
@@ -193,7 +193,7 @@ fn operations(place: &HistoryView<'_>) -> Vec<Candidate> {
         .collect()
 }
 
-/// The names of the state that is spoken of: that of a revision typed before, else the present one.
+/// Returns the variables of the relevant state: that of a revision typed before, else the current one.
 fn names(
     asked: &CompletionRequest<'_>,
     earlier: &[String],
@@ -209,7 +209,7 @@ fn names(
     let named = state
         .roots()
         .filter(|root| root.kind == RootKind::Name && !root.key.starts_with('_') && root.key.starts_with(asked.typed));
-    // Reading what each is costs something: beyond what anybody reads, they are only named.
+    // Reading each type takes time: above the limit only names are offered.
     named
         .enumerate()
         .map(|(index, root)| {

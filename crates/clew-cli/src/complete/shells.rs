@@ -1,15 +1,15 @@
-//! Completion as shells want it: the answers that the scripts of `clew completions` ask for.
+//! Completion for shells: answers the scripts of `clew completions`.
 
 use super::{Candidate, complete};
 use crate::context::Context;
 
-/// The word by which a script asks. It is no word for people and stands in no help.
+/// The internal command that the scripts call. It is not listed in the help.
 pub(crate) const WORD: &str = "__complete";
-/// Where bash parts words, unless it is told otherwise.
+/// bash's default word separators.
 const BASH_BREAKS: &str = " \t\n\"'@><=;|&(:";
 
-/// Answers a script: `__complete SHELL WORDS…`, the last word being typed. bash parts words at `@` and `:`, so it sends
-/// the line as it was typed, and where it parts words.
+/// Answers a script: `__complete SHELL WORDS…`, the last word being completed. bash splits words at `@` and `:`, so its script sends the
+/// whole line and the separators.
 pub(crate) fn answer(asked: &[String], context: &Context) -> String {
     match asked {
         [shell, line, breaks @ ..] if shell == "bash" => {
@@ -37,10 +37,10 @@ fn fish(candidate: &Candidate) -> String {
     )
 }
 
-/// bash puts in what it is given from the last place on where it parts words; what comes before is on the line already.
+/// bash inserts the text after the last separator; what comes before is on the line already.
 fn bash(line: &str, breaks: &str, context: &Context) -> String {
     let (mut words, raw) = typed_words(line);
-    // Settings before the program (`CLEW_HOME=… clew`) and the program itself.
+    // Variables before the program (`CLEW_HOME=… clew`), and the program itself.
     let program = words.iter().position(|word| !is_assignment(word)).unwrap_or(0);
     words.drain(..=program.min(words.len() - 1));
     if words.is_empty() {
@@ -48,7 +48,7 @@ fn bash(line: &str, breaks: &str, context: &Context) -> String {
     }
     let is_quoted = raw.starts_with(['"', '\'']);
     let kept = match raw.rfind(|letter| breaks.contains(letter)) {
-        // These part words too, but bash takes them as the beginning of what comes after.
+        // These separate words too, but bash counts them as part of the following word.
         Some(last) if raw[last..].starts_with(['@', '$']) => last,
         Some(last) if !is_quoted => raw[last..].chars().next().map_or(0, |letter| last + letter.len_utf8()),
         _ => 0,
@@ -72,8 +72,7 @@ fn is_assignment(word: &str) -> bool {
             .all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }
 
-/// The words of a line up to the cursor, the last of which may be empty or have a quote that is still open; and that
-/// last one as it was typed.
+/// Splits a line up to the cursor into words, the last of which may be empty or have an open quote; returns this last one also as typed.
 pub(crate) fn typed_words(line: &str) -> (Vec<String>, &str) {
     let mut start = 0;
     let (mut quote, mut is_escaped, mut is_between) = (None, false, true);

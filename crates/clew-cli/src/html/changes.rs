@@ -1,4 +1,4 @@
-//! What runs changed and how they ended, as a line of a list has room for it.
+//! The changes and endings of runs, abbreviated for a list.
 
 use clew_core::id::Root;
 use maud::{Markup, html};
@@ -8,7 +8,7 @@ use crate::changes::Changes;
 use crate::context::Context;
 use crate::text;
 
-/// `+model ~df -x and 3 more`, each in its colour.
+/// Renders `+model ~df -x and 3 more`, each in its colour.
 pub fn changes(changes: &Changes, most: usize) -> Markup {
     let told: Vec<(VariableChange, &Root)> = changes.told().collect();
     html! {
@@ -17,7 +17,7 @@ pub fn changes(changes: &Changes, most: usize) -> Markup {
     }
 }
 
-/// When something was. What is shown is saved with the notebook, so no "5 minutes ago" would stay true.
+/// Renders a time. Absolute, because the output is saved with the notebook.
 pub fn when(time: clew_core::format::Timestamp, context: &Context) -> Markup {
     html! { span.clew-faint.clew-once { (text::moment(time, &context.zone)) } }
 }

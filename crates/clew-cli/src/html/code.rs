@@ -1,4 +1,4 @@
-//! Sources and what differs between two of them, line by line.
+//! Sources, and line-by-line diffs of sources.
 
 use std::time::Duration;
 
@@ -7,17 +7,17 @@ use similar::{ChangeTag, TextDiff};
 
 use super::CleanText;
 
-/// Lines shown around what differs.
+/// Context lines around changes.
 const CONTEXT: usize = 2;
-/// After this a comparison takes the coarser answer: a source of a stranger's store may be made to take for ever.
+/// Timeout after which a comparison falls back to a coarser result: a source from an untrusted store could be crafted to take very long.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// A source as it was written.
+/// Renders a source.
 pub fn code(source: &str) -> Markup {
     html! { pre { code { (CleanText(source.trim_end())) } } }
 }
 
-/// What differs between two sources; `+` and `-` say so where colours are missing.
+/// Renders the diff of two sources; marked with `+` and `-` in case colours are missing.
 pub fn code_diff(before: &str, after: &str) -> Markup {
     let (before, after) = (ended(before), ended(after));
     let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(&before, &after);
@@ -45,7 +45,7 @@ fn one(tag: ChangeTag, line: &str) -> Markup {
     }
 }
 
-/// The text with its last line ended, so that a missing newline alone is no difference.
+/// Returns the text with a final line break, so that its absence is not a difference.
 fn ended(text: &str) -> String {
     let text = text.trim_end();
     if text.is_empty() {

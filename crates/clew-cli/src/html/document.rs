@@ -1,18 +1,18 @@
-//! A page that stands alone: everything it needs is in the file.
+//! A self-contained HTML page.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{CleanText, style};
 
-/// What the looks of a page have beside those of a piece.
+/// The additional styles of a page.
 const STYLE: &str = include_str!("page.css");
-/// A browser that follows it runs nothing and fetches nothing, whatever stands in the page.
+/// A content security policy: the browser executes and fetches nothing, whatever the page contains.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
-/// By this word in its head a page is known as one of ours.
+/// The generator name in the head, which identifies pages written by Clew.
 const GENERATOR: &str = "clew log --html";
 
-/// A page with `body`.
+/// Renders a page with `body`.
 pub fn document(title: &str, body: &Markup) -> String {
     let looks: String = STYLE.lines().map(str::trim).collect();
     let page = html! {
@@ -34,7 +34,7 @@ pub fn document(title: &str, body: &Markup) -> String {
     page.into_string() + "\n"
 }
 
-/// Whether a file that begins so was written by [`document`].
+/// Whether a file with this beginning was written by [`document`].
 pub fn is_ours(beginning: &[u8]) -> bool {
     let ours = document("", &html! {});
     let marked = ours.find(GENERATOR).map_or(0, |place| place + GENERATOR.len());

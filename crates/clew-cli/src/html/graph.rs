@@ -1,4 +1,4 @@
-//! The history as a drawing: one piece of SVG for every run, which continue each other when rows are stacked.
+//! The graph of a history: one SVG per run, which join when rows are stacked.
 
 use std::collections::HashSet;
 
@@ -8,28 +8,28 @@ use maud::{Markup, html};
 use crate::lanes::LanePosition;
 use crate::run_page::RunPage;
 
-/// Points between two lanes, and from the edge to the first.
+/// Pixels between two lanes, and from the edge to the first.
 const STEP: usize = 14;
-/// Points that a row is high.
+/// The height of a row in pixels.
 const HEIGHT: usize = 26;
-/// Points of the curve where a lane turns into another.
+/// The radius of the curve between lanes in pixels.
 const TURN: usize = 7;
-/// Lanes further right are drawn on the last one: a history with more lines than this is not read by its drawing.
+/// Further lanes are drawn on the last one: a graph with more lanes is not readable anyway.
 const MOST: usize = 24;
 
-/// How one run looks. What its shape says stands in words beside it as well.
+/// The appearance of one run. The text beside it contains the same information.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Dot {
-    /// Whether the session is here.
+    /// Whether the session is at this run.
     pub is_current: bool,
-    /// Whether the session came by it on the way to where it is.
+    /// Whether it led to the session's current run.
     pub is_on_line: bool,
     /// Whether it failed or was interrupted.
     pub is_bad: bool,
 }
 
 impl Dot {
-    /// How `run` looks; `led_here` are the runs on the way to where the session is.
+    /// Returns the appearance of `run`; `led_here` are the runs that led to the session's current run.
     pub fn of(run: &RunPage, led_here: &HashSet<RunId>) -> Self {
         Self {
             is_current: run.is_current,
@@ -39,7 +39,7 @@ impl Dot {
     }
 }
 
-/// A history that is ready to be drawn.
+/// The layout of a history's graph.
 pub struct Drawing {
     placed: Vec<LanePosition>,
     dots: Vec<Dot>,
@@ -47,7 +47,7 @@ pub struct Drawing {
 }
 
 impl Drawing {
-    /// Draws runs that have their lanes.
+    /// Creates the graph of runs with assigned lanes.
     pub fn of(placed: Vec<LanePosition>, dots: Vec<Dot>) -> Self {
         let reach = |placed: &LanePosition| {
             let lanes = placed.through.iter().chain(&placed.joins).map(|(lane, _)| *lane);
@@ -61,12 +61,12 @@ impl Drawing {
         }
     }
 
-    /// Points that it is wide.
+    /// Returns its width in pixels.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// The piece beside the n-th run.
+    /// Renders the graph beside the n-th run.
     pub fn row(&self, index: usize) -> Markup {
         let (placed, dot) = (&self.placed[index], self.dots[index]);
         let (here, others) = self.paths(placed, dot);
@@ -80,7 +80,7 @@ impl Drawing {
         }
     }
 
-    /// The lanes below the n-th run, as high as what they stand beside.
+    /// Renders the lanes below the n-th run, stretched to the height of the content beside them.
     pub fn rails(&self, index: usize) -> Markup {
         let (placed, dot) = (&self.placed[index], self.dots[index]);
         let mut ways = [String::new(), String::new()];
@@ -103,7 +103,7 @@ impl Drawing {
         }
     }
 
-    /// The lanes beside a run: those of the line that led here, and the others.
+    /// Returns the paths beside a run: those that led to the current run, and the others.
     fn paths(&self, placed: &LanePosition, dot: Dot) -> (String, String) {
         let (mut here, mut others) = (String::new(), String::new());
         let mut draw = |is_on_line: bool, path: String| {
@@ -129,12 +129,12 @@ impl Drawing {
     }
 }
 
-/// The middle of a lane.
+/// Returns the horizontal centre of a lane.
 fn x(lane: usize) -> usize {
     lane.min(MOST) * STEP + STEP / 2
 }
 
-/// A dot; a diamond for what failed; a ring around where the session is.
+/// Renders a dot; a diamond for a failed run; a ring around the session's current run.
 fn mark(x: usize, dot: Dot) -> Markup {
     let y = HEIGHT / 2;
     let class = match (dot.is_bad, dot.is_on_line) {

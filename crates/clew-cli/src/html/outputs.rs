@@ -1,16 +1,16 @@
-//! What a cell showed, shown again without running any of it: pictures as images, everything else as text.
+//! Renders recorded outputs without executing anything: pictures as images, everything else as text.
 
 use maud::{Markup, html};
 
 use super::{CleanText, VariableChange, code, folded, picture, toned};
 use crate::outputs::{CellOutput, OutputKind, heading, lines};
 
-/// How many more bytes of pictures a page may contain.
+/// The bytes of pictures that may still be added to a page.
 #[derive(Debug, Clone, Copy)]
 pub struct PictureBudget(pub u64);
 
 impl PictureBudget {
-    /// Takes room for a picture, if there is enough.
+    /// Reserves space for a picture, if there is enough.
     fn take(&mut self, bytes: u64) -> bool {
         let has_room = bytes <= self.0;
         self.0 -= if has_room { bytes } else { 0 };
@@ -18,7 +18,7 @@ impl PictureBudget {
     }
 }
 
-/// The outputs of a run under a heading each.
+/// Renders the outputs of a run, each with a heading.
 pub fn outputs(outputs: &[CellOutput], room: &mut PictureBudget) -> Markup {
     let mut last = "";
     html! {

@@ -1,11 +1,11 @@
-//! Pictures from a store, shown without being run.
+//! Renders pictures from a store without executing them.
 
 use maud::{Markup, html};
 
 use super::CleanText;
 use crate::outputs::Picture;
 
-/// A picture that a cell showed. SVG may hold scripts: inside an image none of them runs and nothing is fetched.
+/// Renders a picture from a cell's output. SVG may contain scripts: within an `img` element none is executed and nothing is fetched.
 pub fn picture(picture: &Picture, alt: &str) -> Markup {
     let address = format!("data:{};base64,{}", picture.mime, picture.base64);
     html! { img src=(address) width=[picture.width] height=[picture.height] alt=(CleanText(alt)) loading="lazy"; }

@@ -1,16 +1,16 @@
-//! Outputs of a cell as `show` prints them.
+//! Formats outputs of a cell for `show`.
 
 use super::{CellOutput, OmittedOutput, OutputKind, Picture};
 use crate::text;
 
-/// More lines than these of one output are cut out of the middle.
+/// The most lines of one output; more are cut out of the middle.
 const MOST_LINES: usize = 24;
-/// Lines kept at the end of an output that is cut.
+/// Lines that are kept at the end of a truncated output.
 const LAST_LINES: usize = 8;
-/// Longer lines are cut.
+/// Longer lines are truncated.
 const LONGEST_LINE: usize = 400;
 
-/// Outputs under a heading each; what follows under the same heading joins it.
+/// Formats outputs with headings; consecutive outputs with the same heading are joined.
 pub(crate) fn told(outputs: &[CellOutput]) -> String {
     let mut told = String::new();
     let mut last = "";
@@ -32,7 +32,7 @@ pub(crate) fn told(outputs: &[CellOutput]) -> String {
     told
 }
 
-/// What an output is, in words.
+/// Returns the heading of an output.
 pub(crate) fn heading(output: &CellOutput) -> &'static str {
     match (output.kind, output.stream.as_deref()) {
         (OutputKind::Stream, Some("stderr")) => "Printed to stderr",
@@ -43,10 +43,10 @@ pub(crate) fn heading(output: &CellOutput) -> &'static str {
     }
 }
 
-/// The lines of an output, a long one cut, each picture as its kind and size.
+/// Returns the lines of an output: long ones truncated, pictures as kind and size.
 pub(crate) fn lines(output: &CellOutput) -> Vec<String> {
     let mut lines: Vec<String> = output.pictures.iter().map(Picture::told).collect();
-    // The text beside a picture only names the figure.
+    // The text beside a picture is only the figure's repr.
     if lines.is_empty() {
         lines = cut(&output.text);
     }
@@ -76,7 +76,7 @@ fn cut(shown: &str) -> Vec<String> {
 }
 
 impl Picture {
-    /// `[picture image/png, 640 × 480, 23 kB]`.
+    /// Formats `[picture image/png, 640 × 480, 23 kB]`.
     fn told(&self) -> String {
         let size = match (self.width, self.height) {
             (Some(width), Some(height)) => format!("{width} × {height}, "),
@@ -87,7 +87,7 @@ impl Picture {
 }
 
 impl OmittedOutput {
-    /// `3 outputs, 9.0 MB`, `text, 1.2 MB`, `image/png, 12 MB`.
+    /// Formats `3 outputs, 9.0 MB`, `text, 1.2 MB`, `image/png, 12 MB`.
     pub fn told(&self) -> String {
         let size = match self.size {
             0 => String::new(),

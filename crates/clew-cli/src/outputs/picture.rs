@@ -1,12 +1,12 @@
-//! Pictures among the outputs of a cell.
+//! Pictures in the outputs of a cell.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 
-/// Kinds of pictures that pages may show. None runs a script where it is shown as an image.
+/// Kinds of pictures that pages may display. None executes scripts in an `img` element.
 const KINDS: [&str; 5] = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"];
-/// The size of a picture stands in its first bytes, though a long preview may come before it.
+/// The most bytes that are read for the size of a picture: it is near the beginning, but may follow a long preview.
 const HEAD: usize = 256 * 1024;
 
 /// A picture that a cell showed.
@@ -27,7 +27,7 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Reads a picture of a mime bundle; `None` if it is none, or damaged.
+    /// Parses a picture of a MIME bundle; `None` if it is not a picture, or corrupted.
     pub(super) fn of(mime: &str, content: &str) -> Option<Self> {
         let mime = KINDS.into_iter().find(|kind| *kind == mime)?;
         if mime == "image/svg+xml" {
@@ -57,7 +57,7 @@ impl Picture {
 mod tests {
     use super::*;
 
-    /// A header as PNG has it, of 640 × 480 pixels.
+    /// A PNG header of a picture with 640 × 480 pixels.
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\x02\x80\0\0\x01\xe0\x08\x06\0\0\0";
 
     #[test]

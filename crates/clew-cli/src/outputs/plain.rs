@@ -1,9 +1,9 @@
-//! Printed text as a terminal would have left it.
+//! Converts printed text to its final form on a terminal.
 
 use crate::text::clean;
 
-/// Takes escape sequences out of a text, lets what follows a carriage return overwrite the line (a progress bar is its
-/// last state), and drops whatever else could steer a terminal.
+/// Removes escape sequences from a text, applies carriage returns (of a progress bar only the last state remains), and removes all other
+/// control characters.
 pub fn plain(text: &str) -> String {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t')) {
         return text.to_owned();

@@ -1,8 +1,8 @@
-//! Zips that others made: what lies in them, as far as it is what a package has.
+//! Reads zip files from other people, as far as packages use the format.
 //!
-//! In: any bytes. Out: a list of files with their places, or why there is none. Nothing is unpacked, and no name in it is ever
-//! used as a path. What a list of a package never has makes all of it refused: names that lead out of a folder, two files of one
-//! name or over each other, links, devices, ciphers, lists that are too long.
+//! Input: any bytes. Output: a list of files with their ranges, or an error. Nothing is extracted, and no name from the zip is used as a
+//! path. The whole zip is refused if its list contains anything that no package has: names that lead out of the folder, duplicate names,
+//! overlapping files, links, devices, encryption, or too many files.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -14,29 +14,29 @@ use clew_core::store::disk::{DiskFile, FilePart};
 use flate2::read::DeflateDecoder;
 use zip::{CompressionMethod, ZipArchive};
 
-/// So many bytes are read of a file that takes next to nothing in a zip.
+/// Bytes that a highly compressed file may have at least.
 const LITTLE: u64 = 1 << 20;
 
-/// What lies in a zip.
+/// The contents of a zip.
 #[derive(Debug)]
 pub(super) struct Archive {
     file: Arc<dyn DiskFile>,
     entries: BTreeMap<String, Entry>,
 }
 
-/// A file in it.
+/// A file in a zip.
 #[derive(Debug)]
 struct Entry {
-    /// Where its bytes lie.
+    /// The range of its bytes.
     range: Range<u64>,
     is_deflated: bool,
 }
 
 impl Archive {
-    /// Lists what lies in a zip.
+    /// Reads the list of files.
     ///
     /// # Errors
-    /// It is no zip, was cut off, or has what no package has: why, in words.
+    /// The file is not a zip, is truncated, or contains something that no package has; as text.
     pub fn open(file: Arc<dyn DiskFile>) -> Result<Self, String> {
         let reader = BoundedReader::of(Arc::clone(&file), limits::PACKAGE_LIST);
         let mut zip = ZipArchive::new(reader).map_err(|error| told(&error))?;
@@ -69,30 +69,30 @@ impl Archive {
         Ok(Self { file, entries })
     }
 
-    /// Whether a file of that name is in it.
+    /// Whether it contains a file with this name.
     pub fn has(&self, name: &str) -> bool {
         self.entries.contains_key(name)
     }
 
-    /// The names of its files, sorted.
+    /// Returns the names of its files, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.keys().map(String::as_str)
     }
 
-    /// How many bytes a file takes in it.
+    /// Returns the stored size of a file.
     fn length(&self, name: &str) -> u64 {
         self.entries
             .get(name)
             .map_or(0, |entry| entry.range.end - entry.range.start)
     }
 
-    /// A file in it as it lies; `None` where it is not there, or compressed.
+    /// Returns the range of a file; `None` if it does not exist or is compressed.
     pub fn part(&self, name: &str) -> Option<FilePart> {
         let entry = self.entries.get(name).filter(|entry| !entry.is_deflated)?;
         Some(FilePart::new(Arc::clone(&self.file), entry.range.clone()))
     }
 
-    /// The bytes of a file in it, one after another: as many as come, so who reads them sets a limit.
+    /// Returns a reader for the bytes of a file. Its length is unlimited, so the caller must set a limit.
     pub fn bytes(&self, name: &str) -> Option<Box<dyn Read>> {
         let entry = self.entries.get(name)?;
         let part = Arc::new(FilePart::new(Arc::clone(&self.file), entry.range.clone()));
@@ -104,13 +104,13 @@ impl Archive {
         })
     }
 
-    /// A small file in it, whole.
+    /// Reads a small file completely.
     ///
     /// # Errors
-    /// It is not there, longer than `most`, or damaged: why, in words.
+    /// It does not exist, is longer than `most`, or is corrupted; as text.
     pub fn small(&self, name: &str, most: u64) -> Result<Vec<u8>, String> {
         let bytes = self.bytes(name).ok_or(format!("it has no `{}`", shown(name)))?;
-        // What swells more than any text does is none, however much of it is allowed.
+        // A file that expands more than any text does is refused, regardless of its limit.
         let most = most.min(self.length(name).saturating_mul(limits::FILE_RATIO) + LITTLE);
         let mut read = Vec::new();
         let found = bytes.take(most + 1).read_to_end(&mut read);
@@ -122,7 +122,7 @@ impl Archive {
     }
 }
 
-/// What no file of a package is.
+/// Returns why a package may not contain the file.
 fn oddity<R: Read>(name: &str, file: &zip::read::ZipFile<'_, R>) -> Option<&'static str> {
     let is_regular = file
         .unix_mode()
@@ -140,7 +140,7 @@ fn oddity<R: Read>(name: &str, file: &zip::read::ZipFile<'_, R>) -> Option<&'sta
     }
 }
 
-/// Whether a name leads below the folder that a zip is unpacked to, on any system.
+/// Whether a name stays below the folder of extraction, on any system.
 fn is_inside(name: &str) -> bool {
     let path = name.strip_suffix('/').unwrap_or(name);
     let is_part = |part: &str| !part.is_empty() && part != "." && part != "..";
@@ -148,13 +148,13 @@ fn is_inside(name: &str) -> bool {
     name.len() <= limits::INPUT_NAME + 64 && path.split('/').all(is_part) && !name.chars().any(is_odd)
 }
 
-/// The beginning of a name, for an error.
+/// Returns the beginning of a name, for an error.
 fn shown(name: &str) -> String {
     let begins: String = name.chars().take(60).collect();
     crate::text::clean(&begins)
 }
 
-/// What is wrong, without what was read.
+/// Formats an error without quoting the file's content.
 fn told(error: &zip::result::ZipError) -> String {
     match error {
         zip::result::ZipError::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => error.to_string(),
@@ -163,7 +163,7 @@ fn told(error: &zip::result::ZipError) -> String {
     }
 }
 
-/// Reads a file at any place, up to a number of bytes in total.
+/// Reads a file with seeking, up to a total number of bytes.
 #[derive(Debug)]
 struct BoundedReader {
     file: Arc<dyn DiskFile>,
@@ -236,7 +236,7 @@ mod tests {
         })
     }
 
-    /// The same bytes with `old` replaced everywhere: names of one length, so that all lengths still hold.
+    /// Replaces `old` everywhere: both names have the same length, so all lengths remain valid.
     fn renamed(bytes: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
         assert_eq!(old.len(), new.len());
         let mut bytes = bytes.to_vec();
@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     fn p14_encrypted_entries_are_refused() {
-        // Bit 0 of the flags, before the file and in the list.
+        // Bit 0 of the flags, in the local header and in the central directory.
         let mut bytes = named("name");
         let list = bytes.windows(4).rposition(|four| four == b"PK\x01\x02").unwrap();
         bytes[6] |= 1;
@@ -322,7 +322,7 @@ mod tests {
             }
         });
         assert_eq!(why(&many), "it lists 10017 files, which is too many for a package");
-        // A file without an end: looking for it stops.
+        // A file without an end record: the search for it is limited.
         let endless = vec![0; limits::PACKAGE_LIST as usize * 2];
         assert!(why(&endless).contains("list of files"), "{}", why(&endless));
     }

@@ -1,4 +1,4 @@
-//! What a bundle came in: a file of its own, a package, an unpacked package, or a notebook.
+//! The container of a bundle: a file of its own, a package, an unpacked package, or a notebook.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -16,15 +16,15 @@ use crate::history_view::store_problem;
 use crate::problem::Problem;
 use crate::text;
 
-/// How a zip begins: with a file, or with the end of its list where it is empty.
+/// The signatures of a zip: of a file, or of the end record if it is empty.
 const ZIPS: [[u8; 4]; 2] = [*b"PK\x03\x04", *b"PK\x05\x06"];
-/// So many bytes tell what a file is.
+/// The bytes needed to identify a file.
 const BEGINNING: usize = 64;
 
-/// What a bundle came in, read as far as it has to be. Nothing of it was written anywhere, and nothing ran.
+/// A bundle and its container, read as far as needed. Nothing was written or executed.
 #[derive(Debug)]
 pub(crate) struct Carrier {
-    /// The bundle: all that a store takes in.
+    /// The bundle, which is all that a store imports.
     pub bundle: Bundle,
     packed: BundleContainer,
 }
@@ -32,24 +32,24 @@ pub(crate) struct Carrier {
 /// The file format that contains a bundle.
 #[derive(Debug)]
 enum BundleContainer {
-    /// Nothing: it is a file of its own.
+    /// None: the bundle is a file of its own.
     Bare,
     /// A zip.
     Zip(Archive),
-    /// A folder that a zip was unpacked to.
+    /// A folder with an extracted zip.
     Folder(PathBuf),
-    /// A notebook, in whose metadata it lies.
+    /// A notebook with the bundle in its metadata.
     Notebook(Vec<u8>),
 }
 
-/// What a path is to be.
+/// The hint about valid paths.
 const FORMS: &str = "give the path of a bundle, a package, or a notebook with a bundle in it";
 
 impl Carrier {
-    /// Opens what has that name: a bundle, a package, a folder that one was unpacked to, or a notebook with one in it.
+    /// Opens a bundle, a package, a folder with an extracted package, or a notebook with a bundle.
     ///
     /// # Errors
-    /// It is none of these, or no sound one.
+    /// The path is none of these, or invalid.
     pub fn open(disk: &Arc<dyn Disk>, path: &Path) -> Result<Self, Problem> {
         if Self::is_unpacked(path) {
             let bundle = Bundle::open(disk, &path.join(BUNDLE)).map_err(|error| store_problem(&error))?;
@@ -66,7 +66,7 @@ impl Carrier {
                 let problem = Problem::usage(format!("There is no file {}", text::path(path)));
                 Err(problem.with_hint(FORMS))
             }
-            // Says why, as of any bundle.
+            // Reports the same error as for any bundle.
             Err(_) => {
                 let bundle = Bundle::open(disk, path).map_err(|error| store_problem(&error))?;
                 let packed = BundleContainer::Bare;
@@ -75,10 +75,10 @@ impl Carrier {
         }
     }
 
-    /// The same of a file that is open; `path` is what people call it.
+    /// Opens a bundle from an open file; `path` is for display.
     ///
     /// # Errors
-    /// It is no bundle, and none lies in it.
+    /// The file is not a bundle and contains none.
     pub fn of(disk: &Arc<dyn Disk>, path: &Path, file: Arc<dyn DiskFile>) -> Result<Self, Problem> {
         let (inner, packed) = Self::around(&file).map_err(|why| refused(path, &why))?;
         let bundle = Bundle::open_in(disk, path, inner.unwrap_or(file));
@@ -86,12 +86,12 @@ impl Carrier {
         Ok(Self { bundle, packed })
     }
 
-    /// Whether it is a folder that a package was unpacked to.
+    /// Whether a path is a folder with an extracted package.
     pub fn is_unpacked(path: &Path) -> bool {
         path.join(METADATA).is_file()
     }
 
-    /// What a file is, and where in it the bundle lies.
+    /// Identifies a file, and the range of the bundle in it.
     fn around(file: &Arc<dyn DiskFile>) -> Result<(Option<Arc<dyn DiskFile>>, BundleContainer), String> {
         let mut beginning = [0; BEGINNING];
         let count = file.read_at(&mut beginning, 0).unwrap_or(0);
@@ -110,13 +110,12 @@ impl Carrier {
         Ok((None, BundleContainer::Bare))
     }
 
-    /// The bytes of a file that cells read, from the bundle or from beside it: whose they are is for the reader to check, against the
-    /// hash that the bundle's maker signed.
+    /// Returns the bytes of an input file, from the bundle or beside it: the caller must check them against the hash signed in the bundle.
     pub fn input(&self, input: &BundledInput) -> Option<Box<dyn Read>> {
         if let Some(bytes) = self.bundle.input(input) {
             return Some(Box::new(bytes));
         }
-        // Its name was checked when the bundle was opened: it leads nowhere else.
+        // Its name was checked when the bundle was opened, so it cannot lead elsewhere.
         let name = format!("{INPUTS}/{}", input.name);
         let bytes: Box<dyn Read> = match &self.packed {
             BundleContainer::Zip(archive) => archive.bytes(&name)?,
@@ -126,11 +125,11 @@ impl Carrier {
         Some(Box::new(bytes.take(input.size.saturating_add(1))))
     }
 
-    /// The notebook that was packed, with its name: a stranger's bytes, which no seal covers. With the bundle it is all that is needed to
-    /// run a package. `None` where there is none, or nobody can tell which it is.
+    /// Returns the packaged notebook with its name: untrusted bytes that no signature covers. Running a package needs only this and the
+    /// bundle. `None` if there is no notebook, or if it is ambiguous.
     ///
     /// # Errors
-    /// It is there, and damaged or too long.
+    /// The notebook exists, but is corrupted or too long.
     pub fn notebook(&self) -> Result<Option<(String, Vec<u8>)>, Problem> {
         let refused = |why: String| refused(self.bundle.path(), &why);
         match &self.packed {
@@ -157,13 +156,13 @@ impl Carrier {
         }
     }
 
-    /// Whether the notebook lies beside the bundle, and not the other way round.
+    /// Whether the notebook is beside the bundle, as opposed to containing it.
     pub fn has_notebook_beside(&self) -> bool {
         matches!(self.packed, BundleContainer::Zip(_) | BundleContainer::Folder(_))
     }
 }
 
-/// A file of a folder. A pipe has no end, and is none.
+/// Opens a regular file: a pipe would never end.
 fn opened(path: &Path) -> io::Result<File> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other(format!("{} is not a file", path.display())));
@@ -178,7 +177,7 @@ fn names_in(folder: &Path) -> Vec<String> {
         .collect()
 }
 
-/// The bundle of a package, as it lies.
+/// Returns the range of a package's bundle.
 fn inner(archive: &Archive) -> Result<Arc<dyn DiskFile>, String> {
     match archive.part(BUNDLE) {
         Some(part) => Ok(Arc::new(part)),
@@ -191,14 +190,14 @@ fn inner(archive: &Archive) -> Result<Arc<dyn DiskFile>, String> {
     }
 }
 
-/// The notebook among the names of a package: the one that lies in no folder.
+/// Returns the notebook among the names of a package: the only one at the top level.
 fn notebook_of<'n>(names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let is_notebook = |name: &str| Path::new(name).extension().is_some_and(|ending| ending == "ipynb");
     let mut found = names.filter(|name| !name.contains('/') && is_notebook(name));
     found.next().filter(|_| found.next().is_none())
 }
 
-/// A notebook, as far as one is read.
+/// Reads a notebook, up to the size limit.
 fn whole(file: &dyn DiskFile) -> Result<Vec<u8>, String> {
     let cannot = |error: io::Error| format!("it cannot be read: {error}");
     let length = file.length().map_err(cannot)?;

@@ -1,8 +1,8 @@
-//! What makes a package an RO-Crate: `ro-crate-metadata.json`, in the words of RO-Crate 1.1 and of the Workflow Run Crate profiles
-//! (Process, Workflow and Provenance Run Crate 0.5, Workflow RO-Crate 1.0).
+//! Generates `ro-crate-metadata.json`, which makes a package an RO-Crate, with the terms of RO-Crate 1.1 and of the Workflow Run Crate
+//! profiles (Process, Workflow and Provenance Run Crate 0.5, Workflow RO-Crate 1.0).
 //!
-//! The notebook is the workflow, a cell a step and a tool, a run of a cell an action. Files that are not in the package are told by
-//! what is known of them. Nobody's name is in it: a history knows none.
+//! The notebook is the workflow, a cell a step and a tool, a run of a cell an action. Files that are not in the package are described by
+//! their recorded details. No person is named, because a history contains no names.
 
 mod runs;
 mod terms;
@@ -13,28 +13,28 @@ use serde_json::{Value, json};
 use self::terms::{encoded, encoding, id, ids, license_id, moment, run_id};
 use super::{METADATA, Member};
 
-/// The context that gives the words their meaning.
+/// The context that defines the terms.
 const CONTEXT: &str = "https://w3id.org/ro/crate/1.1/context";
-/// The specification that the file keeps to.
+/// The specification that the file conforms to.
 const SPECIFICATION: &str = "https://w3id.org/ro/crate/1.1";
 const WORKFLOW_CRATE: &str = "https://w3id.org/workflowhub/workflow-ro-crate/1.0";
 const JUPYTER: &str = "https://w3id.org/workflowhub/workflow-ro-crate#jupyter";
-/// Bioschemas' profile of workflows.
+/// Bioschemas' profile for workflows.
 const WORKFLOW: &str = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE";
 const PYTHON: &str = "https://www.python.org/";
 
-/// The description of a package, from which its RO-Crate metadata are made.
+/// The description of a package, from which its RO-Crate metadata is generated.
 #[derive(Debug)]
 pub(crate) struct PackageDescription<'a> {
-    /// What the history is called.
+    /// The display name of the history.
     pub title: &'a str,
-    /// When the package was made.
+    /// When the package was created.
     pub made: Timestamp,
-    /// Under which licence, as its maker said.
+    /// The licence that its author stated.
     pub license: Option<&'a str>,
     /// The notebook.
     pub notebook: &'a Member,
-    /// The bundle, the lock of the environment, what people read.
+    /// The bundle, the requirements, and the README.
     pub bundle: &'a Member,
     pub requirements: Option<&'a Member>,
     pub readme: &'a Member,
@@ -46,31 +46,31 @@ pub(crate) struct PackageDescription<'a> {
     pub cells: Vec<CrateCell>,
     /// Their runs.
     pub runs: Vec<CrateRun>,
-    /// Whether each run is told, and not only that there were some.
+    /// Whether each run is described, and not only the result of all.
     pub tells_runs: bool,
 }
 
-/// A file in the metadata that cells read or wrote.
+/// A file that cells read or wrote.
 #[derive(Debug)]
 pub(crate) struct CrateFile {
-    /// The path that it had, by which runs name it.
+    /// Its path, by which runs refer to it.
     pub path: String,
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// Bytes, as a run saw it.
+    /// Its size in bytes, as recorded by a run.
     pub size: Option<u64>,
     /// The file in the package, if it is in it.
     pub member: Option<Member>,
-    /// What else is known of it, and why it is not in the package.
+    /// Further details, and why it is not in the package.
     pub note: String,
 }
 
 /// A cell in the metadata.
 #[derive(Debug)]
 pub(crate) struct CrateCell {
-    /// What it is called in ids.
+    /// Its key in ids.
     pub key: String,
-    /// The same for people.
+    /// Its title for display.
     pub title: String,
 }
 
@@ -79,13 +79,13 @@ pub(crate) struct CrateCell {
 pub(crate) struct CrateRun {
     /// Its number.
     pub label: String,
-    /// Its cell, by its place.
+    /// The index of its cell.
     pub cell: usize,
     pub started: Timestamp,
     /// In nanoseconds.
     pub duration: u64,
     pub ending: Ending,
-    /// The files that it read and wrote, by their paths.
+    /// The paths of files that it read and wrote.
     pub read: Vec<String>,
     pub written: Vec<String>,
 }
@@ -96,7 +96,7 @@ impl CrateRun {
     }
 }
 
-/// The text of `ro-crate-metadata.json`.
+/// Returns the text of `ro-crate-metadata.json`.
 pub(crate) fn crate_metadata(told: &PackageDescription<'_>) -> String {
     let mut graph = vec![descriptor(), told.root()];
     graph.extend(
@@ -122,7 +122,7 @@ pub(crate) fn crate_metadata(told: &PackageDescription<'_>) -> String {
     format!("{metadata:#}\n")
 }
 
-/// The entity that says what the file itself is.
+/// Returns the entity that describes the metadata file.
 fn descriptor() -> Value {
     json!({
         "@id": METADATA,
@@ -133,7 +133,7 @@ fn descriptor() -> Value {
 }
 
 impl PackageDescription<'_> {
-    /// The profiles that it keeps to: what is told of each run only where runs are told.
+    /// Returns the profiles that it conforms to: Provenance Run Crate only if runs are described.
     fn profiles(&self) -> Vec<(&'static str, &'static str, &'static str)> {
         let provenance = (
             "https://w3id.org/ro/wfrun/provenance/0.5",
@@ -267,7 +267,7 @@ impl CrateFile {
     fn entity(&self, place: usize) -> Value {
         let mut entity = match &self.member {
             Some(member) => file_entity(member, encoding(&self.name)),
-            // It is not here, and nobody knows an address of it: no data entity.
+            // It is not in the package, and has no known URL, so it is not a data entity.
             None => json!({"@id": self.id(place), "@type": "CreativeWork"}),
         };
         entity["name"] = json!(self.name);

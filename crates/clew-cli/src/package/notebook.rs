@@ -1,7 +1,7 @@
-//! The notebook of a package: nbformat 4 as it lies on disk, with a few words of Clew's in its metadata.
+//! The notebook of a package: nbformat 4 as on disk, with additional metadata of Clew.
 //!
-//! What Clew does not have to change stays as it stands, to the letter: outputs are carried as text and never read into numbers and
-//! back. Credentials are taken out as they are of what is recorded.
+//! Everything that Clew does not change is preserved literally: outputs stay as text, without parsing their numbers. Credentials are
+//! removed as they are when recording.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::text::joined;
 
 type Fields = BTreeMap<String, Box<RawValue>>;
 
-/// The run of a cell, as a package marks it in the notebook.
+/// The run of a cell, as recorded in the cell's metadata in a package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct CellMark {
     /// The number of the run.
@@ -26,12 +26,12 @@ pub(crate) struct CellMark {
     pub outcome: &'static str,
 }
 
-/// A notebook to be packed.
+/// A notebook to package.
 #[derive(Debug)]
 pub(crate) struct NotebookFile {
     fields: Fields,
     cells: Vec<NotebookFileCell>,
-    /// What was taken out of its own metadata, in words.
+    /// What was removed from its own metadata, as text.
     pub left_out: Vec<String>,
 }
 
@@ -45,15 +45,15 @@ pub(crate) struct NotebookFileCell {
     pub is_code: bool,
     /// Its source.
     pub source: String,
-    /// What was taken out of it, in words.
+    /// What was removed from it, as text.
     pub left_out: Vec<String>,
 }
 
 impl NotebookFile {
-    /// Reads one.
+    /// Parses a notebook.
     ///
     /// # Errors
-    /// It is none, or one of another format: why, in words.
+    /// It is not a notebook, or has another format version; as text.
     pub fn read(bytes: &[u8], known: &[String]) -> Result<Self, String> {
         let mut fields: Fields = serde_json::from_slice(bytes).map_err(|_| "it is not a notebook".to_owned())?;
         match of::<u32>(&fields, "nbformat") {
@@ -79,7 +79,8 @@ impl NotebookFile {
         })
     }
 
-    /// Takes out what a run of its cell did not keep of an excluded variable: the source becomes what was recorded, and outputs go.
+    /// Removes from a cell what its run did not record of an excluded variable: the recorded source replaces the source, and outputs are
+    /// removed.
     pub fn leave_out(&mut self, at: usize, source: Option<String>, what: &str) {
         let cell = &mut self.cells[at];
         if let Some(source) = source {
@@ -90,18 +91,18 @@ impl NotebookFile {
         cell.left_out.push(what.to_owned());
     }
 
-    /// Its cells.
+    /// Returns its cells.
     pub fn cells(&self) -> &[NotebookFileCell] {
         &self.cells
     }
 
-    /// The notebook as it is packed: what `embedded` says under `clew` in its metadata, and of each cell its mark.
+    /// Returns the notebook for the package: with `embedded` under `clew` in its metadata, and the mark of each cell.
     pub fn packed(&self, embedded: &EmbeddedMetadata, marks: &[Option<CellMark>]) -> Vec<u8> {
         let cells = self.cells.iter().zip(marks);
         let cells = cells.map(|(cell, mark)| written(&cell.fields, mark.as_ref().map(|mark| json!(mark))));
         let mut whole = written(&self.fields, Some(json!(embedded)));
         whole.insert("cells", Part::List(cells.collect()));
-        // As nbformat writes it: keys sorted, one space for each level, an end to the last line.
+        // The format of nbformat: sorted keys, indentation by one space, a final line break.
         let mut bytes = Vec::new();
         let formatter = serde_json::ser::PrettyFormatter::with_indent(b" ");
         let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, formatter);
@@ -113,21 +114,21 @@ impl NotebookFile {
     }
 }
 
-/// A piece of JSON that is written.
+/// A piece of JSON output.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Part<'a> {
     /// As it was read.
     Raw(&'a RawValue),
-    /// The same, from metadata.
+    /// As it was read, from metadata.
     Kept(Box<RawValue>),
-    /// Of Clew's own.
+    /// Written by Clew.
     Said(Value),
     Fields(BTreeMap<String, Part<'a>>),
     List(Vec<BTreeMap<&'a str, Part<'a>>>),
 }
 
-/// The fields of a notebook or cell, with these words of Clew's in their metadata instead of those that are there.
+/// Returns the fields of a notebook or cell, with `said` as Clew's entry in their metadata.
 fn written(fields: &Fields, said: Option<Value>) -> BTreeMap<&str, Part<'_>> {
     let mut parts: BTreeMap<&str, Part<'_>> = fields
         .iter()
@@ -172,7 +173,7 @@ impl NotebookFileCell {
     }
 }
 
-/// A field, if it is there and of that kind.
+/// Parses a field, if it exists and has this type.
 fn of<T: serde::de::DeserializeOwned>(fields: &Fields, name: &str) -> Option<T> {
     serde_json::from_str(fields.get(name)?.get()).ok()
 }
@@ -181,7 +182,7 @@ fn raw(value: &impl Serialize) -> Box<RawValue> {
     to_raw_value(value).expect("strings and maps of strings are JSON")
 }
 
-/// Takes credentials out of the texts in a field. What has none stays as it was written.
+/// Removes credentials from the texts in a field. A field without credentials is preserved literally.
 fn take_secrets(part: &str, fields: &mut Fields, known: &[String], taken: &mut Vec<String>) {
     let Some(mut value) = of::<Value>(fields, part) else {
         return;
@@ -193,7 +194,7 @@ fn take_secrets(part: &str, fields: &mut Fields, known: &[String], taken: &mut V
     }
 }
 
-/// Takes credentials out of texts. Lines of one text are looked at together; pictures are no texts.
+/// Removes credentials from texts. The lines of one text are checked together; pictures are skipped.
 fn clean(value: &mut Value, known: &[String], taken: &mut Vec<String>) {
     match value {
         Value::String(text) => {

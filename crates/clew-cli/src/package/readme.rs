@@ -1,26 +1,26 @@
-//! What people read who open a package and know nothing of Clew.
+//! The README of a package, for readers who do not know Clew.
 
 use crate::text;
 
-/// What a README tells of a package.
+/// The content of the README.
 #[derive(Debug)]
 pub(crate) struct Readme<'a> {
     pub notebook: &'a str,
-    /// The file that it lies in.
+    /// The name of the package file.
     pub package: &'a str,
-    /// The runs that it holds; 0 where it holds one state alone.
+    /// The number of runs in it; 0 if it contains a single state.
     pub runs: usize,
-    /// How many files that cells read are in it.
+    /// The number of input files in it.
     pub files: usize,
     pub has_requirements: bool,
     pub license: Option<&'a str>,
-    /// The beginning of the key that it is signed with.
+    /// The beginning of the signing key.
     pub key: &'a str,
     pub version: &'a str,
 }
 
 impl Readme<'_> {
-    /// The text, in Markdown.
+    /// Returns the text in Markdown.
     pub fn text(&self) -> String {
         let held = match self.runs {
             0 => "the values of one state of the notebook".to_owned(),

@@ -1,4 +1,4 @@
-//! Writing a package: a zip whose bytes follow from what is put into it, whenever and wherever that is done.
+//! Writes a package: a zip that is reproducible, as its bytes depend only on its contents.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -12,19 +12,19 @@ use zip::{CompressionMethod, ZipWriter};
 
 use crate::text;
 
-/// A file as a package tells of it.
+/// The description of a file in a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Member {
     /// Its name in the package, with slashes.
     pub name: String,
     /// Its length in bytes.
     pub size: u64,
-    /// SHA-256 of its bytes, in hexadecimal digits: what other tools know.
+    /// The SHA-256 of its bytes in hexadecimal, for other tools.
     pub sha256: String,
 }
 
 impl Member {
-    /// A text that is to lie in a package.
+    /// Describes a text.
     pub fn of(name: &str, bytes: &[u8]) -> Self {
         Self {
             name: name.to_owned(),
@@ -33,12 +33,12 @@ impl Member {
         }
     }
 
-    /// A file that is to lie in one, read to its end.
+    /// Describes a file, reading it to its end.
     pub fn read(name: &str, bytes: &mut dyn Read) -> io::Result<Self> {
         Self::copy(name, bytes, &mut io::sink())
     }
 
-    /// The same, copied meanwhile.
+    /// Describes a file while copying it.
     fn copy(name: &str, bytes: &mut dyn Read, to: &mut dyn Write) -> io::Result<Self> {
         let (mut hasher, mut buffer, mut size) = (Sha256::new(), vec![0; 1 << 20], 0);
         loop {
@@ -58,13 +58,13 @@ impl Member {
     }
 }
 
-/// A package that is being written. Dropped, it leaves nothing.
+/// A package that is being written. Deleted on drop.
 pub(crate) struct PackageWriter {
     zip: ZipWriter<NamedTempFile>,
 }
 
 impl PackageWriter {
-    /// Begins one in the folder that it is to lie in.
+    /// Starts a package in its target folder.
     pub fn begin(folder: &Path) -> io::Result<Self> {
         let file = tempfile::Builder::new().prefix(".clew-").tempfile_in(folder)?;
         Ok(Self {
@@ -82,15 +82,15 @@ impl PackageWriter {
     /// Adds a file, compressed.
     ///
     /// # Errors
-    /// It is not what `member` says any more, or can't be read or written.
+    /// The file no longer matches `member`, or cannot be read or written.
     pub fn file(&mut self, member: &Member, file: File) -> io::Result<()> {
         self.copy(member, file, options(member.size, CompressionMethod::Deflated))
     }
 
-    /// Adds a bundle as it is, from a page on: it is read where it lies.
+    /// Adds a bundle uncompressed and aligned to pages, so that it can be read in place.
     ///
     /// # Errors
-    /// As of [`PackageWriter::file`].
+    /// Those of [`PackageWriter::file`].
     pub fn bundle(&mut self, member: &Member, file: File) -> io::Result<()> {
         let stored = options(member.size, CompressionMethod::Stored);
         self.copy(member, file, stored.with_alignment(PAGE as u16))
@@ -105,7 +105,7 @@ impl PackageWriter {
         Ok(())
     }
 
-    /// Gives it its name; its length in bytes.
+    /// Moves the file to its final path; returns its length in bytes.
     pub fn finish(self, path: &Path) -> io::Result<u64> {
         let file = self.zip.finish()?;
         file.as_file().sync_all()?;
@@ -115,7 +115,7 @@ impl PackageWriter {
     }
 }
 
-/// No time and no owner: neither says anything of what was packed.
+/// Options without time and owner, which do not depend on the contents.
 fn options(size: u64, method: CompressionMethod) -> SimpleFileOptions {
     SimpleFileOptions::default()
         .compression_method(method)

@@ -1,4 +1,4 @@
-//! Devices that tensors lay on, as what is stored of them says, and whether this machine has such a one.
+//! The devices that tensors were on, according to the stored data, and whether this machine has such devices.
 
 use std::collections::BTreeSet;
 
@@ -7,12 +7,12 @@ use clew_core::graph::stream::bodies;
 use clew_core::store::Store;
 use clew_value::kinds;
 
-/// What begins the parts of a tensor that lay on a device (`python/clew/codecs/torch.py`).
+/// The beginning of the parts of a tensor that was on a device (`python/clew/codecs/torch.py`).
 const COPIED: &[u8] = b"copied";
-/// The kinds that somebody can look for, and how people write them.
+/// The kinds of devices that can be detected, with their display names.
 const KINDS: [(&str, &str); 2] = [("cuda", "CUDA"), ("mps", "MPS")];
 
-/// The devices that a value was on: `cuda:0`. Only values with tensors are read.
+/// Returns the devices that a value was on: `cuda:0`. Reads only values with tensors.
 pub(super) fn devices(store: &Store, encoding: &Encoding) -> BTreeSet<String> {
     if !encoding.codecs.iter().any(|(name, _)| name.starts_with("torch.")) {
         return BTreeSet::new();
@@ -21,7 +21,7 @@ pub(super) fn devices(store: &Store, encoding: &Encoding) -> BTreeSet<String> {
     stream.map(|stream| named(&stream)).unwrap_or_default()
 }
 
-/// Texts of a stream that name a device, where it has tensors that lay on any.
+/// Returns the device names in a stream, if it has tensors that were on a device.
 fn named(stream: &[u8]) -> BTreeSet<String> {
     let texts = || bodies(stream).filter(|(kind, _)| *kind == kinds::STR);
     if !texts().any(|(_, text)| text == COPIED) {
@@ -31,7 +31,7 @@ fn named(stream: &[u8]) -> BTreeSet<String> {
     texts.filter(|text| kind(text).is_some()).map(str::to_owned).collect()
 }
 
-/// What people call a device of its kind: `CUDA device`.
+/// Returns the display name of a device: `CUDA device`.
 pub(crate) fn called(device: &str) -> String {
     format!("{} device", kind(device).unwrap_or(device))
 }
@@ -43,7 +43,7 @@ fn kind(device: &str) -> Option<&'static str> {
     known.map(|(_, called)| *called)
 }
 
-/// Whether this machine has a device of its kind, as far as the system shows it: no library is asked.
+/// Whether this machine has a device of its kind, according to the operating system, without loading a library.
 pub(crate) fn is_here(device: &str) -> bool {
     if kind(device) == Some("MPS") {
         return cfg!(all(target_os = "macos", target_arch = "aarch64"));
@@ -54,7 +54,7 @@ pub(crate) fn is_here(device: &str) -> bool {
         .any(|name| is_of_gpu(&name))
 }
 
-/// Whether a name below `/dev` is that of a card which tensors call `cuda`.
+/// Whether a name in `/dev` is that of a GPU that `torch` calls `cuda`.
 fn is_of_gpu(name: &str) -> bool {
     let number = name.strip_prefix("nvidia").unwrap_or_default();
     name == "dxg" || name == "kfd" || (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))

@@ -1,6 +1,6 @@
-"""Run by Clew's command in an interpreter that it asks: what that is, and what of a list is installed there.
+"""Reports the running interpreter, and which of the given modules and packages are installed.
 
-In: `{"modules": [...], "packages": [...]}` on standard input. Out: an answer in JSON. Imports nothing that it is asked about.
+Input: `{"modules": [...], "packages": [...]}` on standard input. Output: JSON. Imports none of the modules.
 """
 
 import json

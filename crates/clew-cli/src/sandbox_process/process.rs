@@ -1,4 +1,4 @@
-//! One sandbox process: started, asked, ended.
+//! One sandbox process: start, requests, and end.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -30,7 +30,7 @@ use super::{SandboxError, SandboxFailure};
 pub struct ProcessLimits {
     /// Bytes of address space.
     pub memory: u64,
-    /// Seconds until it is ended.
+    /// The time limit in seconds.
     pub seconds: u64,
 }
 
@@ -39,51 +39,52 @@ pub struct ProcessLimits {
 pub struct SandboxConfig {
     /// The interpreter.
     pub executable: PathBuf,
-    /// How much it may use.
+    /// Its resource limits.
     pub limits: ProcessLimits,
     /// The folder of the store.
     pub store: PathBuf,
-    /// The folder of keys and trust.
+    /// The folder of keys and trusted keys.
     pub config: PathBuf,
     /// The history's id.
     pub history: String,
-    /// Whether nobody waits for it: it runs when nothing else wants to.
+    /// Whether it runs at low priority because nothing waits for it.
     pub is_patient: bool,
-    /// What it finds at other paths than this process does.
+    /// Maps input paths to local paths.
     pub maps: PathMaps,
     /// Its environment variables, before those of a state; `None` for those of this process.
     pub environment: Option<Environment>,
 }
 
-/// Environment variables, shared by all who start something with them.
+/// Environment variables, shared between processes to start.
 pub type Environment = Arc<HashMap<OsString, OsString>>;
 
-/// A sandbox process that runs. It is ended, and its folder removed, when this is dropped.
+/// A running sandbox process. On drop it is killed, and its folder is removed.
 pub struct SandboxProcess {
     child: Child,
     requests: ChildStdin,
     answers: Receiver<io::Result<Json>>,
     complaints: Receiver<String>,
-    /// What the sandbox could not be had in, or what got through it.
+    /// What the sandbox does not block.
     gaps: Vec<String>,
     start: SandboxConfig,
     until: Instant,
     folder: TempDir,
 }
 
-/// A sandbox process that was started and is locking itself in. It is ended when this is dropped.
+/// A sandbox process that is still entering its sandbox. Killed on drop.
 pub struct StartingProcess(SandboxProcess);
 
-/// How often whoever waits is asked whether to go on.
+/// The interval at which callers are asked whether to continue.
 const BEAT: Duration = Duration::from_millis(50);
 
 impl SandboxProcess {
-    /// Starts one and has it lock itself in. `goes_on` is asked now and then; where it says no, everything is ended.
+    /// Starts a process, and waits until it has entered its sandbox. `goes_on` is called regularly; if it returns `false`, the process is
+    /// killed.
     pub fn start(start: &SandboxConfig, goes_on: &mut dyn FnMut() -> bool) -> Result<Self, SandboxError> {
         Self::begin(start)?.locked_in(goes_on)
     }
 
-    /// Starts one and asks it to lock itself in, without waiting until it has.
+    /// Starts a process without waiting until it has entered its sandbox.
     pub fn begin(start: &SandboxConfig) -> Result<StartingProcess, SandboxError> {
         let folder = private_folder().map_err(|error| not_started(&error))?;
         let mut child = command(start, folder.path())
@@ -100,7 +101,7 @@ impl SandboxProcess {
         let (answers, complaints) = match (listen(output), collect(complaints)) {
             (Ok(answers), Ok(complaints)) => (answers, complaints),
             (Err(error), _) | (_, Err(error)) => {
-                // There can be no threads, so nobody would hear it.
+                // No thread could be started, so its output could not be read.
                 child.kill().ok();
                 child.wait().ok();
                 return Err(not_started(&error));
@@ -125,14 +126,13 @@ impl SandboxProcess {
         Ok(StartingProcess(process))
     }
 
-    /// What the sandbox lacks on this machine, as tried in this very process before it ran anything; empty where it
-    /// holds.
+    /// Returns what the sandbox does not block on this machine, as tested in this process before it ran anything; empty if it works fully.
     pub fn gaps(&self) -> &[String] {
         &self.gaps
     }
 
-    /// Loads what `expression` needs of the state that a run left, or the `whole` state. Variables that `expression` names and that are not
-    /// stored are made by running their cells again, if the sandbox holds. Returns what was not simply loaded.
+    /// Loads what `expression` needs of the state after a run, or the `whole` state. Variables that `expression` names and that are not
+    /// stored are recreated by rerunning their cells, if the sandbox works. Returns what was not restored from its stored value.
     pub fn load(
         &mut self,
         run: &str,
@@ -145,7 +145,7 @@ impl SandboxProcess {
         serde_json::from_value(answer).map_err(|_| strange())
     }
 
-    /// Builds some of what a run left, and holds it against its fingerprints. What is not as it was stored is told.
+    /// Restores some roots of the state after a run, and compares their fingerprints. Returns those that differ.
     pub fn prove(
         &mut self,
         run: &str,
@@ -156,7 +156,7 @@ impl SandboxProcess {
         self.ask_for("inexact", &self.about_history(request), goes_on)
     }
 
-    /// Works out an expression; with `truth` only whether it counts as true.
+    /// Evaluates an expression; with `truth` only its truth value.
     pub fn eval(
         &mut self,
         expression: &str,
@@ -167,7 +167,7 @@ impl SandboxProcess {
         self.ask_for("value", &request, goes_on)
     }
 
-    /// Runs a script; what it raised.
+    /// Runs a script; returns the exception that it raised.
     pub fn run(
         &mut self,
         source: &str,
@@ -178,8 +178,8 @@ impl SandboxProcess {
         self.ask_for("error", &request, goes_on)
     }
 
-    /// Loads what the cell of a run may read, as the run before it left it, and runs the cell; what it raised. What cells made
-    /// that ran here before is at hand.
+    /// Restores what the cell of a run may read, in the state before it, and reruns the cell; returns the exception that it raised. Results
+    /// of cells that were rerun in this process before are used.
     pub fn again(
         &mut self,
         run: &str,
@@ -189,8 +189,8 @@ impl SandboxProcess {
         self.ask_for("error", &self.about_history(request), goes_on)
     }
 
-    /// What a run's cell made of roots together, as the engine's walk writes it down there. It comes in a file of the folder
-    /// that the process may write in, encrypted with a key for it alone; of that file nothing is believed.
+    /// Returns the value of roots that a rerun cell created, as recorded by the engine's walk in that process. It is transferred in a file
+    /// in the process's writable folder, encrypted with a one-time key, and is not trusted.
     pub fn hand_over(
         &mut self,
         run: &str,
@@ -220,8 +220,8 @@ impl SandboxProcess {
         taken
     }
 
-    /// What names hash to as they are in the process, each group of them together as co-variables are; `None` where one
-    /// of a group is not there or has no value that could be compared.
+    /// Returns the current fingerprints of variables in the process, each group computed together like co-variables; `None` if a variable
+    /// does not exist or has no comparable value.
     pub fn fingerprints(
         &mut self,
         groups: &[Vec<String>],
@@ -242,7 +242,7 @@ impl SandboxProcess {
         self.folder.path().join(OUTSIDE)
     }
 
-    /// A request with what the process needs to open the history.
+    /// Adds what the process needs to open the history.
     fn about_history(&self, mut request: Json) -> Json {
         let SandboxConfig {
             store, config, history, ..
@@ -253,7 +253,7 @@ impl SandboxProcess {
         request
     }
 
-    /// One field of the answer.
+    /// Returns one field of the answer.
     fn ask_for<T: DeserializeOwned>(
         &mut self,
         field: &str,
@@ -270,7 +270,7 @@ impl SandboxProcess {
     }
 
     fn request(&mut self, request: &Json) {
-        // A process that is gone is told by its answers ending.
+        // If the process has died, reading the answer fails.
         let _ = wire::write(&mut self.requests, request);
     }
 
@@ -302,12 +302,12 @@ impl SandboxProcess {
         }
     }
 
-    /// Why it ended, as far as anybody can tell.
+    /// Returns why it ended, as far as known.
     fn last_words(&mut self, error: &io::Error) -> String {
         if error.kind() != io::ErrorKind::UnexpectedEof {
             return error.to_string();
         }
-        // Its pipe is closed, so it is about to be over; one that goes on without a pipe is ended.
+        // Its pipe is closed, so it is about to exit; if it does not, it is killed.
         let status = wait(&mut self.child);
         let complaints = Lines(self.complaints.recv_timeout(BEAT).unwrap_or_default());
         complaints.last().unwrap_or_else(|| ending(status))
@@ -315,7 +315,7 @@ impl SandboxProcess {
 }
 
 impl StartingProcess {
-    /// Waits until it has locked itself in. What it may take counts from here.
+    /// Waits until the process has entered its sandbox. The time limit starts here.
     pub fn locked_in(self, goes_on: &mut dyn FnMut() -> bool) -> Result<SandboxProcess, SandboxError> {
         let mut process = self.0;
         process.until = Instant::now() + Duration::from_secs(process.start.limits.seconds);
@@ -338,12 +338,12 @@ impl Drop for SandboxProcess {
     }
 }
 
-/// Roots by their kinds and keys.
+/// Returns the kinds and keys of roots.
 fn named(roots: &[Root]) -> Vec<(&str, &str)> {
     roots.iter().map(|root| (root.kind.word(), root.key.as_str())).collect()
 }
 
-/// Reads what a process handed over, if it is a file of at most so many bytes, and that file what it says.
+/// Reads a handed over value, if it is a valid file of at most `most` bytes.
 fn take(path: &Path, key: &[u8; 32], most: u64) -> io::Result<CoVariableHandover> {
     let file = open_itself(path)?;
     let about = file.metadata()?;
@@ -356,7 +356,7 @@ fn take(path: &Path, key: &[u8; 32], most: u64) -> io::Result<CoVariableHandover
     CoVariableHandover::read(&mut EncryptedStream::new(io::BufReader::new(file), key), about.len())
 }
 
-/// Opens a file, and nothing that only leads to one or that would make the reader wait.
+/// Opens a regular file, without following links or blocking.
 #[cfg(unix)]
 fn open_itself(path: &Path) -> io::Result<fs::File> {
     use rustix::fs::{Mode, OFlags};
@@ -369,15 +369,15 @@ fn open_itself(path: &Path) -> io::Result<fs::File> {
     fs::File::open(path)
 }
 
-/// The priority of what everybody else goes before.
+/// The lowest priority.
 #[cfg(unix)]
 const LAST: i32 = 19;
-/// The file that a value is handed over in.
+/// The name of the file with a handed over value.
 const HANDED: &str = "handed";
 const OWN: &str = "own";
 const OUTSIDE: &str = "outside";
 
-/// A folder with the one that the process may write in, and one beside it on which it tries that it can't.
+/// Creates a folder with the process's writable folder, and another one to test that writing is blocked.
 fn private_folder() -> io::Result<TempDir> {
     let folder = tempfile::Builder::new().prefix("clew-scratch-").tempdir()?;
     fs::create_dir(folder.path().join(OWN))?;
@@ -386,7 +386,7 @@ fn private_folder() -> io::Result<TempDir> {
     Ok(folder)
 }
 
-/// Has a process run when nothing else wants to, as far as the system lets it.
+/// Lowers the priority of a process as far as possible.
 #[cfg(unix)]
 fn yield_to_others(child: &Child) {
     let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
@@ -401,14 +401,14 @@ fn command(start: &SandboxConfig, folder: &Path) -> Command {
     if let Some(environment) = &start.environment {
         command.env_clear().envs(&**environment);
     }
-    // No module of the working directory is imported before the sandbox is shut, and no compiled one is written.
+    // No module from the working directory is imported before the sandbox is active, and no bytecode is written.
     command
         .args(["-P", "-B", "-m", "clew.scratch"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .env("PYTHONUNBUFFERED", "1")
-        // What it opens is nothing that a cell of the kernel's opens (python/clew/observer.py).
+        // Files that it opens must not count as opened by a cell of the kernel (python/clew/observer.py).
         .env_remove("CLEW_OBSERVER");
     for variable in ["TMPDIR", "TEMP", "TMP"] {
         command.env(variable, folder.join(OWN));
@@ -481,7 +481,7 @@ mod tests {
 
     const SHUT: &str = r#"printf '\013\000\000\000{"gaps":[]}'"#;
 
-    /// An interpreter that does what a shell script says.
+    /// Creates an interpreter that runs a shell script.
     fn start(folder: &Path, script: &str) -> SandboxConfig {
         let executable = folder.join("python");
         fs::write(&executable, format!("#!/bin/sh\n{script}\n")).unwrap();
@@ -490,7 +490,7 @@ mod tests {
             is_patient: false,
             maps: PathMaps::default(),
             executable,
-            // Only what is ended for its time has little of it: a busy machine starts a process in seconds.
+            // Only tests of the timeout set a short limit: on a busy machine starting a process takes seconds.
             limits: ProcessLimits {
                 memory: 1 << 30,
                 seconds: 300,
@@ -553,7 +553,7 @@ mod tests {
         assert!(matches!(error, SandboxError::Died(_)), "{error:?}");
     }
 
-    /// What comes of a value that a script hands over in `$TMPDIR/handed`.
+    /// Returns the result for a value that a script hands over in `$TMPDIR/handed`.
     fn handed(script: &str) -> Result<CoVariableHandover, SandboxError> {
         let folder = tempfile::tempdir().unwrap();
         let done = r#"printf '\014\000\000\000{"why":null}'; exec sleep 100"#;
@@ -564,7 +564,7 @@ mod tests {
 
     #[test]
     fn p14_what_is_handed_over_is_a_file_that_holds_what_it_says() {
-        // A head of a value without objects, and nothing behind it.
+        // The header of a value without objects, and nothing after it.
         let empty = CoVariableHandover::default();
         let mut bytes = Vec::new();
         empty.write(&mut EncryptedStream::new(&mut bytes, &[3; 32])).unwrap();

@@ -1,12 +1,12 @@
-//! How much the files of a sandbox process take on the disk: limits of the system hold for each file, and not for all of them.
+//! Measures the disk usage of a sandbox process: the system's limits apply to each file, not to their total.
 
 use std::fs;
 use std::path::Path;
 
-/// The most bytes of all files that it may have at a time.
+/// The most bytes of all its files at any time.
 pub(super) const MOST: u64 = 1 << 30;
 
-/// Bytes that the files below a folder take, and files of a process that have no name any more.
+/// Returns the bytes of the files below a folder, and of deleted files that a process has open.
 pub(super) fn taken(folder: &Path, process: u32) -> u64 {
     below(folder).saturating_add(nameless(process))
 }

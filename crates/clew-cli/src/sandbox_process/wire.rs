@@ -1,4 +1,4 @@
-//! What goes over the pipe: frames of JSON, each with its length before it.
+//! The protocol over the pipe: JSON frames, each preceded by its length.
 
 use std::io::{self, Read, Write};
 
@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::SandboxFailure;
 
-/// Writes one frame: four bytes of length, lowest first, and the JSON.
+/// Writes one frame: its length as four bytes, little-endian, and the JSON.
 pub(super) fn write(to: &mut impl Write, request: &Json) -> io::Result<()> {
     let bytes = serde_json::to_vec(request)?;
     let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
@@ -22,7 +22,7 @@ pub(super) fn write(to: &mut impl Write, request: &Json) -> io::Result<()> {
 /// Reads one frame.
 ///
 /// # Errors
-/// It is longer than an answer can be, or no JSON.
+/// The frame is longer than allowed, or not JSON.
 pub fn read(from: &mut impl Read) -> io::Result<Json> {
     let mut length = [0; 4];
     from.read_exact(&mut length)?;
@@ -39,15 +39,15 @@ pub fn read(from: &mut impl Read) -> io::Result<Json> {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ExpressionValue {
-    /// What `repr` makes of it, cut where it is long.
+    /// Its `repr`, truncated if long.
     pub text: String,
-    /// Whether it was cut.
+    /// Whether it was truncated.
     pub is_cut: bool,
     /// Its summary.
     pub summary: Summary,
-    /// Whether it counts as true, where that was asked.
+    /// Its truth value, if requested.
     pub is_true: bool,
-    /// Why it could not be worked out; the rest is empty then.
+    /// Why the evaluation failed; the other fields are empty then.
     pub error: Option<RaisedException>,
     /// Whether the exception names a variable of the state that was not loaded.
     pub lacks: bool,
@@ -59,13 +59,13 @@ pub struct ExpressionValue {
 pub struct RaisedException {
     /// The exception's type.
     pub exception: String,
-    /// What it says.
+    /// Its message.
     pub message: String,
-    /// Whether the text is no expression at all, in whatever state.
+    /// Whether the text is not a valid expression in any state.
     pub is_syntax: bool,
 }
 
-/// A root that was not restored from its stored value: its outcome, and why.
+/// A root that was not restored from its stored value, with its outcome and the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InexactRoot {
     /// Its kind.
@@ -74,25 +74,25 @@ pub struct InexactRoot {
     pub key: String,
     /// `lost`, `not_identical` or `rerun`.
     pub outcome: OutcomeKind,
-    /// Why.
+    /// The reason.
     pub why: String,
 }
 
 /// The result of loading the variables that an expression needs.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct LoadResult {
-    /// What was not simply loaded.
+    /// What was not restored from its stored value.
     pub inexact: Vec<InexactRoot>,
-    /// Names of variables, there or not, by which alone the state differs for the expression; `None` where it may be any.
+    /// The only variables that affect the expression, whether they exist or not; `None` if any may.
     pub needs: Option<Vec<String>>,
 }
 
-/// Which lines said why a process did not start: the last of what it wrote to its standard error.
+/// The end of the standard error output, which explains why a process did not start.
 #[derive(Debug, Default)]
 pub struct Lines(pub String);
 
 impl Lines {
-    /// The last line that says something, without what could steer a terminal.
+    /// Returns the last non-empty line, without control characters.
     pub fn last(&self) -> Option<String> {
         let line = self.0.lines().map(str::trim).rfind(|line| !line.is_empty())?;
         Some(crate::text::clean(line))

@@ -1,18 +1,18 @@
-//! Addresses with a password, or with a token for a user: `postgresql://me:…@db/x`.
+//! URLs with a password, or with a token as the user: `postgresql://me:…@db/x`.
 
 use super::names::Strength;
 use super::place::CredentialSpan;
 use super::values::{AssignmentForm, is_credential, is_distinct, is_placeholder, names_one};
 
 const WITH_PASSWORD: &str = "an address with a password";
-/// The longest scheme and the longest part before the host (bytes).
+/// The longest scheme, and the longest part before the host (bytes).
 const SCHEME: usize = 20;
 const LONGEST: usize = 600;
-/// The shortest password and the shortest token there.
+/// The shortest password, and the shortest token in a URL.
 const PASSWORD: usize = 3;
 const TOKEN: usize = 20;
 
-/// The address whose `://` stands there, up to its host, if it has one.
+/// Returns the span of the URL whose `://` is at `colon`, up to its host, if it contains a credential.
 pub(super) fn at(text: &str, colon: usize) -> Option<CredentialSpan> {
     let letters = text.as_bytes()[..colon].iter().rev().take(SCHEME);
     let scheme = letters

@@ -1,4 +1,4 @@
-//! A telling name and its value, as code, settings, shells, queries and prose write them: `password = …`, `"token": "…"`,
+//! Finds names and values of credentials in code, settings, shell commands, queries and prose: `password = …`, `"token": "…"`,
 //! `--api-key …`, `<secret>…</secret>`.
 
 use std::ops::Range;
@@ -13,39 +13,39 @@ use super::values::{AssignmentForm, is_credential};
 
 const IN_WORDS: &str = "a password in a text";
 
-/// Longer words are no names.
+/// Longer words are not names.
 const LONGEST_NAME: usize = 60;
-/// The longest value without quotes (bytes).
+/// The longest unquoted value (bytes).
 const LONGEST_BARE: usize = 600;
-/// The most that is looked at behind a name (bytes).
+/// The most bytes that are read after a name.
 const NEAR: usize = 5000;
 
-/// Calls that make no other text of the one that they are given.
+/// Calls that return their argument's text unchanged, or encoded.
 #[rustfmt::skip]
 const CALLS: &[&str] = &["SecretStr", "SecretBytes", "Secret", "str", "bytes", "Field", "quote", "quote_plus", "dedent", "b64encode"];
 
-/// Names that a text may begin to speak of a password with, where it ends with it: `host=db;password=…;`.
+/// Names of passwords in connection strings, where they may end the text: `host=db;password=…;`.
 const BARE: &[&str] = &[
     "password", "passwd", "pwd", "secret", "api_key", "api-key", "apikey", "token",
 ];
 
-/// What stands before a name that begins its line.
+/// Matches what may precede a name at the beginning of a line.
 static BEGINS_LINE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)(?:\A|\n)[ \t]*(?:[-*#;$>]+[ \t]*)?(?:(?:export|set|setx|env|let|declare -x)[ \t]+)?\z")
         .expect("it is a pattern")
 });
-/// What stands elsewhere in a line that says how a database is reached.
+/// Matches other fields of a database connection string in the same line.
 static CONNECTS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)(?-u:\b)(?:user|uid|user id|username|host|server|dbname|database|data source)\s?=")
         .expect("it is a pattern")
 });
-/// What stands before a name that a call is given, first or after whose it is: `setenv("…`, `setattr(it, "…`.
+/// Matches what precedes a name as an argument of a call, first or after an object: `setenv("…`, `setattr(it, "…`.
 static IN_CALL: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r#"\(\s*(?:['"]?[\w.-]+['"]?\s*,\s*)?[rbu]?['"]\z"#).expect("it is a pattern"));
 static OF_ENVIRONMENT: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?i)(?:%(?:set_)?env|setx|(?:\A|\n)ENV)[ \t]+\z").expect("it is a pattern"));
 
-/// The value of the name that a trace was found in, if it is a credential. `seen` is where the last name ended.
+/// Returns the value of the name around a trace, if it is a credential. `seen` is the end of the last name.
 pub(super) fn at(text: &str, trace: Range<usize>, seen: &mut usize, written: TextKind) -> Option<CredentialSpan> {
     if trace.start < *seen {
         return None;
@@ -84,13 +84,13 @@ pub(super) fn at(text: &str, trace: Range<usize>, seen: &mut usize, written: Tex
     })
 }
 
-/// How many bytes of a name there are.
+/// Returns the length of a name in bytes.
 fn length(letters: impl Iterator<Item = char>) -> usize {
     let of_name = letters.take_while(|letter| letter.is_alphanumeric() || matches!(letter, '_' | '.' | '-'));
     of_name.take(2 * LONGEST_NAME).map(char::len_utf8).sum()
 }
 
-/// A cheap look at what stands around a name.
+/// Checks quickly whether a name may have a value.
 fn may_have_value(before: &str, name: &str, behind: &str) -> bool {
     let mut letters = behind.chars();
     match letters.next() {
@@ -140,7 +140,7 @@ impl<'a> Separator<'a> {
         if let Some(quote) = quote {
             rest = &bare[quote.len()..];
         } else if let Some(ended) = text[..text.len() - rest.len()].rfind('\\') {
-            // What is no end of a line belongs to the value.
+            // A backslash that does not end the line belongs to the value.
             rest = &text[ended..];
         }
         Self {
@@ -152,7 +152,7 @@ impl<'a> Separator<'a> {
     }
 }
 
-/// The rest of a text behind at most so many letters of a kind.
+/// Returns the rest of a text after at most `most` letters of a kind.
 fn after(text: &str, most: usize, is_one: fn(char) -> bool) -> &str {
     let count: usize = text
         .chars()
@@ -163,7 +163,7 @@ fn after(text: &str, most: usize, is_one: fn(char) -> bool) -> &str {
     &text[count..]
 }
 
-/// The quote that a text begins with, with what escapes it in a text that lies in another.
+/// Returns the quote that a text begins with, including its escapes within another literal.
 fn quote(text: &str) -> Option<&str> {
     let escapes = text.bytes().take(3).take_while(|letter| *letter == b'\\').count();
     let rest = &text[escapes..];
@@ -173,7 +173,7 @@ fn quote(text: &str) -> Option<&str> {
     Some(&text[..escapes + quotes.len()])
 }
 
-/// The sign between a name and a value, if there is one.
+/// Returns the sign between a name and a value, if there is one.
 fn sign(text: &str) -> &str {
     if text.starts_with(':')
         && let Some(end) = text.bytes().take(64).position(|letter| letter == b'=')
@@ -194,7 +194,7 @@ fn sign(text: &str) -> &str {
         .map_or("", |sign| &text[..sign.len()])
 }
 
-/// What a call is given that makes no other text of it.
+/// Returns the argument of a call that does not change its text.
 fn within_call(text: &str) -> &str {
     let path = after(text, 60, |letter| {
         letter.is_alphanumeric() || matches!(letter, '_' | '.')
@@ -214,7 +214,7 @@ struct Assignment<'a> {
     name: Range<usize>,
     value: Range<usize>,
     sign: &'a str,
-    /// Whether the name and whether the value stand in quotes.
+    /// Whether the name and the value are quoted.
     is_name_quoted: bool,
     is_quoted: bool,
 }
@@ -274,7 +274,7 @@ impl<'a> Assignment<'a> {
         &self.text[self.name.end..self.value.start]
     }
 
-    /// How the value is set down; `None` where the name is not followed by one.
+    /// Returns how the value is assigned; `None` if the name has no value.
     fn form(&self, strength: Strength, written: TextKind) -> Option<AssignmentForm> {
         let before = self.before();
         let is_flag = self.text[self.name.clone()].starts_with('-');
@@ -300,7 +300,7 @@ impl<'a> Assignment<'a> {
         }
     }
 
-    /// Whether name and value are a line of their own, as files of settings have them.
+    /// Whether name and value are a line of their own, as in settings files.
     fn is_line(&self) -> bool {
         let rest = self.behind();
         let rest = rest[..rest.floor_char_boundary(LONGEST_NAME)]
@@ -313,7 +313,7 @@ impl<'a> Assignment<'a> {
         (rest.is_empty() || rest.starts_with('#')) && line.len() <= LONGEST_NAME && BEGINS_LINE.is_match(line)
     }
 
-    /// Whether the line says beside it how a database is reached.
+    /// Whether the same line contains other fields of a database connection.
     fn connects(&self) -> bool {
         let line = self.text[..self.name.start].rfind('\n').map_or(0, |end| end + 1);
         let line = self
@@ -324,12 +324,12 @@ impl<'a> Assignment<'a> {
         self.between() == "=" && (CONNECTS.is_match(&self.text[line..self.name.start]) || CONNECTS.is_match(behind))
     }
 
-    /// Whether it is a parameter of an address.
+    /// Whether it is a query parameter of a URL.
     fn is_parameter(&self) -> bool {
         self.sign == "=" && !self.is_quoted && self.before().ends_with(['?', '&'])
     }
 
-    /// Whether a part of a text that has several says it, and nothing else.
+    /// Whether it is a field of a connection string.
     fn is_in_words(&self) -> bool {
         let name = self.text[self.name.clone()].to_lowercase();
         let behind = self.behind();
@@ -338,15 +338,15 @@ impl<'a> Assignment<'a> {
     }
 }
 
-/// Where a text that began with a quote ends.
+/// Returns the end of a quoted text.
 fn ended(rest: &str, quote: &str) -> usize {
     let is_escaped = |at: usize| quote.len() == 1 && rest[..at].ends_with('\\') && !rest[..at].ends_with("\\\\");
     let ends = rest.match_indices(quote).map(|(at, _)| at).find(|at| !is_escaped(*at));
-    // What has no end goes on to the next space.
+    // An unclosed quote ends at the next space.
     ends.unwrap_or_else(|| rest.find(char::is_whitespace).unwrap_or(rest.len()))
 }
 
-/// How long a value without quotes is; `None` if it goes on and on, as data does.
+/// Returns the length of an unquoted value; `None` if it is as long as data.
 fn bare(rest: &str, is_parameter: bool, sign: &str) -> Option<usize> {
     let ends =
         |letter: &u8| letter.is_ascii_whitespace() || matches!(letter, b'\'' | b'"' | b',' | b';' | b'\\' | b'`');
@@ -358,7 +358,7 @@ fn bare(rest: &str, is_parameter: bool, sign: &str) -> Option<usize> {
     Some(next.unwrap_or(end))
 }
 
-/// Where the text lies that a pickle has behind a name.
+/// Returns the range of the text that follows a name in a pickle.
 fn pickled(behind: &str) -> Option<Range<usize>> {
     let rest = behind.strip_prefix('\u{94}').unwrap_or(behind);
     let rest = rest.strip_prefix('\u{8c}')?;

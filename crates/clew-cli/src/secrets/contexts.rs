@@ -1,52 +1,52 @@
-//! Places where only a credential can stand: behind an option of a program, in a header, between a user and a host.
+//! Contexts in which only a credential can occur: after an option of a program, in a header, between a user and a host.
 
 use super::place::CREDENTIAL;
 
-/// A place, and what stands there. The group `it` is what is taken out; without one all of it is.
+/// A context, and the pattern of the credential in it. Only the group `it` is removed; without it the whole match.
 pub(super) struct CredentialContext {
     pub what: &'static str,
-    /// How one begins, in small letters.
+    /// Its possible beginnings in lower case.
     pub begins: &'static [&'static str],
     pub pattern: &'static str,
     pub demand: Demand,
-    /// Whether code has it, too, beside texts in quotes.
+    /// Whether it also applies to code outside of quoted texts.
     pub is_in_code: bool,
 }
 
-/// What is demanded of what stands in such a place.
+/// The requirement on a text in such a context.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Demand {
-    /// That it is no placeholder.
+    /// Not a placeholder.
     Value,
-    /// That it is no word.
+    /// Not a word.
     Password,
-    /// That nobody would write it as a word, a number or a name.
+    /// Unlikely to be a word, a number or a name.
     NoWord,
-    /// That it is a user and a password in Base64.
+    /// A Base64 encoded user and password.
     Encoded,
 }
 
 use Demand::{Encoded, NoWord, Password, Value};
 
-/// Between words of a command: spaces, or the commas and quotes of a list.
+/// The text between words of a command: spaces, or the commas and quotes of a list.
 macro_rules! gap {
     () => {
         r#"(?:[\s'",=\[\]]|\\\n){1,12}"#
     };
 }
-/// The rest of a command up to something.
+/// The text of a command up to the next pattern.
 macro_rules! rest {
     () => {
         r"[^\n|;&]{0,400}?"
     };
 }
-/// What stands there.
+/// The credential.
 macro_rules! it {
     () => {
         r#"(?<it>[^\s'",|;&()`-][^\s'",|;&()`]{2,500})"#
     };
 }
-/// Two texts in quotes, of which the second is one.
+/// Two quoted texts, of which the second is the credential.
 macro_rules! pair {
     () => {
         r#"\(?\s{0,20}[rbfu]{0,2}['"]?[^'"\n(),]{1,200}['"]?\s{0,3},\s{0,20}(?:\w+\s*=\s*)?[rbu]{0,2}['"](?<it>[^'"\n]{3,500})['"]"#

@@ -1,4 +1,4 @@
-//! Private keys, from their first line to their last, and the rest of one whose beginning was cut off.
+//! Private keys, from their first line to their last, and the rest of a key whose beginning is missing.
 
 use std::sync::LazyLock;
 
@@ -7,7 +7,7 @@ use regex::Regex;
 use super::place::CredentialSpan;
 use super::shapes::PRIVATE_KEY;
 
-/// Longer keys are cut off.
+/// Longer keys are truncated.
 const LONGEST: usize = 20_000;
 
 fn pattern(text: &str) -> Regex {
@@ -20,7 +20,7 @@ static ENDS: LazyLock<Regex> = LazyLock::new(|| pattern(r"\A-----END [A-Z0-9 ]{1
 static PRIVATE_ENDS: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"\A-----END (?:[A-Z0-9]+ ){0,8}PRIVATE KEY(?: BLOCK)?-----"));
 
-/// The key whose first line stands there.
+/// Returns the span of the key whose first line is at `start`.
 pub(super) fn whole(text: &str, start: usize) -> Option<CredentialSpan> {
     let first = BEGINS.find(&text[start..])?;
     let rest = &text[start + first.end()..];
@@ -33,7 +33,7 @@ pub(super) fn whole(text: &str, start: usize) -> Option<CredentialSpan> {
     ))
 }
 
-/// The end of a key whose last line stands there, and nothing but its data before.
+/// Returns the span of the end of a key whose last line is at `end`, if only its data precedes it.
 pub(super) fn end_of_one(text: &str, end: usize) -> Option<CredentialSpan> {
     let is_cut_off = end <= LONGEST && !text[..end].contains('-');
     let last = PRIVATE_ENDS.find(&text[end..]).filter(|_| is_cut_off)?;

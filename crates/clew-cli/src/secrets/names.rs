@@ -1,39 +1,39 @@
-//! Names that tell of a credential, word by word: `db_pass`, `DB_PASS2`, `openaiKey`, and not `compass` or `pass_rate`.
+//! Names that suggest a credential, word by word: `db_pass`, `DB_PASS2`, `openaiKey`, but not `compass` or `pass_rate`.
 
-/// How much a name says of what stands under it.
+/// How strongly a name suggests a credential.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Strength {
     /// Only a long random text is a credential: `key`, `cookie`.
     Vague,
-    /// A text that nobody would write as a word is one: `token`, `api_key`.
+    /// A text that is unlikely to be a word is a credential: `token`, `api_key`.
     Telling,
-    /// Nearly any text is one that is no short word: `pass` and `pw` have other meanings.
+    /// Nearly any text is a credential, except short words: `pass` and `pw` have other meanings.
     Abbreviated,
-    /// Nearly any text is one: `password`.
+    /// Nearly any text is a credential: `password`.
     Certain,
 }
 
-/// Words for passwords, in the languages of those who write notebooks.
+/// Words for passwords, in several languages.
 #[rustfmt::skip]
 const PASSWORDS: &[&str] = &[
     "password", "passwd", "pwd", "pw", "pass", "passphrase", "passcode", "passwrd", "pswd", "psw", "pword", "passwort",
     "kennwort", "contrasena", "contraseña", "senha", "mdp",
 ];
 
-/// Those that mean other things, too: a colour of what passed, the power, a way of moving.
+/// Those that have other meanings, too.
 const ABBREVIATED: &[&str] = &["pass", "pwd", "pw", "psw", "pswd", "mdp"];
 
-/// Ends of words that are written without a space: `pgpassword`, `mysecret`.
+/// Endings of compound words: `pgpassword`, `mysecret`.
 const PASSWORD_ENDS: &[&str] = &["password", "passwd", "passphrase", "passcode", "passwort"];
 
-/// Words before `pass` in one word, of which the whole is a password.
+/// Words before `pass` that together mean a password.
 #[rustfmt::skip]
 const BEFORE_PASS: &[&str] = &[
     "db", "user", "usr", "my", "sql", "pg", "ftp", "smtp", "imap", "mail", "email", "admin", "root", "ssh", "ldap", "redis",
     "mongo", "http", "proxy", "key", "store", "auth", "login", "rabbit", "wifi",
 ];
 
-/// Words before `pass` of which the two are something else: a pass over data, a filter, a mountain.
+/// Words before `pass` that together mean something else: a pass over data, a filter, a mountain.
 #[rustfmt::skip]
 const OTHER_PASSES: &[&str] = &[
     "first", "second", "third", "last", "next", "prev", "one", "two", "single", "multi", "forward", "backward", "fwd", "bwd",
@@ -41,7 +41,7 @@ const OTHER_PASSES: &[&str] = &[
     "each", "this", "current", "mountain", "train", "test", "eval", "render", "optimizer", "compiler",
 ];
 
-/// Words that tell of a credential that is no password.
+/// Words that suggest a credential other than a password.
 #[rustfmt::skip]
 const TELLING: &[&str] = &[
     "token", "secret", "jwt", "bearer", "authorization", "credential", "cred", "apikey", "apitoken", "apisecret", "accesskey",
@@ -49,7 +49,7 @@ const TELLING: &[&str] = &[
     "mnemonic",
 ];
 
-/// What stands before `key` in the names of credentials: what it is for, or who gave it out.
+/// Words before `key` in the names of credentials: its purpose, or its issuer.
 #[rustfmt::skip]
 const BEFORE_KEY: &[&str] = &[
     "api", "access", "private", "secret", "signing", "auth", "ssh", "account", "storage", "encryption", "decryption", "fernet",
@@ -62,17 +62,17 @@ const BEFORE_KEY: &[&str] = &[
     "mailgun", "mailchimp", "databricks", "snowflake", "supabase", "firebase", "heroku", "cloudflare", "s3", "gpt", "llm",
 ];
 
-/// Words that stand in names of credentials now and then.
+/// Words that occasionally occur in names of credentials.
 const VAGUE: &[&str] = &["key", "auth", "cookie", "sessionid", "sig", "signature", "csrf", "sid"];
 
-/// Words before `token` that tell of a piece of text, or of a count.
+/// Words before `token` that mean a piece of text, or a count.
 #[rustfmt::skip]
 const OTHER_TOKENS: &[&str] = &[
     "pad", "eos", "bos", "unk", "sep", "cls", "mask", "special", "start", "end", "stop", "prev", "next", "first", "last", "n", "num",
     "max", "min", "total", "prompt", "completion", "input", "output", "image",
 ];
 
-/// Words behind a telling one that tell of something else: a count of tokens, the path of a key.
+/// Words after a telling one that mean something else: a count of tokens, the path of a key.
 #[rustfmt::skip]
 const OF_SOMETHING_ELSE: &[&str] = &[
     "count", "counts", "path", "paths", "file", "files", "filename", "id", "ids", "hash", "hashes", "hashed", "name", "names",
@@ -83,7 +83,7 @@ const OF_SOMETHING_ELSE: &[&str] = &[
     "message", "msg", "env", "var", "expiry", "expires", "expired", "expiration", "expire", "expiring",
 ];
 
-/// How much a name tells of a credential, if anything.
+/// Returns how strongly a name suggests a credential, if at all.
 pub(super) fn strength(name: &str) -> Option<Strength> {
     let words = words(name);
     let at = |place: usize| words.get(place).map(String::as_str).unwrap_or_default();
@@ -129,12 +129,12 @@ fn is_password(word: &str) -> bool {
     PASSWORDS.contains(&word) || PASSWORD_ENDS.iter().any(|end| word.ends_with(end)) || is_joined()
 }
 
-/// Whether several things under a name are passwords each: `passwords = [...]`.
+/// Whether elements under a name are passwords: `passwords = [...]`.
 pub(super) fn is_of_passwords(name: &str) -> bool {
     strength(name).is_some_and(|strength| strength >= Strength::Abbreviated)
 }
 
-/// Whether all that has other names under a name is passwords: `passwords_by_user = {...}`.
+/// Whether values of a dictionary under a name are passwords: `passwords_by_user = {...}`.
 pub(super) fn is_of_named_passwords(name: &str) -> bool {
     is_of_passwords(name)
         && words(name)
@@ -151,13 +151,13 @@ pub(super) fn is_of_a_login(name: &str) -> bool {
 
 fn singular(word: &str) -> &str {
     match word.strip_suffix('s') {
-        // `pass` is no plural.
+        // `pass` is not a plural.
         Some(one) if one.len() > 1 && !one.ends_with('s') => one,
         _ => word,
     }
 }
 
-/// The words of a name in lower case: what stands between other characters, digits and changes of case.
+/// Splits a name into lower-case words, at other characters, digits and changes of case.
 fn words(name: &str) -> Vec<String> {
     let letters: Vec<char> = name.chars().collect();
     let mut words = vec![String::new()];

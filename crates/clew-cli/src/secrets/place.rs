@@ -1,14 +1,14 @@
-//! Where a credential stands in a text.
+//! The span of a credential in a text.
 
 use std::ops::Range;
 
-/// What a credential is called of which only its name or its place tells.
+/// The kind of a credential that is only recognized by its name or context.
 pub(super) const CREDENTIAL: &str = "a credential";
 
 /// The span of a credential in a text.
 #[derive(Clone, Debug)]
 pub(super) struct CredentialSpan {
-    /// What is taken out.
+    /// What is removed.
     pub range: Range<usize>,
     /// The credential itself.
     pub it: Range<usize>,

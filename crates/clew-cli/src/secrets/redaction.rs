@@ -1,17 +1,17 @@
-//! Texts that are known to be secret: wherever they stand, they are taken out.
+//! Removes texts that are known to be secret, wherever they occur.
 
 use super::is_named_like_one;
 use super::mark;
 use super::values::is_distinct;
 
-/// Values of environment variables that look like credentials, as far as they are none that stand elsewhere by chance.
+/// Returns values of environment variables that look like credentials, if distinctive enough not to occur by chance.
 pub fn secret_variables() -> Vec<String> {
     let variables = std::env::vars_os().map(|(name, value)| (lossy(&name), lossy(&value)));
     let secret = variables.filter(|(name, value)| is_named_like_one(name, value) && is_distinct(value));
     secret.map(|(_, value)| value).collect()
 }
 
-/// Whether one of the `known` texts stands in a text.
+/// Whether a text contains one of the `known` texts.
 pub fn holds_known(text: &str, known: &[String]) -> bool {
     known.iter().any(|secret| {
         !secret.is_empty() && !matches!(without(text, std::slice::from_ref(secret)), kept if kept == text)
@@ -22,7 +22,7 @@ fn lossy(text: &std::ffi::OsStr) -> String {
     text.to_string_lossy().into_owned()
 }
 
-/// A text without the `known` ones, the longest first: one may be a part of another.
+/// Removes the `known` texts, the longest first, as one may contain another.
 pub(super) fn without(text: &str, known: &[String]) -> String {
     let mut known: Vec<&String> = known.iter().filter(|secret| !secret.is_empty()).collect();
     known.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
@@ -36,7 +36,7 @@ pub(super) fn without(text: &str, known: &[String]) -> String {
     })
 }
 
-/// A text with `instead` where the secret stands by itself: `prod` is no part of `products`.
+/// Replaces the secret where it is a whole word: `prod` in `products` stays.
 fn with_instead(text: &str, secret: &str, instead: &str) -> String {
     let is_word = secret.chars().all(char::is_alphanumeric);
     let touches = |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');

@@ -1,4 +1,4 @@
-//! Finds credentials in a text: one look for all traces at once, then a closer one at each.
+//! Finds credentials in a text: one pass for all traces, then a closer check at each.
 
 use std::sync::{Arc, LazyLock};
 
@@ -12,7 +12,7 @@ use super::shapes::{CredentialPattern, PatternStart, SHAPES};
 use super::values::AssignmentForm;
 use super::{TextKind, addresses, assignments, keys, mark, values};
 
-/// A pattern from where its trace stands. It is compiled when its trace is first met: all of them take tens of megabytes.
+/// A pattern anchored at its trace. Compiled on first use: all of them take tens of megabytes.
 type Pattern = Arc<LazyLock<Regex, Box<dyn FnOnce() -> Regex + Send + Sync>>>;
 
 fn pattern(text: &'static str) -> Pattern {
@@ -20,7 +20,7 @@ fn pattern(text: &'static str) -> Pattern {
     Arc::new(LazyLock::new(Box::new(compile)))
 }
 
-/// What a trace may be of.
+/// What a trace may belong to.
 #[derive(Clone)]
 enum Trace {
     Shape(&'static CredentialPattern, Pattern),
@@ -31,7 +31,7 @@ enum Trace {
     KeyEnds,
 }
 
-/// What stands in names that tell of a credential.
+/// Parts of names that suggest a credential.
 #[rustfmt::skip]
 const IN_NAMES: &[&str] = &[
     "pass", "pw", "psw", "kennwort", "contrase", "senha", "mdp", "token", "secret", "jwt", "bearer", "authoriz", "cred", "key", "otp",
@@ -70,22 +70,22 @@ static TRACES: LazyLock<Traces> = LazyLock::new(|| {
     Traces { all, of }
 });
 
-/// The most that is looked at behind a trace (bytes).
+/// The most bytes that are read after a trace.
 const NEAR: usize = 12_000;
 
-/// Whether a credential may stand in a text: a cheap look before the dear one.
+/// Whether a text may contain a credential: a fast check before the slow one.
 pub(super) fn may_be_in(text: &str) -> bool {
     TRACES.all.is_match(text)
 }
 
-/// Where something begins in a text that may be, or tell of, a credential; in their order.
+/// Returns the positions of traces in a text, in order.
 pub(super) fn traces(text: &str) -> Vec<usize> {
     let mut starts: Vec<usize> = TRACES.all.find_overlapping_iter(text).map(|hit| hit.start()).collect();
     starts.sort_unstable();
     starts
 }
 
-/// The credentials in a text, in their order; none in another.
+/// Returns the credentials in a text, in order and without overlaps.
 pub(super) fn places(text: &str, written: TextKind) -> Vec<CredentialSpan> {
     let mut found: Vec<CredentialSpan> = Vec::new();
     let mut seen = 0;
@@ -104,8 +104,7 @@ pub(super) fn places(text: &str, written: TextKind) -> Vec<CredentialSpan> {
     apart(found)
 }
 
-/// Places that do not overlap: of those that do, what begins first stands for all, to where the last of them ends. A kind
-/// that is known by its shape names them.
+/// Merges overlapping spans: the merged span begins with the first and ends with the last. A kind known by its shape takes precedence.
 pub(super) fn apart(mut found: Vec<CredentialSpan>) -> Vec<CredentialSpan> {
     found.sort_by_key(|place| (place.range.start, std::cmp::Reverse(place.range.end)));
     let mut apart: Vec<CredentialSpan> = Vec::with_capacity(found.len());
@@ -123,7 +122,7 @@ pub(super) fn apart(mut found: Vec<CredentialSpan>) -> Vec<CredentialSpan> {
     apart
 }
 
-/// A text with marks in these places.
+/// Replaces spans of a text by placeholders.
 pub(super) fn without(text: String, places: &[CredentialSpan]) -> String {
     if places.is_empty() {
         return text;
@@ -191,7 +190,7 @@ fn in_context(
     is_one.then(|| CredentialSpan::of(range, context.what))
 }
 
-/// Whether a text in Base64 is a user and a password.
+/// Whether a text is a Base64 encoded user and password.
 fn is_encoded_login(text: &str) -> bool {
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD_NO_PAD;

@@ -1,26 +1,26 @@
-//! Shapes of credentials: what those look like that their givers mark, wherever they stand.
+//! Shapes of credentials: formats that issuers mark, recognized anywhere.
 
 /// The pattern of a kind of credential, and its name.
 pub(super) struct CredentialPattern {
     pub what: &'static str,
-    /// How one begins, in small letters, or what stands in one.
+    /// Its possible beginnings, or a part of it, in lower case.
     pub begins: &'static [&'static str],
-    /// What it looks like from there on.
+    /// The pattern from there on.
     pub pattern: &'static str,
-    /// Bits a character that it has at least: less is a text that somebody wrote to show the shape.
+    /// The least entropy in bits per character: less indicates an example of the format.
     pub least_bits: f64,
     /// Where it begins.
     pub start: PatternStart,
 }
 
-/// Where a pattern may begin.
+/// Where a pattern begins.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum PatternStart {
-    /// Where it is found, and no letter stands before it.
+    /// At the trace, if no letter precedes it.
     Word,
-    /// Where it is found.
+    /// At the trace.
     Anywhere,
-    /// So many letters and digits earlier, at least.
+    /// At least this many letters and digits before the trace.
     Before(usize),
 }
 
@@ -34,7 +34,7 @@ const fn shape(what: &'static str, begins: &'static [&'static str], pattern: &'s
     }
 }
 
-/// The same, of which what is too regular is none.
+/// Like [`shape`], but excludes regular texts.
 const fn random(what: &'static str, begins: &'static [&'static str], pattern: &'static str) -> CredentialPattern {
     CredentialPattern {
         least_bits: 2.0,
@@ -59,10 +59,10 @@ const KEY: &str = "an API key";
 const TOKEN: &str = "an access token";
 const WEBHOOK: &str = "a webhook";
 
-/// The shapes. Where the giver says how long one is and of which letters, so does the pattern.
+/// The shapes. If the issuer specifies length and alphabet, the pattern does, too.
 #[rustfmt::skip]
 pub(super) static SHAPES: &[CredentialPattern] = &[
-    // Clouds
+    // Cloud providers
     random("an AWS access key", &["akia", "asia", "abia", "acca"], r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}(?-u:\b)"),
     random("an AWS access key", &["absk", "bedrock-api-key-"], r"(?:ABSK|bedrock-api-key-)[A-Za-z0-9+/]{60,}={0,2}"),
     random("a cloud access key", &["ltai", "akid"], r"(?:LTAI[A-Za-z0-9]{16,24}|AKID[A-Za-z0-9]{32})(?-u:\b)"),
@@ -94,7 +94,7 @@ pub(super) static SHAPES: &[CredentialPattern] = &[
     random("a Docker token", &["dckr_pat_", "dckr_oat_"], r"dckr_[po]at_[A-Za-z0-9_-]{27,}"),
     random("a Postman key", &["pmak-"], r"PMAK-[a-f0-9]{24}-[a-f0-9]{34}"),
     random("a Sentry token", &["sntrys_", "sntryu_"], r"sntry[su]_[A-Za-z0-9+/=_-]{40,}"),
-    // Data
+    // Data services
     random("a Databricks token", &["dapi"], r"dapi[a-f0-9]{32}(?:-\d)?(?-u:\b)"),
     random("a Hugging Face token", &["hf_", "api_org_"], r"(?:hf_[A-Za-z0-9]{30,}|api_org_[A-Za-z0-9]{30,})(?-u:\b)"),
     random("an Airtable token", &["pat"], r"pat[A-Za-z0-9]{14}\.[a-f0-9]{64}"),
@@ -104,12 +104,12 @@ pub(super) static SHAPES: &[CredentialPattern] = &[
     random("a Prefect key", &["pnu_", "pnb_"], r"pn[ub]_[A-Za-z0-9]{36}"),
     random("a Mapbox token", &["sk.eyj"], r"sk\.eyJ[A-Za-z0-9_-]{40,}\.[A-Za-z0-9_-]{20,}"),
     random("a Kaggle key", &["kgat_"], r"KGAT_[A-Za-z0-9]{30,}"),
-    // Models
+    // Language models
     CredentialPattern { what: KEY, begins: &["sk-"], pattern: r"sk-[A-Za-z_-]{0,60}[0-9][A-Za-z0-9_-]*", least_bits: 0.0, start: PatternStart::Word },
     random(KEY, &["gsk_", "xai-", "r8_", "pplx-"], r"(?:gsk_[A-Za-z0-9]{40,}|xai-[A-Za-z0-9_-]{60,}|r8_[A-Za-z0-9]{37}|pplx-[A-Za-z0-9]{40,})"),
     random(KEY, &["tvly-", "nvapi-", "pcsk_", "jina_", "lsv2_", "wandb_v1_", "fw_"],
         r"(?:tvly-[A-Za-z0-9_-]{24,}|nvapi-[A-Za-z0-9_-]{60,}|pcsk_[A-Za-z0-9_-]{40,}|jina_[A-Za-z0-9_-]{40,}|lsv2_(?:pt|sk)_[a-f0-9]{32}_[a-f0-9]{10}|wandb_v1_[A-Za-z0-9_-]{40,}|fw_[A-Za-z0-9]{22,24}(?-u:\b))"),
-    // Money and messages
+    // Payment and messaging
     shape("a Stripe key", &["rk_live_", "sk_live_", "pk_live_", "rk_test_", "sk_test_", "pk_test_"], r"[rsp]k_(?:live|test)_[A-Za-z0-9]{16,}"),
     random("a Stripe key", &["whsec_"], r"whsec_[A-Za-z0-9+/=]{24,}"),
     random("a Square token", &["sq0atp-", "sq0csp-", "sq0idp-"], r"sq0(?:atp|csp|idp)-[A-Za-z0-9_-]{22,43}"),
@@ -129,18 +129,18 @@ pub(super) static SHAPES: &[CredentialPattern] = &[
         r"(?:NRAK-[A-Z0-9]{27}|lin_api_[A-Za-z0-9]{40}|figd_[A-Za-z0-9_-]{40}|ntn_[0-9]{11}[A-Za-z0-9]{35}|secret_[A-Za-z0-9]{43})(?-u:\b)"),
     random(TOKEN, &["dp.pt.", "dp.st.", "dp.ct.", "cfpat-", "sl.b", "sl.u."],
         r"(?:dp\.(?:pt|st|ct)\.[A-Za-z0-9_.-]{40,}|CFPAT-[A-Za-z0-9_-]{43}|sl\.[BbUu][A-Za-z0-9_.-]{100,})"),
-    // Formats of their own
+    // Generic formats
     shape("a signed token", &["eyj"], r"eyJ[A-Za-z0-9_-]{8,2000}\.eyJ[A-Za-z0-9_-]{8,8000}\.[A-Za-z0-9_-]{8,}"),
     random("an encrypted token", &["eyj"], r"eyJ[A-Za-z0-9_-]{16,2000}(?:\.[A-Za-z0-9_-]{0,2000}){3}\.[A-Za-z0-9_-]{16,}"),
     random(PRIVATE_KEY, &["age-secret-key-1"], r"AGE-SECRET-KEY-1[A-Z0-9]{58}"),
     shape(PRIVATE_KEY, &["private-lines:"], r"(?s)Private-Lines:\s+\d+\s+[A-Za-z0-9+/=\s]{40,}"),
 ];
 
-/// The shortest key of a service; what has no digit near its beginning is a word with dashes.
+/// The shortest key of a service; without a digit near its beginning it is a word with dashes.
 const SHORTEST_KEY: usize = 23;
 
 impl CredentialPattern {
-    /// Whether what has the shape is one, and not a name with dashes or an example.
+    /// Whether a match is a credential, and not a name with dashes or an example.
     pub fn is_one(&self, found: &str) -> bool {
         (self.begins[0] != "sk-" || found.len() >= SHORTEST_KEY)
             && !found.contains("EXAMPLE")
@@ -162,7 +162,7 @@ mod tests {
     const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     const WORD: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-    /// So many letters that look drawn. Credentials are put together here only: no scanner finds one in this file.
+    /// Returns pseudorandom letters. Test credentials are only assembled here, so that scanners find none in this file.
     fn drawn(letters: &str, count: usize) -> String {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ count as u64;
         let mut letter = || {
@@ -172,13 +172,13 @@ mod tests {
         (0..count).map(|_| letter()).collect()
     }
 
-    /// A shape: what it is called, its beginnings as they are written, and what follows them in the shortest that is one.
+    /// A shape: its kind, its beginnings as written, and the rest of the shortest match.
     type Row = (&'static str, &'static [&'static str], &'static [Part]);
     type Part = (&'static str, usize);
-    /// One that begins earlier than its mark.
+    /// A shape that begins before its mark.
     type Behind = (&'static str, Part, &'static str, Part);
 
-    /// Parts are letters of a kind and how many; a count of 0 stands for the text itself.
+    /// Parts are an alphabet and a count; a count of 0 stands for the text itself.
     #[rustfmt::skip]
     const MADE: &[Row] = &[
         ("an AWS access key", &["AKIA", "ASIA", "ABIA", "ACCA"], &[(BASE_32, 16)]),
@@ -256,7 +256,7 @@ mod tests {
         (PRIVATE_KEY, &["Private-Lines:"], &[(" 1\n", 0), (WORD, 40)]),
     ];
 
-    /// Those that begin earlier than their mark: what stands before it, the mark, and what follows.
+    /// Shapes that begin before their mark: what precedes it, the mark, and what follows.
     const BEHIND: &[Behind] = &[
         ("an Azure client secret", (WORD, 4), "Q~", (WORD, 31)),
         ("a Terraform token", (WORD, 14), ".atlasv1.", (WORD, 60)),
@@ -272,7 +272,7 @@ mod tests {
         ("a Mailchimp key", (HEX, 32), "-us9", (DIGITS, 1)),
     ];
 
-    /// What a credential is called, how it begins, the shortest one, and the same with a letter less.
+    /// Returns kind, beginning, the shortest credential, and the same without a letter.
     fn made() -> Vec<(&'static str, &'static str, String, String)> {
         let part = |(letters, count): &Part| match count {
             0 => (*letters).to_owned(),
@@ -309,7 +309,7 @@ mod tests {
             let shown = redacted(&output(&one), &[]);
             assert_eq!(shown, output(&mark(what)), "{begin} in an output");
 
-            // By its name it may be one all the same, and not by its shape.
+            // It may still be a credential by its name, but not by its shape.
             for near in [short, format!("Q{begin}")] {
                 assert_ne!(judged("x", &near), Some(what), "{near} as a value");
                 for kept in [masked(&source(&near), &[]).kept, redacted(&output(&near), &[])] {

@@ -1,4 +1,4 @@
-//! Sources of cells, from which only what is written out is taken.
+//! Removes credentials from sources of cells, where only literals and comments are checked.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -11,7 +11,7 @@ use super::scan;
 use super::values::{AssignmentForm, is_credential, is_distinct};
 use super::{TextKind, is_one_of_named, is_one_of_row, may_be_of_several, redaction};
 
-/// What a source says and does not compute: texts in quotes, comments, lines for the shell.
+/// Matches literal text in a source: string literals, comments, shell lines.
 static WRITTEN_OUT: LazyLock<Regex> = LazyLock::new(|| {
     let quoted = r#"'''(?s:.*?)'''|"""(?s:.*?)"""|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*""#;
     let line = r"(?:[^\\\n]|\\(?s:.))*";
@@ -21,7 +21,7 @@ static WRITTEN_OUT: LazyLock<Regex> = LazyLock::new(|| {
     .expect("it is a pattern")
 });
 
-/// Several names that are bound to several texts: `user, password = "…", "…"`.
+/// Matches several names bound to several texts: `user, password = "…", "…"`.
 static SEVERAL: LazyLock<Regex> = LazyLock::new(|| {
     let text = r#"[rbuRBU]{0,2}(?:'[^'\n]*'|"[^"\n]*")"#;
     Regex::new(&format!(
@@ -29,7 +29,7 @@ static SEVERAL: LazyLock<Regex> = LazyLock::new(|| {
     ))
     .expect("it is a pattern")
 });
-/// A name that is bound to a row of texts, or to texts under names: `passwords = ["…", "…"]`, `passwords = {"joe": "…"}`.
+/// Matches a name bound to a list or dictionary of texts: `passwords = ["…", "…"]`, `passwords = {"joe": "…"}`.
 static ROW: LazyLock<Regex> = LazyLock::new(|| {
     let texts = r#"(?:'[^'\n]*'|"[^"\n]*"|[^'"()\[\]{}])"#;
     Regex::new(&format!(
@@ -37,7 +37,7 @@ static ROW: LazyLock<Regex> = LazyLock::new(|| {
     ))
     .expect("it is a pattern")
 });
-/// A text, and what stands under it, if anything does.
+/// Matches a text, and the value of the key if it is one.
 static PAIR: LazyLock<Regex> = LazyLock::new(|| {
     let text = |name| format!(r#"(?:'(?<{name}>[^'\n]*)'|"(?<{name}2>[^"\n]*)")"#);
     Regex::new(&format!(
@@ -49,7 +49,7 @@ static PAIR: LazyLock<Regex> = LazyLock::new(|| {
 });
 static QUOTED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"'([^'\n]*)'|"([^"\n]*)""#).expect("it is a pattern"));
 
-/// Names that are bound to what a call or a look-up gives that hands out credentials.
+/// Matches names bound to the result of a call or look-up that returns credentials.
 static GIVEN: LazyLock<Regex> = LazyLock::new(|| {
     let givers = r"getpass|get_password|get_credential|get_secret|get_secret_value|getSecret|access_secret_version|read_secret_version|userdata\.get|dotenv_values|secrets\.get|get_parameter|prompt_password|pass_prompt|get_frozen_credentials|get_token";
     let looked_up =
@@ -63,18 +63,18 @@ static MARKED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\[not kept: ([^\]
 
 /// A source without its credentials.
 pub struct MaskedSource {
-    /// The source with marks where something was taken out.
+    /// The source with placeholders for what was removed.
     pub kept: String,
-    /// What that was, in words.
+    /// The kinds of removed credentials, as text.
     pub taken: Vec<String>,
-    /// The credentials themselves, as far as they say enough to be known again elsewhere.
+    /// The credentials, if distinctive enough to be recognized elsewhere.
     pub texts: Vec<String>,
 }
 
-/// A cell's source with what looks like a credential or is one of the `known` texts taken out.
+/// Removes credentials and the `known` texts from a cell's source.
 ///
-/// Code is no output: `token = tokenizer.Encode1(x)` shows nothing. So only what is written out counts, and shapes that no
-/// code has.
+/// Code is not output: `token = tokenizer.Encode1(x)` reveals nothing. Therefore only literals and comments are checked, and shapes that do
+/// not occur in code.
 pub fn masked(source: &str, known: &[String]) -> MaskedSource {
     let is_known = known.iter().any(|secret| source.contains(secret.as_str()));
     if !is_known && !scan::may_be_in(source) {
@@ -96,7 +96,7 @@ pub fn masked(source: &str, known: &[String]) -> MaskedSource {
     MaskedSource { kept, taken, texts }
 }
 
-/// Names that a source binds to what hands out credentials: `getpass`, a key ring, a telling variable of the environment.
+/// Returns names that a source binds to credentials from `getpass`, a key ring, or an environment variable with a telling name.
 pub fn given_names(source: &str) -> Vec<String> {
     if !scan::may_be_in(source) {
         return Vec::new();
@@ -124,7 +124,7 @@ pub fn asks_for_one(prompt: &str) -> bool {
     strength(prompt).is_some_and(|strength| strength > Strength::Vague)
 }
 
-/// The credentials that a source writes out.
+/// Returns the credentials in the literals of a source.
 fn credentials(source: &str) -> Vec<CredentialSpan> {
     if source.trim_start().starts_with("%%") {
         return scan::places(source, TextKind::ForPeople);
@@ -150,7 +150,7 @@ fn credentials(source: &str) -> Vec<CredentialSpan> {
     scan::apart(places)
 }
 
-/// A text in quotes without these.
+/// Returns the range of a text inside its quotes.
 fn inside(piece: &str) -> Range<usize> {
     let quotes = ["\"\"\"", "'''", "\"", "'"]
         .into_iter()
@@ -177,7 +177,7 @@ fn of_several(source: &str) -> Vec<CredentialSpan> {
     places
 }
 
-/// Passwords in rows and under names of users, whose own name says what they are.
+/// Finds passwords in lists and dictionaries with a telling name.
 fn of_rows(source: &str) -> Vec<CredentialSpan> {
     let mut places = Vec::new();
     for row in ROW.captures_iter(source).filter(|row| may_be_of_several(&row[1])) {
@@ -204,7 +204,7 @@ fn of_rows(source: &str) -> Vec<CredentialSpan> {
     places
 }
 
-/// A source without the `known` texts, where it writes them out.
+/// Removes the `known` texts from the literals of a source.
 fn without_known(source: &str, known: &[String]) -> String {
     if source.trim_start().starts_with("%%") {
         return redaction::without(source, known);
@@ -222,17 +222,17 @@ fn without_known(source: &str, known: &[String]) -> String {
     pieces.into_owned()
 }
 
-/// Words that are given as passwords so that nobody has to think of one.
+/// Common default passwords, which also occur as ordinary words.
 const COMMON: &[&str] = &[
     "postgres", "admin", "mysql", "oracle", "guest", "public", "jupyter", "python",
 ];
 
-/// Whether a credential says enough to be one wherever it stands again.
+/// Whether a credential is distinctive enough to be recognized anywhere.
 pub(super) fn is_known_again(text: &str) -> bool {
     is_distinct(text) || (text.chars().count() >= 6 && !COMMON.contains(&text))
 }
 
-/// What was taken out of a text, by what stands there instead: each kind once.
+/// Returns the kinds of removed credentials from the placeholders: each once.
 pub(super) fn taken(before: &str, kept: &str) -> Vec<String> {
     let marks = |text| MARKED.captures_iter(text).map(|found| found[1].to_owned());
     let mut written: Vec<String> = marks(before).collect();

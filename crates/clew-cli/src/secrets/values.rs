@@ -1,4 +1,4 @@
-//! Which texts can be a credential, where a name or a place tells of one: no placeholders, words, paths, numbers or code.
+//! Decides whether a text can be a credential, given a telling name or context: not a placeholder, word, path, number or code.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -10,22 +10,22 @@ use super::names::{Strength, strength};
 /// The form in which a text assigns a value to a name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum AssignmentForm {
-    /// As a value of its own: in quotes, under a name, as a line of a file of settings says it.
+    /// As a separate value: quoted, under a name, or as a line of a settings file.
     Value,
     /// The rest of a line that begins with its name.
     Line,
-    /// Behind `=`, where other text goes on.
+    /// After `=`, followed by other text.
     Equals,
-    /// Behind `:` in a text, which may be prose.
+    /// After `:` in a text, which may be prose.
     Prose,
 }
 
-/// Lengths of texts that can be a credential, in characters.
+/// Lengths of possible credentials, in characters.
 const LONGEST: usize = 4096;
 const SHORTEST_PASSWORD: usize = 4;
 const SHORTEST_WORD: usize = 6;
 const SHORTEST: usize = 8;
-/// Under a vague name.
+/// With a vague name.
 const SHORTEST_VAGUE: usize = 20;
 
 static PLACEHOLDERS: LazyLock<Regex> = LazyLock::new(|| {
@@ -37,7 +37,7 @@ static PLACEHOLDERS: LazyLock<Regex> = LazyLock::new(|| {
     .expect("it is a pattern")
 });
 
-/// Dates, paths and names of files, and places of the network.
+/// Matches dates, paths and names of files, and URLs.
 static PLAIN: LazyLock<Regex> = LazyLock::new(|| {
     let endings = "csv|tsv|parquet|json|jsonl|txt|md|py|ipynb|db|sqlite|h5|npy|npz|pkl|zip|gz|png|jpe?g|pdf|xlsx?|ya?ml|toml|log|html?|pem|key|crt|env|cfg|ini|conf";
     let date = r"\d{4}-\d\d-\d\d(?:[T ][\d:.,+Z-]+)?";
@@ -51,11 +51,11 @@ static PLAIN: LazyLock<Regex> = LazyLock::new(|| {
 
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\A[-+]?[\d.,:/%eE_]+\z").expect("it is a pattern"));
 
-/// What names something in code: `self.password`, `args.token`, `os.environ`.
+/// Matches expressions in code: `self.password`, `args.token`, `os.environ`.
 static CODE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\A[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\z|[(){}\[\]]").expect("it is a pattern"));
 
-/// Words that stand under the names of passwords and are none.
+/// Words that occur under names of passwords without being one.
 #[rustfmt::skip]
 const WORDS: &[&str] = &[
     "string", "strings", "integer", "boolean", "object", "varchar", "required", "optional", "default", "prompt", "missing",
@@ -65,14 +65,14 @@ const WORDS: &[&str] = &[
     "false", "needed", "accepted", "denied", "normal", "value", "values", "character", "characters", "encrypted", "static",
 ];
 
-/// Words of sentences, of which no passphrase is made.
+/// Words of sentences, which do not occur in passphrases.
 #[rustfmt::skip]
 const OF_SENTENCES: &[&str] = &[
     "the", "a", "an", "is", "are", "was", "for", "of", "to", "your", "my", "please", "enter", "must", "should", "not", "and", "or", "in",
     "with", "this", "that", "it", "be", "has", "have", "if", "no", "user", "password", "passphrase", "token", "key", "secret",
 ];
 
-/// Whether a text is a credential under a name of this strength.
+/// Whether a text under a name of this strength is a credential.
 pub(super) fn is_credential(strength: Strength, form: AssignmentForm, text: &str) -> bool {
     let text = text.trim();
     if text.len() < SHORTEST_PASSWORD || text.chars().nth(LONGEST).is_some() {
@@ -96,12 +96,12 @@ pub(super) fn is_credential(strength: Strength, form: AssignmentForm, text: &str
     }
 }
 
-/// Whether something else will stand there.
+/// Whether a text is a placeholder.
 pub(super) fn is_placeholder(text: &str) -> bool {
     PLACEHOLDERS.is_match(text)
 }
 
-/// Whether a text is itself the name of a credential, as labels and columns are.
+/// Whether a text is itself the name of a credential, such as a label or column.
 pub(super) fn names_one(text: &str) -> bool {
     let is_name = text
         .chars()
@@ -109,7 +109,7 @@ pub(super) fn names_one(text: &str) -> bool {
     is_name && strength(text).is_some_and(|strength| strength > Strength::Vague)
 }
 
-/// Whether a text is short and has letters alone: `green`, `mean`.
+/// Whether a text is short and consists of letters only: `green`, `mean`.
 fn is_short_word(text: &str) -> bool {
     text.len() < SHORTEST_WORD && text.chars().all(char::is_alphabetic)
 }
@@ -135,7 +135,7 @@ fn is_password(form: AssignmentForm, text: &str) -> bool {
     }
 }
 
-/// Whether it is a word with a capital letter, or with something behind it: `Required`, `required:`.
+/// Whether it is a capitalized word, or one followed by punctuation: `Required`, `required:`.
 fn is_word(text: &str) -> bool {
     let bare = text.trim_end_matches(|letter: char| !letter.is_alphanumeric());
     let mut letters = bare.chars();
@@ -143,7 +143,7 @@ fn is_word(text: &str) -> bool {
     letters.all(char::is_lowercase) && (WORDS.contains(&bare.to_lowercase().as_str()) || text.ends_with(':'))
 }
 
-/// Whether words are a passphrase and no sentence: `correct horse battery staple`, and what Google gives out for programs.
+/// Whether words are a passphrase and not a sentence: `correct horse battery staple`, and Google's app passwords.
 fn is_passphrase(text: &str) -> bool {
     let words: Vec<&str> = text.split(' ').collect();
     let are_plain = words
@@ -152,7 +152,7 @@ fn is_passphrase(text: &str) -> bool {
     (4..=12).contains(&words.len()) && are_plain && !words.iter().any(|word| OF_SENTENCES.contains(word))
 }
 
-/// Whether nobody would write a text as a word, a number or a name.
+/// Whether a text is unlikely to be a word, a number or a name.
 pub(super) fn is_no_word(text: &str) -> bool {
     let length = text.chars().count();
     if length < SHORTEST {
@@ -165,7 +165,7 @@ pub(super) fn is_no_word(text: &str) -> bool {
         || (count == 2 && length >= SHORTEST_VAGUE && changes_of_case(text) >= 6 && entropy(text) >= 3.5)
 }
 
-/// Whether a text is so much by itself that it is a credential wherever it stands again.
+/// Whether a text is distinctive enough to be recognized as a credential anywhere.
 pub fn is_distinct(text: &str) -> bool {
     let Kinds { count, has_digits } = kinds(text);
     text.len() >= SHORTEST
@@ -175,8 +175,8 @@ pub fn is_distinct(text: &str) -> bool {
         || is_no_word(text)
 }
 
-/// Whether a text is short, or the name of a column, a file and the like: words and small numbers. What libraries number for
-/// themselves (`_Proxy_items_140305`) begins with an underscore.
+/// Whether a text is short, or consists of words and small numbers like names of columns or files. Generated names in libraries
+/// (`_Proxy_items_140305`) begin with an underscore.
 fn is_plain_words(text: &str) -> bool {
     let is_own = text.starts_with('_');
     let is_word = |part: &str| {
@@ -187,7 +187,7 @@ fn is_plain_words(text: &str) -> bool {
     text.chars().count() < SHORTEST_VAGUE || text.split(['_', '.', ' ', '-']).all(is_word)
 }
 
-/// What kinds of characters a text has: small and large letters, digits, others.
+/// The kinds of characters in a text: lower and upper case letters, digits, others.
 struct Kinds {
     count: usize,
     has_digits: bool,
@@ -213,7 +213,7 @@ fn changes_of_case(text: &str) -> usize {
     letters.windows(2).filter(|pair| pair[0] != pair[1]).count()
 }
 
-/// Bits a character.
+/// Returns the entropy in bits per character.
 pub(super) fn entropy(text: &str) -> f64 {
     let mut counts: HashMap<char, f64> = HashMap::new();
     for letter in text.chars() {

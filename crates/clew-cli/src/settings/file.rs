@@ -1,4 +1,4 @@
-//! A file of settings: read value by value, changed without touching what else stands there.
+//! A settings file: values are read one by one, and changed without affecting anything else in the file.
 
 use std::io;
 use std::path::Path;
@@ -11,14 +11,14 @@ use super::{SettingProblem, SettingValue};
 use crate::text;
 use crate::whole_file::{PRIVATE, StagedFile};
 
-/// What a file sets, and what in it is not as it should be.
+/// The values in a file, and its problems.
 #[derive(Default)]
 pub(crate) struct SettingsFile {
     pub values: Vec<(&'static str, SettingValue)>,
     pub problems: Vec<SettingProblem>,
 }
 
-/// The text of a settings file, to find lines in.
+/// A settings file during parsing, with its text for line numbers.
 struct SettingsText<'a> {
     path: &'a Path,
     text: &'a str,
@@ -27,7 +27,7 @@ struct SettingsText<'a> {
 }
 
 impl SettingsFile {
-    /// Reads a file. None at all sets nothing.
+    /// Reads a file. A missing file sets nothing.
     pub fn read(path: &Path, is_project: bool) -> Self {
         match read_text(path) {
             Ok(Some(text)) => Self::of(&text, path, is_project),
@@ -36,7 +36,7 @@ impl SettingsFile {
         }
     }
 
-    /// Reads what stands in a file.
+    /// Parses the content of a file.
     pub fn of(text: &str, path: &Path, is_project: bool) -> Self {
         let document = match Document::parse(text) {
             Ok(document) => document,
@@ -103,8 +103,8 @@ impl SettingsText<'_> {
     }
 }
 
-/// Why a setting is not set for a project, if it is not: who sends a project must not choose where its notebooks record,
-/// nor whether that can be read by others.
+/// Returns why a setting is not allowed in a project's file: the author of a project must not determine where its notebooks record, or
+/// whether other people can read that.
 pub(crate) fn of_user_only(setting: &Setting) -> Option<&'static str> {
     match setting.key {
         "store" => Some("a project's store is its folder `.clew`; set `store` for the user only"),
@@ -115,10 +115,10 @@ pub(crate) fn of_user_only(setting: &Setting) -> Option<&'static str> {
     }
 }
 
-/// `store` is a setting and a group of settings. Where a file has the group, the setting stands in it by this name.
+/// `store` is a setting and a group of settings. In a file with the group, the setting has this name in it.
 const FOLDER_IN_GROUP: &str = "folder";
 
-/// The setting that stands in a file by a name.
+/// Returns the key of the setting with a name in a file.
 fn key_in_file(name: &str) -> String {
     match name
         .strip_suffix(FOLDER_IN_GROUP)
@@ -135,7 +135,7 @@ fn is_group(name: &str) -> bool {
         .any(|setting| setting.key.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
 }
 
-/// Says that there is no such setting, with what might have been meant.
+/// Formats the error for an unknown setting, with a suggestion.
 fn unknown(key: &str) -> String {
     let nearest = nearest_key(key)
         .map(|near| format!("; did you mean `{near}`?"))
@@ -143,7 +143,7 @@ fn unknown(key: &str) -> String {
     format!("there is no setting `{}`{nearest}", text::clean(key))
 }
 
-/// The key that might have been meant.
+/// Returns the most similar key.
 pub(crate) fn nearest_key(key: &str) -> Option<&'static str> {
     let keys = || SETTINGS.iter().map(|setting| setting.key);
     let likeness = |other: &str| f64::from(similar::TextDiff::from_chars(key, other).ratio());
@@ -169,10 +169,10 @@ fn read_text(path: &Path) -> io::Result<Option<String>> {
     std::fs::read_to_string(path).map(Some)
 }
 
-/// Sets a value in a file, or takes it out. Comments and everything else stay as they are.
+/// Sets a value in a file, or removes it. Comments and everything else are preserved.
 ///
 /// # Errors
-/// The file can't be read or written, or is no TOML: then it is as it was.
+/// The file cannot be read or written, or is not TOML; it is then unchanged.
 pub(crate) fn write_setting(path: &Path, setting: &Setting, value: Option<&SettingValue>) -> io::Result<()> {
     let text = read_text(path)?.unwrap_or_default();
     let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
@@ -203,7 +203,7 @@ pub(crate) fn write_setting(path: &Path, setting: &Setting, value: Option<&Setti
     StagedFile::new(path, document.to_string().as_bytes(), PRIVATE)?.commit()
 }
 
-/// Makes a group of what was a setting alone, which goes into it.
+/// Converts a setting to a group that contains it.
 fn make_group(root: &mut toml_edit::Table, group: &str) {
     if !root.get(group).is_some_and(Item::is_value) || root.get(group).is_some_and(Item::is_table_like) {
         return;
@@ -216,7 +216,7 @@ fn make_group(root: &mut toml_edit::Table, group: &str) {
 
 fn put(table: &mut dyn TableLike, name: &str, value: &SettingValue) {
     match table.get_mut(name).and_then(Item::as_value_mut) {
-        // A comment behind the value stays behind the new one.
+        // A comment after the value is preserved.
         Some(old) => {
             let decor = old.decor().clone();
             *old = value.to_toml();

@@ -1,18 +1,18 @@
-//! A project's own folder: the nearest `.clew`, here or above, that is the user's.
+//! A project's folder: the nearest `.clew` in the current folder or above that belongs to the user.
 
 use std::path::{Path, PathBuf};
 
 use super::SettingProblem;
 
-/// The folder that makes a folder a project.
+/// The folder that marks a project.
 pub(crate) const FOLDER: &str = ".clew";
 
-/// The project's folder nearest to `directory`, and those that were left alone because somebody else could have put
-/// them there: a store in a folder that others write to would hand them what is recorded.
+/// Returns the project's folder nearest to `directory`, and the ignored ones, which another user could have created: a store in a folder
+/// that others can write to would disclose recorded data.
 pub(crate) fn nearest(directory: &Path) -> (Option<PathBuf>, Vec<SettingProblem>) {
     let mut left_alone = Vec::new();
     for folder in directory.ancestors().map(|above| above.join(FOLDER)) {
-        // Not following a link: whose it is could not be told.
+        // Without following links, whose owner would be ambiguous.
         let Ok(metadata) = std::fs::symlink_metadata(&folder) else {
             continue;
         };
@@ -31,7 +31,7 @@ pub(crate) fn nearest(directory: &Path) -> (Option<PathBuf>, Vec<SettingProblem>
     (None, left_alone)
 }
 
-/// Why a folder is not taken for the user's own project.
+/// Returns why a folder is not accepted as the user's project.
 #[cfg(unix)]
 fn distrust(metadata: &std::fs::Metadata) -> Option<&'static str> {
     use std::os::unix::fs::MetadataExt;

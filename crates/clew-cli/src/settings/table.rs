@@ -1,18 +1,18 @@
-//! What can be set: one table for reading, checking, listing and completing.
+//! The table of all settings, for parsing, validation, listing and completion.
 
 use super::value::{SettingType, SettingValue};
 
 /// One setting.
 pub(crate) struct Setting {
-    /// What people type: `record.outputs`. In a file the part before the dot is a table.
+    /// The key: `record.outputs`. In a file the part before the dot is a table.
     pub key: &'static str,
-    /// What it may be.
+    /// The type of its value.
     pub kind: SettingType,
-    /// What it is where nobody sets it, as people would type it.
+    /// The default, as text.
     pub default: &'static str,
     /// What it does, in a sentence.
     pub about: &'static str,
-    /// The page that tells more, seen from docs/guide.md.
+    /// The page with details, relative to docs/guide.md.
     #[cfg_attr(
         not(test),
         expect(dead_code, reason = "a test makes the table of docs/guide.md of it")
@@ -20,7 +20,7 @@ pub(crate) struct Setting {
     pub more: Option<&'static str>,
 }
 
-/// Every setting, in the order in which they are listed.
+/// Every setting, in the order of listings.
 pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "store",
@@ -192,13 +192,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
 ];
 
-/// The setting of that key.
+/// Returns the setting with that key.
 pub(crate) fn setting(key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.key == key)
 }
 
 impl Setting {
-    /// The variable of the environment that sets it, too: `CLEW_GC_GRACE` for `gc.grace`.
+    /// Returns the environment variable that also sets it: `CLEW_GC_GRACE` for `gc.grace`.
     pub fn variable(&self) -> String {
         match self.key {
             "store" => "CLEW_HOME".to_owned(),
@@ -206,20 +206,20 @@ impl Setting {
         }
     }
 
-    /// What it is where nobody sets it.
+    /// Returns the default value.
     pub fn default_value(&self) -> SettingValue {
         self.kind.parse(self.default).unwrap_or(SettingValue::Folder("".into()))
     }
 
-    /// Reads what somebody typed.
+    /// Parses a value.
     ///
     /// # Errors
-    /// Says what is allowed.
+    /// The value is invalid; the error describes valid ones.
     pub fn parse(&self, text: &str) -> Result<SettingValue, String> {
         self.kind.parse(text).ok_or_else(|| self.refusal(text))
     }
 
-    /// Says what is allowed instead of `text`.
+    /// Formats the error for the invalid value `text`.
     pub fn refusal(&self, text: &str) -> String {
         format!(
             "{} must be {}, not `{}`",

@@ -1,4 +1,4 @@
-//! What a setting may be: as people type it, as it stands in a file, as JSON.
+//! The values of settings: as text, in TOML files, and as JSON.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -13,13 +13,13 @@ use crate::text;
 /// The type of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SettingType {
-    /// A folder by its whole path; `~` is the user's own.
+    /// An absolute path of a folder; `~` is the home folder.
     Folder,
-    /// Yes or no.
+    /// A boolean.
     Flag,
-    /// A number from the first to the second.
+    /// A number in an inclusive range.
     Count(u64, u64),
-    /// A number of bytes, as `2 GB`, or a share of the machine's memory, as `50 %`.
+    /// A number of bytes, such as `2 GB`, or a share of the machine's memory, such as `50 %`.
     Size,
     /// Names and patterns.
     Patterns,
@@ -34,24 +34,24 @@ pub(crate) enum SettingValue {
     Flag(bool),
     Count(u64),
     Size(u64),
-    /// So many hundredths of the machine's memory.
+    /// A percentage of the machine's memory.
     Share(u64),
     Patterns(Vec<String>),
     Word(&'static str),
 }
 
-/// Units of sizes, largest first; powers of 1,000 like everywhere in Clew.
+/// Units of sizes, largest first; powers of 1,000 as everywhere in Clew.
 const UNITS: [(&str, u64); 4] = [
     ("TB", 1_000_000_000_000),
     ("GB", 1_000_000_000),
     ("MB", 1_000_000),
     ("kB", 1_000),
 ];
-/// A scratch process needs about this much to start at all.
+/// The least memory limit with which a sandbox process can start.
 const LEAST_SIZE: u64 = 50_000_000;
 
 impl SettingType {
-    /// What people type, on the command line or in a variable. Patterns are parted by commas.
+    /// Parses text from the command line or a variable. Patterns are separated by commas.
     pub fn parse(self, text: &str) -> Option<SettingValue> {
         let text = text.trim();
         match self {
@@ -64,7 +64,7 @@ impl SettingType {
         }
     }
 
-    /// What stands in a file.
+    /// Converts a value of a file.
     pub fn of_item(self, item: &Item) -> Option<SettingValue> {
         match self {
             Self::Folder => folder(item.as_str()?),
@@ -82,7 +82,7 @@ impl SettingType {
         }
     }
 
-    /// What is allowed, in words.
+    /// Describes the valid values.
     pub fn allowed(self) -> String {
         match self {
             Self::Folder => "the absolute path of a folder, such as /data/clew or ~/clew".to_owned(),
@@ -121,8 +121,8 @@ fn flag(text: &str) -> Option<SettingValue> {
     }
 }
 
-/// Whether a word switches something off. `clew/shell/start.py` knows the same words of `CLEW`: it reads them before it
-/// loads anything, and a test holds the two together.
+/// Whether a word disables something. `clew/shell/start.py` accepts the same words for `CLEW`, which it checks before it loads anything; a
+/// test ensures that both agree.
 pub(crate) fn is_off(text: &str) -> bool {
     ["off", "no", "false", "0"]
         .iter()
@@ -142,7 +142,7 @@ fn size(text: &str) -> Option<SettingValue> {
     bytes(text).filter(|bytes| *bytes >= LEAST_SIZE).map(SettingValue::Size)
 }
 
-/// `64 MB`, `1.5gb`, `4096`: a number of bytes.
+/// Parses a number of bytes: `64 MB`, `1.5gb`, `4096`.
 pub(crate) fn bytes(text: &str) -> Option<u64> {
     let lower = text.to_ascii_lowercase();
     let unit = UNITS
@@ -154,7 +154,7 @@ pub(crate) fn bytes(text: &str) -> Option<u64> {
     };
     let number: f64 = digits.trim().parse().ok()?;
     let bytes = number * factor as f64;
-    // Compared as it is: no number, and numbers beyond all memory, are refused too.
+    // This comparison also rejects NaN and excessive numbers.
     (0.0..1e15).contains(&bytes).then_some(bytes as u64)
 }
 
@@ -164,7 +164,7 @@ fn patterns<'a>(all: impl Iterator<Item = &'a str>) -> Option<SettingValue> {
     all.iter().all(is_name).then_some(SettingValue::Patterns(all))
 }
 
-/// The machine's memory, in bytes; `None` where nobody tells.
+/// Returns the machine's memory in bytes; `None` if unknown.
 #[cfg(target_os = "linux")]
 fn machine() -> Option<u64> {
     let about = rustix::system::sysinfo();
@@ -176,12 +176,12 @@ fn machine() -> Option<u64> {
     None
 }
 
-/// What a share of the machine's memory is at least, and where nobody knows that. Libraries reserve much more than they
-/// use: numpy, pandas, Arrow and scikit-learn together take 1.7 GB of addresses to be imported.
+/// The minimum of a share of the machine's memory, and its value if the memory is unknown. Libraries reserve much more address space than
+/// they use: importing numpy, pandas, Arrow and scikit-learn together takes 1.7 GB.
 const LEAST_SHARE: u64 = 4_000_000_000;
 
 impl SettingValue {
-    /// The number that it is; of a share of the memory the bytes.
+    /// Returns the number; for a share of the memory the bytes.
     pub fn number(&self) -> u64 {
         match self {
             Self::Count(number) | Self::Size(number) => *number,
@@ -190,12 +190,12 @@ impl SettingValue {
         }
     }
 
-    /// Whether it is yes or no.
+    /// Whether it is a boolean.
     pub fn is_flag(&self) -> bool {
         matches!(self, Self::Flag(_))
     }
 
-    /// As it is written into a file.
+    /// Converts it to TOML.
     pub fn to_toml(&self) -> toml_edit::Value {
         match self {
             Self::Flag(flag) => (*flag).into(),

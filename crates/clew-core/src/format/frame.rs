@@ -1,4 +1,4 @@
-//! Frames: the one shape of everything on disk.
+//! Frames: the units of which all files of a store consist.
 //!
 //! ```text
 //! offset  bytes  what
@@ -6,7 +6,7 @@
 //!      4      1  version of the frame format
 //!      5      1  kind
 //!      6      1  codec of the payload: 0 raw, 1 zstd
-//!      7      1  cipher: 0 none; 1 of the header of an encrypted file, of which everything behind it is encrypted
+//!      7      1  cipher: 0 none; 1 in the header of an encrypted file, which is followed by encrypted bytes
 //!      8      4  flags; bit 0: the payload starts at the next multiple of 4,096 in the file
 //!     12      4  length of the meta section, which follows the header
 //!     16      8  length of the payload as stored
@@ -16,8 +16,8 @@
 //!     72      8  XXH3-64 of the stored payload; 0 for a run of raw blocks, which their ids cover
 //!     80      8  XXH3-64 of bytes 0 to 79
 //! ```
-//! All numbers are little endian. Bytes 0 to 4 and 80 to 87 mean the same in every version, so a newer frame can be told
-//! from a damaged one. What a frame holds is only believed when its id matches; the checksums tell torn from whole.
+//! All numbers are little endian. Bytes 0 to 4 and 80 to 87 mean the same in every version, so a newer frame can be distinguished from a
+//! corrupted one. A reader trusts the content of a frame only if its id matches; the checksums detect torn frames.
 
 mod encryption_header;
 mod table;
@@ -29,24 +29,24 @@ use crate::limits;
 pub use encryption_header::{CIPHER, ENCRYPTED_HEADER_LENGTH, EncryptedHeader};
 pub use table::TableEntry;
 
-/// What every frame begins with.
+/// The first bytes of every frame.
 pub const FRAME_MAGIC: [u8; 4] = [0xc1, b'c', b'l', b'w'];
-/// The version of frames that is written here, and the newest that is read.
+/// The frame version that this version writes, and the newest that it reads.
 pub const FRAME_VERSION: u8 = 1;
 /// Bytes of a frame's header.
 pub const HEADER_LENGTH: usize = 88;
-/// Payloads that can be mapped start at multiples of this in their file, as do their columns.
+/// The alignment of mappable payloads in their file, and of their columns.
 pub const PAGE: u64 = 4096;
 /// Payloads shorter than this are not worth compressing.
 const MIN_COMPRESSED: usize = 96;
 const COMPRESSION_LEVEL: i32 = 1;
-/// How hard gc compresses what lies cold: nobody waits for it.
+/// Compression level of gc for cold data, where speed does not matter.
 pub(crate) const COLD_LEVEL: i32 = 3;
-/// Of what is four times as long, so many bytes are compressed first.
+/// Size of the sample that is compressed first, for payloads of at least four times this size.
 const SAMPLE: usize = 16 * 1024;
 const ALIGNED: u32 = 1;
 
-/// What a frame holds.
+/// The type of a frame's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FrameKind(pub u8);
 
@@ -55,7 +55,7 @@ impl FrameKind {
     pub const FILE: Self = Self(1);
     /// A run of blocks; its meta section is their table.
     pub const BLOCKS: Self = Self(2);
-    /// Segments: pieces of object streams and of what is stored like them, and lists of ids. Its meta section is their table.
+    /// Segments: pieces of object streams and of data stored like them, and lists of ids. Its meta section is their table.
     pub const SEGMENT: Self = Self(3);
     /// A salted text.
     pub const BLOB: Self = Self(4);
@@ -63,42 +63,42 @@ impl FrameKind {
     pub const MANIFEST: Self = Self(5);
     /// A run.
     pub const RUN: Self = Self(6);
-    /// An operation and its seal.
+    /// An operation and its signature.
     pub const OPERATION: Self = Self(7);
     /// A history's description.
     pub const DESCRIPTION: Self = Self(8);
-    /// A pack that the session writes to.
+    /// A pack to which the session writes.
     pub const PACK: Self = Self(9);
-    /// Everything before it in the file was synced before it was written.
+    /// A mark: everything before it in the file was synced before it was written.
     pub const MARK: Self = Self(10);
-    /// Reserved for proofs that a record belongs to a sealed operation.
+    /// Reserved for proofs that a record belongs to a signed operation.
     pub const PROOF: Self = Self(11);
-    /// The ids of what lies in the packs of a bundle in a remote.
+    /// The ids of the data in the packs of a bundle in a remote.
     pub const INDEX: Self = Self(12);
-    /// Packs that were taken away.
+    /// Packs that were deleted.
     pub const REMOVAL: Self = Self(13);
-    /// What nothing refers to any more.
+    /// Unneeded data: no operation leads to it.
     pub const GARBAGE: Self = Self(14);
-    /// What lies in a bundle, signed.
+    /// The table of contents of a bundle, signed.
     pub const CONTENTS: Self = Self(15);
     /// What a remote has of a history.
     pub const HEAD: Self = Self(16);
-    /// A cell that a kernel began to run.
+    /// An in-flight marker: a cell that a kernel started to run.
     pub const BEGUN: Self = Self(17);
-    /// Values that were left out by who sent a history.
+    /// Values that the sender of a history left out.
     pub const LEFT_OUT: Self = Self(18);
 }
 
-/// How a payload lies.
+/// How a payload is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Codec {
-    /// As it is.
+    /// Uncompressed.
     Raw,
     /// One zstd frame.
     Zstd,
 }
 
-/// Bytes that are no frame that can be read here.
+/// Why bytes cannot be read as a frame.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// They do not begin a frame, or the header was changed.
@@ -107,7 +107,7 @@ pub enum FrameError {
     /// The frame is of a newer version.
     #[error("it has frame version {0}; this Clew reads up to {FRAME_VERSION}")]
     Newer(u8),
-    /// The header is sound, but asks for something that is not known here.
+    /// The header is sound, but uses a feature that this version does not know.
     #[error("it uses {what} {value}, which this Clew does not know")]
     Unknown {
         /// Which field.
@@ -115,16 +115,16 @@ pub enum FrameError {
         /// Its value.
         value: u32,
     },
-    /// An encrypted file begins here, and what reads it has not its key.
+    /// The bytes begin an encrypted file, and the reader does not have its key.
     #[error("it is encrypted with another key than this store's")]
     Encrypted,
-    /// A length is beyond the format's bounds.
+    /// A length exceeds the limits of the format.
     #[error("its {0} is beyond the format's bounds")]
     OutOfBounds(&'static str),
     /// A checksum does not match.
     #[error("the checksum of its {0} does not match")]
     Checksum(&'static str),
-    /// The payload does not decompress to what the header says.
+    /// The payload does not decompress to the length in the header.
     #[error("its payload does not decompress")]
     Decompress,
     /// The table of blocks or segments is malformed.
@@ -135,9 +135,9 @@ pub enum FrameError {
 /// A frame's header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameHeader {
-    /// What it holds.
+    /// The type of its content.
     pub kind: FrameKind,
-    /// How the payload lies.
+    /// How the payload is stored.
     pub codec: Codec,
     /// Whether the payload starts at a multiple of [`PAGE`].
     pub aligned: bool,
@@ -154,7 +154,7 @@ pub struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// The header as it lies.
+    /// Encodes the header.
     pub fn to_bytes(&self) -> [u8; HEADER_LENGTH] {
         let mut bytes = [0; HEADER_LENGTH];
         bytes[..4].copy_from_slice(&FRAME_MAGIC);
@@ -177,7 +177,7 @@ impl FrameHeader {
         bytes
     }
 
-    /// Reads a header. Every length in it is within the format's bounds afterwards.
+    /// Parses a header and checks that every length in it is within the limits of the format.
     pub fn parse(bytes: &[u8; HEADER_LENGTH]) -> Result<Self, FrameError> {
         if bytes[..4] != FRAME_MAGIC || xxh3_64(&bytes[..80]) != number_at(bytes, 80) {
             return Err(FrameError::NoFrame);
@@ -229,7 +229,7 @@ impl FrameHeader {
         Ok(())
     }
 
-    /// Where the payload of a frame at `offset` starts.
+    /// Returns where the payload of a frame at `offset` starts.
     pub fn payload_at(&self, offset: u64) -> u64 {
         let after_meta = offset + HEADER_LENGTH as u64 + u64::from(self.meta_length);
         if self.aligned {
@@ -239,7 +239,7 @@ impl FrameHeader {
         }
     }
 
-    /// Where a frame at `offset` ends.
+    /// Returns where a frame at `offset` ends.
     pub fn end(&self, offset: u64) -> u64 {
         self.payload_at(offset) + self.stored_length
     }
@@ -253,7 +253,7 @@ impl FrameHeader {
         }
     }
 
-    /// Whether the payload's checksum covers it; the blocks' ids do in a run of raw blocks.
+    /// Returns whether the payload has a checksum. A run of raw blocks has none: the ids of the blocks cover it.
     pub fn is_covered(&self) -> bool {
         !(self.kind == FrameKind::BLOCKS && self.codec == Codec::Raw)
     }
@@ -267,23 +267,23 @@ impl FrameHeader {
         }
     }
 
-    /// The plain payload. Takes at most [`limits::COMPRESSED`] bytes of memory beyond the stored ones.
+    /// Returns the plain payload. Takes at most [`limits::COMPRESSED`] bytes of memory beyond the stored ones.
     pub fn decode(&self, stored: Vec<u8>) -> Result<Vec<u8>, FrameError> {
         self.check_payload(&stored)?;
         FrameDecoder::default().plain(self, stored)
     }
 }
 
-/// Decodes payloads. Keeps the decompressor's memory between them.
+/// A decoder of payloads that reuses the memory of its decompressor.
 #[derive(Default)]
 pub struct FrameDecoder {
     decompressor: Option<zstd::bulk::Decompressor<'static>>,
-    /// What was decompressed last.
+    /// The payload that was decompressed last.
     plain: Vec<u8>,
 }
 
 impl FrameDecoder {
-    /// The plain payload of a frame whose stored payload was checked.
+    /// Returns the plain payload of a frame whose stored payload was checked.
     pub fn plain(&mut self, header: &FrameHeader, stored: Vec<u8>) -> Result<Vec<u8>, FrameError> {
         match header.codec {
             Codec::Raw => Ok(stored),
@@ -294,7 +294,7 @@ impl FrameDecoder {
         }
     }
 
-    /// The same, in memory that is used again for the next one.
+    /// Like [`Self::plain`], but borrows from a buffer that the next call reuses.
     pub fn borrowed<'d>(&'d mut self, header: &FrameHeader, stored: &'d [u8]) -> Result<&'d [u8], FrameError> {
         if header.codec == Codec::Raw {
             return Ok(stored);
@@ -322,7 +322,7 @@ fn number_at(bytes: &[u8; HEADER_LENGTH], at: usize) -> u64 {
     u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap_or_default())
 }
 
-/// Makes frames. Keeps the compressor's memory between them.
+/// An encoder of frames that reuses the memory of its compressor.
 pub struct FrameEncoder {
     compressor: Option<zstd::bulk::Compressor<'static>>,
 }
@@ -340,22 +340,22 @@ impl Default for FrameEncoder {
 }
 
 impl FrameEncoder {
-    /// One that leaves everything as it is, and so costs nothing to begin with.
+    /// Returns an encoder that never compresses, and so is free to create.
     pub(crate) fn plain() -> Self {
         Self { compressor: None }
     }
 
-    /// One that compresses that hard.
+    /// Returns an encoder with that compression level.
     pub(crate) fn of_level(level: i32) -> Self {
         Self {
-            // Without a compressor everything lies raw.
+            // Without a compressor all payloads are stored raw.
             compressor: zstd::bulk::Compressor::new(level).ok(),
         }
     }
 
-    /// Appends a whole frame to `out`, its payload compressed where that pays.
+    /// Appends a whole frame to `out`, with a compressed payload if that saves space.
     ///
-    /// What was compressed is decompressed and compared before it is trusted: a faulty compressor must not lose data.
+    /// Compressed data is decompressed and compared before it is used: a faulty compressor must not lose data.
     pub fn frame(&mut self, kind: FrameKind, id: [u8; 32], meta: &[u8], plain: &[u8], out: &mut Vec<u8>) {
         let compressed = self.compress(plain);
         let (codec, stored) = match &compressed {
@@ -388,8 +388,8 @@ impl FrameEncoder {
         (pays(stored.len(), plain.len()) && comes_back()).then_some(stored)
     }
 
-    /// Whether a part from the middle is worth compressing, where that is much less than the whole: going over what can't be
-    /// compressed takes as long as writing it.
+    /// Returns whether a sample from the middle is worth compressing, for payloads much longer than the sample. Trying to compress
+    /// incompressible data takes as long as writing it.
     fn seems_to_pay(&mut self, plain: &[u8]) -> bool {
         if plain.len() < 4 * SAMPLE {
             return true;
@@ -402,12 +402,12 @@ impl FrameEncoder {
     }
 }
 
-/// Whether enough is saved: a sixteenth.
+/// Returns whether compression saves enough: a sixteenth.
 fn pays(stored: usize, plain: usize) -> bool {
     stored + stored / 16 < plain
 }
 
-/// The header and table of a run of raw blocks whose payload has `payload_length` bytes, gaps between columns included.
+/// Returns the header and table of a run of raw blocks with a payload of `payload_length` bytes, including gaps between columns.
 pub fn raw_run(table: &[TableEntry], payload_length: u64) -> Vec<u8> {
     let meta = TableEntry::write_table(table);
     let header = FrameHeader {

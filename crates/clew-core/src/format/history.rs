@@ -1,4 +1,4 @@
-//! What is known of a history and of the files that hold it.
+//! Descriptions of a history and of the files of a store.
 
 use std::path::Path;
 
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::Timestamp;
 use crate::id::{HistoryId, KeyId, PackId, SessionId};
 
-/// Which notebook a history belongs to. A rename writes a new one; the newest by time counts, the older ones stay as
-/// the log of renames.
+/// The notebook to which a history belongs. A rename writes a new description. The newest by time counts; the older ones are the log of
+/// renames.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct HistoryDescription {
@@ -16,19 +16,19 @@ pub struct HistoryDescription {
     pub version: u16,
     /// When it was written.
     pub time: Timestamp,
-    /// What people call it; empty for an anonymous one.
+    /// The name of the history; empty if it has none.
     pub name: String,
-    /// Absolute path of the notebook, where known.
+    /// Absolute path of the notebook, if known.
     pub path: Option<String>,
-    /// The id that the notebook file carries, where it has one.
+    /// The id in the notebook file, if it has one.
     pub notebook: Option<String>,
-    /// The notebook file as its file system knows it, whatever its name: its number and when it was made. `None` where that is not known.
+    /// Identifies the notebook file in its file system, independently of its name: its number and its creation time. `None` if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// When the notebook was last found in another folder than before.
+    /// When the notebook was last found in another folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moved: Option<Timestamp>,
-    /// The history that the user put this notebook into: what it runs is recorded there.
+    /// The history to which the user added this notebook: its runs are recorded there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub joined: Option<HistoryId>,
     /// The kernel that runs it.
@@ -36,13 +36,13 @@ pub struct HistoryDescription {
 }
 
 impl HistoryDescription {
-    /// The folder that the notebook lies in, where known.
+    /// Returns the folder of the notebook, if known.
     pub fn folder(&self) -> Option<&Path> {
         Path::new(self.path.as_deref()?).parent()
     }
 }
 
-/// The interpreter that a history was recorded with: what a command that needs it starts.
+/// The interpreter with which a history was recorded. Commands that need one start it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct KernelDescription {
@@ -56,7 +56,7 @@ pub struct KernelDescription {
     pub version: String,
 }
 
-/// What a file is: the first record of every file of a store.
+/// The type of a file: the first record of every file of a store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FileDescription {
@@ -64,7 +64,7 @@ pub enum FileDescription {
     Store {
         /// The store's format.
         format: u16,
-        /// With what it is encrypted, if it is.
+        /// How it is encrypted, if it is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         encryption: Option<Encryption>,
     },
@@ -75,9 +75,9 @@ pub enum FileDescription {
         /// The session that writes it.
         session: SessionId,
     },
-    /// Notes of gc: what is dead, what was removed.
+    /// Notes of gc: unneeded data, deleted packs.
     Care,
-    /// What a kernel notes of the cell that it runs.
+    /// An in-flight marker.
     Begun,
     /// A log.
     Log {
@@ -90,14 +90,14 @@ pub enum FileDescription {
     Bundle {
         /// The bundle's format.
         format: u16,
-        /// The length of the whole file in bytes, so that one that was cut off says so.
+        /// The length of the whole file in bytes, to detect a truncated file.
         length: u64,
-        /// Where the frame lies that tells its contents.
+        /// Offset of the CONTENTS frame.
         contents: u64,
     },
 }
 
-/// With what the files of a store are encrypted.
+/// The encryption of a store's files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Encryption {
     /// The cipher's name.
@@ -106,7 +106,7 @@ pub struct Encryption {
     pub key: KeyId,
 }
 
-/// In a log: from here on the session writes blocks into that pack. A pack that is gone can so be named.
+/// In a log: from here on the session writes blocks to that pack. So a missing pack can be named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackMention {
     /// The pack.

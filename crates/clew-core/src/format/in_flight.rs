@@ -1,30 +1,30 @@
-//! In-flight markers: a cell that runs, noted before it does, and the process that runs it.
+//! In-flight markers: the cell that a process runs, written before the cell starts.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Ending, Timestamp};
 use crate::id::{BlobId, HistoryId, SessionId};
 
-/// A process, as told well enough to know later whether it is still there. What is not known is left empty.
+/// A process, identified well enough to check later whether it still runs. Unknown fields are empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Process {
     /// The name of its machine.
     pub host: String,
-    /// The id that was given to the machine when it was set up.
+    /// The id that the machine got when it was set up.
     pub machine: String,
-    /// Which start of the machine it is of.
+    /// The id of the boot of the machine during which it runs.
     pub boot: String,
-    /// Within which numbering of processes it has its number: a container has one of its own.
+    /// The pid namespace: a container has its own.
     pub space: String,
-    /// Its number.
+    /// Its process id.
     pub pid: u32,
-    /// When it began, as the system counts it: a number given again names another process. 0 where unknown.
+    /// When it started, in ticks since boot: this distinguishes processes with a reused pid. 0 if unknown.
     pub began: u64,
 }
 
-/// A cell that a kernel began to run. The note lies in the store as long as nothing of the run is recorded; what is left
-/// when the kernel is gone says which cell it died in.
+/// A cell that a kernel started to run. The marker exists until the run is recorded. A marker that remains after the kernel's end names the
+/// cell during which it died.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InFlightMarker {
     /// The record's version.
@@ -35,9 +35,9 @@ pub struct InFlightMarker {
     pub session: SessionId,
     /// Its process.
     pub process: Process,
-    /// The source, as a salted blob in the same file, where it may be kept.
+    /// The source, as a salted blob in the same file, if it may be stored.
     pub source: Option<BlobId>,
-    /// What was taken out of the source, for people.
+    /// What was removed from the source, for people.
     pub masked: Vec<String>,
     /// The front end's cell id, where known.
     pub cell: Option<String>,
@@ -45,7 +45,7 @@ pub struct InFlightMarker {
     pub execution_count: Option<u64>,
     /// When it began.
     pub started: Timestamp,
-    /// How it ended, where it did: what it left was still to be recorded.
+    /// How the cell ended, if it did: its run was not recorded yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<CellEnd>,
 }

@@ -1,9 +1,7 @@
-//! Manifests as they lie: whatever is long in them lies apart, in pieces, so that a change of a little of it writes a
-//! little.
+//! Manifests as stored. Their long parts are stored separately, in pieces, so that a small change writes little.
 //!
-//! What is stored as pieces is named by their ids; many ids are themselves cut into lists, where the ids say so, and the
-//! ids of these lists again, until few are left. One changed piece of a hundred thousand so writes a list of about 64 ids on
-//! each of two levels.
+//! A part that is stored in pieces is a list of their ids. A long list is cut into lists, at places that depend on the ids, and the ids of
+//! these lists again, until few are left. So one changed piece of a hundred thousand writes a list of about 64 ids on each of two levels.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +11,7 @@ use crate::graph::{Mention, read_step, write_step};
 use crate::id::{BlockId, SegmentId};
 use crate::limits;
 
-/// So many ids lie in the manifest itself.
+/// The most ids that are stored in the manifest itself.
 pub const IDS_AT_HAND: usize = 64;
 /// A list ends with an id that has this many low zero bits in its first byte: after 64 ids on average.
 const LIST_BITS: u32 = 6;
@@ -23,20 +21,20 @@ const SHORTEST_LIST: usize = 16;
 /// Ids of segments, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SegmentList {
-    /// How often the ids name lists of ids in place of what is meant.
+    /// Levels of indirection: with 0 the ids are the segments themselves, otherwise they name lists of ids with one level less.
     pub levels: u8,
     /// The ids.
     pub ids: Vec<SegmentId>,
 }
 
 impl SegmentList {
-    /// Whether it has more levels than are read.
+    /// Returns whether it has more levels than the limit.
     pub fn is_too_deep(&self) -> bool {
         self.levels > limits::LIST_LEVELS
     }
 }
 
-/// What of a manifest's encoding lies apart; it is empty in the encoding then.
+/// Parts of a manifest's encoding that are stored separately. They are empty in the encoding then.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Lists {
@@ -58,21 +56,21 @@ impl Lists {
     }
 }
 
-/// A manifest as it lies in a pack. Its id is the hash of these bytes.
+/// A manifest as it is stored in a pack. Its id is the hash of these bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredManifest {
-    /// The manifest, without what lies apart.
+    /// The manifest, without the separate parts.
     pub manifest: Manifest,
-    /// What lies apart.
+    /// The separate parts.
     #[serde(default)]
     pub lists: Lists,
-    /// Makes it another one than a forgotten manifest that says the same.
+    /// A random number that gives it another id than an equal manifest that was forgotten.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<u64>,
 }
 
-/// Ids cut into lists where they say so: after one that ends a list, or after too many. An id that comes or goes changes
-/// the list that it is in, and no other.
+/// Cuts ids into lists: after an id that ends a list, or after the maximum length. An inserted or removed id changes its own list and at
+/// most one more.
 pub fn lists_of(ids: &[SegmentId]) -> impl Iterator<Item = &[SegmentId]> {
     let mut rest = ids;
     std::iter::from_fn(move || {
@@ -88,19 +86,19 @@ pub fn lists_of(ids: &[SegmentId]) -> impl Iterator<Item = &[SegmentId]> {
     })
 }
 
-/// Ids as they lie: one after another.
+/// Encodes ids: one after another.
 pub fn encode_ids(ids: &[SegmentId]) -> Vec<u8> {
     ids.iter().flat_map(|id| id.0).collect()
 }
 
-/// Reads ids; `None` if they are none, or too many for a list.
+/// Decodes ids; `None` if the bytes are malformed, or have too many ids for a list.
 pub fn decode_ids(bytes: &[u8]) -> Option<Vec<SegmentId>> {
     let (ids, rest) = bytes.as_chunks::<32>();
     let is_list = rest.is_empty() && ids.len() <= limits::LIST;
     is_list.then(|| ids.iter().copied().map(SegmentId).collect())
 }
 
-/// Extents and mentions as bytes in which nothing is counted from the beginning.
+/// Encodes extents and mentions without absolute positions, so that a change stays local.
 pub fn encode_memory(encoding: &Encoding) -> Vec<u8> {
     let mut out = Vec::new();
     write_varint(&mut out, encoding.extents.len() as u64);
@@ -119,7 +117,7 @@ pub fn encode_memory(encoding: &Encoding) -> Vec<u8> {
     out
 }
 
-/// Reads extents and mentions; `None` if these bytes are none.
+/// Decodes extents and mentions; `None` if the bytes are malformed.
 pub fn decode_memory(bytes: &[u8]) -> Option<(Vec<StoredExtent>, Vec<Mention>)> {
     let mut at = 0;
     let count = read_varint(bytes, &mut at)?;

@@ -1,4 +1,4 @@
-//! Operation: the commit. The last record of anything that changes a history; makes what came before it visible.
+//! Operation: the commit. The last record of each change of a history; it makes the records before it visible.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,36 +11,36 @@ use crate::id::{BlobId, HistoryId, ManifestId, OperationId, Root, RunId, Session
 pub enum Action {
     /// A session began.
     Start,
-    /// A run was recorded (a cell, or a change from outside).
+    /// A run was recorded (a cell, or an external change).
     Run,
     /// Went back by this many steps.
     Undo(u64),
     /// Went forward again by this many steps.
     Redo(u64),
-    /// Went to a run.
+    /// Restored the state of a run.
     Switch,
-    /// Brought back some names.
+    /// Restored some variables.
     Restore,
-    /// Took up a history in a new kernel.
+    /// Resumed a history in a new kernel.
     Resume,
-    /// Went to where the n-th operation of the history led, with the names that were then.
+    /// Restored the state after the n-th operation of the history, with the branches and tags of that time.
     Operation(u64),
-    /// Recorded again after a pause: what changed meanwhile is a step of its own.
+    /// Resumed recording after a pause: the changes meanwhile are a run of their own.
     Unpause,
     /// Set or removed tags, branches or descriptions.
     Name,
     /// Forgot values.
     Forget,
-    /// Dropped values that a keep rule does not keep.
+    /// Dropped values that a retention rule does not keep.
     Gc,
-    /// Wrote down a state for others: in a bundle.
+    /// Wrote a state to a bundle.
     Export,
-    /// Looked at everything between two runs and found it as the last run left it.
+    /// Checked everything between two runs and found it as the last run left it.
     Check,
 }
 
 impl Action {
-    /// Whether it restores a state.
+    /// Returns whether it restores a state.
     pub fn is_move(&self) -> bool {
         matches!(
             self,
@@ -48,7 +48,7 @@ impl Action {
         )
     }
 
-    /// What people call it: the command that does it.
+    /// Returns the name of the command.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Start => "start",
@@ -69,18 +69,18 @@ impl Action {
     }
 }
 
-/// Where a session is.
+/// The position of a session in its history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// The run whose state is live.
     pub run: RunId,
-    /// The branch that follows the session, where it is on one.
+    /// The branch that follows the session, if it is on one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
 }
 
-/// One change of what people call runs. Names of all sessions follow from these in the order of their times, so that a
-/// session which has not heard of a name yet takes none away.
+/// One change of the branches, tags and descriptions of runs. All sessions compute them from these changes in the order of their times, so
+/// a session that has not read a name yet does not remove it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Naming {
@@ -98,40 +98,39 @@ pub enum Naming {
         /// The run.
         run: RunId,
     },
-    /// A branch or tag is none any more.
+    /// A branch or tag is removed.
     Remove {
         /// Its name.
         name: String,
     },
-    /// A branch is called otherwise.
+    /// A branch is renamed.
     Rename {
-        /// What it was called.
+        /// The old name.
         from: String,
-        /// What it is called now.
+        /// The new name.
         to: String,
     },
-    /// What a run did, in the user's words.
+    /// The user's description of a run.
     Describe {
         /// The run.
         run: RunId,
-        /// The words, as a salted blob; `None` for none any more.
+        /// The text, as a salted blob; `None` removes the description.
         text: Option<BlobId>,
     },
 }
 
-/// What is not to be had again: from this operation on nobody loads it or shows words about it, and what lies only for it
-/// is taken out of the packs. Told by manifest, so that a value which a name gets later is another one.
+/// Forgotten values: from this operation on, no reader loads them or shows their summaries, and data that is stored only for them is
+/// removed from the packs. They are given by manifest, so a later value of the same variable is not affected.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Forgetting {
-    /// What the user named.
+    /// The roots that the user named.
     pub roots: Vec<Root>,
     /// Every version of a co-variable with one of these roots that was recorded so far, sorted.
     pub manifests: Vec<ManifestId>,
 }
 
-/// What gc no longer keeps, by a rule of the user's: the records of these values stay, with all that is said of them, and
-/// what they lie in may be missing from then on.
+/// Values that a retention rule no longer keeps. Their records and summaries stay; their data may be missing from then on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Dropping {
@@ -139,23 +138,23 @@ pub struct Dropping {
     pub manifests: Vec<ManifestId>,
 }
 
-/// What came of building a stored value again in another process, while the value was still live.
+/// The result of a test that built a stored value in another process while the value was still live.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
     /// The value.
     pub manifest: ManifestId,
-    /// Why what was built is not what was stored, or nothing was; `None`: it was built and has its fingerprint.
+    /// Why the result differs from the stored value, or could not be built; `None` if it has the fingerprint of the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
 
-/// Where things are after an operation.
+/// The state after an operation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct View {
-    /// Where this session is; `None` before its first run.
+    /// The position of this session; `None` before its first run.
     pub at: Option<Position>,
-    /// A run whose state everything still had when all was looked at just before this operation.
+    /// A run whose state was still complete when Clew checked everything just before this operation.
     pub confirmed: Option<RunId>,
 }
 
@@ -168,7 +167,7 @@ pub struct Operation {
     pub history: HistoryId,
     /// The session that did it.
     pub session: SessionId,
-    /// Its place in the session's chain, counted from 0.
+    /// Its position in the session's chain, from 0.
     pub number: u64,
     /// The operation before it in this session; `None` for the first.
     pub previous: Option<OperationId>,
@@ -180,7 +179,7 @@ pub struct Operation {
     pub runs: Vec<RunId>,
     /// Manifests that this operation makes visible.
     pub manifests: Vec<ManifestId>,
-    /// What it changed of the names of runs.
+    /// Changes of branches, tags and descriptions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub naming: Vec<Naming>,
     /// What it forgot.
@@ -189,14 +188,14 @@ pub struct Operation {
     /// What it dropped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropping: Option<Dropping>,
-    /// Which values were proved to be had again, or not, since the operation before.
+    /// Results of tests whether stored values can be built again, since the operation before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub proofs: Vec<Proof>,
-    /// Where things are afterwards.
+    /// The state afterwards.
     pub view: View,
 }
 
-/// The bytes of a record, with the signature over them.
+/// The bytes of a record, with their signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedRecord {
     /// The MessagePack bytes of the record.

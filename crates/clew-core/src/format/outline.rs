@@ -1,4 +1,4 @@
-//! Outline: the beginning of a run's record, for lists that must not decode all of it.
+//! Outline: the beginning of a run's record, for lists that need not decode all of it.
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use super::record::{fields, newer_version};
 use super::{Ending, RecordDecodeError, Run, RunKind, Timestamp};
 use crate::id::RunId;
 
-/// What tells a run from others and puts it in its place.
+/// The fields that identify a run and give its position.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outline {
     /// Its number in the history.
@@ -16,7 +16,7 @@ pub struct Outline {
     pub suffix: String,
     /// The run it came after.
     pub parent: Option<RunId>,
-    /// Where it comes from.
+    /// The origin of the run.
     pub kind: RunKind,
     /// When it started.
     pub started: Timestamp,
@@ -27,8 +27,8 @@ pub struct Outline {
 }
 
 impl Outline {
-    /// Reads the outline of a [`Run`]'s bytes. These fields come first in every record, so this costs a fraction of
-    /// decoding it; what comes after them is not looked at.
+    /// Decodes the outline from a [`Run`]'s bytes. These fields come first in every record, so this costs a fraction of decoding the run;
+    /// the fields after them are not read.
     pub fn parse(bytes: &[u8]) -> Result<Self, RecordDecodeError> {
         if let Some(version) = newer_version(bytes) {
             return Err(RecordDecodeError::Newer(version));
@@ -36,18 +36,18 @@ impl Outline {
         read(bytes).map_err(|error| RecordDecodeError::malformed(&error))
     }
 
-    /// The number that was given for this run, under a lock and after all that are smaller. A run that a move made (`14a`)
-    /// goes by that of another.
+    /// Returns the number that was assigned to this run, under a lock and after all smaller ones. A run that a restore made (`14a`) shares
+    /// the number of another.
     pub fn given_number(&self) -> Option<u64> {
         self.suffix.is_empty().then_some(self.number)
     }
 
-    /// The number as people write it: `14`, `14a`.
+    /// Returns the number as shown to people: `14`, `14a`.
     pub fn label(&self) -> String {
         format!("{}{}", self.number, self.suffix)
     }
 
-    /// When it ended.
+    /// Returns when it ended.
     pub fn ended(&self) -> Timestamp {
         self.started
             .saturating_add(i64::try_from(self.duration).unwrap_or(i64::MAX))
@@ -68,7 +68,7 @@ impl From<&Run> for Outline {
     }
 }
 
-/// How many fields an outline has.
+/// Number of fields of an outline.
 const FIELDS: usize = 7;
 
 fn read(bytes: &[u8]) -> Result<Outline, rmp_serde::decode::Error> {

@@ -1,4 +1,4 @@
-//! Records as bytes: MessagePack maps by name.
+//! Encoding and decoding of records: MessagePack maps by field name.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,14 +12,14 @@ pub enum RecordDecodeError {
     /// It was written by a newer Clew.
     #[error("it has record version {0}; this Clew reads up to {RECORD_VERSION}")]
     Newer(u16),
-    /// It is not what it should be.
+    /// It is malformed.
     #[error("it cannot be parsed: {0}")]
     Malformed(String),
 }
 
 impl RecordDecodeError {
-    /// What does not parse, in words. They may repeat what was read, which is long or steers a terminal where somebody
-    /// wants it to be.
+    /// Describes the parse error. The text may repeat input of any length, with control characters that manipulate a terminal, so both are
+    /// removed.
     pub(super) fn malformed(error: &rmp_serde::decode::Error) -> Self {
         let text = error.to_string();
         let harmless = text.chars().filter(|letter| !letter.is_control());
@@ -27,15 +27,15 @@ impl RecordDecodeError {
     }
 }
 
-/// The bytes of a record.
+/// Encodes a record.
 ///
 /// # Panics
-/// Never: the records here hold nothing that MessagePack can't.
+/// Never: all records here can be represented in MessagePack.
 pub fn encode_record<T: Serialize>(record: &T) -> Vec<u8> {
     rmp_serde::to_vec_named(record).expect("records are plain data")
 }
 
-/// Reads a record. A newer one is told from a malformed one, since it may hold what is not known here.
+/// Decodes a record. A newer record is reported as such and not as malformed, because it may have unknown content.
 pub fn decode_record<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RecordDecodeError> {
     match newer_version(bytes) {
         Some(version) => Err(RecordDecodeError::Newer(version)),
@@ -43,12 +43,12 @@ pub fn decode_record<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RecordDecod
     }
 }
 
-/// The version of a record that is newer than those known here.
+/// Returns the version of a record if it is newer than this version of Clew supports.
 pub(super) fn newer_version(bytes: &[u8]) -> Option<u16> {
     version(bytes).filter(|version| *version > RECORD_VERSION)
 }
 
-/// How many fields a record has, and their bytes; `None` if it is no map.
+/// Returns the number of a record's fields, and their bytes; `None` if it is not a map.
 pub(super) fn fields(bytes: &[u8]) -> Option<(usize, &[u8])> {
     match bytes {
         [count @ 0x80..=0x8f, fields @ ..] => Some(((count & 0x0f).into(), fields)),
@@ -57,12 +57,12 @@ pub(super) fn fields(bytes: &[u8]) -> Option<(usize, &[u8])> {
     }
 }
 
-/// The version of a record that has one: its first field, so that no record is parsed twice for it.
+/// Returns the version of a record that has one. It is the first field, so no record is parsed twice for it.
 fn version(bytes: &[u8]) -> Option<u16> {
     match fields(bytes)?.1.strip_prefix(b"\xa7version")? {
         [small @ 0..=0x7f, ..] | [0xcc, small, ..] => Some((*small).into()),
         [0xcd, high, low, ..] => Some(u16::from_be_bytes([*high, *low])),
-        // A number that no version has yet.
+        // No version has such a number yet.
         _ => Some(u16::MAX),
     }
 }

@@ -1,43 +1,43 @@
-//! What gc writes down: what is dead and since when, and which packs were taken away.
+//! Notes of gc: unneeded data with the time since when it is unneeded, and deleted packs.
 
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
 use crate::id::{BlockId, ManifestId, PackId};
 
-/// Packs that were taken away, written and synced before the first of them is. Logs go on naming them, and nobody misses
-/// what is here.
+/// Deleted packs. The note is written and synced before the first of them is deleted. Logs still name them, and packs in this note do not
+/// count as missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Removal {
     /// The record's version.
     pub version: u16,
     /// When.
     pub time: Timestamp,
-    /// The packs.
+    /// The deleted packs.
     pub removed: Vec<PackId>,
-    /// Where what was alive in them lies now.
+    /// The packs that have their needed data now.
     pub written: Vec<PackId>,
 }
 
-/// Values that the sender of a history left out: their data is missing here, and was never here.
+/// Values that the sender of a history left out: their data was never in this store.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OmittedValues {
     /// The record's version.
     pub version: u16,
-    /// When it was sent.
+    /// When the history was sent.
     pub time: Timestamp,
     /// The values, sorted.
     pub values: Vec<ManifestId>,
 }
 
-/// What nothing refers to any more.
+/// Unneeded data: no operation leads to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Garbage {
     /// The record's version.
     pub version: u16,
-    /// The dead, sorted by their ids.
+    /// The unneeded data, sorted by id.
     pub dead: Vec<GarbageEntry>,
-    /// How long the machine had been up at the times since when something here is dead, where that is known, sorted.
+    /// How long the machine had been up at the times in `dead`, where that is known, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub noted: Vec<ClockReading>,
 }
@@ -51,33 +51,33 @@ pub struct ClockReading {
     pub uptime: Uptime,
 }
 
-/// How long a machine has been up, by a clock that nobody sets and that goes on while it sleeps.
+/// How long a machine has been up, by a clock that cannot be set and that also runs during sleep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Uptime {
-    /// Which start of which machine it counts from. Readings of two say nothing of each other.
+    /// The boot and the machine from which it counts. Readings with different ids cannot be compared.
     pub boot: [u8; 16],
     /// Nanoseconds.
     pub nanoseconds: u64,
 }
 
 impl Uptime {
-    /// The time since an earlier reading; `None` where they do not count from the same start.
+    /// Returns the time since an earlier reading; `None` if they are from different boots.
     pub fn since(&self, earlier: &Self) -> Option<i64> {
         let passed = self.nanoseconds.checked_sub(earlier.nanoseconds);
         i64::try_from(passed.filter(|_| self.boot == earlier.boot)?).ok()
     }
 }
 
-/// One piece of data that is known to be garbage.
+/// One piece of unneeded data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct GarbageEntry {
-    /// Its id. All kinds of things count as blocks here: a segment, a text and a manifest too.
+    /// Its id. Data of all kinds counts as a block here: segments, blobs and manifests too.
     pub id: BlockId,
-    /// Since when that is known; [`GarbageEntry::FORGOTTEN`] where no time has to pass.
+    /// When it was found to be unneeded; [`GarbageEntry::FORGOTTEN`] if no grace period applies.
     pub since: Timestamp,
 }
 
 impl GarbageEntry {
-    /// The time of what was forgotten and could not be removed at once.
+    /// The time of forgotten data that could not be deleted at once.
     pub const FORGOTTEN: Timestamp = 0;
 }

@@ -1,9 +1,9 @@
-//! What looking may show of a value without decoding it.
+//! Summary of a value, shown without decoding the value.
 
 use crate::id::Fingerprint;
 use serde::{Deserialize, Serialize};
 
-/// A short description of one root's value, made while it was recorded and without calling the user's code.
+/// A short description of one root's value, made during recording and without calling the user's code.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Summary {
@@ -17,10 +17,10 @@ pub struct Summary {
     pub columns: Vec<String>,
     /// A short text of the value, at most 200 characters, control characters removed.
     pub text: String,
-    /// What the value hashes to by itself, where the co-variable has other roots; `None` where that can't be told.
+    /// The fingerprint of the value alone, if the co-variable has other roots; `None` if it could not be computed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alone: Option<Fingerprint>,
-    /// Other variables of the co-variable with which it shares an object or memory itself, as places among its roots.
+    /// Other variables of the co-variable with which it directly shares an object or memory, as positions in the list of roots.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shares: Vec<u32>,
 }

@@ -1,11 +1,11 @@
-//! `TaskEntry`: what a task of a distributed computation came to.
+//! `TaskEntry`: the result of a task of a distributed computation.
 
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
 use crate::id::{TaskKey, TaskResultId};
 
-/// What a task came to, as whoever ran it says. It lies signed; the result's bytes lie beside it.
+/// The result of a task, according to the process that ran it. The entry is stored signed, and the bytes of the result separately.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskEntry {
     /// The record's version.
@@ -14,9 +14,9 @@ pub struct TaskEntry {
     pub key: TaskKey,
     /// Its result.
     pub result: TaskResultId,
-    /// How long that is, in bytes.
+    /// The length of the result in bytes.
     pub length: u64,
-    /// How its bytes are to be read (`pickle 5`).
+    /// The encoding of its bytes (`pickle 5`).
     pub codec: String,
     /// How long the task ran, in nanoseconds.
     pub nanoseconds: u64,

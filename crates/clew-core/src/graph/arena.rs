@@ -1,13 +1,13 @@
-//! A parsed stream: every node by its number, checked and bounded, ready to be built from.
+//! A parsed stream: all nodes by number, checked and bounded, ready for building.
 
 use super::reference::DecodedReferences;
 use super::stream::{AGAIN, DEFER, FAR, HAS_BUFFER, HAS_CHILDREN, NEAR, read_varint};
 use crate::limits;
 
-/// Limits for a parsed stream. They are checked before memory is reserved for sizes that a file claims.
+/// Limits for a parsed stream. The parser checks them before it reserves memory for sizes that a file claims.
 #[derive(Debug, Clone, Copy)]
 pub struct ArenaLimits {
-    /// Most nodes.
+    /// The maximum number of nodes.
     pub nodes: u32,
 }
 
@@ -17,41 +17,41 @@ impl Default for ArenaLimits {
     }
 }
 
-/// A stream that does not parse, with the byte at which it went wrong.
+/// A stream that cannot be parsed, with the offset of the error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("at byte {at} of its objects {what}")]
 pub struct StreamError {
-    /// Where, in bytes from the start.
+    /// The offset in bytes.
     pub at: usize,
-    /// What was wrong.
+    /// The error.
     pub what: StreamFault,
 }
 
-/// What is wrong with a stream that does not parse.
+/// The error in a stream that cannot be parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StreamFault {
-    /// It goes on where it should end.
+    /// There are bytes after the end.
     #[error("there is more after the last root")]
     Trailing,
-    /// A number goes on past the end.
+    /// A number is longer than the stream.
     #[error("a number is cut short")]
     ShortNumber,
-    /// A reference is to a node that did not come yet.
+    /// A reference is to a node that has not been read yet.
     #[error("a reference is to no node before it")]
     Ahead,
-    /// There is not so much memory as they take.
+    /// There is not enough memory for the nodes.
     #[error("there is not enough memory")]
     NoMemory,
-    /// There are more nodes than are read.
+    /// There are more nodes than the limit.
     #[error("there are too many nodes")]
     TooMany,
-    /// A node is of a kind that there can't be.
+    /// The kind of a node is invalid.
     #[error("a node is of no kind")]
     NoKind,
-    /// A payload goes on past the end.
+    /// A payload is longer than the stream.
     #[error("a payload is cut short")]
     ShortPayload,
-    /// Children go on past the end.
+    /// A list of children is longer than the stream.
     #[error("children are cut short")]
     ShortChildren,
 }
@@ -59,13 +59,13 @@ pub enum StreamFault {
 /// One node of a parsed stream.
 #[derive(Debug, Clone, Copy)]
 pub struct ArenaNode<'a> {
-    /// Its kind, as the heap defined it.
+    /// Its kind, as defined by the heap.
     pub kind: u16,
     /// Its payload.
     pub payload: &'a [u8],
     /// The numbers of its children, in order.
     pub children: &'a [u32],
-    /// Which mention its buffer is, if it has one.
+    /// The index of its buffer among the mentions, if it has one.
     pub buffer: Option<u32>,
 }
 
@@ -75,7 +75,7 @@ struct Slot {
     payload: (usize, usize),
     children: (usize, usize),
     buffer: Option<u32>,
-    /// Whether its body is a section.
+    /// Whether its body is in a section.
     is_deferred: bool,
 }
 
@@ -93,7 +93,7 @@ impl<'a> Arena<'a> {
     /// Parses a stream of `roots` roots. Time and memory are linear in the stream's length.
     ///
     /// # Errors
-    /// The first thing that is wrong with the stream, trailing bytes included.
+    /// Returns the first error in the stream, including trailing bytes.
     pub fn parse(bytes: &'a [u8], roots: usize, limits: ArenaLimits) -> Result<Self, StreamError> {
         let arena = Self {
             bytes,
@@ -123,37 +123,37 @@ impl<'a> Arena<'a> {
         Ok(parser.arena)
     }
 
-    /// The stream itself.
+    /// Returns the stream itself.
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// The number of each root's node, in the order of the roots.
+    /// Returns the number of each root's node, in the order of the roots.
     pub fn roots(&self) -> &[u32] {
         &self.roots
     }
 
-    /// How many nodes there are.
+    /// Returns the number of nodes.
     pub fn len(&self) -> usize {
         self.slots.len()
     }
 
-    /// Whether there are no nodes.
+    /// Returns whether there are no nodes.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
 
-    /// How many buffers the nodes mention.
+    /// Returns how many buffers the nodes mention.
     pub fn buffers(&self) -> u32 {
         self.buffers
     }
 
-    /// Whether a node was deferred: its body comes after the roots.
+    /// Returns whether a node was deferred, so that its body comes after the roots.
     pub(super) fn is_deferred(&self, number: u32) -> bool {
         self.slots[number as usize].is_deferred
     }
 
-    /// The node of that number. Numbers found in this arena are always in range.
+    /// Returns the node with this number. Numbers found in this arena are always in range.
     pub fn node(&self, number: u32) -> ArenaNode<'_> {
         let slot = &self.slots[number as usize];
         ArenaNode {
@@ -169,9 +169,9 @@ struct Parser<'a> {
     arena: Arena<'a>,
     at: usize,
     limits: ArenaLimits,
-    /// Child slots still to be filled: next and end.
+    /// Child slots that are not filled yet: next and end.
     open: Vec<(usize, usize)>,
-    /// Children that open nodes still wait for.
+    /// The number of children that open nodes still lack.
     owed: u64,
     deferred: std::collections::VecDeque<u32>,
     referred: DecodedReferences,
@@ -199,7 +199,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Fills open child slots until none is left.
+    /// Fills all open child slots.
     fn fill(&mut self) -> Result<(), StreamError> {
         while let Some((next, end)) = self.open.last_mut() {
             if next == end {
@@ -251,7 +251,7 @@ impl Parser<'_> {
         let mut children = (0, 0);
         if tag & HAS_CHILDREN != 0 {
             let count = self.varint()?;
-            // Each child takes a byte at least, those still owed to open nodes too.
+            // Each child takes at least one byte, also those that open nodes still lack.
             self.owed = self.owed.saturating_add(count);
             if self.owed > (self.arena.bytes.len() - self.at) as u64 {
                 return Err(self.error(StreamFault::ShortChildren));

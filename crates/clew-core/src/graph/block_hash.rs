@@ -1,4 +1,4 @@
-//! Hashing memory by blocks: on all cores where it is much, and only what is not known.
+//! Hashing of memory by blocks, on all cores if there is much of it, and only of blocks whose hash is not known.
 
 use std::slice::ChunksMut;
 use std::sync::{Mutex, PoisonError};
@@ -9,27 +9,27 @@ use super::halt::Halt;
 use super::heap::Heap;
 use crate::cores::cores;
 
-/// Less is hashed on the thread that asks: others would cost more than they save.
+/// Less memory is hashed on the calling thread: other threads would cost more than they save.
 const WORTH_THREADS: u64 = 8 << 20;
-/// The most threads: a few read memory as fast as it goes.
+/// The maximum number of threads: a few threads already use the whole memory bandwidth.
 const MOST_THREADS: usize = 8;
 
-/// How many blocks are hashed between two questions whether to go on: a megabyte, some hundred microseconds.
+/// The number of blocks hashed between two checks whether to halt: one megabyte, some hundred microseconds.
 const BLOCKS_A_QUESTION: usize = 16;
 
-/// A block whose hash is to be found.
+/// A block that is not hashed yet.
 struct Open<'b> {
     bytes: &'b [u8],
     hash: &'b mut u128,
 }
 
-/// XXH3-128 of each block of `bytes`, cut as [`block_cuts`] cuts.
+/// Computes the XXH3-128 of each block of `bytes`, cut by [`block_cuts`].
 pub fn hash_blocks(bytes: &[u8], column: u64) -> Vec<u128> {
     hash_others(bytes, column, &[], None)
 }
 
-/// The same, without a look at blocks whose hash is known. `known` may be shorter than there are blocks. Where it was
-/// halted, some are missing.
+/// Does the same, but skips blocks with a known hash. `known` may be shorter than the number of blocks. If the look was halted,
+/// some hashes are missing.
 fn hash_others(bytes: &[u8], column: u64, known: &[Option<u128>], halt: Option<&Halt>) -> Vec<u128> {
     let cuts: Vec<(u64, u64)> = block_cuts(bytes.len() as u64, column).collect();
     let of = |index: usize| known.get(index).copied().flatten();
@@ -46,17 +46,17 @@ fn hash_others(bytes: &[u8], column: u64, known: &[Option<u128>], halt: Option<&
     hashes
 }
 
-/// What the blocks of an extent hash to; `None` if its memory is not to be had.
+/// Computes the hashes of the blocks of an extent; returns `None` if its memory cannot be read.
 pub(super) fn hash_memory<H: Heap>(heap: &H, extent: &Extent) -> Option<Vec<u128>> {
     if extent.length == 0 {
         return Some(Vec::new());
     }
-    // First which pages are untouched, then the others: what is written in between is seen at the next look.
+    // Untouched pages are determined before the others are read, so that the next look detects writes in between.
     let known = heap.untouched(extent);
     let bytes = heap.bytes(extent.address, extent.length)?;
     let halt = heap.halt();
     let hashes = hash_others(bytes, extent.column, &known, halt);
-    // Of a look that was halted some are missing.
+    // If the look was halted, some hashes are missing.
     if !halt.is_some_and(Halt::was_wanted) {
         heap.remember(extent, &hashes);
     }
@@ -79,7 +79,7 @@ fn hash_all(open: &mut [Open<'_>], halt: Option<&Halt>) {
     };
     thread::scope(|scope| {
         for _ in 1..threads {
-            // Where there can be no more threads, this one does it all.
+            // If no thread can be started, this thread does all the work.
             let _ = thread::Builder::new().spawn_scoped(scope, work);
         }
         work();

@@ -1,17 +1,17 @@
-//! Where two streams first differ: what a failed verification tells people.
+//! The first difference between two streams, for the report of a failed verification.
 
 use std::collections::{BTreeSet, HashMap};
 
 use super::arena::Arena;
 
-/// The root, and the path of child positions from it, to the first place in which the two graphs differ: another kind,
-/// another payload, another number of children, or another aliasing. `None` if all nodes are equal (their memory may
-/// still differ). What lies below the nodes `beyond` of the first graph is not compared.
+/// Returns the root, and the path of child positions from it, to the first place where the two graphs differ: in kind, payload,
+/// number of children or aliasing. Returns `None` if all nodes are equal; their memory may still differ. Nodes below the nodes
+/// `beyond` of the first graph are not compared.
 pub fn first_difference(one: &Arena<'_>, other: &Arena<'_>, beyond: &BTreeSet<u32>) -> Option<(usize, Vec<usize>)> {
     let roots = one.roots().len().max(other.roots().len());
     let mut twins: HashMap<u32, u32> = HashMap::new();
     let mut back: HashMap<u32, u32> = HashMap::new();
-    // How each node was reached first.
+    // For each node the parent from which it was first reached.
     let mut parents: HashMap<u32, (u32, usize)> = HashMap::new();
     for root in 0..roots {
         let (Some(left), Some(right)) = (one.roots().get(root), other.roots().get(root)) else {
@@ -42,7 +42,7 @@ pub fn first_difference(one: &Arena<'_>, other: &Arena<'_>, beyond: &BTreeSet<u3
     None
 }
 
-/// The positions that lead to the child reached so, from a root.
+/// Returns the positions that lead from a root to this child.
 fn path(parents: &HashMap<u32, (u32, usize)>, mut reached: Option<(u32, usize)>) -> Vec<usize> {
     let mut path = Vec::new();
     while let Some((parent, position)) = reached {
@@ -53,7 +53,7 @@ fn path(parents: &HashMap<u32, (u32, usize)>, mut reached: Option<(u32, usize)>)
     path
 }
 
-/// Which roots of a graph reach one of these nodes, each with whether it is one.
+/// Returns for each root of a graph whether it is or reaches one of these nodes.
 pub fn roots_reaching(arena: &Arena<'_>, wanted: &BTreeSet<u32>) -> Vec<Reachability> {
     let reaching = |root: &u32| {
         if wanted.contains(root) {
@@ -80,8 +80,8 @@ pub fn roots_reaching(arena: &Arena<'_>, wanted: &BTreeSet<u32>) -> Vec<Reachabi
 pub enum Reachability {
     /// It reaches none of them.
     IsApart,
-    /// It reaches one.
+    /// It reaches one of them.
     Reaches,
-    /// It is one.
+    /// It is one of them.
     IsOne,
 }

@@ -1,4 +1,4 @@
-//! What an object is by content alone, under a hash that nobody can find a second value for: keys that machines share.
+//! A collision-resistant hash of an object's content, for keys that machines share.
 
 use std::sync::LazyLock;
 
@@ -11,20 +11,21 @@ use crate::id::Fingerprint;
 /// The result of walking one object.
 #[derive(Debug)]
 pub struct ObjectContent {
-    /// BLAKE3 of the stream and of the memory that it mentions. Says nothing while `opaque` is not empty.
+    /// BLAKE3 of the stream and of the memory that it mentions. Meaningless if `opaque` is not empty.
     pub hash: [u8; 32],
     /// The canonical stream.
     pub stream: Vec<u8>,
-    /// What has no value that could be compared.
+    /// Objects without a value that could be compared.
     pub opaque: Vec<Opaque>,
 }
 
 /// The domain tag is hashed once.
 static TAGGED: LazyLock<blake3::Hasher> = LazyLock::new(|| blake3::Hasher::new_derive_key("clew 2026 content v1"));
 
-/// Walks one object. The stream is that of [`super::look_jointly`]; a fingerprint is faster to make, but two values of one can be made on purpose.
+/// Walks one object. The stream is that of [`super::look_jointly`]. A fingerprint is faster to compute, but its collisions can be
+/// constructed.
 ///
-/// The caller calls [`Heap::release`] at last.
+/// The caller must call [`Heap::release`] at the end.
 pub fn content<H: Heap>(heap: &mut H, object: H::Object) -> ObjectContent {
     heap.keep(object);
     let mut walk = Walk::new(heap);

@@ -1,20 +1,20 @@
-//! Memory of a co-variable: which ranges lie over each other, and how each is cut into blocks.
+//! Memory of a co-variable: merging of ranges that overlap, and cutting into blocks.
 
 use serde::{Deserialize, Serialize};
 
-/// The most bytes in a block: 64 KiB.
+/// The maximum size of a block in bytes: 64 KiB.
 pub const BLOCK_LENGTH: u64 = 64 * 1024;
 
-/// A range of memory that an object shows, in bytes.
+/// A range of memory that an object refers to, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BufferView {
     /// Where it starts.
     pub address: u64,
     /// How long it is, in bytes.
     pub length: u64,
-    /// Bytes of one column, at whose multiples blocks restart; 0 for one column.
+    /// Bytes of one column. Blocks restart at its multiples; 0 means a single column.
     pub column: u64,
-    /// Whether its owner copies before it writes (pandas): two such views may overlap and still be independent.
+    /// Whether its owner copies before it writes (pandas). Two such views may overlap and still be independent.
     pub copies_on_write: bool,
 }
 
@@ -25,24 +25,24 @@ pub struct Extent {
     pub address: u64,
     /// How long it is, in bytes.
     pub length: u64,
-    /// Bytes of one column, at whose multiples blocks restart; 0 for one column.
+    /// Bytes of one column. Blocks restart at its multiples; 0 means a single column.
     pub column: u64,
 }
 
-/// Where a node's buffer lies: `length` bytes at `offset` of an extent.
+/// The position of a node's buffer: `length` bytes at `offset` of an extent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mention {
-    /// Which extent of the co-variable, counted from 0.
+    /// The index of the extent in the co-variable, from 0.
     pub extent: u32,
-    /// Where in it, in bytes.
+    /// The offset in the extent, in bytes.
     pub offset: u64,
-    /// How long, in bytes.
+    /// The length in bytes.
     pub length: u64,
 }
 
-/// The blocks of `length` bytes in columns of `column` bytes, as (offset, length): at most 64 KiB each, restarting at
-/// each column, so that an edit, a dropped or an added column touches few of them. Columns shorter than a block share
-/// one as long as they fit whole, so that a frame of many short columns is not cut to crumbs.
+/// Returns the blocks of `length` bytes in columns of `column` bytes, as (offset, length). A block has at most 64 KiB and
+/// restarts at each column, so that an edit, or a dropped or added column, changes few blocks. Columns shorter than a block share
+/// one as long as they fit completely, so that a frame of many short columns is not cut into tiny blocks.
 pub fn block_cuts(length: u64, column: u64) -> impl Iterator<Item = (u64, u64)> {
     let column = if column == 0 || column > length { length } else { column };
     let column = column.saturating_mul((BLOCK_LENGTH / column.max(1)).max(1));
@@ -58,9 +58,9 @@ pub fn block_cuts(length: u64, column: u64) -> impl Iterator<Item = (u64, u64)> 
     })
 }
 
-/// Merges views that lie over each other and says where each view went.
+/// Merges views that overlap, and returns the position of each view.
 ///
-/// Views that copy on write are merged with raw ones they overlap, never with each other.
+/// Views that copy on write are merged with the raw views that they overlap, never with each other.
 pub(super) fn merge(views: &[BufferView]) -> (Vec<Extent>, Vec<Mention>) {
     let raw = union(views.iter().filter(|view| !view.copies_on_write));
     let shares = |view: &BufferView| !view.copies_on_write || overlapping(&raw, view).is_some();
@@ -97,13 +97,13 @@ pub(super) fn merge(views: &[BufferView]) -> (Vec<Extent>, Vec<Mention>) {
     (extents, mentions)
 }
 
-/// The memory of those of `others` that lie over one of `views` and do not copy before they write, as sorted, disjoint ranges.
+/// Returns the memory of those `others` that overlap one of `views` and do not copy on write, as sorted, disjoint ranges.
 pub(super) fn raw_over<'a>(views: &[BufferView], others: impl Iterator<Item = &'a BufferView>) -> Vec<(u64, u64)> {
     let ranges = union(views.iter());
     union(others.filter(|view| !view.copies_on_write && overlapping(&ranges, view).is_some()))
 }
 
-/// The union of `views` as sorted, disjoint ranges; ranges that only touch stay apart.
+/// Returns the union of `views` as sorted, disjoint ranges. Ranges that only touch stay separate.
 fn union<'a>(views: impl Iterator<Item = &'a BufferView>) -> Vec<(u64, u64)> {
     let mut ranges: Vec<(u64, u64)> = views
         .filter(|view| view.length > 0)
@@ -120,7 +120,7 @@ fn union<'a>(views: impl Iterator<Item = &'a BufferView>) -> Vec<(u64, u64)> {
     merged
 }
 
-/// Which of `merged` (sorted, disjoint) the view overlaps.
+/// Returns the index in `merged` (sorted, disjoint) of a range that the view overlaps.
 pub(super) fn overlapping(merged: &[(u64, u64)], view: &BufferView) -> Option<usize> {
     if view.length == 0 {
         return None;

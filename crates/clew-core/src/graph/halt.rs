@@ -1,10 +1,10 @@
-//! Giving up a look that nobody waits for, once somebody waits for the interpreter.
+//! Cancels a look that runs in the background as soon as the interpreter is needed.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A question that is asked many times during a look, and stays answered once the answer was yes.
+/// A condition that is checked many times during a look, and stays true once it was true.
 #[derive(Clone)]
 pub struct Halt {
     question: Arc<dyn Fn() -> bool + Send + Sync>,
@@ -12,7 +12,7 @@ pub struct Halt {
 }
 
 impl Halt {
-    /// Halts a look when `question` says so. It is asked every few tens of microseconds, from several threads.
+    /// Halts a look as soon as `question` returns true. It is called every few tens of microseconds, from several threads.
     pub fn when(question: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         Self {
             question: Arc::new(question),
@@ -20,14 +20,14 @@ impl Halt {
         }
     }
 
-    /// Asks.
+    /// Checks the condition.
     pub fn is_wanted(&self) -> bool {
         let is_wanted = self.was_wanted() || (self.question)();
         self.was_yes.fetch_or(is_wanted, Ordering::Relaxed);
         is_wanted
     }
 
-    /// Whether the answer was yes before.
+    /// Returns whether the condition was true at an earlier check.
     pub fn was_wanted(&self) -> bool {
         self.was_yes.load(Ordering::Relaxed)
     }

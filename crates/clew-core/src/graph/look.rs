@@ -1,9 +1,9 @@
-//! The look: all given roots walked, grouped into co-variables, each with its fingerprint.
+//! The look: walks all given roots, groups them into co-variables and computes their fingerprints.
 //!
-//! Two steps. Each root is walked once, sharing one table of identities: an object met under two roots, or memory seen
-//! from two roots, joins them (Kishu, section 4: connected components instead of pairwise tests). Groups of one are then
-//! done. Larger groups are walked once more, jointly and in the order of their roots, so that their stream does not
-//! depend on what else was looked at.
+//! It has two steps. First it walks each root once, with one shared table of identities. An object reached from two roots, or
+//! memory referred to from two roots, joins them (Kishu, section 4: connected components instead of pairwise tests). Groups of
+//! one root are then complete. Larger groups are walked once more, jointly and in the order of their roots, so that their stream
+//! does not depend on the other roots of the look.
 
 use std::collections::BTreeSet;
 
@@ -22,37 +22,38 @@ use crate::id::{Fingerprint, Root};
 pub struct CoVariable {
     /// Its roots, sorted.
     pub roots: Vec<Root>,
-    /// What the value hashes to. Of objects without a value it says which they are, so that such a value equals nothing but itself.
+    /// The hash of the value. It contains the identity of objects without a value, so that a value with such an object equals
+    /// only itself.
     pub fingerprint: Fingerprint,
     /// The canonical stream of all roots (see `docs/format.md`).
     pub stream: Vec<u8>,
-    /// What is stored beside the stream without being compared.
+    /// Data that is stored beside the stream and not compared.
     pub asides: Vec<Aside>,
     /// Its memory, each byte once.
     pub extents: Vec<Extent>,
     /// XXH3-128 of every block of every extent, in order.
     pub block_hashes: Vec<Vec<u128>>,
-    /// Where the n-th buffer of the stream lies.
+    /// The position of the n-th buffer of the stream.
     pub mentions: Vec<Mention>,
-    /// The buffers of the stream as they lie in live memory.
+    /// The buffers of the stream in live memory.
     pub views: Vec<BufferView>,
-    /// What has no value that could be compared or stored.
+    /// Objects without a value that could be compared or stored.
     pub opaque: Vec<Opaque>,
-    /// How many nodes the stream holds.
+    /// The number of nodes in the stream.
     pub nodes: u32,
-    /// Whether some of its memory is not what the user's code left there: [`Heap::is_lost`]. It is opaque then.
+    /// Whether some of its memory is no longer as the user's code wrote it: [`Heap::is_lost`]. It is opaque then.
     pub is_lost: bool,
-    /// The mark of what those of its roots reach that were to be marked; `None` where these are none or all of them.
+    /// The mark of the subgraph that its marked roots reach; `None` if none or all of its roots are marked.
     pub subgraph: Option<SubgraphMark>,
 }
 
 impl CoVariable {
-    /// Whether all that has no value are objects that their holders can be stored without.
+    /// Returns whether all objects without a value can be omitted when the objects that hold them are stored.
     pub fn is_whole_but_for_leaves(&self) -> bool {
         self.opaque.iter().all(|opaque| opaque.is_leaf)
     }
 
-    /// Whether every root is bound to an object without a value: there is nothing around it to store.
+    /// Returns whether every root is bound to an object without a value, so that there is nothing else to store.
     pub fn has_only_opaque_roots(&self) -> bool {
         let Ok(arena) = Arena::parse(&self.stream, self.roots.len(), ArenaLimits::default()) else {
             return true;
@@ -61,13 +62,13 @@ impl CoVariable {
         arena.roots().iter().all(is_opaque)
     }
 
-    /// What the blocks of one of its extents hash to.
+    /// Returns the hashes of the blocks of one of its extents.
     fn hashes_of(&self, extent: &Extent) -> Option<Vec<u128>> {
         let at = self.extents.iter().position(|other| other == extent)?;
         self.block_hashes.get(at).cloned()
     }
 
-    /// Bytes of its memory.
+    /// Returns the size of its memory in bytes.
     pub fn buffer_bytes(&self) -> u64 {
         self.extents.iter().map(|extent| extent.length).sum()
     }
@@ -78,18 +79,18 @@ impl CoVariable {
 pub struct LookResult<O> {
     /// The co-variables, in the order of their first roots.
     pub covariables: Vec<CoVariable>,
-    /// All roots with their objects, the discovered ones too.
+    /// All roots with their objects, including the discovered ones.
     pub roots: Vec<(Root, O)>,
 }
 
-/// Walks `roots` and every root discovered on the way, groups and fingerprints them.
+/// Walks `roots` and every root discovered on the way, groups them and computes fingerprints.
 ///
 /// The caller calls [`Heap::release`] when it no longer needs the memory of the extents.
 pub fn look<H: Heap>(heap: &mut H, roots: Vec<(Root, H::Object)>) -> LookResult<H::Object> {
     Grouped::of(heap, roots, &BTreeSet::new()).finish(heap)
 }
 
-/// The same; in co-variables of several roots those of `marked` are marked, together.
+/// Does the same, and creates one mark for the roots of `marked` in each co-variable of several roots.
 pub fn look_marking<H: Heap>(
     heap: &mut H,
     roots: Vec<(Root, H::Object)>,
@@ -98,8 +99,9 @@ pub fn look_marking<H: Heap>(
     Grouped::of(heap, roots, marked).finish(heap)
 }
 
-/// The same, where subgraphs of co-variables that are not walked whole are among `roots`; what is found leaves these out. `None`
-/// if one of them has another mark, or shares something with the other roots: its co-variable is to be walked whole.
+/// Does the same, where `roots` include subgraphs of co-variables that are not walked completely; the result omits these. Returns
+/// `None` if one of them has another mark, or shares objects or memory with the other roots: then its whole co-variable must be
+/// walked.
 pub fn look_beside<H: Heap>(
     heap: &mut H,
     roots: Vec<(Root, H::Object)>,
@@ -115,22 +117,22 @@ pub fn look_beside<H: Heap>(
         .then(|| grouped.finish(heap))
 }
 
-/// Roots that were walked, each on its own, and grouped.
+/// Roots that were walked individually and grouped.
 struct Grouped<O> {
-    /// Those that are to be marked first, each part sorted, then what was discovered.
+    /// First the roots to be marked, then the others, each part sorted, then the discovered ones.
     roots: Vec<(Root, O)>,
     written: Vec<Option<WalkOutput>>,
-    /// How many of the roots are to be marked.
+    /// The number of roots to be marked.
     marked: usize,
     groups: Vec<Vec<usize>>,
 }
 
 impl<O: Copy + Eq + std::hash::Hash> Grouped<O> {
     fn of<H: Heap<Object = O>>(heap: &mut H, mut roots: Vec<(Root, O)>, marked: &BTreeSet<Root>) -> Self {
-        // What an earlier walk met may be gone by now.
+        // Roots that an earlier walk discovered may no longer exist.
         drop(heap.discovered());
         keep_all(heap, &mut roots);
-        // A walk of one root ends where it meets what another one has reached.
+        // The walk of a root stops at objects that another root has already reached.
         roots.sort_by_key(|(root, _)| !marked.contains(root));
         let marked = roots.iter().take_while(|(root, _)| marked.contains(root)).count();
         let mut known: BTreeSet<Root> = roots.iter().map(|(root, _)| root.clone()).collect();
@@ -164,7 +166,7 @@ impl<O: Copy + Eq + std::hash::Hash> Grouped<O> {
         }
     }
 
-    /// What was written of those of `group` that are marked.
+    /// Takes the walk output of the marked roots of `group`.
     fn take(&mut self, group: &[usize]) -> Vec<(Root, WalkOutput)> {
         let marked = group.iter().filter(|index| **index < self.marked);
         marked
@@ -172,7 +174,7 @@ impl<O: Copy + Eq + std::hash::Hash> Grouped<O> {
             .collect()
     }
 
-    /// Leaves out the roots of a subgraph; false if it is not what it was, or is not alone.
+    /// Removes the roots of a subgraph; returns false if the subgraph changed or is connected to other roots.
     fn takes_out<H: Heap<Object = O>>(&mut self, heap: &H, mark: &SubgraphMark) -> bool {
         let is_of_mark = |index: &usize| mark.roots.contains(&self.roots[*index].0);
         let (own, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.groups)
@@ -183,13 +185,13 @@ impl<O: Copy + Eq + std::hash::Hash> Grouped<O> {
         let mut own: Vec<usize> = own.into_iter().flatten().collect();
         own.sort_unstable();
         let own = self.take(&own);
-        // Where the rest of its co-variable sees memory raw, whoever shows the same belongs together with that.
+        // Where the rest of its co-variable refers to raw memory, any root that refers to the same memory is joined with it.
         let mut others = self.written.iter().flatten().flat_map(|written| &written.views);
         let is_alone = is_alone && others.all(|view| overlapping(&mark.raw, view).is_none());
         is_alone && SubgraphMark::of(heap, &own, &[], &|_| None).is_some_and(|found| found.is_equal(mark))
     }
 
-    /// The mark of those of a group that are to be marked.
+    /// Creates the mark for the marked roots of a group.
     fn mark<H: Heap<Object = O>>(
         &mut self,
         heap: &H,
@@ -280,7 +282,7 @@ fn finish<H: Heap>(heap: &H, roots: Vec<Root>, mut written: WalkOutput) -> CoVar
     let (extents, mentions) = merge(&written.views);
     let hashes: Option<Vec<Vec<u128>>> = extents.iter().map(|extent| hash_memory(heap, extent)).collect();
     let block_hashes = hashes.unwrap_or_else(|| {
-        // Hashing nothing in place of the bytes would make different values equal.
+        // Hashing an empty list instead of the bytes would make different values equal.
         written.opaque.push(Opaque {
             number: 0,
             why: Cause::NoMemory.into(),
@@ -314,7 +316,7 @@ fn finish<H: Heap>(heap: &H, roots: Vec<Root>, mut written: WalkOutput) -> CoVar
     }
 }
 
-/// What a co-variable hashes to that nobody built: its memory as (bytes of one column, bytes).
+/// Computes the fingerprint of a co-variable that was not built. Its memory is given as (bytes of one column, bytes).
 pub(crate) fn fingerprint_of(
     roots: &[Root],
     stream: &[u8],

@@ -1,8 +1,8 @@
-//! Members of a co-variable: what each root hashes to by itself, and which roots belong together without the outputs.
+//! Members of a co-variable: the fingerprint of each root alone, and the groups that the roots form without the outputs.
 //!
-//! A co-variable changes as a whole, since its roots share objects. People ask for each variable. So the parts of the stream that a
-//! root reaches are written once more, as a walk of that root alone would have written them, and hashed as such a walk is: a
-//! variable that was alone before the run is compared with the fingerprint that it had then.
+//! A co-variable changes as a whole, since its roots share objects, but users want to know about each variable. So the parts of
+//! the stream that a root reaches are written once more, exactly as a walk of that root alone would write them, and hashed in the
+//! same way. A variable that was alone before the run can then be compared with its earlier fingerprint.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -18,28 +18,29 @@ use super::stream::{DEFER, HAS_BUFFER, HAS_CHILDREN, write_varint};
 use super::union_find::UnionFind;
 use crate::id::{Fingerprint, Root, RootKind};
 
-/// How many nodes are written once more for one co-variable, at most. Beyond it nobody knows which of its variables changed.
+/// The maximum number of nodes that are written again for one co-variable. Beyond it, Clew does not determine which of its
+/// variables changed.
 const MOST_NODES: u64 = 4_000_000;
 
-/// How much memory is hashed once more for one co-variable, in bytes: parts that only some of its roots show.
+/// The maximum amount of memory that is hashed again for one co-variable, in bytes: ranges that only some of its roots refer to.
 const MOST_BYTES: u64 = 64 << 20;
 
 /// Fingerprints of the parts of a co-variable: of each root alone, and of groups of roots.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MemberFingerprints {
-    /// Of each root by itself, outputs left out.
+    /// The fingerprint of each root alone, without outputs.
     pub alone: BTreeMap<Root, Fingerprint>,
-    /// How many bytes each of these takes, shared objects included.
+    /// The size of each of these in bytes, including shared objects.
     pub bytes: BTreeMap<Root, u64>,
-    /// Of the co-variables that the roots would be if no output were there.
+    /// The co-variables that the roots would form without the outputs, with their fingerprints.
     pub groups: Vec<(Vec<Root>, Fingerprint)>,
-    /// For each of these roots the others with which it shares an object or memory itself, as places among all roots.
+    /// For each of these roots, the others with which it directly shares an object or memory, as indices into all roots.
     pub shares: BTreeMap<Root, BTreeSet<u32>>,
 }
 
 impl MemberFingerprints {
-    /// Reads them off a co-variable that was just walked. `None` where they can't be told: one root is no matter of members, an
-    /// object without a value may hide a change, and what is too large is not walked for it.
+    /// Computes the members of a co-variable that was just walked. Returns `None` if it has a single root, if a part without a
+    /// value may hide a change, or if it is too large.
     pub fn of<H: Heap>(heap: &H, covariable: &CoVariable) -> Option<Self> {
         let roots = &covariable.roots;
         let has_outputs = roots.iter().any(is_output);
@@ -109,7 +110,7 @@ impl MemberFingerprints {
     }
 }
 
-/// Whether a root is an output of a cell: what is only shown, and no variable.
+/// Returns whether a root is the output of a cell, which is only displayed and not a variable.
 pub fn is_output(root: &Root) -> bool {
     root.kind == RootKind::Out
 }
@@ -121,7 +122,7 @@ enum Part {
     Extent(u32),
 }
 
-/// Which roots reach each part. Sets of roots are numbered, since there are few of them however many parts there are.
+/// The roots that reach each part. Sets of roots are numbered, since there are few sets even if there are many parts.
 #[derive(Default)]
 struct Owners {
     of: FxHashMap<Part, u32>,
@@ -131,7 +132,7 @@ struct Owners {
 }
 
 impl Owners {
-    /// A root reaches a part.
+    /// Records that a root reaches a part.
     fn add(&mut self, part: Part, root: usize) {
         let before = self.of.get(&part).copied();
         let sets = &mut self.sets;
@@ -144,7 +145,7 @@ impl Owners {
         self.of.insert(part, set);
     }
 
-    /// For each of so many roots the others that reach a part that it reaches.
+    /// Returns for each of `roots` roots the others that reach a part that it reaches.
     fn shares(&self, roots: usize) -> Vec<BTreeSet<usize>> {
         let used: BTreeSet<u32> = self.of.values().copied().collect();
         let mut near = vec![BTreeSet::new(); roots];
@@ -156,7 +157,7 @@ impl Owners {
         near
     }
 
-    /// Pairs of roots by which all that reach a common object are joined.
+    /// Returns pairs of roots that join all roots with a common object.
     fn nodes(&self) -> impl Iterator<Item = (usize, usize)> {
         let of_nodes = self.of.iter().filter(|(part, _)| matches!(part, Part::Node(_)));
         let used: BTreeSet<u32> = of_nodes.map(|(_, set)| *set).collect();
@@ -179,14 +180,14 @@ struct Reader<'a, H> {
     heap: &'a H,
     covariable: &'a CoVariable,
     arena: &'a Arena<'a>,
-    /// What the blocks of the extents hash to.
+    /// The hashes of the blocks of the extents.
     hashes: FxHashMap<ExtentKey, &'a Vec<u128>>,
     nodes: u64,
     bytes: u64,
 }
 
 impl<H: Heap> Reader<'_, H> {
-    /// What a walk of these roots would have written; `None` where that is too much.
+    /// Returns what a walk of these roots would write; `None` if that is too much.
     fn copy(&mut self, roots: &[usize]) -> Option<Excerpt> {
         let mut copy = Excerpt::default();
         for root in roots {
@@ -229,12 +230,12 @@ impl<H: Heap> Reader<'_, H> {
     }
 }
 
-/// A part of a stream, written as its own.
+/// A part of a stream, written as a stream of its own.
 #[derive(Default)]
 struct Excerpt {
     stream: Vec<u8>,
     views: Vec<BufferView>,
-    /// Nodes of the whole stream that were written, by their numbers there.
+    /// The nodes of the whole stream that were written, by their numbers there.
     met: FxHashMap<u32, ReferableNode>,
     references: References,
     nodes: u32,
@@ -243,21 +244,21 @@ struct Excerpt {
 }
 
 impl Excerpt {
-    /// How many bytes it takes, each byte of memory counted once.
+    /// Returns the size in bytes; each byte of memory is counted once.
     fn bytes(&self) -> u64 {
         let (extents, _) = merge(&self.views);
         let memory: u64 = extents.iter().map(|extent| extent.length).sum();
         self.stream.len() as u64 + memory
     }
 
-    /// The pieces of memory that its nodes lie in.
+    /// Returns the extents to which its nodes refer.
     fn mentions<'c>(&'c self, arena: &'c Arena<'_>, covariable: &'c CoVariable) -> impl Iterator<Item = u32> + 'c {
         let buffers = self.met.keys().filter_map(|node| arena.node(*node).buffer);
         let mentions = buffers.filter_map(|buffer| covariable.mentions.get(buffer as usize));
         mentions.map(|mention| mention.extent)
     }
 
-    /// Writes what is on the stack, and what that puts there; `None` where it becomes more than `most` nodes.
+    /// Writes the nodes on the stack, and the nodes that they push; returns `None` if there are more than `most` nodes.
     fn visit_all(&mut self, arena: &Arena<'_>, views: &[BufferView], most: u64) -> Option<()> {
         while let Some(number) = self.stack.pop() {
             if let Some(met) = self.met.get_mut(&number) {

@@ -1,26 +1,26 @@
-//! The seam to memory that a load puts together: the store says where its bytes lie, the kernel makes it.
+//! The trait for memory that a load fills: the store provides the positions of its bytes, and the kernel creates the memory.
 
 use std::fs::File;
 
-/// Bytes of a file that are bytes of the memory to be made.
+/// A range of a file with bytes of the memory.
 #[derive(Debug, Clone, Copy)]
 pub struct FilePiece<'f> {
-    /// The file. At least `at + length` bytes of it are there.
+    /// The file. It has at least `at + length` bytes.
     pub file: &'f File,
-    /// Where in the file they start.
+    /// The offset of the range in the file.
     pub at: u64,
-    /// Where in the memory they start.
+    /// The offset of the range in the memory.
     pub offset: u64,
-    /// How many.
+    /// The length in bytes.
     pub length: u64,
 }
 
-/// A stretch of memory whose hash is known.
+/// A range of memory whose hash is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HashedBlock {
-    /// Where in the memory it starts.
+    /// The offset in the memory.
     pub offset: u64,
-    /// How long it is, in bytes.
+    /// The length in bytes.
     pub length: u64,
     /// XXH3-128 of its bytes.
     pub hash: u128,
@@ -28,28 +28,28 @@ pub struct HashedBlock {
 
 /// Writable memory of one extent. Only its creator can access it until it is built into objects.
 pub trait ExtentMemory: Send + std::fmt::Debug + Sized {
-    /// Zeroed memory; `None` if there is not so much.
+    /// Allocates zeroed memory; returns `None` if there is not enough.
     fn new(length: u64) -> Option<Self>;
 
-    /// Memory that shows these pieces of files without copying them, and zeros between them: what is written to it never
-    /// reaches the files, and what is written to the files later, if ever, need not show. `None` where that can't be
-    /// done, or is not worth it: the bytes are then read.
+    /// Maps these ranges of files without copying them, with zeros between them. Writes to the memory never reach the files, and
+    /// later writes to the files need not appear in the memory. Returns `None` if mapping is not possible or not worthwhile; the
+    /// bytes are then read.
     ///
-    /// The pieces are in order, none lies over another, and where one ends in its file where the next begins they are one.
+    /// The pieces are in order and do not overlap. Pieces that are adjacent both in their file and in the memory are merged into one.
     fn mapped(_length: u64, _pieces: &[FilePiece<'_>]) -> Option<Self> {
         None
     }
 
-    /// All of it.
+    /// Returns all of the memory.
     fn bytes(&self) -> &[u8];
 
-    /// All of it, to be filled.
+    /// Returns all of the memory, to be filled.
     fn bytes_mut(&mut self) -> &mut [u8];
 
-    /// Says what blocks of memory that was mapped hash to, in order: what shows their pages untouched need not hash them.
+    /// Receives the hashes of the blocks of mapped memory, in order. They need not be computed again for pages known to be untouched.
     fn note(&mut self, _blocks: Vec<HashedBlock>) {}
 
-    /// Memory that holds these bytes; `None` if there is not so much.
+    /// Allocates memory with a copy of these bytes; returns `None` if there is not enough.
     fn holding(bytes: &[u8]) -> Option<Self> {
         let mut memory = Self::new(bytes.len() as u64)?;
         memory.bytes_mut().copy_from_slice(bytes);

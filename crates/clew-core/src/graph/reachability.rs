@@ -1,4 +1,4 @@
-//! What each root of a stream reaches by itself.
+//! The objects and memory that each root of a stream reaches.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,25 +6,26 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::Arena;
 
-/// The kind of nodes that say where something outside the session can be reached (`clew-value/src/kinds.rs`). They are part of a value, and
-/// no part of what it reaches: a client of a cluster is as good at another address.
+/// The kind of nodes with the address of something outside the session (`clew-value/src/kinds.rs`). They are part of a value, but
+/// hashes of reachable parts ignore their payload: a client of a cluster is equivalent at another address.
 pub const WHEREABOUTS: u16 = 52;
 
-/// What one root of a stream reaches: its value alone, and what it shares with the other roots.
+/// The parts of a stream that one root reaches: its value alone, and the objects and buffers that it may share with other roots.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReachableParts {
-    /// A hash of the value by itself: equal when the root alone could not be told from the other, but for where things outside are.
+    /// The hash of the value alone. It is equal if the two roots are indistinguishable, apart from addresses of things outside
+    /// the session.
     pub hash: u128,
-    /// Objects it reaches, by their numbers.
+    /// Numbers of the objects that it reaches.
     pub nodes: BTreeSet<u32>,
     /// The same objects, in the order in which they are reached.
     pub order: Vec<u32>,
-    /// Buffers it reaches, by their mentions.
+    /// Mentions of the buffers that it reaches.
     pub buffers: BTreeSet<u32>,
 }
 
-/// What each root of `arena` reaches. `memory` gives bytes that stand for what the n-th buffer holds. Hashes leave out the
-/// payloads of the nodes in `blank`.
+/// Returns what each root of `arena` reaches. `memory` returns bytes that represent the contents of the n-th buffer. Hashes
+/// ignore the payloads of the nodes in `blank`.
 pub fn reached(arena: &Arena<'_>, blank: &BTreeSet<u32>, memory: &dyn Fn(u32) -> Vec<u8>) -> Vec<ReachableParts> {
     arena
         .roots()
@@ -69,7 +70,7 @@ mod tests {
     use super::*;
     use crate::graph::ArenaLimits;
 
-    /// The hash of a list (kind 11) of one node of a kind with one letter.
+    /// Returns the hash of a list (kind 11) of one node of kind `kind` with a payload of one letter.
     fn hash(kind: u16, letter: u8) -> u128 {
         let tag = u64::from(kind) << 2;
         let low = (tag & 0x7f) as u8 | 0x80;

@@ -1,45 +1,44 @@
-//! References to nodes that came before, written so that an insertion does not change those behind it.
+//! References to earlier nodes, encoded so that an insertion does not change the references after it.
 //!
-//! A number counted from the stream's beginning shifts with everything before it: one new entry in front of a million would
-//! change every reference, and with them every chunk that is stored. So each reference says only how it lies to
-//! what stands near it in the stream:
+//! A number counted from the beginning of the stream would shift with everything before it. One new entry in front of a million
+//! would change every reference, and with it every stored chunk. So a reference is relative to nodes and references near it:
 //!
-//! - a node that was referred to before: how many references ago. What is inserted between two of them changes the second
-//!   only; it is right again from there on;
-//! - the first reference to a node that lies near: how many nodes back;
-//! - the first one to a node that lies far: how far behind the node that the last such reference was to. A dict of the same
-//!   objects as a long list before it refers to one after another, in equal steps.
+//! - If the node was referred to before: the number of references since then. An insertion between the two changes only the
+//!   second one; later ones are not affected.
+//! - If it is the first reference to a node nearby: the number of nodes back.
+//! - If it is the first reference to a distant node: the distance from the node of the previous such reference. A dict of the
+//!   same objects as a long list before it refers to them one after another, in equal steps.
 
 use super::stream::{AGAIN, FAR, NEAR, read_varint, write_varint};
 
-/// The most nodes back that count as near.
+/// The maximum number of nodes back for a node nearby.
 const MAX_NEAR: u32 = 4096;
 
 /// A node to which later nodes of the stream can refer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ReferableNode {
     pub number: u32,
-    /// How many references there were when it was last referred to, that one too; 0: it never was.
+    /// The number of references up to and including the last one to this node; 0 if there was none.
     last: u32,
 }
 
 impl ReferableNode {
-    /// A node that nothing referred to yet.
+    /// Creates a node that no reference has referred to yet.
     pub fn new(number: u32) -> Self {
         Self { number, last: 0 }
     }
 }
 
-/// The references that a stream holds so far.
+/// The references that a stream contains so far.
 #[derive(Debug, Default)]
 pub(super) struct References {
     count: u32,
-    /// The node that the last far reference was to.
+    /// The node of the last far reference.
     far: u32,
 }
 
 impl References {
-    /// Writes a reference from behind `nodes` nodes. Where `met` is of another stream what is written says nothing.
+    /// Writes a reference that follows `nodes` nodes. If `met` belongs to another stream, the output is meaningless.
     pub fn write(&mut self, out: &mut Vec<u8>, nodes: u32, met: &mut ReferableNode) {
         let distance = nodes.wrapping_sub(met.number);
         if met.last > 0 {
@@ -66,7 +65,7 @@ pub(super) struct DecodedReferences {
 }
 
 impl DecodedReferences {
-    /// The node that a reference of that tag and value is to, behind `nodes` nodes; `None` if there is none.
+    /// Returns the node of a reference with this tag and value that follows `nodes` nodes; `None` if there is no such node.
     pub fn read(&mut self, tag: u64, value: u64, nodes: u32) -> Option<u32> {
         let target = match tag {
             AGAIN => {
@@ -87,7 +86,7 @@ impl DecodedReferences {
     }
 }
 
-/// Small for numbers near 0 on both sides.
+/// Encodes numbers near 0, positive and negative, as small numbers.
 fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
@@ -96,13 +95,13 @@ fn unzigzag(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 
-/// Appends how far `number` lies behind `before`, which it then takes the place of.
+/// Appends the difference between `number` and `before`, and sets `before` to `number`.
 pub(crate) fn write_step(out: &mut Vec<u8>, before: &mut u64, number: u64) {
     write_varint(out, zigzag(number.wrapping_sub(*before) as i64));
     *before = number;
 }
 
-/// Reads what [`write_step`] wrote.
+/// Reads a difference written by [`write_step`].
 pub(crate) fn read_step(bytes: &[u8], at: &mut usize, before: &mut u64) -> Option<u64> {
     *before = before.wrapping_add_signed(unzigzag(read_varint(bytes, at)?));
     Some(*before)

@@ -1,8 +1,8 @@
-//! Marks of subgraphs: what some roots of a co-variable reach, told apart from everything that they reached before.
+//! Marks of subgraphs: they detect whether the objects that some roots of a co-variable reach have changed.
 //!
-//! A frame that was handed to a figure is in one co-variable with it, since the figure holds the frame. A cell that reads
-//! the frame cannot change the figure through it, but only what the frame reaches. Where the mark of that is the same, the
-//! whole co-variable is: it need not be walked.
+//! A frame that was passed to a figure is in one co-variable with it, since the figure holds the frame. A cell that reads the
+//! frame cannot change the figure through it, but only objects that the frame reaches. If the mark of these objects is unchanged,
+//! so is the whole co-variable, and it need not be walked.
 
 use super::block_hash::hash_memory;
 use super::extent::{BufferView, Extent, merge, raw_over};
@@ -10,21 +10,22 @@ use super::heap::Heap;
 use super::walk::WalkOutput;
 use crate::id::Root;
 
-/// The mark of what some roots of a co-variable reach: of values, memory and addresses, so that an object which was replaced by
-/// an equal one counts as a change (the other roots of the co-variable may hold the one that was there). It holds as long as
-/// the other roots keep what they share with these, and no longer than until the next walk of the co-variable.
+/// The mark of the objects that some roots of a co-variable reach. It covers values, memory and addresses, so that an object
+/// replaced by an equal one counts as a change: the other roots of the co-variable may still hold the old one. It is valid as
+/// long as the other roots keep the objects shared with these roots, and at most until the next walk of the co-variable.
 #[derive(Debug, Clone)]
 pub struct SubgraphMark {
-    /// The roots, sorted: not all of the co-variable.
+    /// The roots, sorted; not all roots of the co-variable.
     pub roots: Vec<Root>,
-    /// Memory that the other roots show, too, and do not copy before they write to it, as sorted, disjoint ranges.
+    /// Memory that the other roots also refer to without copying on write, as sorted, disjoint ranges.
     pub(super) raw: Vec<(u64, u64)>,
     hash: u128,
 }
 
 impl SubgraphMark {
-    /// The mark of `parts`, what the walk of each of these roots wrote. `others` is what the walks of their co-variable's other roots
-    /// wrote. Memory whose hashes are `known` is not hashed again. `None` where an object has no value that could be compared.
+    /// Computes the mark from `parts`, the output of the walk of each of these roots. `others` is the output of the walks of the
+    /// other roots of the co-variable. Memory whose hashes are `known` is not hashed again. Returns `None` if an object has no
+    /// value that could be compared.
     pub(super) fn of<H: Heap>(
         heap: &H,
         parts: &[(Root, WalkOutput)],
@@ -61,7 +62,7 @@ impl SubgraphMark {
         })
     }
 
-    /// Whether nothing has changed since the other one was made.
+    /// Returns whether nothing has changed since the other mark was computed.
     pub(super) fn is_equal(&self, other: &Self) -> bool {
         (self.hash, &self.roots) == (other.hash, &other.roots)
     }

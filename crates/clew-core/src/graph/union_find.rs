@@ -1,4 +1,4 @@
-//! Groups of small numbers that belong together.
+//! Disjoint sets of small numbers.
 
 /// Disjoint sets over `0..n`, with path halving.
 #[derive(Debug, Clone, Default)]
@@ -13,7 +13,7 @@ impl UnionFind {
         self.parents.len() - 1
     }
 
-    /// The representative of the set that holds `member`: its smallest member.
+    /// Returns the representative of the set that contains `member`: its smallest member.
     pub fn find(&mut self, mut member: usize) -> usize {
         while self.parents[member] != member {
             self.parents[member] = self.parents[self.parents[member]];
@@ -29,7 +29,7 @@ impl UnionFind {
         self.parents[high] = low;
     }
 
-    /// All sets, each in rising order, ordered by their smallest members.
+    /// Returns all sets, each in ascending order, sorted by their smallest members.
     pub fn groups(&mut self) -> Vec<Vec<usize>> {
         let mut groups: Vec<Vec<usize>> = vec![Vec::new(); self.parents.len()];
         for member in 0..self.parents.len() {

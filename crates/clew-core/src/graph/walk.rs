@@ -1,4 +1,4 @@
-//! The walk: depth first over a heap with its own stack, writing the canonical stream as it goes.
+//! The walk: traverses a heap depth first with its own stack, and writes the canonical stream.
 
 use rustc_hash::FxHashMap;
 
@@ -14,22 +14,22 @@ use crate::limits;
 pub struct Aside {
     /// The node's number in the stream.
     pub number: u32,
-    /// What is stored.
+    /// The stored bytes.
     pub bytes: Vec<u8>,
 }
 
-/// A node that has no value which could be compared or stored.
+/// A node without a value that could be compared or stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opaque {
     /// The node's number in the stream.
     pub number: u32,
-    /// Why, for people.
+    /// The reason, for people.
     pub why: String,
-    /// Whether the node says which object it was and nothing else: what holds it can be stored without it.
+    /// Whether the node only identifies its object, so that objects that hold it can be stored without it.
     pub is_leaf: bool,
 }
 
-/// The output of a walk: the stream, and what is stored beside it.
+/// The output of a walk: the stream, and data stored beside it.
 #[derive(Debug, Default)]
 pub(super) struct WalkOutput {
     pub stream: Vec<u8>,
@@ -37,7 +37,7 @@ pub(super) struct WalkOutput {
     pub views: Vec<BufferView>,
     pub opaque: Vec<Opaque>,
     pub nodes: u32,
-    /// Which objects were met, in their order, where [`Walk::notes_addresses`].
+    /// A hash of the addresses of the visited objects, in order, if [`Walk::notes_addresses`].
     pub addresses: u64,
     references: References,
 }
@@ -56,35 +56,35 @@ struct Entry {
 
 type Entries<O> = FxHashMap<O, Entry>;
 
-/// Through how many sets in each other the hash of a set's member looks: further where that tells members apart that are
-/// alike so far. A cycle may go through a set, so there is always an end to it; where even the last of them tells two
-/// members apart no more, they keep their order of iteration, and the fingerprint is finer than it need be, never coarser.
-/// (Refining what is alike by what is around it is the colour refinement of Weisfeiler and Leman, 1968.)
+/// The levels of nested sets that the hash of a set's member covers. A higher level is used only if it may distinguish members
+/// with equal hashes. A cycle may go through a set, so the depth must be limited. If even the last level does not distinguish two
+/// members, they keep their order of iteration. The fingerprint is then finer than necessary, never coarser. (Refining equal
+/// members by their neighbourhood is the colour refinement of Weisfeiler and Leman, 1968.)
 const LEVELS: [u32; 3] = [0, 4, 16];
 
-/// The same for hashes that count what the walk has numbered so far, which no other set can use.
+/// The same for hashes that include the numbers of nodes in the current walk, which no other set can reuse.
 const LEVELS_IN_CONTEXT: [u32; 2] = [0, 4];
 
-/// What a walk that breaks a tie writes for what is numbered outside of it. Hashed only: no stream holds it.
+/// Written for nodes that are numbered in the outer walk, while a walk breaks a tie. It is only hashed: no stream contains it.
 const OUTER: u64 = (limits::KINDS + 1) << 2;
 
-/// How many objects ahead of the one that is visited memory is asked for the next.
+/// How many objects ahead of the visited one the next object is prefetched.
 const AHEAD: usize = 12;
 
-/// How many objects are visited between two questions whether to go on: some hundred microseconds.
+/// The number of objects visited between two checks whether to halt: some hundred microseconds.
 const VISITS_A_QUESTION: u32 = 2048;
 
-/// Hashes of at least this many nodes are remembered, so that sets of sets cost no power of their depth.
+/// Hashes of at least this many nodes are cached, so that the cost of nested sets is not exponential in their depth.
 const WORTH_REMEMBERING: u32 = 2;
 
 pub(super) struct Walk<'h, H: Heap> {
     heap: &'h mut H,
     entries: Entries<H::Object>,
-    /// Plain objects and values that roots are bound to.
+    /// Plain objects and values to which roots are bound.
     bound: Entries<H::Object>,
-    /// What the walk of the stream has numbered; empty unless what a member's hash does not tell is to be told by that.
+    /// The nodes numbered by the walk of the stream. Empty unless they are needed to distinguish members with equal hashes.
     outer: Entries<H::Object>,
-    /// Hashes of members of sets by the levels they look through. All members are kept.
+    /// Hashes of members of sets, by object and level. All members are kept alive.
     hashes: FxHashMap<(H::Object, u32), Hashed>,
     owner: usize,
     joins: Vec<(usize, usize)>,
@@ -94,16 +94,16 @@ pub(super) struct Walk<'h, H: Heap> {
     payload: Vec<u8>,
     /// The leaf that is hashed.
     leaf: Vec<u8>,
-    /// Set for a walk that only hashes: through how many more sets in each other it looks.
+    /// Set for a walk that only hashes: how many more levels of nested sets it covers.
     levels: Option<u32>,
-    /// Whether it met a set that it did not look into.
+    /// Whether it reached a set that it did not enter.
     is_cut: bool,
     visits: u32,
-    /// Whether it notes which objects it meets that could be met again.
+    /// Whether it hashes the addresses of objects that could be reached again.
     pub notes_addresses: bool,
 }
 
-/// What a member of a set hashes to, and whether looking through more sets might tell more.
+/// The hash of a member of a set, and whether a higher level might distinguish it further.
 #[derive(Clone, Copy)]
 struct Hashed {
     hash: u128,
@@ -116,7 +116,7 @@ struct Deferred<O> {
     is_set: bool,
 }
 
-/// Whether code may run now: only when the walk holds no plain reference on a stack.
+/// Whether code may run now. It may only run while the walk has no plain references on a stack.
 #[derive(Clone, Copy, PartialEq)]
 enum Code {
     MayRun,
@@ -149,8 +149,8 @@ impl<'h, H: Heap> Walk<'h, H> {
         self.heap
     }
 
-    /// Walks a root's tree on behalf of `owner`; what is deferred waits for [`Walk::sections`]. Objects first met under
-    /// another owner join the two. The caller keeps the object.
+    /// Walks a root's tree on behalf of `owner`; deferred nodes wait for [`Walk::sections`]. An object first reached under
+    /// another owner joins the two. The caller keeps the object alive.
     pub fn root(&mut self, object: H::Object, owner: usize) {
         self.owner = owner;
         self.note_address(object);
@@ -167,7 +167,7 @@ impl<'h, H: Heap> Walk<'h, H> {
         self.tree(object);
     }
 
-    /// Whether visiting the object would refer back to where it was met.
+    /// Returns whether visiting the object would write a reference to its earlier node.
     fn is_met(&self, object: H::Object) -> bool {
         let Some(entry) = self.entries.get(&object) else {
             return false;
@@ -179,12 +179,12 @@ impl<'h, H: Heap> Walk<'h, H> {
         }
     }
 
-    /// What was written since the last call; numbering starts again.
+    /// Takes the output since the last call; numbering restarts.
     pub fn take(&mut self) -> WalkOutput {
         std::mem::take(&mut self.written)
     }
 
-    /// Pairs of owners that reach one object.
+    /// Returns the pairs of owners that reach a common object.
     pub fn into_joins(self) -> Vec<(usize, usize)> {
         self.joins
     }
@@ -195,7 +195,7 @@ impl<'h, H: Heap> Walk<'h, H> {
         self.visit_all();
     }
 
-    /// Visits what is on the stack, and what that puts there.
+    /// Visits the objects on the stack, and those that they push.
     fn visit_all(&mut self) {
         while let Some(object) = self.stack.pop() {
             if self.is_halted() {
@@ -209,7 +209,7 @@ impl<'h, H: Heap> Walk<'h, H> {
         }
     }
 
-    /// Whether the rest is not visited any more.
+    /// Returns whether the walk was halted, so that no more objects are visited.
     fn is_halted(&mut self) -> bool {
         self.visits = self.visits.wrapping_add(1);
         let halt = self.heap.halt();
@@ -234,7 +234,7 @@ impl<'h, H: Heap> Walk<'h, H> {
         if matches!(identity, Identity::Value | Identity::Shared) {
             self.note_address(object);
             match self.entries.get_mut(&object) {
-                // A value under another owner is written anew: sharing it joins nothing.
+                // A value under another owner is written again: sharing it does not join owners.
                 Some(entry) if identity == Identity::Shared || entry.owner == self.owner => {
                     let first = entry.owner;
                     self.written.refer(&mut entry.met);
@@ -255,21 +255,21 @@ impl<'h, H: Heap> Walk<'h, H> {
     #[inline]
     fn note_address(&mut self, object: H::Object) {
         if self.notes_addresses {
-            // As FxHash mixes words: nobody wants to make two sessions alike.
+            // Mixes words as FxHash does, since no one gains from constructed collisions.
             let mixed = self.written.addresses.rotate_left(5) ^ self.heap.address(object);
             self.written.addresses = mixed.wrapping_mul(0xf135_7aea_2e62_a9c5);
         }
     }
 
-    /// Joins `first`, under which an object was met, with the owner that meets it again. A reference across streams says
-    /// nothing: what is joined is walked once more, jointly.
+    /// Joins `first`, the owner under which an object was first reached, with the current owner. A reference across streams is
+    /// meaningless, but joined roots are walked again, jointly.
     fn join(&mut self, first: usize) {
         if first != self.owner {
             self.joins.push((first, self.owner));
         }
     }
 
-    /// Bodies of what was deferred, until nothing is left. The stack is empty, so code may run.
+    /// Writes the bodies of deferred nodes until none is left. The stack is empty, so code may run.
     pub fn sections(&mut self) {
         while let Some(deferred) = self.queue.pop_front() {
             if self.heap.halt().is_some_and(Halt::is_wanted) {
@@ -281,7 +281,7 @@ impl<'h, H: Heap> Walk<'h, H> {
         }
     }
 
-    /// Writes a node's body, or DEFER. `section` is set when the body is a section: whether of a set.
+    /// Writes a node's body, or DEFER. `section` is set if the body is a section, and is then true for a set.
     fn body(&mut self, object: H::Object, number: u32, section: Option<bool>) {
         let start = self.stack.len();
         let (mut payload, mut aside) = (std::mem::take(&mut self.payload), Vec::new());
@@ -374,8 +374,8 @@ impl<'h, H: Heap> Walk<'h, H> {
         self.queue.push_back(Deferred { object, number, is_set });
     }
 
-    /// The members of a set by what they hash to on their own, equal ones by what the walk has numbered so far; `None` if
-    /// that needs code which may not run now, or numbers that are yet to come.
+    /// Orders the members of a set by their own hashes, and members with equal hashes by hashes that include the numbers of the
+    /// current walk. Returns `None` if that needs code that may not run now, or numbers that are not assigned yet.
     fn order(&mut self, members: Vec<H::Object>, code: Code) -> Option<Vec<H::Object>> {
         if members.len() < 2 {
             return Some(members);
@@ -401,7 +401,7 @@ impl<'h, H: Heap> Walk<'h, H> {
         Some(ordered.into_iter().map(|(_, member)| member).collect())
     }
 
-    /// Sorts members that hash alike by hashes that look through more sets, as long as these may tell them apart.
+    /// Sorts members with equal hashes by hashes of higher levels, as long as these may distinguish them.
     fn refine(&mut self, ordered: &mut [(Hashed, H::Object)], levels: &[u32], code: Code) -> Option<()> {
         for levels in levels {
             for alike in ordered.chunk_by_mut(|one, other| one.0.hash == other.0.hash) {
@@ -417,8 +417,8 @@ impl<'h, H: Heap> Walk<'h, H> {
         Some(())
     }
 
-    /// What an object hashes to when it is walked on its own, or with what `outer` has numbered as leaves, which tells apart
-    /// what only aliasing does; `None` if that needs code which may not run now.
+    /// Returns the hash of an object that is walked alone. Nodes in `outer` are written as leaves with their number, which
+    /// distinguishes objects that differ only by aliasing. Returns `None` if that needs code that may not run now.
     fn hashed(&mut self, object: H::Object, levels: u32, code: Code) -> Option<Hashed> {
         if let Some(hash) = self.hash_of_leaf(object) {
             return Some(Hashed { hash, is_cut: false });
@@ -451,8 +451,8 @@ impl<'h, H: Heap> Walk<'h, H> {
         Some(hashed)
     }
 
-    /// Writes what the members of a set hash to, in order of the hashes, where no stream is written but a hash made. `None` as
-    /// for [`Walk::hashed`].
+    /// Writes the hashes of the members of a set to the payload, sorted. Used by walks that only hash. Returns `None` as
+    /// [`Walk::hashed`] does.
     fn write_hashes(&mut self, members: &[H::Object], levels: u32, code: Code, payload: &mut Vec<u8>) -> Option<()> {
         if code == Code::MayRun {
             members.iter().for_each(|member| self.heap.keep(*member));
@@ -475,7 +475,7 @@ impl<'h, H: Heap> Walk<'h, H> {
         Some(())
     }
 
-    /// What a walk of the object on its own would hash to, if it is a leaf.
+    /// Returns the hash of the object if it is a leaf; a walk of it alone gives the same hash.
     fn hash_of_leaf(&mut self, object: H::Object) -> Option<u128> {
         self.leaf.clear();
         let is_leaf = self.heap.write_leaf(object, &mut Leaf::new(&mut self.leaf));

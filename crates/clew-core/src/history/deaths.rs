@@ -1,11 +1,11 @@
-//! Runs that their kernel died in.
+//! Crashed runs.
 
 use super::History;
 use crate::format::{Ending, InFlightMarker, RunKind};
 use crate::id::RunId;
 
 impl History {
-    /// Whether there is a run of a cell that began: what was noted of it is old then.
+    /// Returns whether the cell of an in-flight marker has a recorded run, so that the marker is obsolete.
     pub fn has_recorded(&self, begun: &InFlightMarker) -> bool {
         let is_its = |id: &RunId| self.maker(id) == Some(begun.session);
         let is_interrupted = |id: &RunId| self.outline(id).is_some_and(|it| it.ending == Ending::Interrupted);
@@ -17,12 +17,12 @@ impl History {
             .filter_map(|id| Some((id, self.run(&id)?)))
             .any(|(id, run)| match run.death {
                 Some(death) => death.session == begun.session && run.started == begun.started,
-                // Parts of one cell, as a mover in it leaves them, begin one after another.
+                // A Clew command inside a cell splits it into several runs, which start one after another.
                 None => is_its(&id) && run.kind == RunKind::Cell && run.started >= begun.started,
             })
     }
 
-    /// Runs beside a line, right after one of it, that their kernels died in: nobody goes on from them.
+    /// Returns the crashed runs that are not on a line of ancestors, but whose parent is. No other run continues from them.
     pub fn deaths_beside(&self, is_on_line: impl Fn(&RunId) -> bool) -> Vec<RunId> {
         let interrupted = self
             .outlines()

@@ -1,6 +1,6 @@
-//! In what the runs of a history ran: the interpreter of their session, and the packages that it had imported by then.
+//! The environments of a history's runs: the interpreter of their session, and the packages imported by then.
 //!
-//! A process keeps what it imported, whatever line of the history it goes on in, so this follows sessions and not lines.
+//! A process keeps its imported modules when it switches to another branch, so this follows sessions and not branches.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,15 +8,15 @@ use super::History;
 use crate::format::{Interpreter, ModuleEvidence};
 use crate::id::{RunId, SessionId};
 
-/// What the runs of a history told of their environments.
+/// The environments that the runs of a history recorded.
 #[derive(Debug, Default)]
 pub struct Environments {
     sessions: HashMap<SessionId, Told>,
-    /// The session of each run, and its number.
+    /// The session of each run, and the run's number.
     runs: HashMap<RunId, (SessionId, u64)>,
 }
 
-/// What the runs of one session told, by their numbers.
+/// The environment that the runs of one session recorded, by their numbers.
 #[derive(Debug, Default)]
 struct Told {
     interpreter: Option<Interpreter>,
@@ -35,7 +35,7 @@ impl Environments {
     pub fn learn(&mut self, history: &History) {
         let all = history.outlines().map(|(id, _)| id);
         let new: Vec<RunId> = all.filter(|id| !self.runs.contains_key(id)).collect();
-        // All at once, on several processors.
+        // Reads all at once, on several threads.
         history.runs_of(&new);
         for id in new {
             let (Some(run), Some(session)) = (history.run(&id), history.maker(&id)) else {
@@ -53,14 +53,14 @@ impl Environments {
         }
     }
 
-    /// The interpreter that a run ran in; `None` where its session never said.
+    /// Returns the interpreter of a run; `None` if its session did not record one.
     pub fn interpreter(&self, run: &RunId) -> Option<&Interpreter> {
         let (session, _) = self.runs.get(run)?;
         self.sessions.get(session)?.interpreter.as_ref()
     }
 
-    /// What a top-level module was when a run ended. What its session told of it only later was there before too, as a rule:
-    /// the start of a session tells nothing.
+    /// Returns a top-level module as it was when a run ended. If the session recorded the module only later, that later record is
+    /// returned, since the module usually existed before: the start of a session records no modules.
     pub fn module(&self, run: &RunId, name: &str) -> Option<&ModuleEvidence> {
         let (session, number) = self.runs.get(run)?;
         let told = self.sessions.get(session)?.modules.get(name)?;
@@ -68,7 +68,7 @@ impl Environments {
         before.or(told.first()).map(|(_, module)| module)
     }
 
-    /// The user's own modules that were there when a run ended.
+    /// Returns the user's own modules that existed when a run ended.
     pub fn own_modules(&self, run: &RunId) -> impl Iterator<Item = &ModuleEvidence> {
         let names = self.runs.get(run).and_then(|(session, _)| self.sessions.get(session));
         let names = names.into_iter().flat_map(|told| told.modules.keys());

@@ -1,4 +1,4 @@
-//! What forgetting names means for a history: which versions it takes, which names go with them, which cells name them.
+//! The effects of forgetting variables on a history: deleted versions, other variables deleted with them, and cells that name them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,32 +7,32 @@ use crate::format::Forgetting;
 use crate::id::{BlockId, ManifestId, Root, RunId, SegmentId};
 use crate::store::{Store, StoreError};
 
-/// What `forget` would delete.
+/// The data that `forget` would delete.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ErasurePreview {
-    /// The roots that were asked for.
+    /// The requested roots.
     pub roots: Vec<Root>,
-    /// Those of them that no run ever had.
+    /// Those of them that no run contains.
     pub unknown: Vec<Root>,
-    /// Every version that goes, with the run that recorded it.
+    /// Every version to delete, with the run that recorded it.
     pub versions: BTreeMap<ManifestId, RunId>,
-    /// Roots that share objects with them in some run, and so go with them there; each with the first such run.
+    /// Roots that share objects with the requested ones in some run, and are deleted with them there; each with the first such run.
     pub shared: BTreeMap<Root, RunId>,
-    /// How many versions were forgotten before.
+    /// The number of versions that were forgotten before.
     pub already: u64,
-    /// Plain bytes of all of them, what they share with others included.
+    /// Their total size in plain bytes, including data shared with other versions.
     pub bytes: u64,
 }
 
-/// What the bytes of forgotten values lie in.
+/// The stored pieces that contain the bytes of forgotten values.
 #[derive(Debug, Clone, Default)]
 pub struct Parts {
     each: BTreeSet<Part>,
-    /// All of each value.
+    /// All pieces of each value.
     whole: BTreeSet<Vec<Part>>,
 }
 
-/// A piece of what is stored of a value.
+/// A stored piece of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     Stream(SegmentId),
@@ -40,7 +40,7 @@ enum Part {
 }
 
 impl Parts {
-    /// Adds those of what is found in one history, as long as they are stored.
+    /// Adds the pieces found in one history, as far as they are stored.
     pub fn add(&mut self, found: &ErasurePreview, store: &Store) {
         for parts in found.versions.keys().map(|id| parts_of(*id, store)) {
             self.each.extend(parts.iter().copied());
@@ -50,7 +50,7 @@ impl Parts {
 }
 
 impl ErasurePreview {
-    /// What an operation says of it.
+    /// Returns the record of it for an operation.
     pub fn forgetting(&self) -> Forgetting {
         Forgetting {
             roots: self.roots.clone(),
@@ -60,9 +60,9 @@ impl ErasurePreview {
 }
 
 impl History {
-    /// What forgetting `roots` would take of all that was recorded so far.
+    /// Determines which of the data recorded so far would be deleted by forgetting `roots`.
     ///
-    /// A co-variable is one value: it goes whole, with every name that shares its objects.
+    /// A co-variable is one value: it is deleted as a whole, with every variable that shares its objects.
     pub fn forgettable(&self, roots: &[Root], store: &Store) -> Result<ErasurePreview, StoreError> {
         let wanted: BTreeSet<&Root> = roots.iter().collect();
         let mut met: BTreeSet<&Root> = BTreeSet::new();
@@ -83,7 +83,7 @@ impl History {
                 }
             }
         }
-        // What an operation made visible and no run refers to: a value that was stored twice.
+        // Manifests that an operation made visible and to which no run refers: values that were stored twice.
         for (_, operation) in self.operations() {
             for manifest in operation.manifests.iter().filter(|manifest| !seen.contains(manifest)) {
                 let run = operation.runs.last().copied().unwrap_or(RunId([0; 32]));
@@ -103,9 +103,9 @@ impl History {
         Ok(found)
     }
 
-    /// Roots that have any of these parts, of values that are forgotten here or in another history, each with the first run
-    /// that had it: these parts stay in the store. `own` is what this history forgets. Parts that many values have by chance count only
-    /// where all of a value is the same.
+    /// Returns the roots whose values contain any of these pieces, which are forgotten here or in another history, each with the
+    /// first run that contains it. The pieces stay in the store for them. `own` is what this history forgets. Pieces that many
+    /// values have by chance count only if all pieces of a value are equal.
     pub fn sharers(&self, parts: &Parts, own: Option<&ErasurePreview>, store: &Store) -> BTreeMap<Root, RunId> {
         let mut sharers = BTreeMap::new();
         let mut seen = BTreeSet::new();
@@ -145,12 +145,12 @@ impl History {
     }
 }
 
-/// Values without memory of their own that are no longer than this: `None`, a truth value, a small number, an empty container.
+/// The maximum size of values without buffers that reveal nothing: `None`, a boolean, a small number, an empty container.
 const TRIVIAL: u64 = 3;
-/// Memory that repeats as many bytes holds one number everywhere: zeros, ones.
+/// Memory with this period in bytes contains one number everywhere, such as zeros or ones.
 const NUMBER: usize = 8;
 
-/// Whether a part tells something of the value that has it. What can't be read may.
+/// Returns whether a piece reveals anything about its value. A piece that cannot be read may do so.
 fn tells(part: Part, store: &Store) -> bool {
     let Part::Memory(block) = part else { return true };
     let is_constant = |bytes: &[u8]| bytes.len() > NUMBER && bytes[NUMBER..] == bytes[..bytes.len() - NUMBER];
@@ -158,10 +158,10 @@ fn tells(part: Part, store: &Store) -> bool {
     !found.iter().all(|bytes| is_constant(bytes))
 }
 
-/// Streams shorter than this, of values that have memory of their own, say little more than its type and shape.
+/// Streams shorter than this, of values with buffers, reveal little more than type and shape.
 const HEADER: u64 = 512;
 
-/// What a value's bytes lie in, of which some tells what it is.
+/// Returns the pieces of a value that reveal something about it.
 fn parts_of(id: ManifestId, store: &Store) -> Vec<Part> {
     let manifest = store.manifest(id).ok();
     let Some(encoding) = manifest.as_ref().and_then(|manifest| manifest.encoding()) else {

@@ -1,13 +1,13 @@
-//! Flow: which runs made a value what it is, followed back through what each run may have read and what it changed.
+//! Data flow: which runs produced a value, followed back through what each run may have read and what it changed.
 //!
-//! In: the runs of a history with their evidence. Out: [`Slice`]s (the runs that a script of its own needs) and
-//! [`StaleRun`] runs (those whose inputs are others now). Evidence says "may have": what is followed is never too little,
-//! where nobody could tell (magics, `exec`, threads) it is everything.
+//! The input is the runs of a history with their evidence. The output is [`Slice`]s (the runs that a standalone script needs) and
+//! [`StaleRun`]s (runs whose inputs have changed). Evidence means "may have", so the analysis never follows too little. If the
+//! effects of code cannot be determined (magics, `exec`, threads), it follows everything.
 //!
 //! ```text
 //!   need  root after run 9 ──► the last run that changed it: run 7 ──► a step of the slice
 //!                                                            │
-//!           unless it certainly bound the root anew ◄────────┼─► all it may have read, as run 7 found it: more needs
+//!           unless it certainly rebound the root ◄───────────┼─► all it may have read, as run 7 found it: more needs
 //! ```
 
 mod bound;
@@ -47,15 +47,15 @@ use crate::store::{Store, VerifiedValue};
 
 /// The data beside the runs that is needed to follow values through a history. It is only read: nothing is built or executed.
 pub trait ValueSource {
-    /// What is stored of a version; `None` where it is missing.
+    /// Returns the manifest of a version; `None` if it is missing.
     fn manifest(&self, id: &ManifestId) -> Option<Manifest>;
 
-    /// The object stream of a version; `None` where it is missing.
+    /// Returns the object stream of a version; `None` if it is missing.
     ///
-    /// It tells a run that changed a value from one that merely made something else share objects with it.
+    /// It distinguishes a run that changed a value from a run that only made another object share objects with it.
     fn stream(&self, encoding: &Encoding) -> Option<Vec<u8>>;
 
-    /// The source that a run ran; `None` where it is missing.
+    /// Returns the source that a run executed; `None` if it is missing.
     fn source(&self, id: BlobId) -> Option<String>;
 }
 
@@ -73,24 +73,24 @@ impl ValueSource for Store {
     }
 }
 
-/// The flow of values through the runs of a history.
+/// The data flow through the runs of a history.
 pub struct Flow<'a> {
     history: &'a History,
     values: &'a dyn ValueSource,
     known: FlowCache,
-    /// Runs that may have written each file, in the order of their numbers; once somebody asked for them.
+    /// Runs that may have written each file, in the order of their numbers; computed on first use.
     writers: OnceCell<BTreeMap<&'a str, Vec<RunId>>>,
-    /// Whether a run counts as having changed all that its versions hold.
+    /// Whether a run counts as having changed all roots of its versions.
     is_coarse: bool,
 }
 
 impl<'a> Flow<'a> {
-    /// The flow through `history`.
+    /// Creates the data flow through `history`.
     pub fn new(history: &'a History, values: &'a dyn ValueSource) -> Self {
         Self::knowing(history, values, FlowCache::default())
     }
 
-    /// The same, with what an earlier one found out of this history. Runs may have been added since.
+    /// Does the same, with the cache of an earlier one for this history. Runs may have been added since.
     pub fn knowing(history: &'a History, values: &'a dyn ValueSource, known: FlowCache) -> Self {
         Self {
             history,
@@ -101,24 +101,25 @@ impl<'a> Flow<'a> {
         }
     }
 
-    /// The same, but that a run counts as having changed all of each co-variable that it left, what it merely joined too. No value
-    /// is read to tell these apart: enough to know what a run [`needs`](Self::needs), and many times quicker in a long history.
+    /// Treats a run as having changed all roots of each co-variable that it left, also those that it only joined with others. No
+    /// value is read to distinguish these. It is sufficient to determine what a run [`needs`](Self::needs), and many times faster
+    /// in a long history.
     #[must_use]
     pub fn coarse(self) -> Self {
         Self {
-            // Lines tell one from the other.
+            // A cached ancestry belongs to one of the two modes.
             known: FlowCache::default(),
             is_coarse: true,
             ..self
         }
     }
 
-    /// What it found out, for the next one.
+    /// Returns the cache, for the next data flow.
     pub fn into_known(self) -> FlowCache {
         self.known
     }
 
-    /// The place of a run, on a line that leads through it.
+    /// Returns the position of a run on a line of runs that contains it.
     pub fn place(&self, run: RunId) -> RunPosition<'a> {
         let known = || self.known.spot(&run);
         let spot = known().unwrap_or_else(|| {
@@ -131,11 +132,11 @@ impl<'a> Flow<'a> {
         RunPosition::of(self.history, spot)
     }
 
-    /// A line that leads through `run` to an end of the history, so that few lines hold all runs. It goes on from where
-    /// it leaves one that is known.
+    /// Returns a line of runs through `run` to an end of the history, so that few lines contain all runs. It starts where it
+    /// leaves a line that is already known.
     fn line_through(&self, run: RunId) -> Arc<Ancestry> {
         let following = std::iter::successors(Some(run), |run| self.history.children(run).last().copied());
-        // All at once, on several processors.
+        // Reads all at once, on several threads.
         let readable = self.history.runs_of(&following.collect::<Vec<_>>());
         let tip = readable.last().map_or(run, |(id, _)| *id);
         let mut ids = Vec::new();
@@ -158,7 +159,7 @@ impl<'a> Flow<'a> {
         line
     }
 
-    /// The run that made `root` what it is at `place`, and where on the line that is; `None` where there is no such root.
+    /// Returns the position of the run that gave `root` its value at `place`; `None` if the root does not exist there.
     pub fn maker(&self, root: &Root, place: &RunPosition<'a>) -> Option<RunPosition<'a>> {
         place
             .line
@@ -166,7 +167,7 @@ impl<'a> Flow<'a> {
             .map(|depth| place.at(depth))
     }
 
-    /// Roots that the run at `place` changed or took away, or may have changed, in order.
+    /// Returns the roots that the run at `place` changed or removed, or may have changed, in order.
     fn changed(&self, place: &RunPosition<'a>) -> Vec<&'a Root> {
         let run = place.recorded();
         let spared = place.line.spared(self, place.depth);
@@ -178,7 +179,8 @@ impl<'a> Flow<'a> {
         all.into_iter().collect()
     }
 
-    /// The version of `root` that its maker recorded, or found where it may only have used it. Others may share objects with it since.
+    /// Returns the version of `root` that its maker recorded. If the maker may only have used it, returns the version before that
+    /// run. Other roots may have come to share objects with it since.
     pub fn version(&self, root: &Root, place: &RunPosition<'a>) -> Option<&'a Version> {
         let maker = self.maker(root, place)?;
         let of = |run: &'a Run| run.changed.iter().find(|version| version.roots.contains(root));
@@ -189,14 +191,14 @@ impl<'a> Flow<'a> {
         (0..maker.depth).rev().find_map(|depth| of(maker.at(depth).recorded()))
     }
 
-    /// Notebook classes that what `root` is at `place` refers to: they are part of how it behaves.
+    /// Returns the notebook classes to which the value of `root` at `place` refers: they affect its behaviour.
     fn definitions(&self, root: &Root, place: &RunPosition<'a>) -> Vec<Root> {
         let classes = self.version(root, place).map(|version| self.classes_of(version));
         let classes = classes.into_iter().flatten();
         classes.filter(|class| class != root).collect()
     }
 
-    /// Notebook classes that a version refers to.
+    /// Returns the notebook classes to which a version refers.
     fn classes_of(&self, version: &Version) -> Vec<Root> {
         let manifest = self.manifest(version);
         manifest.iter().flat_map(|manifest| manifest.definitions()).collect()
@@ -206,7 +208,7 @@ impl<'a> Flow<'a> {
         self.known.manifest(version, self.values)
     }
 
-    /// Whether the root alone could not be told from what it was in the other version.
+    /// Returns whether the root alone is indistinguishable from its value in the other version.
     fn is_alike(&self, root: &Root, one: &Version, other: &Version) -> bool {
         if let (Some(one), Some(other)) = (self.alone(root, one), self.alone(root, other)) {
             return one == other;
@@ -218,15 +220,15 @@ impl<'a> Flow<'a> {
         matches!((hash_of(one), hash_of(other)), (Some(one), Some(other)) if one == other)
     }
 
-    /// What the root's value hashes to by itself, where that was recorded and tells it: an address of something outside is part of
-    /// a handle's value, and as good at another place.
+    /// Returns the recorded fingerprint of the root alone, unless the value has handles: the address of something outside is part
+    /// of a handle's value, and an equivalent handle may have another address.
     fn alone(&self, root: &Root, version: &Version) -> Option<Fingerprint> {
         let manifest = self.manifest(version)?;
         let has_handles = manifest.encoding().is_some_and(Encoding::has_handles);
         manifest.alone(root).filter(|_| !has_handles)
     }
 
-    /// The other roots of the version that share something with the root itself; `None` where that can't be told.
+    /// Returns the other roots of the version that share objects or memory with the root itself; `None` if that cannot be determined.
     fn neighbours<'v>(&self, root: &Root, version: &'v Version) -> Option<BTreeSet<&'v Root>> {
         if version.roots.len() == 1 {
             return Some(BTreeSet::new());
@@ -249,7 +251,7 @@ impl<'a> Flow<'a> {
         self.known.reach(version, self.values)
     }
 
-    /// Runs before `run` that may have written the file, a folder it lies in, or, for a folder, what lies in it.
+    /// Returns runs before `run` that may have written the file, a folder that contains it, or, for a folder, a file in it.
     fn writers_of(&self, path: &str, run: RunId) -> BTreeSet<RunId> {
         let Some(number) = self.history.run(&run).map(|run| run.number) else {
             return BTreeSet::new();
@@ -268,7 +270,7 @@ impl<'a> Flow<'a> {
     }
 }
 
-/// Runs that may have written each file, in the order of their numbers.
+/// Returns the runs that may have written each file, in the order of their numbers.
 fn writers(history: &History) -> BTreeMap<&str, Vec<RunId>> {
     let mut writers: BTreeMap<&str, Vec<RunId>> = BTreeMap::new();
     for (id, run) in history.runs() {

@@ -1,14 +1,14 @@
-//! Which history a notebook belongs to.
+//! The assignment of a notebook to a history.
 //!
 //! ```text
 //!   an explicit history, or name ──► that one
 //!   a kernel that restarts ──► the history that it was in
-//!   the file, by its number in the file system ──► its history, wherever it lies now
+//!   the file, by its number in the file system ──► its history, even if the file has another path now
 //!   the path (unless ids of files disagree, or the cells are another notebook's) ──► its history
-//!   else the id that the file carries, else the cells that it shares with what histories ran:
+//!   else the id that the file carries, else the cells that it shares with the recorded ones of histories:
 //!        the file of that history is gone, or is another notebook now ──► it was renamed or moved here
-//!        it is still there ──► this one is a copy, with a history of its own
-//!        several may be meant ──► a history of its own, and people are asked
+//!        that file still exists ──► this one is a copy, with a history of its own
+//!        several histories match ──► a history of its own, and the user is asked
 //! ```
 
 use std::cmp::{Ordering, Reverse};
@@ -18,38 +18,38 @@ use std::path::Path;
 use crate::format::HistoryDescription;
 use crate::id::{HistoryId, RunId};
 
-/// What the front end tells about a notebook.
+/// The facts that the front end reports about a notebook.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Notebook {
     /// The name that the user gave explicitly.
     pub name: Option<String>,
     /// Absolute path of the file.
     pub path: Option<String>,
-    /// The id that the file carries.
+    /// The id stored in the file.
     pub id: Option<String>,
-    /// The file as its file system knows it ([`HistoryDescription::file`]).
+    /// The file's identity in its file system ([`HistoryDescription::file`]).
     pub file: Option<String>,
-    /// The history that a kernel of the same id was in before it was restarted.
+    /// The history of a kernel with the same id before it was restarted.
     pub restarted: Option<HistoryId>,
-    /// The history that is meant, whatever the notebook.
+    /// An explicit history, which applies to any notebook.
     pub history: Option<HistoryId>,
-    /// The notebook's own history, where it goes on in another one that the user named.
+    /// The notebook's own history, if it continues in another one that the user named.
     pub own: Option<HistoryId>,
-    /// The run of that history whose state the file shows: where the batch run ended that wrote it.
+    /// The run of that history whose state the file shows: the last run of the batch run that wrote the file.
     pub run: Option<RunId>,
 }
 
 /// Identities of code cells: their ids, each with its source; or their sources if the file's format has no ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CellIdentities {
-    /// Ids that the front end gave them. They are random, so one that is shared is no chance. The source may not be known.
+    /// Ids assigned by the front end. They are random, so a shared id is not a coincidence. The source may be unknown.
     Ids(BTreeMap<String, Option<String>>),
-    /// Sources that tell where they come from.
+    /// Distinctive sources.
     Sources(BTreeSet<String>),
 }
 
-/// Whether a file with the code cells `here`, at the path of a notebook that ran `ran`, may be that notebook, written anew by a program: one id is
-/// no chance, and neither is a source that tells; else half of all have to be the same.
+/// Returns whether a file with the code cells `here`, at the path of a notebook that ran `ran`, may be that notebook, rewritten
+/// by a program. One shared id or one shared distinctive source is sufficient; otherwise half of all sources must be equal.
 pub fn may_be_of(here: &[(Option<String>, String)], ran: &[(Option<String>, String)]) -> bool {
     let ids =
         |cells: &[(Option<String>, String)]| cells.iter().filter_map(|(id, _)| id.clone()).collect::<BTreeSet<_>>();
@@ -65,11 +65,11 @@ pub fn may_be_of(here: &[(Option<String>, String)], ran: &[(Option<String>, Stri
         || !shared.is_empty() && shared.len() * 2 >= own.len().max(others.len())
 }
 
-/// A source with less code than this, in bytes, tells nothing of where it comes from.
+/// A source with less code than this, in bytes, is not distinctive.
 const SHORTEST: usize = 20;
 
 impl CellIdentities {
-    /// By sources. Many notebooks begin alike: imports, magics and comments count for nothing.
+    /// Creates identities from sources. Many notebooks begin in the same way, so imports, magics and comments do not count.
     pub fn of_sources(sources: impl IntoIterator<Item = String>) -> Self {
         let counts = |line: &&str| {
             !["import ", "from ", "%", "!", "#"]
@@ -81,7 +81,8 @@ impl CellIdentities {
         Self::Sources(sources.filter(is_telling).collect())
     }
 
-    /// How many cells both have, if that is half of the fewer at least: notebooks that have little else in common are two.
+    /// Returns how many cells both have, if that is at least half of the smaller set. Notebooks with less in common are different
+    /// ones.
     pub fn shared(&self, other: &Self) -> Option<usize> {
         let (shared, fewer, least) = match (self, other) {
             (Self::Ids(own), Self::Ids(others)) => {
@@ -96,7 +97,7 @@ impl CellIdentities {
         (shared >= least && shared * 2 >= fewer).then_some(shared)
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no cells.
     pub fn is_empty(&self) -> bool {
         match self {
             Self::Ids(ids) => ids.is_empty(),
@@ -104,7 +105,7 @@ impl CellIdentities {
         }
     }
 
-    /// By what each cell is known.
+    /// Returns the ids or the sources.
     fn keys(&self) -> BTreeSet<&String> {
         match self {
             Self::Ids(ids) => ids.keys().collect(),
@@ -112,13 +113,13 @@ impl CellIdentities {
         }
     }
 
-    /// Whether all cells of `one` are here, and one of them is not among those of `other`.
+    /// Returns whether all cells of `one` are here, and at least one of them is not in `other`.
     fn tells(&self, one: &Self, other: &Self) -> bool {
         let (own, one, other) = (self.keys(), one.keys(), other.keys());
         one.is_subset(&own) && !one.is_subset(&other)
     }
 
-    /// How many of the cells that both have are not the same source in both.
+    /// Returns how many of the common cells have different sources.
     fn edited(&self, other: &Self) -> usize {
         match (self, other) {
             (Self::Ids(own), Self::Ids(others)) => own
@@ -133,21 +134,21 @@ impl CellIdentities {
 /// The history to which a notebook belongs, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotebookMatch {
-    /// To this history, which the user or a program named.
+    /// It belongs to this history, which the user or a program named.
     Meant(HistoryId),
-    /// To this history, plainly.
+    /// It belongs to this history without doubt.
     Known(HistoryId),
-    /// To this history: its file is gone from where it was, and this one is it.
+    /// It belongs to this history, whose file was renamed or moved here.
     Renamed(HistoryId),
-    /// To a new history: it is a copy of the notebook of this one.
+    /// It belongs to a new history: it is a copy of the notebook of this one.
     Copied(HistoryId),
-    /// To a new history: it may be the notebook of any of these.
+    /// It belongs to a new history: it may be the notebook of any of these.
     Unclear(Vec<HistoryId>),
-    /// To a new history.
+    /// It belongs to a new history.
     New,
 }
 
-/// Whether a history and a notebook do not carry different ids.
+/// Returns whether the ids of a history and of a notebook are equal, or one of them is missing.
 fn agree(description: &HistoryDescription, notebook: &Notebook) -> bool {
     match (&description.notebook, &notebook.id) {
         (Some(one), Some(other)) => one == other,
@@ -155,8 +156,8 @@ fn agree(description: &HistoryDescription, notebook: &Notebook) -> bool {
     }
 }
 
-/// The histories that were made for a notebook at its path, unless ids of files disagree, the newest first; where the front end gives an id
-/// and no path, for that id.
+/// Returns the histories that were created for a notebook at its path, newest first, except those with another id. If the front
+/// end gives an id and no path, returns the histories for that id.
 fn at_path<'h>(
     histories: &'h [(HistoryId, HistoryDescription)],
     notebook: &Notebook,
@@ -174,29 +175,29 @@ fn at_path<'h>(
     matching
 }
 
-/// To which notebook a history belongs that was recorded at this notebook's path.
+/// The owner of a history that was recorded at this notebook's path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotebookOwner {
-    /// This notebook's.
+    /// This notebook.
     Own,
-    /// Another notebook's, which lies elsewhere now: this one was begun under its old name.
+    /// Another notebook, which has been moved: this one was created at its old path.
     Renamed,
-    /// Perhaps another notebook's.
+    /// Possibly another notebook.
     Unclear,
 }
 
 /// The facts by which a notebook file is matched with a history.
 pub trait IdentityEvidence {
-    /// Whether something lies at a path.
+    /// Returns whether a file exists at a path.
     fn exists(&self, path: &str) -> bool;
-    /// The file at a path as its file system knows it.
+    /// Returns the identity of the file at a path in its file system.
     fn file(&self, path: &str) -> Option<String>;
-    /// Whose a history is that was recorded at the notebook's path.
+    /// Returns the owner of a history that was recorded at the notebook's path.
     fn whose(&self, history: HistoryId, description: &HistoryDescription) -> NotebookOwner;
 }
 
-/// Decides by what is known without a look into more histories than those that were recorded at the notebook's path. A copy, whose original
-/// is still where it was, is a notebook of its own. A history that was put into another one is told by its own id ([`joined`]).
+/// Decides by known facts, and reads only those histories that were recorded at the notebook's path. A copy whose original still
+/// exists is a notebook of its own. A history that was joined into another one is reported by its own id ([`joined`]).
 pub fn belonging(
     histories: &[(HistoryId, HistoryDescription)],
     notebook: &Notebook,
@@ -251,7 +252,7 @@ pub fn belonging(
     }
 }
 
-/// The history that a notebook is recorded in whose own is `own`: the one that the user put it into, else that.
+/// Returns the history in which a notebook with the history `own` is recorded: the one that the user joined it into, otherwise `own`.
 pub fn joined(histories: &[(HistoryId, HistoryDescription)], own: HistoryId) -> HistoryId {
     let into = histories.iter().find(|(id, _)| *id == own);
     let into = into.and_then(|(_, description)| description.joined);
@@ -259,9 +260,9 @@ pub fn joined(histories: &[(HistoryId, HistoryDescription)], own: HistoryId) -> 
         .unwrap_or(own)
 }
 
-/// Decides by the cells that histories ran, where nothing else tells. `cells_of` reads them, with their sources if that is asked for;
-/// `is_still_there` tells whether the file of a history is where it was and still is a notebook with these cells, or lies elsewhere now;
-/// `cells_in` reads those of a file.
+/// Decides by the cells in the histories if no other fact decides. `cells_of` reads them, with their sources on request.
+/// `is_still_there` returns whether the file of a history is still at its path with these cells, or has been moved elsewhere.
+/// `cells_in` reads the cells of a file.
 pub fn belonging_by_cells(
     histories: &[(HistoryId, HistoryDescription)],
     (path, own): (&str, &CellIdentities),
@@ -279,13 +280,13 @@ pub fn belonging_by_cells(
         list.push((shared, description.time, *id, file));
     }
     let name = |path: &str| Path::new(path).file_name().map(ToOwned::to_owned);
-    // Of a history without a description nobody knows whether its file is gone.
+    // Without a description of a history, it is unknown whether its file is gone.
     let is_unreadable = |wanted: &HistoryId| {
         let found = histories.iter().find(|(id, _)| id == wanted);
         found.is_some_and(|(_, description)| *description == HistoryDescription::default())
     };
     let original = there.iter().max().map(|(_, _, id, _)| *id);
-    // What was added to a copy is not in the file of its original, whatever that one ran of its own.
+    // A cell that was added to a copy is not in the file of its original, even if the original has run other cells.
     let has_added = |copy| {
         let file = there.iter().max().and_then(|(.., file)| cells_in((*file)?));
         file.is_some_and(|original| own.tells(&cells_of(copy, SourceInclusion::No), &original))
@@ -297,7 +298,7 @@ pub fn belonging_by_cells(
         ([], _, None) => NotebookMatch::New,
         ([], _, Some(original)) => NotebookMatch::Copied(original),
         ([only], _, None) | ([_, _, ..], [only], None) => {
-            // Notebooks that were made from one template have its ids, and little of it is left in each.
+            // Notebooks created from one template share its ids, but most of their sources differ.
             let cells = cells_of(*only, SourceInclusion::Yes);
             let is_other = own.shared(&cells).is_some_and(|shared| own.edited(&cells) * 2 > shared);
             if is_other || is_unreadable(only) {
@@ -307,7 +308,7 @@ pub fn belonging_by_cells(
             }
         }
         ([only], _, Some(original)) => {
-            // Either that copy of the other one was moved, or it was removed and this is another copy.
+            // Either that copy of the other notebook was moved, or it was deleted and this is another copy.
             let edited = |id| own.edited(&cells_of(id, SourceInclusion::Yes));
             match edited(*only).cmp(&edited(original)) {
                 Ordering::Less if !is_unreadable(only) => NotebookMatch::Renamed(*only),
@@ -323,9 +324,9 @@ pub fn belonging_by_cells(
 /// Whether the sources of cells are read, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SourceInclusion {
-    /// They are.
+    /// They are read.
     Yes,
-    /// They are not.
+    /// They are not read.
     No,
 }
 
@@ -343,7 +344,7 @@ mod tests {
         (HistoryId([number; 16]), description)
     }
 
-    /// What files and histories tell, the same of all.
+    /// Evidence that gives the same answer for all files and histories.
     #[derive(Clone)]
     struct Told {
         exists: bool,
@@ -423,13 +424,13 @@ mod tests {
         );
     }
 
-    /// Cells by ids; `a2` is the cell `a` with another source.
+    /// Creates cells by ids; `a2` is the cell `a` with another source.
     fn ids(ids: &[&str]) -> CellIdentities {
         let cell = |text: &&str| (text[..1].to_owned(), Some((*text).to_owned()));
         CellIdentities::Ids(ids.iter().map(cell).collect())
     }
 
-    /// What is decided about a notebook with cells a to d, where histories 1 and 2 ran these cells, and these paths are there.
+    /// Decides about a notebook with cells a to d, if histories 1 and 2 ran these cells and the paths in `there` exist.
     fn by_cells(path: &str, one: &[&str], other: &[&str], there: &[&str]) -> NotebookMatch {
         let histories = [known(1, "/home/a.ipynb", None), known(2, "/home/b.ipynb", None)];
         let own = ids(&["a", "b", "c", "d"]);

@@ -1,4 +1,4 @@
-//! Where the sessions of a history are: the one that did something last, and those that went another way beside it.
+//! The positions of a history's sessions: the latest one, and those on other branches beside it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -7,40 +7,44 @@ use crate::format::{Action, Interpreter, Operation, Position, Timestamp, Version
 use crate::id::{HistoryId, RootKind, RunId, SessionId};
 use crate::store::sort_operations;
 
-/// Where a session was.
+/// The kind of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Notebook,
-    /// In a `clew run` that wrote another notebook.
+    /// A `clew run` that wrote another notebook.
     Batch,
-    /// In a notebook that such a run wrote.
+    /// A notebook that such a run wrote.
     Output,
-    /// In a kernel that a program started beside the notebook's own.
+    /// A kernel that a program started beside the notebook's own.
     Fork,
-    /// Where another session was: nobody worked in it.
+    /// A session that only resumed the state of another one, and in which no cell ran.
     Resumed,
-    /// Nowhere: it is a state that was exported, from here or elsewhere.
+    /// A state that was exported here or elsewhere, without a kernel.
     Exported,
 }
 
 impl History {
-    /// The operation that was done last and tells where its session is, `except` left out. `now` is the present: what is
-    /// said to be later was done by a clock that was wrong. A state that was imported counts where there is nothing else.
+    /// Returns the latest operation with a position, except those of the session `except`. `now` is the present: a later time
+    /// comes from a wrong clock. An imported state counts only if there is no other operation.
     pub fn latest_operation(&self, except: Option<SessionId>, now: Timestamp) -> Option<&Operation> {
         let mut operations = self.operations_back(except, now).peekable();
         let last = operations.peek().copied();
         operations.find(|operation| operation.action != Action::Export).or(last)
     }
 
-    /// Where the session that did something last is, `except` left out.
+    /// Returns the position of the latest session other than `except`.
     pub fn latest_position(&self, except: Option<SessionId>, now: Timestamp) -> Option<Position> {
         self.latest_operation(except, now)?.view.at.clone()
     }
 
-    /// Where a new session goes on, `except`, from what others did. With `origin`, where a batch run ended, that is what was done from there
-    /// in what the batch run wrote, else that run. Without, it is what was done in the notebook itself, else where a batch run ended. A session that
-    /// only began, with no name in it, did nothing: it counts where there is no other. Several notebooks may work in one history: of these it is
-    /// the one whose own history `joined` is, unless others went on from where that one was.
+    /// Returns the position from which the new session `except` continues after other sessions.
+    ///
+    /// - With `origin`, the last run of a batch run: the latest position after it in the notebook that the batch run wrote, else
+    ///   that run itself.
+    /// - Without: the latest position in the notebook itself, else the last run of a batch run.
+    ///
+    /// A session that only began, without any variable, counts only if there is no other. Several notebooks may use one history.
+    /// The position is then that of the notebook whose own history is `joined`, unless other sessions continued from there.
     pub fn resumable_position(
         &self,
         except: SessionId,
@@ -88,7 +92,7 @@ impl History {
         newest.or(of_batch).or(last)?.view.at.clone()
     }
 
-    /// What the first run of a session that tells it says of its interpreter.
+    /// Returns the interpreter recorded by the first run of a session that has one.
     fn interpreter(&self, session: SessionId) -> Option<&Interpreter> {
         let operations = self.operations_of(session);
         let runs = operations.into_iter().flat_map(|(_, operation)| &operation.runs);
@@ -96,7 +100,8 @@ impl History {
         own.find_map(|run| run.evidence.interpreter.as_ref())
     }
 
-    /// Where a `clew run` ended after all that was done in the notebook itself, `except` left out.
+    /// Returns the last run of a `clew run` if it came after all operations in the notebook itself, except those of the session
+    /// `except`.
     pub fn later_batch(&self, except: SessionId, now: Timestamp) -> Option<RunId> {
         let operations = self.operations_back(Some(except), now);
         let mut others = operations.filter(|operation| !self.only_began(operation));
@@ -108,7 +113,7 @@ impl History {
         (place == Place::Batch).then_some(run)
     }
 
-    /// Where a session was, as the first of its runs tells that ran.
+    /// Returns the kind of a session, as recorded by its first run that was executed.
     fn place_of(&self, session: SessionId) -> Place {
         let operations = self.operations_of(session);
         if operations
@@ -120,7 +125,7 @@ impl History {
         let has_only_resumed = || {
             let is_idle = |operation: &Operation| match operation.action {
                 Action::Start | Action::Check => true,
-                // Where that was not exact there is a run of its own to go on from.
+                // If the resume was not exact, it created a run from which to continue.
                 Action::Resume => operation.runs.is_empty(),
                 _ => false,
             };
@@ -137,7 +142,7 @@ impl History {
         }
     }
 
-    /// All operations that tell where their session is and whose runs are all there, the last one first.
+    /// Returns all operations with a position whose runs all exist, latest first.
     fn operations_back(&self, except: Option<SessionId>, now: Timestamp) -> impl Iterator<Item = &Operation> {
         let is_whole = |operation: &&Operation| {
             let at = operation.view.at.as_ref();
@@ -149,7 +154,7 @@ impl History {
             .filter(is_whole)
     }
 
-    /// Where the session was that did something last, `except` left out, if nobody can go there any more.
+    /// Returns the position of the latest session other than `except`, if it is no longer reachable.
     pub fn unreachable_position(&self, except: SessionId, now: Timestamp) -> Option<RunId> {
         let operations = self.operations_of_others(Some(except), now);
         let mut positions = operations.iter().rev().filter(|operation| !self.only_began(operation));
@@ -157,7 +162,7 @@ impl History {
         self.missing_ancestor(last).map(|_| last)
     }
 
-    /// All operations, in their order.
+    /// Returns all operations of other sessions, in order.
     fn operations_of_others(&self, except: Option<SessionId>, now: Timestamp) -> Vec<&Operation> {
         let operations = self.operations().iter().map(|(_, operation)| operation);
         let mut others: Vec<&Operation> = operations
@@ -168,15 +173,15 @@ impl History {
         others
     }
 
-    /// Whether an operation is the start of a session in which no name was.
+    /// Returns whether an operation is the start of a session without any variable.
     fn only_began(&self, operation: &Operation) -> bool {
         let run = operation.view.at.as_ref().and_then(|at| self.run(&at.run));
         let holds_name = |version: &Version| version.roots.iter().any(|root| root.kind == RootKind::Name);
         operation.action == Action::Start && run.is_some_and(|run| !run.changed.iter().any(holds_name))
     }
 
-    /// Where other sessions are that went another way at the time when the line of `run` went its own: the runs, the newest
-    /// first. Left out are those from which somebody went on, and sessions that only began.
+    /// Returns the ends of other sessions that were active on another branch while the branch of `run` grew, newest first. Omits
+    /// runs from which another session continued, and sessions that only began.
     pub fn beside(&self, run: RunId, except: SessionId) -> Vec<RunId> {
         let ends = self.ends();
         let passed = self.passed(&ends);
@@ -199,13 +204,13 @@ impl History {
         found.into_iter().map(|(_, end)| end).collect()
     }
 
-    /// Whether, since two lines parted, a session on one of them was at work while another was on the other, as the numbers of runs
-    /// tell. `began`: the first run of each session.
+    /// Returns whether, since two lines of runs diverged, a session on one of them was active while another was active on the
+    /// other, judging by run numbers. `began` has the first run of each session.
     fn has_grown_beside(&self, one: RunId, other: RunId, began: &HashMap<SessionId, u64>) -> bool {
         let line: HashSet<RunId> = self.ancestry(one).map(|(id, _)| id).collect();
         let fork = self.ancestry(other).map(|(id, _)| id).find(|id| line.contains(id));
         let parted = fork.and_then(|fork| Some(self.outline(&fork)?.number + 1)).unwrap_or(0);
-        // A kernel is on its line from when it began to its last run there.
+        // A kernel is on its line from its start until its last run there.
         let spans = |end: RunId| {
             let own = self.ancestry(end).take_while(|(id, _)| Some(*id) != fork);
             let mut spans: BTreeMap<SessionId, (u64, u64)> = BTreeMap::new();
@@ -224,7 +229,7 @@ impl History {
         pairs.any(|((maker, span), (other_maker, other_span))| maker != other_maker && meet((span, other_span)))
     }
 
-    /// Where each session was last.
+    /// Returns the last run of each session.
     pub fn ends(&self) -> BTreeMap<SessionId, RunId> {
         let mut last: BTreeMap<SessionId, (u64, RunId)> = BTreeMap::new();
         for (_, operation) in self.operations() {
@@ -236,12 +241,12 @@ impl History {
         last.into_iter().map(|(session, (_, run))| (session, run)).collect()
     }
 
-    /// The runs before these: from those among these another went on.
+    /// Returns the runs before these: another session continued from any of them that is in `ends`.
     pub fn passed(&self, ends: &BTreeMap<SessionId, RunId>) -> HashSet<RunId> {
         let mut passed = HashSet::new();
         for run in ends.values() {
             let before = self.ancestry(*run).skip(1).map(|(id, _)| id);
-            // Whoever was met went on to the beginning.
+            // The ancestors of a run that was already reached are known.
             before.take_while(|id| passed.insert(*id)).for_each(drop);
         }
         passed

@@ -1,4 +1,4 @@
-//! The runs of a history as a tree, their manifests, and the names people gave them.
+//! The runs of a history as a tree, their manifests and their names.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -11,39 +11,39 @@ use crate::format::{Action, CheckedRoots, Operation, Outline, Proof, Run, RunKin
 use crate::id::{ManifestId, OperationId, Root, RunId, SessionId};
 use crate::store::{LoadedHistory, Store, StoredRun, Verdict, sort_operations};
 
-/// All that is known of one history.
+/// All known data of one history.
 #[derive(Debug, Default)]
 pub struct History {
     runs: FxHashMap<RunId, Arc<StoredRun>>,
     children: FxHashMap<RunId, Vec<RunId>>,
-    /// By number, then suffix: the order in which people see them.
+    /// By number, then suffix: the order in which runs are listed.
     order: BTreeMap<(u64, String, RunId), RunId>,
     operations: Vec<(OperationId, Operation)>,
-    /// When the newest of them was done.
+    /// The time of the newest operation.
     newest: Option<Timestamp>,
     /// Ids of the operations.
     known: FxHashSet<OperationId>,
     names: RunNames,
-    /// Values that are not to be had again, and since when.
+    /// Values that were forgotten, and when.
     forgotten: FxHashMap<ManifestId, Timestamp>,
-    /// Values that a keep rule of gc dropped, and when.
+    /// Values that a retention rule of gc removed, and when.
     dropped: FxHashMap<ManifestId, Timestamp>,
-    /// Values that were built again in another process: why not, where that failed.
+    /// Values that were built in another process as a check, with the reason if that failed.
     proofs: FxHashMap<ManifestId, Option<String>>,
     untrusted: FxHashSet<SessionId>,
     /// Sessions that are not signed by the user's own key, trusted or not.
     others: FxHashSet<SessionId>,
-    /// Runs whose states everything had when all was looked at later.
+    /// Runs whose states were confirmed by a later look at everything.
     confirmed: HashSet<RunId>,
     makers: FxHashMap<RunId, SessionId>,
     states: RefCell<HashMap<RunId, Arc<State>>>,
-    /// What runs of other processes brought of modules in packages, as far as somebody asked.
+    /// Submodules that runs of other processes imported, as far as requested.
     submodules: RefCell<FxHashMap<RunId, Vec<String>>>,
-    /// Who recorded what on the line that was asked about last, as far back as somebody asked.
+    /// The runs that recorded versions on the line of the last request, as far back as requested.
     recorders: RefCell<Option<Recorders>>,
 }
 
-/// The runs of one line that recorded versions, from its end back to where the next is to be gone through.
+/// The runs of one line that recorded versions, from its end back to the next run to read.
 #[derive(Debug)]
 struct Recorders {
     line: RunId,
@@ -51,18 +51,18 @@ struct Recorders {
     found: FxHashMap<ManifestId, RunId>,
 }
 
-/// How many derived states are remembered.
+/// The maximum number of cached states.
 const REMEMBERED_STATES: usize = 16;
 
 impl History {
-    /// What the logs say, with sessions of foreign keys marked.
+    /// Creates a history from the logs, and marks the sessions of foreign keys.
     pub fn of(loaded: &LoadedHistory) -> Self {
         let mut history = Self::default();
         history.learn(loaded);
         history
     }
 
-    /// Adds what the logs say and was not known yet.
+    /// Adds records of the logs that are not known yet.
     pub fn learn(&mut self, loaded: &LoadedHistory) {
         for (session, content) in &loaded.sessions {
             if content
@@ -96,7 +96,7 @@ impl History {
         }
     }
 
-    /// Names as all operations left them, in the order in which they were done.
+    /// Computes the names from all operations in the order of their times.
     fn follow_names(&mut self) {
         let mut ordered: Vec<&Operation> = self.operations.iter().map(|(_, operation)| operation).collect();
         let number = |run: &RunId| self.outline(run)?.given_number();
@@ -106,7 +106,7 @@ impl History {
         self.names = names;
     }
 
-    /// Names as they were right after an operation.
+    /// Returns the names as they were right after an operation.
     pub fn names_after(&self, index: usize) -> RunNames {
         let mut names = RunNames::default();
         let until = self.operations.iter().take(index + 1);
@@ -114,7 +114,7 @@ impl History {
         names
     }
 
-    /// Everything was looked at after a run, and found to be as its state says.
+    /// Records that a look at everything after a run found its state.
     pub fn confirm(&mut self, run: Option<RunId>) {
         self.confirmed.extend(run);
     }
@@ -151,37 +151,37 @@ impl History {
         operation.proofs.iter().for_each(|proof| self.add_proof(proof));
         self.confirmed.extend(operation.view.confirmed);
         self.known.insert(id);
-        // A check that found nothing is none that people did: it has no number.
+        // A check that found no change is not an action of the user, so it has no number.
         if operation.action != Action::Check {
             self.operations.push((id, operation));
         }
     }
 
-    /// Adds what came of building a value again.
+    /// Adds the result of a check that built a value.
     pub fn add_proof(&mut self, proof: &Proof) {
         self.proofs.insert(proof.manifest, proof.why.clone());
     }
 
-    /// What came of building a value again in another process: `Some(None)` where it was what was stored, the reason where it
-    /// was not or nothing was built, `None` where nobody tried.
+    /// Returns the result of building a value in another process: `Some(None)` if it was equal to the stored one, the reason if
+    /// it differed or could not be built, and `None` if it was not tried.
     pub fn proof(&self, value: &ManifestId) -> Option<Option<&str>> {
         self.proofs.get(value).map(Option::as_deref)
     }
 
-    /// Says that a session is signed by a key that is not trusted.
+    /// Marks a session as signed by an untrusted key.
     pub fn distrust(&mut self, session: SessionId) {
         self.untrusted.insert(session);
     }
 
-    /// Whether the run was recorded by a session that is not trusted.
+    /// Returns whether the run was recorded by an untrusted session.
     pub fn is_untrusted(&self, run: &RunId) -> bool {
         self.makers
             .get(run)
             .is_some_and(|session| self.untrusted.contains(session))
     }
 
-    /// Whether a version of the state that `target` left was recorded by somebody who is not trusted; or by nobody that its
-    /// line tells, where such a one recorded on it.
+    /// Returns whether a version in the state after `target` was recorded by an untrusted session. If none of its ancestors
+    /// recorded the version, returns whether any of them is untrusted.
     pub fn is_strangers(&self, target: RunId, version: &Version) -> bool {
         if self.untrusted.is_empty() {
             return false;
@@ -192,24 +192,24 @@ impl History {
         }
     }
 
-    /// Whether the run was recorded by the user, and by nobody they only trust.
+    /// Returns whether the run was recorded with the user's own key, not only with a trusted one.
     pub fn is_own(&self, run: &RunId) -> bool {
         self.makers
             .get(run)
             .is_some_and(|session| !self.others.contains(session) && !self.untrusted.contains(session))
     }
 
-    /// The session that recorded the run.
+    /// Returns the session that recorded the run.
     pub fn maker(&self, run: &RunId) -> Option<SessionId> {
         self.makers.get(run).copied()
     }
 
-    /// A run by its id.
+    /// Returns a run by its id.
     pub fn run(&self, id: &RunId) -> Option<&Run> {
         self.runs.get(id)?.run()
     }
 
-    /// These runs, up to the first that can't be decoded: on several processors where that is much.
+    /// Returns these runs, up to the first that cannot be decoded. Many runs are decoded on several threads.
     pub fn runs_of(&self, ids: &[RunId]) -> Vec<(RunId, &Run)> {
         let stored = ids.iter().map_while(|id| Some((*id, self.stored(id)?)));
         let stored: Vec<(RunId, &StoredRun)> = stored.collect();
@@ -220,47 +220,47 @@ impl History {
             .collect()
     }
 
-    /// A run as it is stored, which tells its outline without decoding the rest.
+    /// Returns a run as stored; its outline is available without decoding the rest.
     pub fn stored(&self, id: &RunId) -> Option<&StoredRun> {
         self.runs.get(id).map(Arc::as_ref)
     }
 
-    /// What puts a run in its place.
+    /// Returns the outline of a run.
     pub fn outline(&self, id: &RunId) -> Option<&Outline> {
         self.stored(id).map(StoredRun::outline)
     }
 
-    /// All runs in the order of their numbers. Decodes them.
+    /// Returns all runs in the order of their numbers, and decodes them.
     pub fn runs(&self) -> impl DoubleEndedIterator<Item = (&RunId, &Run)> {
         self.order.values().filter_map(|id| Some((id, self.run(id)?)))
     }
 
-    /// The ids of all runs in the order of their numbers, with what puts them in their places.
+    /// Returns the ids of all runs in the order of their numbers, with their outlines.
     pub fn outlines(&self) -> impl DoubleEndedIterator<Item = (RunId, &Outline)> {
         self.order.values().map(|id| (*id, self.runs[id].outline()))
     }
 
-    /// How many runs there are.
+    /// Returns the number of runs.
     pub fn len(&self) -> usize {
         self.runs.len()
     }
 
-    /// Whether there is no run.
+    /// Returns whether there are no runs.
     pub fn is_empty(&self) -> bool {
         self.runs.is_empty()
     }
 
-    /// Runs recorded right after `id`, on all lines.
+    /// Returns the runs recorded right after `id`, on all branches.
     pub fn children(&self, id: &RunId) -> &[RunId] {
         self.children.get(id).map_or(&[], Vec::as_slice)
     }
 
-    /// Operations of all sessions, as they were added.
+    /// Returns the operations of all sessions, in the order in which they were added.
     pub fn operations(&self) -> &[(OperationId, Operation)] {
         &self.operations
     }
 
-    /// Operations of one session, in order.
+    /// Returns the operations of one session, in order.
     pub fn operations_of(&self, session: SessionId) -> Vec<&(OperationId, Operation)> {
         let mut found: Vec<_> = self
             .operations
@@ -271,30 +271,30 @@ impl History {
         found
     }
 
-    /// Values that were forgotten, and when.
+    /// Returns the values that were forgotten, and when.
     pub fn forgotten(&self) -> &FxHashMap<ManifestId, Timestamp> {
         &self.forgotten
     }
 
-    /// Tells a store what of this history was forgotten, and what was dropped.
+    /// Informs a store about the values of this history that were forgotten or removed by gc.
     pub fn tell(&self, store: &Store) {
         let known = |manifests: &FxHashMap<ManifestId, Timestamp>| manifests.clone().into_iter();
         store.forget(known(&self.forgotten));
         store.excuse(known(&self.dropped));
     }
 
-    /// Branches, tags and descriptions.
+    /// Returns branches, tags and descriptions.
     pub fn names(&self) -> &RunNames {
         &self.names
     }
 
-    /// `id`, its parent, and so on to the start of the line. Decodes the runs.
+    /// Returns `id`, its parent, and so on to the first run. Decodes the runs.
     pub fn line(&self, id: RunId) -> impl Iterator<Item = (RunId, &Run)> {
         self.ancestry(id).map_while(|(id, _)| Some((id, self.run(&id)?)))
     }
 
-    /// Modules in packages that the cells on the line to `id` brought, by run, the oldest first. Left out is what strangers recorded, and what a
-    /// cell did in the process of the session `own`, where they are.
+    /// Returns the submodules imported by the cells of `id` and its ancestors, by run, oldest first. Omits untrusted runs, and
+    /// cells that ran in the process of the session `own`, which already has their modules.
     pub fn submodules(&self, id: RunId, own: Option<SessionId>) -> Vec<Vec<String>> {
         let mut known = self.submodules.borrow_mut();
         let is_elsewhere = |id: &RunId| {
@@ -316,7 +316,7 @@ impl History {
         run.map(|run| run.evidence.submodules.clone()).unwrap_or_default()
     }
 
-    /// `id`, its parent, and so on to the start of the line, as outlines.
+    /// Returns `id`, its parent, and so on to the first run, as outlines.
     pub fn ancestry(&self, id: RunId) -> impl Iterator<Item = (RunId, &Outline)> {
         let mut next = Some(id);
         std::iter::from_fn(move || {
@@ -327,12 +327,13 @@ impl History {
         })
     }
 
-    /// A run that is missing and without which nobody can tell what `id` left: a damaged store, a power cut.
+    /// Returns a missing run without which the state after `id` cannot be determined, because of a corrupted store or a power
+    /// failure.
     pub fn missing_ancestor(&self, id: RunId) -> Option<RunId> {
         self.missing_before(id, |run| run.full.is_some())
     }
 
-    /// The last run that is missing on the line to `id`: what led to a later state that is known whole may still be unknown.
+    /// Returns the last missing ancestor of `id`. Earlier runs may be missing even if a later state is recorded completely.
     pub fn missing_in_line(&self, id: RunId) -> Option<RunId> {
         self.missing_before(id, |_| false)
     }
@@ -350,9 +351,10 @@ impl History {
         }
     }
 
-    /// What `id` left. Empty for a run that is not here; only in part where a [`History::missing_ancestor`] is.
+    /// Returns the state after `id`. It is empty if the run does not exist, and incomplete if there is a
+    /// [`History::missing_ancestor`].
     ///
-    /// Takes at most 64 steps back, to a run that holds the whole state.
+    /// Goes back at most 64 runs, to a run that contains the whole state.
     pub fn state(&self, id: RunId) -> Arc<State> {
         if let Some(state) = self.states.borrow().get(&id) {
             return Arc::clone(state);
@@ -382,13 +384,13 @@ impl History {
         state
     }
 
-    /// How many runs back the last whole state lies.
+    /// Returns the number of runs since the last one that contains the whole state.
     pub fn steps_since_full(&self, id: RunId) -> usize {
         self.line(id).take_while(|(_, run)| run.full.is_none()).count()
     }
 
-    /// Those of `roots` that the state has which `id` left, as [`History::state`] would tell, without deriving it: the
-    /// engine lists every root that a run made, changed or took away.
+    /// Returns those of `roots` that exist in the state after `id`, as [`History::state`] would, but without deriving it: the
+    /// engine lists every root that a run created, changed or removed.
     pub fn present<'r>(&self, id: RunId, roots: impl IntoIterator<Item = &'r Root>) -> HashSet<&'r Root> {
         let mut open: Vec<&Root> = roots.into_iter().collect();
         let mut present = HashSet::new();
@@ -408,8 +410,8 @@ impl History {
         present
     }
 
-    /// The run on the line of `id` that recorded `version`. Goes back no further than to that run, and over no run twice
-    /// as long as the same line is asked about.
+    /// Returns the ancestor of `id`, or `id`, that recorded `version`. Goes back only to that run, and reads no run twice as long
+    /// as `id` is the same.
     pub fn recorded_by(&self, id: RunId, version: &Version) -> Option<RunId> {
         let mut recorders = self.recorders.borrow_mut();
         let known = recorders.take().filter(|known| known.line == id);
@@ -431,7 +433,8 @@ impl History {
         }
     }
 
-    /// The run on the line of `id` that gave `root` the value of `version`: not one that merely had others share objects with it.
+    /// Returns the ancestor of `id`, or `id`, that gave `root` the value of `version`. Skips runs that only made other roots
+    /// share objects with it.
     pub fn changed_by(&self, id: RunId, root: &Root, version: &Version) -> Option<RunId> {
         let mut recorder = self.recorded_by(id, version)?;
         while let Some(run) = self.run(&recorder).filter(|run| run.unchanged.contains(root)) {
@@ -444,8 +447,8 @@ impl History {
         Some(recorder)
     }
 
-    /// The run on the line of `id` whose cell made `version`: what a move brought back was made before. Where no cell did, the run that
-    /// recorded it.
+    /// Returns the ancestor of `id`, or `id`, whose cell created `version`. If a restore recorded it, goes back to the cell that
+    /// created it. If there is no such cell, returns the run that recorded it.
     pub fn made_by(&self, id: RunId, version: &Version) -> Option<RunId> {
         let recorder = self.recorded_by(id, version)?;
         let made = |(_, run): &(RunId, &Run)| {
@@ -458,22 +461,23 @@ impl History {
         Some(maker.map_or(recorder, |(id, _)| id))
     }
 
-    /// Whether everything was looked at after a run, by the run itself or by a check that found no change.
+    /// Returns whether everything was looked at after a run, by the run itself or by a check that found no change.
     pub fn is_checked(&self, id: &RunId) -> bool {
         self.confirmed.contains(id) || self.run(id).is_some_and(|run| run.looked == CheckedRoots::All)
     }
 
-    /// Whether nobody can be sure that `root` had its version when `id` ended; if so the last run that looked at it.
+    /// Returns the last run that looked at `root`, if its version is unverified at the end of `id`; `None` if it is verified.
     ///
-    /// A root is certain when the run itself looked at it, or when the same fingerprint was seen before the run and after it
-    /// with no other between, afterwards by a look at everything. What a move restored tells nothing. A look at some roots can't tell what
-    /// these share with the others; if something came to share objects with one of them, unseen, it is uncertain itself.
+    /// A root is verified if the run itself looked at it. It is also verified if the same fingerprint was found before the run
+    /// and by a later look at everything, with no other fingerprint in between. Runs after a restore do not count. A look at some
+    /// roots does not show what these share with the others. If another root came to share objects with one of them unnoticed,
+    /// that root is itself unverified.
     pub fn uncertain_since(&self, id: RunId, root: &Root) -> Option<RunId> {
         let looked = |run: &Run| match &run.looked {
             CheckedRoots::All => true,
             CheckedRoots::Only(roots) => roots.binary_search(root).is_ok(),
         };
-        // Asked first: to find the last run that looked may take going back to the beginning.
+        // Checked first, since finding the last run that looked may go back to the first run.
         if self.is_checked(&id) || self.run(&id).is_some_and(looked) {
             return None;
         }

@@ -1,7 +1,8 @@
-//! What people call runs: branches that follow a session, tags that stay, descriptions.
+//! Names of runs: branches that follow a session, tags that stay, and descriptions.
 //!
-//! In: operations in the order of their times. Out: the run behind a name. A branch is where the session that was last on
-//! it is; nothing but the operations says so, so two kernels that know nothing of each other lose no name.
+//! The input is operations in the order of their times. The output is the run that a name refers to. The position of a branch is
+//! that of the last session on it. It is derived only from operations, so that two kernels without knowledge of each other lose
+//! no names.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,43 +18,43 @@ pub struct RunNames {
     descriptions: HashMap<RunId, BlobId>,
 }
 
-/// A name that can't be given or is not there. Nothing was changed.
+/// A name that cannot be assigned or does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// It could be taken for another kind of revision, or can't be typed.
+    /// It could be read as another kind of revision, or cannot be typed.
     #[error("`{name}` cannot be a name: {why}")]
     Invalid {
-        /// What was typed.
+        /// The given name.
         name: String,
-        /// Why not.
+        /// The reason.
         why: NameSyntaxError,
     },
-    /// It is taken.
+    /// The name is already in use.
     #[error("There is already a {kind} `{name}`")]
     Taken {
-        /// What was typed.
+        /// The given name.
         name: String,
         /// `branch` or `tag`.
         kind: &'static str,
     },
-    /// Nothing is called so.
+    /// The name does not exist.
     #[error("There is no {kind} `{name}`")]
     Unknown {
-        /// What was typed.
+        /// The given name.
         name: String,
         /// `branch` or `tag`.
         kind: &'static str,
     },
-    /// The session is on no branch that could be called otherwise.
+    /// The session is not on a branch that could be renamed.
     #[error("You are on no branch that could be renamed to `{to}`")]
     NoBranch {
-        /// What was typed.
+        /// The given name.
         to: String,
     },
-    /// It stands for another kind of thing.
+    /// The name belongs to another kind of object.
     #[error("`{name}` is a {kind}")]
     OtherKind {
-        /// What was typed.
+        /// The given name.
         name: String,
         /// `branch` or `tag`.
         kind: &'static str,
@@ -61,7 +62,7 @@ pub enum NameError {
 }
 
 impl RunNames {
-    /// Takes what an operation says of names, and of where a branch is.
+    /// Applies the changes of names in an operation, and its position of a branch.
     pub fn take(&mut self, operation: &Operation) {
         for naming in &operation.naming {
             self.change(naming);
@@ -100,32 +101,32 @@ impl RunNames {
         }
     }
 
-    /// The run that a branch or tag names. Of two kernels that gave one name to both, the branch counts.
+    /// Returns the run of a branch or tag. If two kernels gave the same name to both, the branch takes precedence.
     pub fn get(&self, name: &str) -> Option<RunId> {
         self.branches.get(name).or_else(|| self.tags.get(name)).copied()
     }
 
-    /// Branches and where they are.
+    /// Returns all branches and their runs.
     pub fn branches(&self) -> &BTreeMap<String, RunId> {
         &self.branches
     }
 
-    /// Tags and their runs.
+    /// Returns all tags and their runs.
     pub fn tags(&self) -> &BTreeMap<String, RunId> {
         &self.tags
     }
 
-    /// Branches, then tags.
+    /// Returns all branches, then all tags.
     pub fn all(&self) -> impl Iterator<Item = (&String, &RunId)> {
         self.branches.iter().chain(&self.tags)
     }
 
-    /// What a run did, in the user's words.
+    /// Returns the description that the user gave to a run.
     pub fn description(&self, run: &RunId) -> Option<BlobId> {
         self.descriptions.get(run).copied()
     }
 
-    /// The changes that make these names what `other` has.
+    /// Returns the changes that turn these names into those of `other`.
     pub fn changes_to(&self, other: &Self) -> Vec<Naming> {
         let mut changes = Vec::new();
         let is_other = |one: &BTreeMap<String, RunId>, other: &BTreeMap<String, RunId>, name: &String| {
@@ -160,7 +161,7 @@ impl RunNames {
         changes
     }
 
-    /// Whether `name` can be given to a run: it is free, can be typed, and is no other kind of revision.
+    /// Checks that `name` can be assigned to a run: it is free, can be typed, and is not another kind of revision.
     pub fn check_free(&self, name: &str) -> Result<(), NameError> {
         let taken = |kind| NameError::Taken {
             name: name.to_owned(),
@@ -179,12 +180,12 @@ impl RunNames {
         }
     }
 
-    /// Whether there is a branch of that name.
+    /// Checks that there is a branch with this name.
     pub fn check_branch(&self, name: &str) -> Result<(), NameError> {
         is_there(name, ("branch", &self.branches), ("tag", &self.tags))
     }
 
-    /// Whether there is a tag of that name.
+    /// Checks that there is a tag with this name.
     pub fn check_tag(&self, name: &str) -> Result<(), NameError> {
         is_there(name, ("tag", &self.tags), ("branch", &self.branches))
     }
@@ -210,30 +211,30 @@ fn is_there(name: &str, wanted: Kind<'_>, other: Kind<'_>) -> Result<(), NameErr
 /// Why a text is not a valid name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NameSyntaxError {
-    /// There is nothing in it.
+    /// It has no characters.
     #[error("it is empty")]
     Empty,
-    /// It is longer than a name may be.
+    /// It is longer than the limit.
     #[error("it is longer than {} bytes", limits::NAME)]
     Long,
-    /// It begins with a sign that means something.
+    /// It begins with a character that has a meaning.
     #[error("it starts like a revision or an option")]
     Sign,
     /// It begins like an operation.
     #[error("`op:` stands for operations")]
     Operation,
-    /// It would be two words.
+    /// It contains whitespace.
     #[error("it holds spaces")]
     Space,
-    /// It could not be typed as it is.
+    /// It contains quotes or backslashes.
     #[error("it holds quotes")]
     Quote,
-    /// It could be a run.
+    /// It could be the number of a run.
     #[error("it looks like the number of a run")]
     Number,
 }
 
-/// Why a text can't be a name.
+/// Returns why a text cannot be a name.
 fn fault(name: &str) -> Option<NameSyntaxError> {
     let is_label = || {
         let rest = name.trim_start_matches(|letter: char| letter.is_ascii_digit());

@@ -1,63 +1,63 @@
-//! Revisions: what people type to name a run.
+//! Revisions: texts that name a run.
 
 use super::History;
 use crate::format::{Action, Outline, Timestamp};
 use crate::id::RunId;
 
-/// A revision that names no run, or several.
+/// A revision that matches no run, or several.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RevisionError {
-    /// It names nothing.
+    /// No run matches.
     #[error("There is no run `{text}`")]
     Unknown {
-        /// What was typed.
+        /// The given text.
         text: String,
-        /// What might have been meant.
+        /// Similar names.
         candidates: Vec<String>,
     },
-    /// A time that is not understood.
+    /// The time cannot be parsed.
     #[error("`{text}` is not a time that Clew understands")]
     UnknownTime {
-        /// What was typed.
+        /// The given text.
         text: String,
     },
-    /// There is no such operation.
+    /// The operation does not exist.
     #[error("There is no operation `{text}`{}", newest.map(|newest| format!("; the newest is op:{newest}")).unwrap_or_default())]
     UnknownOperation {
-        /// What was typed.
+        /// The given text.
         text: String,
-        /// The number of the newest one.
+        /// The number of the newest operation.
         newest: Option<usize>,
     },
-    /// It names several runs.
+    /// Several runs match.
     #[error("`{text}` matches {}", either(candidates))]
     Ambiguous {
-        /// What was typed.
+        /// The given text.
         text: String,
-        /// The runs it could be.
+        /// The matching runs.
         candidates: Vec<String>,
     },
-    /// It goes back past the first run.
+    /// It goes back beyond the first run.
     #[error("`{text}` is before the first run")]
     BeforeStart {
-        /// What was typed.
+        /// The given text.
         text: String,
     },
-    /// `@` was typed where no session is.
+    /// `@` was given without a session.
     #[error("`{text}` needs a session, and this history has none yet")]
     NoPosition {
-        /// What was typed.
+        /// The given text.
         text: String,
     },
 }
 
-/// Whether one text may be meant where the other was typed: it begins so, or is one slip of the hand away.
+/// Returns whether `typed` may be a typing error for `meant`: a prefix of it, or one typing error away.
 fn is_near(meant: &str, typed: &str) -> bool {
     let is_begun = typed.len() > 1 && meant.starts_with(typed);
     is_begun || typed.len() > 2 && is_one_slip(meant, typed)
 }
 
-/// Whether one letter too many, too few, another or two in the wrong order make the one of the other.
+/// Returns whether the texts differ by one typing error: a missing, additional or wrong letter, or two letters swapped.
 pub fn is_one_slip(one: &str, other: &str) -> bool {
     let same = one
         .bytes()
@@ -73,7 +73,7 @@ pub fn is_one_slip(one: &str, other: &str) -> bool {
     }
 }
 
-/// `a, b or c`.
+/// Joins texts as `a, b or c`.
 pub fn either(words: &[String]) -> String {
     match words {
         [] => String::new(),
@@ -85,11 +85,11 @@ pub fn either(words: &[String]) -> String {
 const SECOND: i64 = 1_000_000_000;
 
 impl History {
-    /// The run that `text` names: `@`, `@-`, `@-3`, `14`, `14a`, a hash prefix (4 digits or more), a tag or branch,
-    /// `op:7`, `10m ago`. `at` is where the session is.
+    /// Returns the run that `text` names: `@`, `@-`, `@-3`, `14`, `14a`, a hash prefix (4 digits or more), a tag or branch,
+    /// `op:7`, `10m ago`. `at` is the position of the session.
     ///
     /// # Errors
-    /// The revision names nothing, or several runs; both list candidates.
+    /// Fails if no run matches, or several. Both errors list candidates.
     pub fn resolve(&self, text: &str, at: Option<RunId>, now: Timestamp) -> Result<RunId, RevisionError> {
         let text = text.trim();
         if let Some(rest) = text.strip_prefix('@') {
@@ -118,15 +118,15 @@ impl History {
         }
     }
 
-    /// Of several runs of one number the one that is meant: what a state was exported as has the number of the run that left the
-    /// state, and counts only where that one is not there.
+    /// Returns the preferred one of several runs with the same number. An exported state has the number of the run that left the
+    /// state, and is used only if that run does not exist.
     fn told_apart(&self, several: &[RunId]) -> Option<RunId> {
         let mut recorded = several.iter().filter(|run| !self.is_exported(run));
         let only = recorded.next().copied();
         only.filter(|_| recorded.next().is_none())
     }
 
-    /// Whether a run stands for a state that was exported.
+    /// Returns whether a run represents an exported state.
     pub fn is_exported(&self, run: &RunId) -> bool {
         let mut operations = self.operations().iter().map(|(_, operation)| operation);
         operations.any(|operation| operation.action == Action::Export && operation.runs.contains(run))
@@ -148,10 +148,10 @@ impl History {
             .ok_or_else(|| RevisionError::BeforeStart { text: text.to_owned() })
     }
 
-    /// The place of an operation among all of the history: `op:7` or `7`.
+    /// Returns the index of an operation among all of the history: `op:7` or `7`.
     ///
     /// # Errors
-    /// There is none of that number.
+    /// Fails if there is no operation with this number.
     pub fn resolve_operation(&self, text: &str) -> Result<usize, RevisionError> {
         let number = text.trim().trim_start_matches("op:").parse().ok();
         number
@@ -222,7 +222,7 @@ impl History {
         if number != text && self.outlines().any(|(_, outline)| outline.label() == number) {
             candidates.push(number.to_owned());
         } else if text.starts_with(|letter: char| letter.is_ascii_digit()) {
-            // Who types a word means none of them.
+            // Listed only for numbers: a word is not meant as the number of a run.
             candidates.extend(self.outlines().rev().take(3).map(|(_, outline)| outline.label()));
         }
         RevisionError::Unknown {
@@ -231,7 +231,7 @@ impl History {
         }
     }
 
-    /// The number of a run as people write it.
+    /// Returns the number of a run as shown to people.
     pub fn label(&self, id: &RunId) -> String {
         self.outline(id).map_or_else(|| id.short(), Outline::label)
     }

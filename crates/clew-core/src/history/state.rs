@@ -1,4 +1,4 @@
-//! State: what a run left, derived from its line of runs.
+//! The state after a run, derived from the run and its ancestors.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,24 +6,24 @@ use std::sync::Arc;
 use crate::format::{Run, Version};
 use crate::id::Root;
 
-/// Which version every root has. Roots of one co-variable share a version, and states that have it share it too.
+/// The version of each root. Roots of one co-variable share a version, also between states.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
     versions: BTreeMap<Root, Arc<Version>>,
 }
 
 impl State {
-    /// A state from its versions.
+    /// Creates a state from its versions.
     pub fn of(versions: impl IntoIterator<Item = Arc<Version>>) -> Self {
         let mut state = Self::default();
         versions.into_iter().for_each(|version| state.insert(&version));
         state
     }
 
-    /// The state after `run`, which came after this one.
+    /// Returns the state after `run`, which follows this state.
     #[must_use]
     pub fn after(&self, run: &Run) -> Self {
-        // A run with a whole state says nothing of the one before.
+        // A run that contains the whole state does not depend on the state before.
         let mut state = if run.full.is_some() {
             Self::default()
         } else {
@@ -33,7 +33,7 @@ impl State {
         state
     }
 
-    /// Makes it the state after `run`.
+    /// Changes this state to the state after `run`.
     pub fn apply(&mut self, run: &Run) {
         if let Some(full) = &run.full {
             *self = Self::of(full.iter().cloned().map(Arc::new));
@@ -42,8 +42,8 @@ impl State {
         }
     }
 
-    /// Makes it what it is where what `run` did is done once more: where [`crate::history::flow::Flow::obstacles`] found nothing against that. `bound` are
-    /// versions that the run bound anew and left as they were.
+    /// Changes this state as if the cell of `run` were executed again, provided that [`crate::history::flow::Flow::obstacles`]
+    /// found none. `bound` are versions that the run rebound without changing them.
     pub fn reuse(&mut self, run: &Run, bound: &[Version]) {
         for root in &run.removed {
             self.drop_covariable(root);
@@ -63,7 +63,7 @@ impl State {
         }
     }
 
-    /// Takes away the whole co-variable of `root`: a version of it with fewer roots is among the changed ones.
+    /// Removes the whole co-variable of `root`. If a version of it with fewer roots remains, it is among the changed ones.
     fn drop_covariable(&mut self, root: &Root) {
         if let Some(version) = self.versions.remove(root) {
             for root in &version.roots {
@@ -72,27 +72,27 @@ impl State {
         }
     }
 
-    /// Takes away what is to be made again: these roots, each with its whole co-variable.
+    /// Removes roots that are to be recreated, each with its whole co-variable.
     pub fn forget<'r>(&mut self, roots: impl IntoIterator<Item = &'r Root>) {
         roots.into_iter().for_each(|root| self.drop_covariable(root));
     }
 
-    /// The version that `root` has.
+    /// Returns the version of `root`.
     pub fn version(&self, root: &Root) -> Option<&Version> {
         self.versions.get(root).map(Arc::as_ref)
     }
 
-    /// The same, shared with states that have it too.
+    /// Returns the version of `root`, shared with other states.
     pub(super) fn shared(&self, root: &Root) -> Option<&Arc<Version>> {
         self.versions.get(root)
     }
 
-    /// All roots, in order.
+    /// Returns all roots, in order.
     pub fn roots(&self) -> impl Iterator<Item = &Root> {
         self.versions.keys()
     }
 
-    /// All versions, each once, in the order of their first roots.
+    /// Returns all versions, each once, in the order of their first roots.
     pub fn versions(&self) -> impl Iterator<Item = &Version> {
         self.versions
             .iter()
@@ -100,7 +100,7 @@ impl State {
             .map(|(_, version)| version.as_ref())
     }
 
-    /// Whether this state has exactly this version: the same roots together, with the same value.
+    /// Returns whether this state contains exactly this version: the same roots together, with the same value.
     pub fn holds(&self, version: &Version) -> bool {
         version
             .roots
@@ -109,14 +109,14 @@ impl State {
             .is_some_and(|own| own.roots == version.roots && own.fingerprint == version.fingerprint)
     }
 
-    /// The co-variables of it that `is_wanted`.
+    /// Returns the state reduced to co-variables for which `is_wanted` is true.
     #[must_use]
     pub fn only(&self, is_wanted: impl Fn(&Version) -> bool) -> Self {
         let wanted = self.versions.values().filter(|version| is_wanted(version));
         Self::of(wanted.cloned())
     }
 
-    /// It with those co-variables of `other` of which it has no root.
+    /// Adds those co-variables of `other` that have no root in this state.
     #[must_use]
     pub fn with(mut self, other: &Self) -> Self {
         let is_missing = |version: &&Arc<Version>| version.roots.iter().all(|root| self.version(root).is_none());
@@ -125,12 +125,12 @@ impl State {
         self
     }
 
-    /// How many roots there are.
+    /// Returns the number of roots.
     pub fn len(&self) -> usize {
         self.versions.len()
     }
 
-    /// Whether there is no root.
+    /// Returns whether there are no roots.
     pub fn is_empty(&self) -> bool {
         self.versions.is_empty()
     }

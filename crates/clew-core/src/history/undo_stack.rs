@@ -6,13 +6,13 @@ use super::History;
 use crate::format::{Action, Naming, Operation, Position, RunKind, Version};
 use crate::id::{RootKind, RunId, SessionId};
 
-/// Where a session was before each of its runs, switches and restores, and what it undid.
+/// The positions of a session before each of its runs, switches and restores, and the undone steps.
 ///
-/// `undo` goes back over runs, switches, restores and resumes, never over names. A change from outside is no step of its
-/// own: it goes away with the run before it. A new run, switch or restore starts a new line and ends `redo`. A run that changed
-/// nothing but outputs does neither: undo goes over it to the step before, and what was undone can still be redone.
+/// `undo` goes back over runs, switches, restores and resumes, never over names. An external change is not a step of its own: it
+/// is undone with the run before it. A new run, switch or restore clears the redo stack. A run that changed only outputs does not
+/// clear it, and `undo` passes over it to the step before.
 ///
-/// A resume that removes or replaces no variable is no step: `undo` then takes back the last run of the resumed line.
+/// A resume that removes or replaces no variable is not a step: `undo` then undoes the last run of the resumed branch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UndoStack {
     at: Option<Position>,
@@ -24,38 +24,38 @@ pub struct UndoStack {
 /// A step on the undo stack or the redo stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UndoEntry {
-    /// Where it leads: undone to the place before it, redone to the place after it.
+    /// The target position: before the step if it is undone, after the step if it is redone.
     pub position: Position,
-    /// What it was.
+    /// The action.
     pub action: Action,
-    /// Where it led when it was taken.
+    /// The position to which the step led.
     pub to: Position,
-    /// Whether it is a run that changed nothing but outputs.
+    /// Whether it is a run that changed only outputs.
     pub is_quiet: bool,
 }
 
 /// The effect of an operation on the undo stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UndoStep {
-    /// A step that undo takes back.
+    /// A step that `undo` undoes.
     Forward {
-        /// What it is.
+        /// The action.
         action: Action,
-        /// Whether it is a run that changed nothing but outputs.
+        /// Whether it is a run that changed only outputs.
         is_quiet: bool,
     },
-    /// Moves the position, but is part of the step before it (a change from outside, a start).
+    /// Moves the position, but belongs to the step before (an external change, a start).
     Along,
-    /// Took back this many steps, those that changed nothing included.
+    /// Undid this number of steps, including those without a change.
     Undo(u64),
-    /// Took this many steps again, those that changed nothing included.
+    /// Redid this number of steps, including those without a change.
     Redo(u64),
-    /// Resumed a line in a session that had no variables to lose: the steps of that line can be undone.
+    /// Resumed a branch in a session without variables to lose: the steps of that branch can be undone.
     TakeUp(Vec<UndoEntry>),
 }
 
 impl UndoStep {
-    /// A step that something else than a run is.
+    /// Creates a step other than a run.
     pub fn forward(action: Action) -> Self {
         Self::Forward {
             action,
@@ -64,17 +64,17 @@ impl UndoStep {
     }
 }
 
-/// The steps that an undo or redo passes, and the position where it ends.
+/// The steps that an undo or redo covers, and the position where it ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UndoPath<'m> {
-    /// The end.
+    /// The position at the end.
     pub position: &'m Position,
-    /// The steps, in the order in which they are gone over.
+    /// The steps, in the order in which they are undone or redone.
     pub steps: Vec<&'m UndoEntry>,
 }
 
 impl UndoStack {
-    /// Follows the operations of one session.
+    /// Replays the operations of one session.
     pub fn follow(history: &History, session: SessionId) -> Self {
         let is_outside = |id: &RunId| history.run(id).is_some_and(|run| run.kind == RunKind::Outside);
         let mut moves = Self::default();
@@ -87,7 +87,7 @@ impl UndoStack {
             };
             let step = match &operation.action {
                 Action::Run if operation.runs.iter().all(is_outside) => UndoStep::Along,
-                // Runs that repeat others are written down before anybody goes there.
+                // Reused runs are recorded before the session moves to them.
                 Action::Run if moves.at() == Some(position.run) => UndoStep::Along,
                 Action::Run => UndoStep::Forward {
                     action: Action::Run,
@@ -107,11 +107,11 @@ impl UndoStack {
         moves
     }
 
-    /// Goes to `to` by `step`.
+    /// Moves to `to` by `step`.
     pub fn take(&mut self, step: UndoStep, to: Position) {
         match step {
             UndoStep::Forward { action, is_quiet } => {
-                // A switch to where the session is, or a restore of what is live.
+                // A switch to the current position, or a restore of the live state.
                 let is_quiet = is_quiet || self.at() == Some(to.run);
                 if let Some(position) = self.at.take() {
                     let to = to.clone();
@@ -139,7 +139,7 @@ impl UndoStack {
         self.at = Some(to);
     }
 
-    /// Follows a branch that got another name, and leaves one that is none any more.
+    /// Follows the renaming of a branch, and leaves a removed branch.
     pub fn hear(&mut self, naming: &Naming) {
         let (old, new) = match naming {
             Naming::Rename { from, to } => (from, Some(to)),
@@ -155,45 +155,45 @@ impl UndoStack {
         }
     }
 
-    /// Where the session is.
+    /// Returns the run at which the session is.
     pub fn at(&self) -> Option<RunId> {
         self.at.as_ref().map(|position| position.run)
     }
 
-    /// Where that is, with the branch.
+    /// Returns the position of the session, with its branch.
     pub fn position(&self) -> Option<&Position> {
         self.at.as_ref()
     }
 
-    /// The branch that the session is on.
+    /// Returns the branch of the session.
     pub fn branch(&self) -> Option<&str> {
         self.at.as_ref().and_then(|position| position.branch.as_deref())
     }
 
-    /// Where `steps` undos lead, if there is that much to undo.
+    /// Returns the path of `steps` undos, if so many can be undone.
     pub fn back(&self, steps: u64) -> Option<UndoPath<'_>> {
         way(&self.back, steps, Trailing::Stay)
     }
 
-    /// Where `steps` redos lead, if there is that much to redo: to where the first of as many undos began.
+    /// Returns the path of `steps` redos, if so many can be redone. It ends where the first of the corresponding undos began.
     pub fn forward(&self, steps: u64) -> Option<UndoPath<'_>> {
         way(&self.forward, steps, Trailing::Go)
     }
 
-    /// How many steps can be undone and redone; those that changed nothing do not count.
+    /// Returns the numbers of steps that can be undone and redone. Steps without a change do not count.
     pub fn depth(&self) -> (u64, u64) {
         let count = |taken: &[UndoEntry]| taken.iter().filter(|taken| !taken.is_quiet).count() as u64;
         (count(&self.back), count(&self.forward))
     }
 
-    /// Where the line ended that could be redone until a new step began another.
+    /// Returns the end of the runs that could be redone until a new step cleared the redo stack.
     pub fn left_behind(&self) -> Option<RunId> {
         self.left_behind
     }
 }
 
 impl History {
-    /// Whether a move between two runs removes or replaces a variable that the first one has.
+    /// Returns whether a switch between two runs removes or replaces a variable of the first one.
     pub fn loses_variables(&self, from: RunId, to: RunId) -> bool {
         let (from, to) = (self.state(from), self.state(to));
         let is_variable = |version: &Version| version.roots.iter().any(|root| root.kind == RootKind::Name);
@@ -201,17 +201,17 @@ impl History {
             .any(|version| is_variable(version) && !to.holds(version))
     }
 
-    /// What a resume from one run at another means for undo.
+    /// Returns the effect on the undo stack of a resume from one run to another.
     pub fn resume_step(&self, from: Option<RunId>, to: RunId) -> UndoStep {
         match from {
-            // What was undone can still be redone.
+            // Undone steps can still be redone.
             Some(from) if from == to => UndoStep::Along,
             Some(from) if self.loses_variables(from, to) => UndoStep::forward(Action::Resume),
             _ => UndoStep::TakeUp(self.steps_to(to)),
         }
     }
 
-    /// The steps that led to a run, the oldest first: its line, whichever sessions recorded it.
+    /// Returns the steps that led to a run, oldest first, from all sessions that recorded its ancestors.
     fn steps_to(&self, run: RunId) -> Vec<UndoEntry> {
         let line: Vec<RunId> = self.ancestry(run).map(|(id, _)| id).collect();
         let origins = self.origins();
@@ -229,7 +229,7 @@ impl History {
                 run: parent,
                 branch: before.and_then(|before| before.branch.clone()).filter(known),
             };
-            // A move that could not restore everything is at a run of its own, beside the one it went to.
+            // A restore that was not exact has a run of its own, beside its target.
             let is_step = match run.kind {
                 RunKind::Cell => true,
                 RunKind::Moved => *action == Action::Restore,
@@ -256,7 +256,7 @@ impl History {
         steps
     }
 
-    /// The operation that made each run, and where its session was before.
+    /// Returns the operation that recorded each run, and the position of its session before.
     fn origins(&self) -> HashMap<RunId, (&Action, Option<&Position>)> {
         let mut sessions: BTreeMap<SessionId, Vec<&Operation>> = BTreeMap::new();
         for (_, operation) in self.operations() {
@@ -275,14 +275,14 @@ impl History {
     }
 }
 
-/// What becomes of steps without an effect that lie behind the last one that has one.
+/// Whether to continue over steps without an effect after the last step with one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trailing {
     Go,
     Stay,
 }
 
-/// Over the last of `taken`, until `steps` of them had an effect.
+/// Goes back over `taken` until `steps` of the steps had an effect.
 fn way(taken: &[UndoEntry], steps: u64, trailing: Trailing) -> Option<UndoPath<'_>> {
     let mut left = steps;
     let mut found: Vec<&UndoEntry> = Vec::new();
@@ -299,7 +299,7 @@ fn way(taken: &[UndoEntry], steps: u64, trailing: Trailing) -> Option<UndoPath<'
         .map(|position| UndoPath { position, steps: found })
 }
 
-/// Moves `steps` steps from the end of `from` to the end of `to`, each seen from its other side.
+/// Moves `steps` entries from the end of `from` to the end of `to`, each reversed.
 fn shift(from: &mut Vec<UndoEntry>, to: &mut Vec<UndoEntry>, at: Option<Position>, steps: u64) {
     let mut present = at;
     for _ in 0..steps {
@@ -341,7 +341,7 @@ mod tests {
         moves
     }
 
-    /// Where a way leads, and over how many steps.
+    /// Returns the end of a path, and its number of steps.
     fn end(way: Option<UndoPath<'_>>) -> Option<(u8, usize)> {
         way.map(|way| (way.position.run.0[0], way.steps.len()))
     }

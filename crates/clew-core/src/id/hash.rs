@@ -1,4 +1,4 @@
-//! Content ids (BLAKE3, 32 bytes, one type a domain), random ids (16 bytes) and fingerprints (XXH3-128).
+//! Content ids (BLAKE3, 32 bytes, one type for each domain), random ids (16 bytes) and fingerprints (XXH3-128).
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,13 +6,13 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// An id that is not written in hexadecimal, or has the wrong length.
+/// An id that is not hexadecimal or has the wrong length.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not {length} hexadecimal digits")]
 pub struct ParseIdError {
-    /// What was given.
+    /// The given text.
     pub text: String,
-    /// How many digits were expected.
+    /// The expected number of digits.
     pub length: usize,
 }
 
@@ -43,7 +43,7 @@ macro_rules! byte_id {
         pub struct $name(pub [u8; $length]);
 
         impl $name {
-            /// The first eight hexadecimal digits, as printed to people.
+            /// Returns the first eight hexadecimal digits, as printed to people.
             pub fn short(&self) -> String {
                 self.to_string()[..8].to_owned()
             }
@@ -130,7 +130,7 @@ macro_rules! content_id {
         byte_id!($name, 32, $doc);
 
         impl $name {
-            /// Names `plain` by its hash under this id's domain tag.
+            /// Computes the hash of `plain` under this id's domain tag.
             pub fn of(plain: &[u8]) -> Self {
                 // The domain tag is hashed once, not for every id.
                 static TAGGED: LazyLock<blake3::Hasher> = LazyLock::new(|| blake3::Hasher::new_derive_key($domain));
@@ -146,7 +146,7 @@ macro_rules! file_id {
     ($name:ident, $hasher:ident, $domain:literal, $doc:literal) => {
         byte_id!($name, 32, $doc);
 
-        /// Hashes bytes piece by piece: all of them may not fit into memory.
+        /// Hashes bytes piece by piece, since all of them may not fit into memory.
         #[derive(Debug)]
         pub struct $hasher(blake3::Hasher);
 
@@ -157,12 +157,12 @@ macro_rules! file_id {
         }
 
         impl $hasher {
-            /// Takes the next bytes.
+            /// Hashes the next bytes.
             pub fn update(&mut self, bytes: &[u8]) {
                 self.0.update(bytes);
             }
 
-            /// The name of all of them.
+            /// Returns the hash of all bytes.
             pub fn finish(&self) -> $name {
                 $name(*self.0.finalize().as_bytes())
             }
@@ -234,7 +234,7 @@ byte_id!(
 );
 
 impl Fingerprint {
-    /// The version of what the hash covers. A change of the walk's stream that alters fingerprints raises it.
+    /// The version of the data that the hash covers. It is incremented if a change to the walk's stream alters fingerprints.
     pub const VERSION: u8 = 2;
 
     /// Hashes a canonical description.

@@ -1,4 +1,4 @@
-//! Roots: the names of the user's, and the state that is no name.
+//! Roots: the user's variables, and other session state.
 
 use std::fmt;
 
@@ -6,16 +6,16 @@ use serde::de::IntoDeserializer;
 use serde::de::value::StrDeserializer;
 use serde::{Deserialize, Serialize};
 
-/// What sort of thing a root is. The order is the order in which roots are walked and listed.
+/// The kind of a root. Roots are walked and listed in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RootKind {
-    /// A name in the user's namespace.
+    /// A variable in the user's namespace.
     Name,
-    /// `Out[n]`, kept by the shell.
+    /// `Out[n]`, stored by the shell.
     Out,
-    /// A notebook class: its methods, attributes and counters, referred to by identity.
+    /// A class that the notebook defines: its methods, attributes and counters, referred to by identity.
     Definition,
     /// A writable attribute of one of the user's own modules (`geo.SCALE`).
     ModuleAttribute,
@@ -36,9 +36,9 @@ pub enum RootKind {
 }
 
 impl RootKind {
-    /// The order in which roots are staged and put in place: what decides what can be imported and opened, classes,
-    /// values, options (among them where figures are drawn) before figures, settings, and random generators last, since anything before may
-    /// draw.
+    /// Returns the order in which roots are staged and installed. State that decides what can be imported and opened comes first,
+    /// then classes and values. Options come before figures, since they include where figures are drawn. Settings follow, and
+    /// random generators come last, since all steps before may draw from them.
     pub fn rank(self) -> u8 {
         match self {
             Self::Directory => 0,
@@ -55,7 +55,7 @@ impl RootKind {
         }
     }
 
-    /// Whether it is state in which code is looked for or that decides what code does, and no value of its own.
+    /// Returns whether the root is state in which code is looked up or that affects code, and is not a value itself.
     pub fn is_surrounding(self) -> bool {
         !matches!(
             self,
@@ -63,17 +63,17 @@ impl RootKind {
         )
     }
 
-    /// Whether it is there because a library is loaded, and can't be taken away again.
+    /// Returns whether the root exists because a library is loaded, and cannot be removed.
     pub fn is_of_library(self) -> bool {
         matches!(self, Self::Random | Self::Option | Self::Setting)
     }
 
-    /// Whether it decides what can be imported or opened while values are built.
+    /// Returns whether the root decides what can be imported or opened while values are built.
     pub fn is_context(self) -> bool {
         matches!(self, Self::Directory | Self::Environment | Self::Path)
     }
 
-    /// The word for this kind, as stored and printed.
+    /// Returns the name of this kind, as stored and printed.
     pub fn word(self) -> &'static str {
         match self {
             Self::Name => "name",
@@ -90,30 +90,30 @@ impl RootKind {
         }
     }
 
-    /// The kind that `word` names.
+    /// Returns the kind that `word` names.
     pub fn from_word(word: &str) -> Option<Self> {
         let word: StrDeserializer<'_, serde::de::value::Error> = word.into_deserializer();
         Self::deserialize(word).ok()
     }
 }
 
-/// A piece of a session's state: a name of the user's, or state that is no name. One map holds them all.
+/// One entry of a session's state: a variable, or other session state. One map contains all of them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Root {
-    /// What sort of thing it is.
+    /// The kind.
     pub kind: RootKind,
-    /// Its name within the kind.
+    /// The name within the kind.
     pub key: String,
 }
 
 impl Root {
-    /// A root of any kind.
+    /// Creates a root of any kind.
     pub fn new(kind: RootKind, key: impl Into<String>) -> Self {
         Self { kind, key: key.into() }
     }
 
-    /// A name in the user's namespace.
+    /// Creates the root of a variable in the user's namespace.
     pub fn name(key: impl Into<String>) -> Self {
         Self::new(RootKind::Name, key)
     }

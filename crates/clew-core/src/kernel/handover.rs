@@ -1,7 +1,7 @@
-//! What crosses from one process to another: a co-variable as the walk wrote it down, in the engine's own encoding.
+//! The transfer of a co-variable between two processes, as written by the walk, in the engine's own encoding.
 //!
-//! As bytes it is a length (four bytes, lowest first), a head of that many bytes (a MessagePack map) that says how long
-//! each part is, and the parts. Who reads it believes no length: what it says is held against what there is.
+//! The bytes are a length (four bytes, little endian), a header of that length (a MessagePack map) with the length of each part,
+//! and the parts. The reader trusts no length, but compares each with the available data.
 
 use std::io::{self, Read, Write};
 
@@ -19,30 +19,30 @@ use crate::limits;
 pub struct CoVariableHandover {
     /// The canonical stream.
     pub stream: Vec<u8>,
-    /// What is stored beside it.
+    /// The data stored beside it.
     pub asides: Vec<Aside>,
-    /// Its memory: for each piece the bytes of one column, and the bytes.
+    /// Its memory: for each extent the bytes of one column, and the bytes.
     pub extents: Vec<(u64, Vec<u8>)>,
-    /// Where the n-th buffer of the stream lies.
+    /// The position of the n-th buffer of the stream.
     pub mentions: Vec<Mention>,
 }
 
-/// How long each part is.
+/// The length of each part.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Head {
     stream: u64,
     asides: u64,
-    /// Of each piece of memory its length and the bytes of one column.
+    /// For each extent its length and the bytes of one column.
     extents: Vec<(u64, u64)>,
     mentions: Vec<Mention>,
 }
 
 impl CoVariableHandover {
-    /// Copies a co-variable that was just looked at.
+    /// Copies a co-variable that was just walked.
     ///
     /// # Errors
-    /// Why it can't be handed over: it has no value that can be written down, or its memory went away.
+    /// Returns why it cannot be transferred: it has no value that could be stored, or its memory was freed.
     pub fn of<H: Heap>(heap: &H, looked: &CoVariable) -> Result<Self, String> {
         if let Some(opaque) = looked.opaque.first() {
             return Err(opaque.why.clone());
@@ -64,7 +64,7 @@ impl CoVariableHandover {
         })
     }
 
-    /// What it hashes to as the co-variable of `roots`, by what it says itself.
+    /// Computes the fingerprint of it as the co-variable of `roots`, from its own data.
     pub fn fingerprint(&self, roots: &[Root]) -> Fingerprint {
         fingerprint_of(roots, &self.stream, &self.extents, &self.mentions)
     }
@@ -72,7 +72,7 @@ impl CoVariableHandover {
     /// Writes it.
     ///
     /// # Errors
-    /// What is written to refused.
+    /// Fails if writing fails.
     pub fn write(&self, to: &mut impl Write) -> io::Result<()> {
         let asides = encode_asides(&self.asides);
         let head = encode_record(&Head {
@@ -96,11 +96,11 @@ impl CoVariableHandover {
         to.flush()
     }
 
-    /// Reads what another process wrote, of which nothing is believed: there must be `length` bytes, and what they say
-    /// of their parts must fit them exactly.
+    /// Reads the output of another process, which is not trusted: there must be `length` bytes, and the lengths of the parts must
+    /// fit exactly.
     ///
     /// # Errors
-    /// It is not what a walk writes, or can't be read.
+    /// Fails if the data is not the output of a walk, or cannot be read.
     pub fn read(from: &mut impl Read, length: u64) -> io::Result<Self> {
         let mut size = [0; 4];
         from.read_exact(&mut size)?;
@@ -136,25 +136,25 @@ impl CoVariableHandover {
     }
 }
 
-/// Why data from another process is not the output of a walk.
+/// The reason why data from another process is not the output of a walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HandoverFault {
-    /// Its head is longer than a head can be.
+    /// Its header is longer than the limit.
     #[error("the transferred data is not a value: its header is too long")]
     LongHead,
-    /// Its head does not decode.
+    /// Its header cannot be decoded.
     #[error("the transferred data is not a value: its header cannot be read")]
     NoHead,
-    /// Its parts are not as long as its head says.
+    /// The lengths of its parts differ from its header.
     #[error("the transferred data is not a value: its parts have other lengths than its header says")]
     OddLengths,
-    /// A buffer lies outside of its memory.
+    /// A buffer is outside of its memory.
     #[error("the transferred data is not a value: it refers to missing memory")]
     ForeignMemory,
-    /// Its asides do not decode.
+    /// Its asides cannot be decoded.
     #[error("the transferred data is not a value: the data beside its objects cannot be read")]
     Asides,
-    /// It ends before it should.
+    /// It ends too early.
     #[error("the transferred data is not a value: it ends too early")]
     Short,
 }
@@ -165,7 +165,7 @@ impl From<HandoverFault> for io::Error {
     }
 }
 
-/// Exactly that many bytes. Memory is taken as they come, not as they are promised.
+/// Reads exactly `length` bytes. Memory is allocated as bytes arrive, not in advance.
 fn take(from: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.by_ref().take(length).read_to_end(&mut bytes)?;
@@ -182,8 +182,8 @@ fn lies_in(mention: &Mention, extents: &[(u64, u64)]) -> bool {
     matches!((end, extent), (Some(end), Some((length, _))) if end <= *length)
 }
 
-/// Asides as bytes: for each, how far its node lies behind that of the one before, varint(length), bytes. Counted from the
-/// stream's beginning they would all change with an insertion in front.
+/// Encodes asides: for each, the distance of its node from that of the aside before, varint(length), bytes. Positions from the
+/// beginning of the stream would all change after an insertion in front.
 pub(crate) fn encode_asides(asides: &[Aside]) -> Vec<u8> {
     let (mut out, mut before) = (Vec::new(), 0);
     for aside in asides {
@@ -194,7 +194,7 @@ pub(crate) fn encode_asides(asides: &[Aside]) -> Vec<u8> {
     out
 }
 
-/// Asides from their bytes; `None` if these are malformed.
+/// Decodes asides; returns `None` if the bytes are malformed.
 pub fn decode_asides(bytes: &[u8]) -> Option<Vec<Aside>> {
     let mut asides = Vec::new();
     let (mut at, mut before) = (0, 0);

@@ -1,16 +1,17 @@
-//! Files that cells read, as a cell that runs again would find them.
+//! Files that cells read, as a rerun cell would find them.
 
 use std::fmt::Debug;
 
 use crate::format::FileEvidence;
 
-/// What there is of the files that cells read, where they would run again.
+/// The current state of the files that cells read, in the place where the cells would be rerun.
 pub trait Inputs: Debug + Send + Sync {
-    /// Why a cell that read a file would not find it as it was, for people; nothing where it would, as far as that can be told.
+    /// Returns why a cell would find a file changed, for people; `None` if it would find it unchanged, as far as that can be
+    /// determined.
     fn obstacle(&self, file: &FileEvidence) -> Option<String>;
 }
 
-/// Inputs that are not checked: only the result tells whether they are the same.
+/// An implementation that checks nothing: only the result of the rerun shows whether the inputs are the same.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct UncheckedInputs;
 

@@ -1,4 +1,4 @@
-//! What crosses between two processes in a file, made unreadable for everybody else.
+//! Encryption of data that two processes exchange through a file.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -7,8 +7,9 @@ use aes::Aes256Enc;
 use ctr::Ctr128BE;
 use ctr::cipher::{KeyIvInit, StreamCipher};
 
-/// Encrypts what is written to `T`, and decrypts what is read from it (AES-256 in counter mode, from its first byte on). The key
-/// is made for one file, passed on in memory only and never used again, so that nobody can read a file that is left on the disk.
+/// Encrypts the bytes written to `T`, and decrypts the bytes read from it (AES-256 in counter mode, starting at the first byte).
+/// The key is created for one file, passed in memory only and never used again. A file that is left on the disk is therefore
+/// unreadable.
 pub struct EncryptedStream<T> {
     inner: T,
     stream: Ctr128BE<Aes256Enc>,
@@ -22,7 +23,7 @@ impl<T> fmt::Debug for EncryptedStream<T> {
 }
 
 impl<T> EncryptedStream<T> {
-    /// Over `inner`, from its beginning.
+    /// Wraps `inner`, starting at its beginning.
     pub fn new(inner: T, key: &[u8; 32]) -> Self {
         Self {
             inner,
@@ -41,7 +42,7 @@ impl<T: Read> Read for EncryptedStream<T> {
 }
 
 impl<T: Write> Write for EncryptedStream<T> {
-    /// Writes all of it: what was encrypted can't be taken back.
+    /// Writes one portion completely, since the key stream cannot be rewound.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let bytes = &bytes[..bytes.len().min(PORTION)];
         self.portion.clear();
@@ -56,7 +57,7 @@ impl<T: Write> Write for EncryptedStream<T> {
     }
 }
 
-/// So many bytes are encrypted together.
+/// The maximum number of bytes that are encrypted at once.
 const PORTION: usize = 256 * 1024;
 
 #[cfg(test)]

@@ -1,17 +1,17 @@
-//! Carrying a state to another place: what of a history is sent there, and what is made there by replaying runs.
+//! Transfers of a state to another place: which values are sent there, and which are recreated there by rerunning cells.
 //!
-//! In: a history, a run, what is stored here ([`Stock`]), what the place has ([`Target`]), how fast things are ([`Rates`]).
-//! Out: a [`CarryPlan`], data that can be shown and performed.
+//! The input is a history, a run, the data stored here ([`Stock`]), the data at the target ([`Target`]), and measured speeds
+//! ([`Rates`]). The output is a [`CarryPlan`], which can be shown and performed.
 //!
 //! ```text
-//!   runs of the line ──► versions and when each root had which (line.rs)
-//!                             │  from what is wanted back: who left it, and what that run needs (layout.rs)
-//!   manifests, pieces ──► what it takes to send each (transfer_cost.rs)     evidence ──► what may be replayed (rerun_rules.rs)
+//!   runs of the line ──► versions, and when each root had which (line.rs)
+//!                             │  back from the wanted values: the run that left each, and its inputs (layout.rs)
+//!   manifests, pieces ──► cost to send each (transfer_cost.rs)     evidence ──► runs that may be rerun (rerun_rules.rs)
 //!                             └──────────────► Choice ──► cut ──► Decision ──► CarryPlan (decision.rs)
 //! ```
 //!
-//! All roots of a co-variable are one value and travel as one. Versions that were replaced are values too: a run that read
-//! one may need it. Forgotten and withheld values are neither sent nor made, by no way.
+//! All roots of a co-variable are one value and are sent together. Replaced versions are values, too: a run that read one may
+//! need it. Forgotten and excluded values are neither sent nor recreated.
 
 mod decision;
 mod layout;
@@ -31,21 +31,22 @@ pub use layout::{
 };
 pub use rates::{LinkSpeed, LoadingSpeed, Rates};
 
-/// What is stored here.
+/// The data stored here.
 pub trait Stock {
-    /// What is known of versions, in their order; of each that was forgotten or is missing that it can't be sent.
+    /// Returns manifests, in the order of `ids`; for a version that was forgotten or is missing, the reason why it cannot be sent.
     fn manifests(&self, ids: &[ManifestId]) -> Vec<SendableManifest>;
 
-    /// How many bytes each piece takes as it is stored; `None` for what is not here.
+    /// Returns the stored size of each piece in bytes; `None` for missing pieces.
     fn sizes(&self, ids: &[[u8; 32]]) -> Vec<Option<u64>>;
 }
 
-/// What the place has that a state is carried to.
+/// The data at the place to which a state is transferred.
 pub trait Target {
-    /// Whether it has a piece: a segment or a block, by its id.
+    /// Returns whether the target has a piece: a segment or a block, by its id.
     fn has(&self, id: &[u8; 32]) -> bool;
 
-    /// Whether it has an input file that a run read, as far as that can be told. Nobody asks of what belongs to the environment.
+    /// Returns whether the target has an input file that a run read, as far as that can be determined. Not called for files of
+    /// the environment.
     fn has_file(&self, file: &FileEvidence) -> bool;
 }
 
@@ -68,14 +69,14 @@ impl Target for EmptyTarget {
 pub struct CarryRequest<'a> {
     /// The history.
     pub history: &'a History,
-    /// Its flow.
+    /// The data flow of the history.
     pub flow: &'a Flow<'a>,
-    /// The run whose state is wanted.
+    /// The run whose state is transferred.
     pub run: RunId,
-    /// What is stored here.
+    /// The data stored here.
     pub stock: &'a dyn Stock,
-    /// What is there.
+    /// The data at the target.
     pub target: &'a dyn Target,
-    /// How fast things are.
+    /// The measured speeds.
     pub rates: &'a Rates,
 }

@@ -1,24 +1,27 @@
-//! Sending or replaying: the cheapest way to bring values to another place, as a minimum cut.
+//! Send or rerun: finds the cheapest way to bring values to another place, as a minimum cut.
 //!
-//! In: a [`Choice`], what it takes to send each value and to replay each run, what each run read and left, and which values are wanted.
-//! Out: a [`Decision`], what is sent and what is replayed, beside sending all and replaying all. Nothing is performed here.
+//! The input is a [`Choice`]: the cost to send each value and to rerun each run, the values that each run read and left, and the
+//! wanted values. The output is a [`Decision`]: the values to send and the runs to rerun, beside the alternatives to send all and
+//! to rerun all. Nothing is performed here.
 //!
-//! **The idea** is `ElasticNotebook`'s (Li, Gor, Prabhu, Yu, Gao and Park, "`ElasticNotebook`: Enabling Live Migration for
-//! Computational Notebooks", PVLDB 17(2), 2024): a value is either sent, or made by the run that left it, which needs what it
-//! read. That is a problem of closures (Picard, "Maximal closure of a graph and applications to combinatorial problems",
-//! Management Science 22, 1976), and its best solution is a minimum cut (`relaxation.rs` draws the network). Beyond it:
-//! - *versions that were replaced* may be sent too, for a run that reads them;
-//! - *pieces* that several values share are paid once, and what the target has costs nothing;
-//! - *what is impossible* is an infinite arc, without any large number standing for it. A value that can neither be sent nor
-//!   made is taken out first, and named with what stands in the way; so a finite cut is always there;
-//! - *ties* go to sending: of all minimum cuts the one with the fewest replays is taken.
+//! **The idea** is from `ElasticNotebook` (Li, Gor, Prabhu, Yu, Gao and Park, "`ElasticNotebook`: Enabling Live Migration for
+//! Computational Notebooks", PVLDB 17(2), 2024): a value is either sent, or recreated by the run that left it, which needs the
+//! values that it read. That is a closure problem (Picard, "Maximal closure of a graph and applications to combinatorial
+//! problems", Management Science 22, 1976), and its optimal solution is a minimum cut (`relaxation.rs` builds the network). This
+//! module adds:
+//! - *Replaced versions* may be sent, too, for a run that reads them.
+//! - *Pieces* that several values share are paid once, and pieces that the target has cost nothing.
+//! - *Impossible options* are infinite arcs, which no large number represents. A value that can neither be sent nor recreated is
+//!   removed first and reported with its obstacle, so a finite cut always exists.
+//! - *Ties* are resolved in favour of sending: of all minimum cuts the one with the fewest reruns is taken.
 //!
-//! **Exact** is the cut where costs add up, one thing is done after the other, a replay leaves what the run left, and no
-//! piece is shared between wanted values and values that only replays need. A piece that is shared both ways is no cut any
-//! more: it is paid unless *every* wanted user is made and *no* read user is sent, and with these alone every directed cut of any graph can be
-//! asked for as large as possible (`docs/decisions/0024-send-or-rerun.md`), which is NP-hard. There the cut is a bound,
-//! and cases are split (branch and bound) until the best plan meets it: so the answer is still exact, or says in its [`Optimality`] that the search
-//! was given up, and how far from the best the plan may be. A budget in bytes is a knapsack: a heuristic over the same cut.
+//! **The cut is exact** if costs add up, nothing happens in parallel, a rerun gives the recorded values, and no piece is shared
+//! between wanted values and values that only reruns need. A piece that is shared both ways cannot be represented by a cut: it is
+//! paid unless *every* wanted user is recreated and *no* read user is sent. With such pieces alone, the maximum directed cut of
+//! any graph can be expressed (`docs/decisions/0024-send-or-rerun.md`), which is NP-hard. In this case the cut is a bound, and
+//! cases are split (branch and bound) until the best plan meets it. The result is then still exact. Otherwise its [`Optimality`]
+//! states that the search was stopped, and how far from the optimum the plan may be. A budget in bytes is a knapsack problem,
+//! solved by a heuristic over the same cut.
 
 mod budget;
 mod choice;
@@ -43,15 +46,16 @@ use self::search::{SearchResult, search};
 use self::sure::ProblemReduction;
 
 impl Choice {
-    /// The cheapest way to have everything that is wanted and can be had.
+    /// Returns the cheapest way to obtain all attainable wanted values.
     pub fn decide(&self) -> Decision {
         let decider = Decider::new(self);
         let (problem, found) = decider.free();
         decider.decision(&problem, &found.way, found.proof())
     }
 
-    /// The same where something is paid once, however much is sent or replayed. That is in no cut; but a best plan either pays both, then
-    /// it is the best that there is without them, or it sends nothing, or replays nothing. The decision's cost is without the charges.
+    /// Does the same with fixed charges, each paid once for any amount that is sent or rerun. A cut cannot represent them. But an
+    /// optimal plan either pays both charges, and is then optimal without them as well, or it sends nothing, or it reruns
+    /// nothing. The cost of the decision does not include the charges.
     pub fn decide_charged(&self, charges: Charges) -> Decision {
         let decider = Decider::new(self);
         let (problem, found) = decider.free();
@@ -59,11 +63,11 @@ impl Choice {
         decider.decision(problem, way, found.proof())
     }
 
-    /// A cheap way that sends no more than `budget` bytes. It is the cheapest one where that keeps to the budget; else it comes from a
-    /// heuristic, and the decision says what no plan costs less than, whatever it sends.
+    /// Returns a cheap way that sends at most `budget` bytes. It is the cheapest one if that fits into the budget. Otherwise it
+    /// comes from a heuristic, and the decision contains a lower bound of the cost without a budget.
     ///
     /// # Errors
-    /// What can't be replayed takes more bytes.
+    /// Fails if the values that cannot be recreated take more bytes.
     pub fn decide_within(&self, budget: u64, charges: Charges) -> Result<Decision, BudgetError> {
         let decider = Decider::new(self);
         let (problem, free) = decider.free();
@@ -71,7 +75,7 @@ impl Choice {
             let (problem, way) = decider.cheaper((&problem, &free.way), charges, budget);
             return Ok(decider.decision(problem, way, free.proof()));
         }
-        // What is sure at the price of time is not where bytes have a price, too.
+        // Choices that are certain with a price of time alone are not certain with a price of bytes.
         let problem = &decider.plain().problem;
         let way = budget::within(problem, budget).map_err(|least| BudgetError { budget, least })?;
         let proof = if way.price.cost == free.bound {
@@ -84,24 +88,24 @@ impl Choice {
     }
 }
 
-/// What is paid once: by a plan that sends anything, and by one that replays anything.
+/// Charges that are paid once: by a plan that sends anything, and by one that reruns anything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Charges {
-    /// The wait for the first answer.
+    /// The wait for the first response.
     pub sending: Cost,
-    /// The start of the process in which runs are replayed.
+    /// The start of the process in which cells are rerun.
     pub replaying: Cost,
 }
 
 impl Charges {
-    /// What a plan pays.
+    /// Returns the charges of a plan.
     #[must_use]
     pub fn of(&self, sends: bool, replays: bool) -> Cost {
         let charge = |is_paid: bool, charge: Cost| if is_paid { charge } else { Cost::ZERO };
         charge(sends, self.sending).plus(charge(replays, self.replaying))
     }
 
-    /// What a way takes with them, in microseconds.
+    /// Returns the cost of a solution with the charges, in microseconds.
     fn whole(&self, way: &Solution) -> u64 {
         let replays = way.is_replayed.contains(&true);
         let charge = self.of(way.price.bytes > 0, replays);
@@ -122,13 +126,14 @@ impl SearchResult {
 struct Decider<'a> {
     choice: &'a Choice,
     reach: Feasibility<'a>,
-    /// Once it was asked for.
+    /// Computed on first use.
     plain: OnceCell<Plain>,
 }
 
-/// What needs no search: sending everything, and sending only what can't be made, as far as either can be done.
+/// The solutions that need no search: sending everything, and sending only values that cannot be recreated, as far as they are
+/// possible.
 struct Plain {
-    /// All of the choice that matters at any prices.
+    /// All parts of the choice that matter at any prices.
     problem: CutProblem,
     ways: Vec<Solution>,
 }
@@ -149,8 +154,8 @@ impl<'a> Decider<'a> {
         })
     }
 
-    /// The best plan, whatever it sends. Where the search for it is given up, one at least that is no worse than sending
-    /// everything, or than sending only what can't be made.
+    /// Returns the optimal plan, without a budget. If the search is stopped, the plan is at least as good as sending everything,
+    /// and as sending only values that cannot be recreated.
     fn free(&self) -> (CutProblem, SearchResult) {
         let problem = CutProblem::of(
             self.choice,
@@ -166,7 +171,8 @@ impl<'a> Decider<'a> {
         (problem, SearchResult { way, ..found })
     }
 
-    /// A way, or else sending everything, or sending only what can't be made, where that costs less and sends no more than `most` bytes.
+    /// Returns the given solution, or sending everything, or sending only values that cannot be recreated, whichever is the
+    /// cheapest. The latter two must send at most `most` bytes.
     fn cheaper<'p>(
         &'p self,
         (problem, way): (&'p CutProblem, &'p Solution),

@@ -1,4 +1,4 @@
-//! The diff: by fingerprint, nothing loaded. What differs becomes steps.
+//! The diff of two states by fingerprint, without loading values. Differences become steps.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,43 +8,43 @@ use crate::format::{Body, Manifest, Version};
 use crate::history::State;
 use crate::id::{Fingerprint, ManifestId, Root};
 
-/// How a co-variable of the target state, or a live one, is dealt with.
+/// The step for a co-variable of the target state, or for a live one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepKind {
-    /// The live objects are right.
+    /// The live objects already have the recorded value.
     Keep,
     /// Build it from the store.
     Load {
-        /// Plain bytes to read.
+        /// The number of plain bytes to read.
         bytes: u64,
     },
-    /// Take the objects parked under this ticket.
+    /// Bind the objects that were set aside under this ticket.
     Unpark {
         /// The ticket.
         ticket: u64,
     },
-    /// Run the cell that made it again.
+    /// Rerun the cell that created it.
     Replay {
-        /// Why it can't be loaded, for people.
+        /// Why it cannot be loaded, for people.
         why: String,
-        /// Whether what the cell makes has a value that another process can hand over.
+        /// Whether another process can return the value that the cell creates.
         apart: bool,
     },
-    /// It can't be had.
+    /// It cannot be restored.
     Lose {
-        /// Why, for people.
+        /// The reason, for people.
         why: String,
     },
-    /// The live object is kept out of the record, so nothing could bring it back: it stays.
+    /// The live object is not recorded, so it could not be brought back: it stays.
     Leave {
-        /// Why, for people.
+        /// The reason, for people.
         why: String,
     },
-    /// The live object cannot be stored, and is the one that was bound: it stays bound, or is bound again.
+    /// The live object cannot be stored, and is the recorded one: it stays bound, or is bound again.
     Stay {
         /// The root that is bound to it now.
         at: Root,
-        /// What is known of its value.
+        /// The result of the comparison of its value.
         value: LiveObjectComparison,
     },
     /// It does not exist in the target state.
@@ -54,30 +54,30 @@ pub enum StepKind {
 /// Whether the value of a live object that cannot be stored is unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LiveObjectComparison {
-    /// It is what it was.
+    /// It is unchanged.
     Same,
-    /// As far as it can be compared it is what it was.
+    /// It is unchanged as far as it can be compared.
     Unverified,
-    /// It is not what it was.
+    /// It has changed.
     Changed,
 }
 
-/// Whether the cell that made a version may be executed again, and where.
+/// Whether the cell that created a version may be rerun, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RerunPermission {
-    /// Nowhere: there is none, or it is a stranger's.
+    /// Nowhere: there is no cell, or it is untrusted.
     Never,
-    /// Only where the user allows it, which they did not: its cell can't be expected to do the same again unasked, for this reason.
+    /// Only with the user's permission, which was not given. Its cell cannot be expected to give the same value, for this reason.
     Refused(String),
-    /// In a process that is locked in and can change nothing: for that nobody need be asked.
+    /// In a sandbox process, which needs no permission.
     Unasked,
-    /// There, and where that can't be in the live session: the user allowed it.
+    /// In a sandbox process, or in the live session if that is not possible: the user allowed it.
     Allowed,
 }
 
 impl RerunPermission {
-    /// Why something is lost, and what the user can type so that its cell may run. `apart` says whether what the cell
-    /// makes can be handed over by another process, so that it could have run unasked.
+    /// Returns why a root is lost, with the option that allows its cell to run. `apart` is whether another process could return
+    /// the value, so that it could have been rerun without permission.
     pub fn reason(&self, why: &str, apart: bool) -> String {
         match self {
             Self::Refused(cause) if apart => Cause::ReplayMay.behind(&format!("{why}; {cause}")),
@@ -90,24 +90,24 @@ impl RerunPermission {
 /// One step of a plan, for all roots of one co-variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanStep {
-    /// The roots it is about: those of the co-variable that the move is to touch.
+    /// The roots of the step: those of the co-variable that the restore covers.
     pub roots: Vec<Root>,
-    /// What is done.
+    /// The kind of the step.
     pub kind: StepKind,
-    /// The version to reach; `None` for removals.
+    /// The version to restore; `None` for removals.
     pub version: Option<Version>,
-    /// Where its cell may run again, should what is stored of it turn out to be damaged.
+    /// Where its cell may be rerun if its stored value turns out to be corrupted.
     pub again: RerunPermission,
 }
 
-/// Which roots a move is about.
+/// The roots that a restore covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
-    /// All of them.
+    /// All roots.
     All,
-    /// Only these names, wherever they are; the others stay. A co-variable in part comes as a detached copy.
+    /// Only these names, in any co-variable; the others stay. Parts of a co-variable are restored as a detached copy.
     Names(BTreeSet<Root>),
-    /// All but these, which stay as they are.
+    /// All roots except these, which stay as they are.
     Except(BTreeSet<Root>),
 }
 
@@ -123,46 +123,47 @@ impl Scope {
 
 /// The recorded values that a plan can use besides live objects.
 pub trait AvailableValues {
-    /// A manifest by its id; else why it is not at hand.
+    /// Returns a manifest by its id; otherwise the reason why it is not available.
     fn manifest(&self, id: &ManifestId) -> Result<Arc<Manifest>, String>;
 
-    /// The ticket under which this value is parked, untouched.
+    /// Returns the ticket under which this value is set aside, if it is unchanged.
     fn ticket(&self, roots: &[Root], fingerprint: &Fingerprint) -> Option<u64>;
 
-    /// Why the version may not be built here: its history is not trusted, its manifest is damaged.
+    /// Returns why the version may not be built here: its history is untrusted, or its manifest is corrupted.
     fn refusal(&self, version: &Version, manifest: &Manifest) -> Option<String>;
 
-    /// Why the live root is kept out of the record, if it is.
+    /// Returns why the live root is not recorded, if that is so.
     fn withheld(&self, root: &Root) -> Option<String> {
         let _ = root;
         None
     }
 
-    /// Whether classes of the version live, and a library has registered them for good: they can't be built beside themselves.
+    /// Returns whether the version contains live classes that a library has registered permanently. They cannot be built a second
+    /// time.
     fn is_registered(&self, version: &Version) -> bool {
         let _ = version;
         false
     }
 
-    /// Whether a live object is the one that `root` was bound to in `version`, though no store has it: how it stays bound.
+    /// Returns how `root` stays bound to a live object that cannot be stored, if it is the one to which it was bound in `version`.
     fn stays(&self, root: &Root, version: &Version) -> Option<StepKind> {
         let _ = (root, version);
         None
     }
 
-    /// Where the cell that made the version may run again.
+    /// Returns where the cell that created the version may be rerun.
     fn again(&self, version: &Version) -> RerunPermission;
 }
 
 /// The steps from a live state to a target state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// In the order in which they are performed: context first, then definitions, then values.
+    /// The steps in the order in which they are performed: state that affects imports first, then definitions, then values.
     pub steps: Vec<PlanStep>,
 }
 
 impl Plan {
-    /// Bytes to be read from the store.
+    /// Returns the number of bytes to read from the store.
     pub fn bytes(&self) -> u64 {
         self.steps
             .iter()
@@ -177,8 +178,8 @@ impl Plan {
     }
 }
 
-/// Plans the way from `live` to `target`. Roots that are kept out of the record are left alone, and what they would come
-/// together with; they neither go nor come.
+/// Returns the plan from `live` to `target`. Roots that are not recorded keep their live values, and so do roots that would share
+/// objects with them; they are neither removed nor restored.
 pub fn plan(live: &State, target: &State, scope: &Scope, held: &impl AvailableValues) -> Plan {
     let mut steps = Vec::new();
     let mut covered: BTreeSet<&Root> = BTreeSet::new();
@@ -238,7 +239,8 @@ fn step(version: &Version, roots: Vec<Root>, kind: StepKind, again: RerunPermiss
     }
 }
 
-/// The steps to some roots of a version that is not live. What no store has, and is alive, stays: each root by itself.
+/// Returns the steps for some roots of a version that is not live. Live objects that cannot be stored stay bound, each root in a
+/// step of its own.
 fn ways_to(version: &Version, mut roots: Vec<Root>, held: &impl AvailableValues) -> Vec<PlanStep> {
     let again = held.again(version);
     let kind = way_to(version, held, &again);
@@ -271,7 +273,7 @@ fn way_to(version: &Version, held: &impl AvailableValues, again: &RerunPermissio
         Err(why) => return run_again(why, true, again),
     };
     if let Some(why) = held.refusal(version, &manifest) {
-        // What surrounds values stays as it is here.
+        // State that affects code keeps its current value.
         return if version.roots.iter().any(|root| root.kind.is_surrounding()) {
             StepKind::Leave { why }
         } else {
@@ -280,7 +282,7 @@ fn way_to(version: &Version, held: &impl AvailableValues, again: &RerunPermissio
     }
     match &manifest.body {
         Body::Encoded(encoding) => StepKind::Load { bytes: encoding.bytes },
-        // What had no value when it was recorded has none in another process either; what had no room has.
+        // A value that could not be recorded cannot be returned by another process either. One that exceeded the budget can.
         Body::Recipe { why, .. } => run_again(why.clone(), Cause::is_over_budget(why), again),
         Body::None { why } => run_again(why.clone(), true, again),
         Body::Withheld { why } => StepKind::Lose {
@@ -290,7 +292,7 @@ fn way_to(version: &Version, held: &impl AvailableValues, again: &RerunPermissio
 }
 
 impl PlanStep {
-    /// Its cell does not run unasked, for the reason `cause`.
+    /// Refuses to rerun its cell automatically, for the reason `cause`.
     pub fn hold_back(&mut self, cause: String) {
         self.again = RerunPermission::Refused(cause);
         if let StepKind::Replay { why, apart } = &self.kind {
@@ -298,7 +300,7 @@ impl PlanStep {
         }
     }
 
-    /// What becomes of a step whose value turns out not to be readable, for the reason `why`.
+    /// Changes the step because its value cannot be read, for the reason `why`.
     pub fn unreadable(&mut self, why: String) {
         self.kind = run_again(why, true, &self.again);
     }

@@ -1,4 +1,4 @@
-//! Outcome: what became of one root. One for each, never fewer.
+//! The outcome of a restore: exactly one for each root.
 
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +34,7 @@ impl OutcomeKind {
         Self::Lost,
     ];
 
-    /// The kind in words.
+    /// Returns the kind in words.
     pub fn text(self) -> &'static str {
         match self {
             Self::Unchanged => "unchanged",
@@ -46,7 +46,7 @@ impl OutcomeKind {
         }
     }
 
-    /// The kind in JSON.
+    /// Returns the kind in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::NotIdentical => "not_identical",
@@ -144,12 +144,12 @@ pub struct Report {
 }
 
 impl Report {
-    /// How many roots had this outcome.
+    /// Returns the number of roots with this outcome.
     pub fn count(&self, word: OutcomeKind) -> usize {
         self.outcomes.iter().filter(|outcome| outcome.kind == word).count()
     }
 
-    /// Whether every root is exactly what it was in the target state.
+    /// Returns whether every root is exactly as in the target state.
     pub fn is_exact(&self) -> bool {
         self.outcomes
             .iter()

@@ -1,4 +1,4 @@
-//! Whether a value still fits into the store's budget.
+//! Checks whether a value fits into the budget of the store.
 
 use super::Observer;
 use crate::cause::Cause;
@@ -6,13 +6,13 @@ use crate::graph::{CoVariable, Heap, block_cuts};
 use crate::kernel::Kernel;
 use crate::store::StoreError;
 
-/// Values that add fewer bytes are stored in any case: a history without its small values is none, and the store need
-/// not be asked for them.
+/// Values that add fewer bytes are always stored: a history without its small values would be useless, and the store need not be
+/// read to find out their size.
 const ALWAYS: u64 = 1 << 20;
 const MEGABYTE: u64 = 1_000_000;
 
 impl Observer<'_> {
-    /// Why a value is not to be stored: it would go beyond the budget.
+    /// Returns why a value is not stored: it would exceed the budget.
     pub(super) fn beyond_budget<K: Kernel>(
         &mut self,
         kernel: &mut K,
@@ -25,7 +25,7 @@ impl Observer<'_> {
         let Some(room) = self.writer.room(self.budget) else {
             return Ok(None);
         };
-        // What is stored already, by another run or notebook, is found out for sure only where it counts.
+        // Data that other runs or notebooks stored is looked up only if it matters.
         if most <= room {
             return Ok(None);
         }
@@ -37,7 +37,7 @@ impl Observer<'_> {
         Ok((new >= ALWAYS && new > room).then(|| why.into()))
     }
 
-    /// Bytes of memory that the version before does not hold.
+    /// Returns the bytes of memory that the version before does not contain.
     fn bytes_not_known(&self, covariable: &CoVariable) -> u64 {
         let extents = covariable.extents.iter().zip(&covariable.block_hashes);
         let new = extents.map(|(extent, hashes)| {
@@ -56,7 +56,7 @@ impl Observer<'_> {
             .bytes_new_of_stream(&covariable.stream, &before.unwrap_or_default())?;
         for (extent, hashes) in covariable.extents.iter().zip(&covariable.block_hashes) {
             let known = self.known_blocks(covariable, hashes);
-            // Memory that is gone is found out when it is stored.
+            // Freed memory is reported when it is stored.
             let bytes = kernel.heap().bytes(extent.address, extent.length).unwrap_or_default();
             new += self.writer.bytes_new_of_extent(bytes, extent.column, &known)?;
         }

@@ -1,5 +1,5 @@
-//! Live objects that a run may use although no name of it leads to their root: what classes and modules hold, and memory that
-//! lies under several objects.
+//! Live objects that a run may use although none of its names leads to their root: objects held by classes and modules, and
+//! memory shared by several objects.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::id::{Root, RootKind};
 use crate::kernel::TouchedRoots;
 
 impl Observer<'_> {
-    /// Takes note of what the run may have used besides what its names lead to.
+    /// Records live objects that the run may have used, although its names do not lead to them.
     pub(super) fn use_besides(&self, observed: &mut Observation) {
         let TouchedRoots::Only(touched) = self.touched else {
             return;
@@ -23,7 +23,7 @@ impl Observer<'_> {
         let reached = self.reached_by(touched, &observed.live);
         for known in besides {
             let is_shared = known.parts.as_ref().is_some_and(|parts| parts.is_over_shared_memory);
-            // A class made by compiled code has no value itself: it holds no live object by that.
+            // A class made by compiled code has no value itself, but that does not mean that it holds a live object.
             let is_itself = |root: &Root| {
                 let part = known.part(root);
                 root.kind == RootKind::Definition
@@ -37,7 +37,7 @@ impl Observer<'_> {
         }
     }
 
-    /// What the touched names lead to, by what was bound to them before the run and after it.
+    /// Returns everything reachable from the touched names, by their bindings before and after the run.
     fn reached_by(&self, touched: &BTreeSet<Root>, after: &LiveState) -> Reached {
         let mut reached = Reached::default();
         let mut open: Vec<Root> = touched.iter().cloned().collect();
@@ -54,7 +54,7 @@ impl Observer<'_> {
                 reached
                     .modules
                     .extend(modules.iter().map(|name| first_word(name).to_owned()));
-                // Of what is not stored nobody wrote down which classes it has.
+                // The classes of a value that is not stored are unknown.
                 reached.is_open |= manifest.encoding().is_none();
                 open.extend(self.manifests.definitions(Some(&known.version)));
             }
@@ -63,16 +63,16 @@ impl Observer<'_> {
     }
 }
 
-/// What the names of a run lead to.
+/// Everything reachable from the names of a run.
 #[derive(Debug, Default)]
 struct Reached {
-    /// They themselves, and the classes of what is bound to them.
+    /// The names themselves, and the classes of the values bound to them.
     roots: BTreeSet<Root>,
-    /// First words of the modules that these belong to.
+    /// The top-level modules to which these belong.
     modules: BTreeSet<String>,
-    /// Whether some of it lies in memory that other objects lie in, too.
+    /// Whether some of the values use memory shared with other objects.
     is_shared: bool,
-    /// Whether some of it may lead anywhere.
+    /// Whether some of the values may lead to any object.
     is_open: bool,
 }
 

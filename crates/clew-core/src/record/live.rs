@@ -1,4 +1,4 @@
-//! What is known to be live: the co-variables of the last look, found by their roots.
+//! The co-variables of the last look, by their roots.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -12,39 +12,39 @@ use crate::history::State;
 use crate::id::{BlockId, Fingerprint, ManifestId, Root, RootKind};
 use crate::store::StoredSegment;
 
-/// One live co-variable, as the last look found it.
+/// A live co-variable, as the last look found it.
 #[derive(Debug, Clone)]
-#[allow(clippy::struct_excessive_bools)] // each is a question of its own
+#[allow(clippy::struct_excessive_bools)] // independent facts
 pub(crate) struct LiveCoVariable {
     pub version: Arc<Version>,
-    /// What the look hashed it to, for values that have no fingerprint of their own.
+    /// The hash computed by the look, for values that have no fingerprint of their own.
     pub seen: Fingerprint,
-    /// Whether it holds something that has no value.
+    /// Whether it contains an object without a value.
     pub is_opaque: bool,
     /// Whether its objects are stored.
     pub is_encoded: bool,
-    /// Why it is kept out of the record, if it is.
+    /// Why it is not recorded, if that is so.
     pub withheld: Option<String>,
-    /// Whether a change of its value is told by `seen`.
+    /// Whether `seen` changes with every change of its value.
     pub is_compared: bool,
-    /// The live objects without a value that it holds, if any.
+    /// The live objects that it contains, if any.
     pub parts: Option<Arc<LiveParts>>,
-    /// The manifest under which these objects were recorded first, if it is another one.
+    /// The manifest under which these objects were first recorded, if it is another one.
     pub first: Option<ManifestId>,
     /// Hash and id of each stored block.
     pub blocks: Arc<FxHashMap<u128, BlockId>>,
-    /// The pieces of its stream, as far as known.
+    /// The segments of its stream, as far as known.
     pub pieces: Arc<Vec<StoredSegment>>,
-    /// What its variables hash to by themselves, where it has several or an output among them.
+    /// The fingerprints of its members, if it has several roots or an output.
     pub members: Option<Arc<MemberFingerprints>>,
-    /// Whether `seen` tells every change of its value.
+    /// Whether `seen` detects every change of its value.
     pub is_whole: bool,
-    /// The mark of what the roots reach that a run touched last, if these are not all.
+    /// The mark of the subgraph of the roots that a run touched last, if these are not all roots.
     pub subgraph: Option<Arc<SubgraphMark>>,
 }
 
 impl LiveCoVariable {
-    /// Counts it as not stored.
+    /// Marks it as not stored.
     pub fn forget(&mut self) {
         self.is_encoded = false;
         self.blocks = Arc::default();
@@ -57,28 +57,28 @@ impl LiveCoVariable {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LiveState {
     known: Vec<Option<LiveCoVariable>>,
-    /// Places of `known` that are free.
+    /// Free indices of `known`.
     free: Vec<usize>,
     by_root: HashMap<Root, usize>,
-    /// Roots that are kept out of the record.
+    /// Roots that are not recorded.
     withheld: BTreeSet<Root>,
-    /// Roots that no binding is watched of.
+    /// Roots whose bindings are not watched.
     unbound: BTreeSet<Root>,
 }
 
 impl LiveCoVariable {
-    /// What is known of one of its roots.
+    /// Returns the live part of one of its roots.
     pub fn part(&self, root: &Root) -> Option<&LivePart> {
         let at = self.version.roots.iter().position(|other| other == root)?;
         self.parts.as_ref()?.parts.get(at)
     }
 
-    /// Whether it is stored without objects that have no value.
+    /// Returns whether it is stored without its live objects.
     pub fn has_gaps(&self) -> bool {
         self.is_opaque && self.is_encoded
     }
 
-    /// What one of its variables hashes to by itself, where that tells its value.
+    /// Returns the fingerprint of one of its variables alone, if that determines its value.
     pub fn alone(&self, root: &Root) -> Option<Fingerprint> {
         match self.version.roots.as_slice() {
             [only] => (self.is_whole && only == root).then_some(self.seen),
@@ -86,7 +86,7 @@ impl LiveCoVariable {
         }
     }
 
-    /// Whether one of its variables shares an object or memory with another one itself.
+    /// Returns whether one of its variables directly shares objects or memory with another one.
     pub fn shares(&self, root: &Root) -> bool {
         let shares = self.members.as_ref().and_then(|members| members.shares.get(root));
         let roots = &self.version.roots;
@@ -98,7 +98,8 @@ impl LiveCoVariable {
         shares.is_some_and(|shares| shares.iter().any(is_name))
     }
 
-    /// The co-variables that its variables would be without the outputs, with what they hash to; `None` where that can't be told.
+    /// Returns the co-variables that its variables would form without the outputs, with their fingerprints; `None` if these are
+    /// unknown.
     pub fn without_outputs(&self) -> Option<Vec<(Vec<Root>, Fingerprint)>> {
         let roots = &self.version.roots;
         if !roots.iter().any(is_output) {
@@ -126,7 +127,7 @@ impl LiveState {
         }
     }
 
-    /// Takes away the co-variable that holds `root`.
+    /// Removes the co-variable that contains `root`.
     fn take(&mut self, root: &Root) {
         let Some(at) = self.by_root.get(root).copied() else {
             return;
@@ -140,7 +141,7 @@ impl LiveState {
         }
     }
 
-    /// Takes `found` for all that holds one of the `looked` roots. What is kept out of the record stays.
+    /// Replaces all co-variables with one of the `looked` roots by `found`. Roots that are not recorded stay.
     pub fn replace(&mut self, looked: &BTreeSet<Root>, found: Self) {
         for root in looked {
             if !self.withheld.contains(root) {
@@ -150,7 +151,7 @@ impl LiveState {
         found.known.into_iter().flatten().for_each(|known| self.add(known));
     }
 
-    /// The same without the co-variables that share a root with `known`, and with `known`.
+    /// Returns a copy with `known` in place of the co-variables that share a root with it.
     #[must_use]
     pub fn with(&self, known: LiveCoVariable) -> Self {
         let mut live = self.clone();
@@ -167,18 +168,18 @@ impl LiveState {
         State::of(self.iter().map(|known| Arc::clone(&known.version)))
     }
 
-    /// The co-variable of exactly these roots.
+    /// Returns the co-variable with exactly these roots.
     pub fn of(&self, roots: &[Root]) -> Option<&LiveCoVariable> {
         self.holding(roots.first()?)
             .filter(|known| known.version.roots == roots)
     }
 
-    /// The co-variable that holds `root`.
+    /// Returns the co-variable that contains `root`.
     pub fn holding(&self, root: &Root) -> Option<&LiveCoVariable> {
         self.known[*self.by_root.get(root)?].as_ref()
     }
 
-    /// What is known of the object that `root` is bound to, if its co-variable holds objects without a value.
+    /// Returns the live part of `root`, if its co-variable contains live objects.
     pub fn part(&self, root: &Root) -> Option<&LivePart> {
         self.holding(root)?.part(root)
     }
@@ -187,28 +188,28 @@ impl LiveState {
         self.known.iter().flatten()
     }
 
-    /// All roots, in no order.
+    /// Returns all roots, in any order.
     pub fn roots(&self) -> impl Iterator<Item = &Root> {
         self.by_root.keys()
     }
 
-    /// Roots that are kept out of the record.
+    /// Returns the roots that are not recorded.
     pub fn withheld(&self) -> &BTreeSet<Root> {
         &self.withheld
     }
 
-    /// Roots that are neither names nor outputs, classes left out: nobody tells when they are bound anew.
+    /// Returns the roots that are neither names nor outputs, without classes: their rebinding is not reported.
     pub fn unbound(&self) -> &BTreeSet<Root> {
         &self.unbound
     }
 
-    /// Whether it has this version: the same roots together, with the same value.
+    /// Returns whether this version is live: the same roots together, with the same value.
     pub fn holds(&self, version: &Version) -> bool {
         self.of(&version.roots)
             .is_some_and(|known| known.version.fingerprint == version.fingerprint)
     }
 
-    /// Counts versions as not stored.
+    /// Marks versions as not stored.
     pub fn forget(&mut self, is_forgotten: impl Fn(&Version) -> bool) {
         let known = self.known.iter_mut().flatten();
         known
@@ -216,7 +217,7 @@ impl LiveState {
             .for_each(LiveCoVariable::forget);
     }
 
-    /// Takes these versions for the same values, where it holds others of them.
+    /// Replaces fresh versions by equal versions of `state`.
     pub fn adopt(&mut self, state: &State, fresh: &[(Version, bool)]) {
         for known in self.known.iter_mut().flatten() {
             let is_fresh = fresh.iter().any(|(version, _)| *version == *known.version);
@@ -231,7 +232,7 @@ impl LiveState {
     }
 }
 
-/// Whether the kernel tells when a root is bound anew.
+/// Returns whether the kernel reports when a root is rebound.
 pub(super) fn is_watched(root: &Root) -> bool {
     matches!(root.kind, RootKind::Name | RootKind::Out)
 }

@@ -1,8 +1,8 @@
-//! Live objects without a value: which of them a version held, and whether a cell may have used them since.
+//! Live objects, which have no value: the versions that contained them, and whether a cell may have used them since.
 //!
-//! A fingerprint says nothing of such an object. What this kernel knows besides is which object it is: two states that hold
-//! the same one can both have it, although no store has it. Nothing of this is written down, since no other kernel has the
-//! object.
+//! A fingerprint does not describe such an object. But this kernel knows the identity of the object. Two states that contain the
+//! same object can both be restored with it, although it is not stored. This data is not written to the store, since no other
+//! kernel has the object.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,18 +11,18 @@ use super::live_parts::LivePart;
 use crate::format::Version;
 use crate::id::{ManifestId, Root, RunId};
 
-/// Every version that this kernel recorded of objects without a value, and when it used them.
+/// Every version with live objects that this kernel recorded, and when it used the objects.
 #[derive(Debug, Default)]
 pub(crate) struct LiveObjects {
     recorded: HashMap<ManifestId, LiveCoVariable>,
-    /// The last observation that found an object used, by its serial.
+    /// The last observation that found an object used, by its serial number.
     used: HashMap<u64, u64>,
     /// The observation that recorded a run.
     runs: HashMap<RunId, u64>,
 }
 
 impl LiveObjects {
-    /// Takes note of what an observation found live, and which objects it found used.
+    /// Records the live co-variables of an observation, and the objects that it found used.
     pub fn note<'k>(&mut self, live: impl Iterator<Item = &'k LiveCoVariable>, used: &BTreeSet<u64>, observation: u64) {
         for known in live.filter(|known| known.parts.is_some()) {
             let recorded = self.recorded.entry(known.version.manifest);
@@ -31,22 +31,22 @@ impl LiveObjects {
         self.used.extend(used.iter().map(|serial| (*serial, observation)));
     }
 
-    /// Takes note of which observation recorded a run.
+    /// Records which observation recorded a run.
     pub fn note_run(&mut self, run: RunId, observation: u64) {
         self.runs.insert(run, observation);
     }
 
-    /// What was known of a version when it was recorded.
+    /// Returns the live co-variable of a version as recorded.
     pub fn of(&self, version: &Version) -> Option<&LiveCoVariable> {
         self.recorded(&version.manifest)
     }
 
-    /// The same, by its manifest.
+    /// Does the same by manifest.
     pub fn recorded(&self, manifest: &ManifestId) -> Option<&LiveCoVariable> {
         self.recorded.get(manifest)
     }
 
-    /// Counts versions as not stored.
+    /// Marks versions as not stored.
     pub fn forget(&mut self, is_forgotten: impl Fn(&ManifestId) -> bool) {
         let recorded = self.recorded.iter_mut();
         recorded
@@ -54,8 +54,7 @@ impl LiveObjects {
             .for_each(|(_, known)| known.forget());
     }
 
-    /// Whether a root of a version reaches an object without a value that a cell may have used since the run that the
-    /// version is brought back from.
+    /// Returns whether a root of a version reaches a live object that a cell may have used since the run whose state is restored.
     pub fn is_doubtful(&self, target: RunId, version: &Version, root: &Root) -> bool {
         let (Some(known), Some(then)) = (self.of(version), self.runs.get(&target)) else {
             return false;

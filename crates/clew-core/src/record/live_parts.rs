@@ -1,54 +1,54 @@
-//! Objects without a value that a version holds: which ones, and what is around them.
+//! The live objects that a version contains, and the values around them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::{Arena, ArenaLimits, CoVariable, Heap, reached};
 use crate::id::Root;
 
-/// Which object a root is bound to.
+/// The identity of the object to which a root is bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ObjectMark {
-    /// An object without a value: no other one ever has its serial.
+    /// A live object: its serial number is unique forever.
     Serial(u64),
-    /// Any other object. Another one may lie there once it is gone.
+    /// Any other object. Its address may be reused after it is freed.
     Address(u64),
 }
 
-/// One root of a version that holds objects without a value.
+/// One root of a version that contains live objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LivePart {
     pub object: ObjectMark,
-    /// What the root hashes to by itself, but for what has no value.
+    /// The hash of the root alone, without objects that have no value.
     pub hash: u128,
-    /// The serials of the objects without a value that it reaches, in the order in which it reaches them.
+    /// The serial numbers of the live objects that it reaches, in the order in which it reaches them.
     serials: Vec<u64>,
 }
 
 impl LivePart {
-    /// Whether the root reaches an object without a value.
+    /// Returns whether the root reaches a live object.
     pub fn is_opaque(&self) -> bool {
         !self.serials.is_empty()
     }
 
-    /// Whether the root is what it was: the same value by itself, and the same objects where there is none.
+    /// Returns whether the root is unchanged: the same value alone, and the same live objects.
     pub fn is_as(&self, other: &Self) -> bool {
         (self.hash, &self.serials) == (other.hash, &other.serials)
     }
 }
 
-/// What a version that holds objects without a value held when it was recorded.
+/// The contents of a version with live objects, as recorded.
 #[derive(Debug, Clone)]
 pub(crate) struct LiveParts {
-    /// The serials of its objects without a value.
+    /// The serial numbers of its live objects.
     serials: BTreeSet<u64>,
-    /// One for each root, in their order.
+    /// One part for each root, in order.
     pub parts: Vec<LivePart>,
-    /// Whether some of them lie over memory that other objects may lie over, too.
+    /// Whether some of them use memory that other objects may use, too.
     pub is_over_shared_memory: bool,
 }
 
 impl LiveParts {
-    /// The parts of a co-variable; `None` if it has a value, or lost memory.
+    /// Returns the parts of a co-variable; `None` if it has no live objects, or if its memory was lost.
     pub fn of<H: Heap>(heap: &mut H, covariable: &CoVariable, objects: &BTreeMap<Root, H::Object>) -> Option<Self> {
         if covariable.opaque.is_empty() || covariable.is_lost {
             return None;
@@ -84,12 +84,12 @@ impl LiveParts {
         })
     }
 
-    /// The serials of its objects without a value.
+    /// Returns the serial numbers of its live objects.
     pub fn serials(&self) -> impl Iterator<Item = u64> {
         self.serials.iter().copied()
     }
 
-    /// Roots whose value by itself is not what it is in `other`, but for objects without a value; both have the same roots.
+    /// Returns the indices of roots whose values alone differ from `other`, apart from live objects. Both have the same roots.
     pub fn differing(&self, other: &Self) -> impl Iterator<Item = usize> {
         let pairs = self.parts.iter().zip(&other.parts).enumerate();
         pairs
@@ -97,21 +97,21 @@ impl LiveParts {
             .map(|(nth, _)| nth)
     }
 
-    /// Whether all roots are bound to the objects that they are bound to in `other`.
+    /// Returns whether all roots are bound to the same objects as in `other`.
     pub fn are_bound_as(&self, other: &Self) -> bool {
         let marks = |parts: &Self| parts.parts.iter().map(|part| part.object).collect::<Vec<_>>();
         marks(self) == marks(other)
     }
 }
 
-/// Whether an object without a value lies over memory that is not its own, by the reason that the kernel gives for it.
+/// Returns whether an object without a value uses memory that is not its own, judging by the reason that the kernel gives.
 fn is_over_shared_memory(why: &str) -> bool {
     ["memory mapped from a file", "memory shared between processes"]
         .iter()
         .any(|memory| why.ends_with(memory))
 }
 
-/// Bytes that stand for what a buffer holds.
+/// Returns bytes that represent the contents of a buffer.
 fn memory(covariable: &CoVariable, buffer: u32) -> Vec<u8> {
     let Some(mention) = covariable.mentions.get(buffer as usize) else {
         return Vec::new();

@@ -1,6 +1,6 @@
-//! A look at some roots: what the run may have touched, what was bound anew, and what belongs together with these.
+//! A look at some roots: those that the run may have touched or that were rebound, and their co-variables.
 //!
-//! It costs what it looks at. That nothing else was bound anew the kernel tells, by comparing pointers.
+//! Its cost depends only on these roots. The kernel compares pointers to determine that nothing else was rebound.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::id::{Root, RootKind};
 use crate::kernel::{BindingChanges, Kernel, TouchedRoots};
 
 impl<'a> Observer<'a> {
-    /// Looks at what may have changed; `None` where only a look at everything can tell what that is.
+    /// Looks at roots that may have changed; returns `None` if only a look at everything can determine these.
     pub(super) fn observe_some<K: Kernel>(&mut self, kernel: &mut K) -> Result<Option<Observation>, RecordError> {
         let Some(mut rebound) = kernel.rebound()? else {
             return Ok(None);
@@ -37,8 +37,8 @@ impl<'a> Observer<'a> {
         Ok(None)
     }
 
-    /// Of which roots the next look makes marks: of those that the run touched; in co-variables of which it touched none, of those
-    /// that have one.
+    /// Returns the roots that the next look marks: those that the run touched, and in co-variables that it did not touch, those
+    /// with a mark.
     pub(super) fn marked(&self) -> BTreeSet<Root> {
         let mut marked = match self.touched {
             TouchedRoots::Only(touched) => touched.clone(),
@@ -52,7 +52,8 @@ impl<'a> Observer<'a> {
         marked
     }
 
-    /// Marks of subgraphs with all that the run touched of their co-variables. Where such a subgraph is what it was, so is the co-variable.
+    /// Returns marks of subgraphs that contain all touched roots of their co-variables. If such a subgraph is unchanged, so is
+    /// the co-variable.
     fn subgraphs<O>(&self, rebound: &BindingChanges<O>, others: &[(Root, O)]) -> Vec<&'a SubgraphMark> {
         let TouchedRoots::Only(touched) = self.touched else {
             return Vec::new();
@@ -80,8 +81,8 @@ impl<'a> Observer<'a> {
         marks
     }
 
-    /// The roots that may differ from what is known, closed over co-variables but for those of `subgraphs`; `None` if that can't be told
-    /// without looking at all.
+    /// Returns the roots that may differ from the recorded state, with all roots of their co-variables, except those of
+    /// `subgraphs`. Returns `None` if that requires a look at everything.
     fn choose<O>(
         &self,
         rebound: &BindingChanges<O>,
@@ -93,7 +94,7 @@ impl<'a> Observer<'a> {
         };
         let is_unexplained = |root: &&Root| root.kind == RootKind::Name && !touched.contains(root);
         if rebound.roots.iter().any(|root| is_unexplained(&root)) {
-            // Something else than the run was at work.
+            // The binding was changed by something other than the run.
             return None;
         }
         let is_beside = |root: &Root| subgraphs.iter().any(|mark| mark.roots.contains(root));
@@ -122,8 +123,8 @@ impl<'a> Observer<'a> {
         Some(chosen)
     }
 
-    /// Whether every co-variable of which something was seen was seen whole: a class that comes up may belong to one
-    /// that was looked at only in part.
+    /// Returns whether every co-variable that was looked at was covered completely. A class that the look discovered may belong
+    /// to one that was covered only in part.
     fn is_closed(&self, observed: &Observation) -> bool {
         let Some(looked) = &observed.looked else { return true };
         let mut before = looked.iter().filter_map(|root| self.live.holding(root));

@@ -1,4 +1,4 @@
-//! Roots that are kept out of the record: a state tells that they were there, and nothing of their values.
+//! Roots that are not recorded: a state contains that they existed, and nothing about their values.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::kernel::WithheldRoot;
 use crate::store::StoreError;
 
 impl Observer<'_> {
-    /// Notes that a root is there that is kept out of the record. It is not looked at.
+    /// Records that an excluded root exists, without looking at it.
     pub(super) fn note(&mut self, withheld: WithheldRoot, observed: &mut Observation) -> Result<(), StoreError> {
         let roots = vec![withheld.root];
         let seen = Fingerprint::of(format!("{}\n{}", withheld.mark, roots[0]).as_bytes());

@@ -1,8 +1,8 @@
-//! What the store can't give is made again: the cell that made it runs over what the run before it left.
+//! Recreates values that cannot be loaded from the store: reruns the cell that created them, in the state before it.
 //!
-//! First in a process of its own, which can change nothing and hands over what it made as the walk wrote it down; in a
-//! namespace beside the live one only where the user allowed it. Either way what comes of it is held against the
-//! fingerprint that was recorded.
+//! The cell runs in a sandbox process first, which can change nothing and returns its values as written by a walk. It runs in a
+//! namespace beside the live one only if the user allowed that. In both cases the result is compared with the recorded
+//! fingerprint.
 
 use super::prefetch::FetchedCoVariable;
 use super::{PlanExecutor, Staged, build, failed, unbuilt, unreadable};
@@ -24,8 +24,8 @@ pub(super) struct RecreatedVersion<O> {
 }
 
 impl PlanExecutor<'_> {
-    /// Makes a version again that can't be loaded, `why` says for what reason. `apart` says whether what its cell makes
-    /// can be handed over by another process; `anew` is what this move made before it.
+    /// Recreates a version that cannot be loaded for the reason `why`. `apart` is whether another process can return the value
+    /// that its cell creates. `anew` are the values that this restore recreated before.
     pub(super) fn make_again<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -68,7 +68,7 @@ impl PlanExecutor<'_> {
         }
     }
 
-    /// The run whose cell makes a version; else why there is none that could run again.
+    /// Returns the run whose cell creates a version; otherwise the reason why no cell can be rerun.
     fn made_by(&self, version: &Version) -> Result<(RunId, &Run), String> {
         let id = self
             .history
@@ -89,8 +89,8 @@ impl PlanExecutor<'_> {
         }
     }
 
-    /// Runs the cell again in a namespace beside the live one, over copies of what the run before it left: a cell may
-    /// change what it reads, and live objects are not its to change.
+    /// Reruns the cell in a namespace beside the live one, with copies of the values before it: a cell may change its inputs, and
+    /// must not change live objects.
     fn replay<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -126,7 +126,7 @@ impl PlanExecutor<'_> {
         } else {
             (OutcomeKind::NotIdentical, Some(another_value(run)))
         };
-        // What shares objects with something that has no value can still be compared by itself.
+        // Values that share objects with an object without a value can still be compared alone.
         let known = self.live_objects.of(version).and_then(|known| known.parts.clone());
         let found = LiveParts::of(kernel.heap(), &made, &objects.iter().cloned().collect());
         let others = known
@@ -148,7 +148,8 @@ impl PlanExecutor<'_> {
         })
     }
 
-    /// Whether runs since the one that made a version may have changed its live objects: these do not run again.
+    /// Returns whether later runs may have changed the live objects of a version since the run that created it. These runs are
+    /// not repeated.
     fn is_used_since(&self, maker: RunId, version: &Version) -> bool {
         let since = self.history.ancestry(self.target).take_while(|(id, _)| *id != maker);
         let mut since = since.filter_map(|(id, _)| self.history.run(&id));
@@ -157,16 +158,16 @@ impl PlanExecutor<'_> {
             || since.any(|run| run.evidence.used.iter().any(is_of_version))
     }
 
-    /// Whether the run changed a class that was there before it. Instances share their live class, copies too.
+    /// Returns whether the run changed a class that existed before it. All instances share their live class, also copies.
     fn changes_class(&self, run: &Run) -> bool {
         let before = run.parent.map(|parent| self.history.state(parent)).unwrap_or_default();
         let mut changed = run.changed_roots();
         changed.any(|root| root.kind == RootKind::Definition && before.version(root).is_some())
     }
 
-    /// Copies of what a run may have read, as the run before it left them. What can't be copied it finds as this move made it
-    /// `anew`, where its cell ran again: its own cell is to use the same object. Else it does without: a live connection is not
-    /// used up to make something anew.
+    /// Returns copies of the values that a run may have read, in the state before it. For values that cannot be copied, returns
+    /// the objects that this restore recreated, in `anew`, so that the cell uses the same objects. Otherwise they are omitted:
+    /// live connections are not used up in order to recreate a value.
     fn inputs<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -201,7 +202,7 @@ impl PlanExecutor<'_> {
         Ok(inputs)
     }
 
-    /// The objects of a version that a run found, where this move made them anew.
+    /// Returns the objects that this restore recreated for a version which the run read.
     fn made_anew<O: Copy>(&self, run: &Run, version: &Version, anew: &[RecreatedVersion<O>]) -> Vec<(Root, O)> {
         let maker = |target: RunId, version: &Version| {
             let first = origin(self.manifests, self.history, target, version);
@@ -216,8 +217,8 @@ impl PlanExecutor<'_> {
         found.map(|(root, object)| (root.clone(), *object)).collect()
     }
 
-    /// Runs the cell in a process of its own. What that hands over is only taken over unasked where it is what was
-    /// recorded, or where to build it runs no code that it names.
+    /// Reruns the cell in a sandbox process. Without permission, the result is used only if it equals the recorded value, or if
+    /// building it runs no code that it names.
     fn replay_apart<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -235,7 +236,7 @@ impl PlanExecutor<'_> {
             is_allowed,
         })?;
         let is_equal = made.fingerprint(&version.roots) == version.fingerprint;
-        // What it says of code is to hold for a stream that others wrote, so it must be one.
+        // The facts about code are only valid for a well-formed stream.
         Arena::parse(&made.stream, version.roots.len(), ArenaLimits::default()).map_err(unreadable)?;
         let facts = kernel.describe_stream(&made.stream);
         if !is_equal && !is_allowed && facts.code {
@@ -256,7 +257,8 @@ impl PlanExecutor<'_> {
     }
 }
 
-/// The version whose run made the live objects of a version: another one where the run that recorded it only used them.
+/// Returns the version whose run created the live objects of a version. It is another one if the run that recorded the version
+/// only used them.
 pub(crate) fn origin(manifests: &Manifests, history: &History, target: RunId, version: &Version) -> Version {
     let first = manifests.first(version).map(|manifest| Version {
         manifest,
@@ -266,7 +268,7 @@ pub(crate) fn origin(manifests: &Manifests, history: &History, target: RunId, ve
     first.filter(is_here).unwrap_or_else(|| version.clone())
 }
 
-/// Whether the run may have read the version: all of them, where nobody watched it. Classes always count.
+/// Returns whether the run may have read the version. If its reads are unknown, it may have read all versions. Classes always count.
 pub(crate) fn may_read(run: &Run, version: &Version) -> bool {
     let evidence = &run.evidence;
     let is_watched = !(evidence.touched_all || is_unwatched(evidence));
@@ -286,7 +288,7 @@ fn another_value(run: &Run) -> String {
     Cause::AnotherValue { run: &run.label() }.into()
 }
 
-/// Adds why something had to be made again: what is stored of it is not as it should be.
+/// Adds the reason why a value had to be recreated: its stored value is unusable.
 fn said_why<O>(mut staged: Staged<O>, why: &str, run: &Run) -> Staged<O> {
     let what = staged
         .why

@@ -1,8 +1,8 @@
-//! What live objects refer to that have no value: a writer its buffer, a generator its list.
+//! References from live objects, which have no value, to other objects: from a writer to its buffer, from a generator to its list.
 //!
-//! A walk does not see it, so that a move may replace one and not the other. Where that is exact, the object that is there gets the
-//! contents of the one that was built, and stays: the live object sees them. Else it is set aside, and is bound again on the way
-//! back; until then the report names who goes on with it.
+//! A walk does not find these references, so a restore may replace one object and not the other. If it is exact, the current
+//! object keeps its identity and gets the contents of the built one, so that the live object sees them. Otherwise the current
+//! object is set aside, and is bound again on the way back. Until then the report names the live objects that still refer to it.
 
 use std::collections::BTreeMap;
 
@@ -17,21 +17,21 @@ use crate::record::{LiveCoVariable, LivePart};
 #[derive(Debug, Default)]
 pub(super) struct LiveReferrers {
     users: BTreeMap<Root, Vec<String>>,
-    /// Roots whose users all go with them.
+    /// Roots that are only referred to by live objects which are replaced, too.
     quiet: Vec<Root>,
-    /// Roots with the names of the live objects that refer to an earlier object of theirs, which was set aside.
+    /// Roots with the names of live objects that refer to an earlier object of theirs, which was set aside.
     aside: BTreeMap<Root, Vec<String>>,
 }
 
 impl LiveReferrers {
-    /// Whether a live object refers to one of them.
+    /// Returns whether a live object refers to one of them.
     pub fn holds(&self, roots: &[Root]) -> bool {
         roots
             .iter()
             .any(|root| self.users.contains_key(root) || self.quiet.contains(root))
     }
 
-    /// Says of what was restored which live objects do not see it.
+    /// Adds to the outcomes of restored roots which live objects do not refer to the restored object.
     pub fn report(&self, outcomes: &mut [Outcome]) {
         let is_there = |word| {
             matches!(
@@ -57,8 +57,8 @@ impl LiveReferrers {
 }
 
 impl PlanExecutor<'_> {
-    /// Has objects that the changes would replace stay, with the contents of what was built, where live objects without a value refer
-    /// to them. Which of them are replaced all the same.
+    /// Keeps objects that the changes would replace and to which live objects refer, and gives them the contents of the built
+    /// objects. Returns those that have to be replaced nevertheless.
     pub(super) fn attach<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -83,8 +83,8 @@ impl PlanExecutor<'_> {
         attached
     }
 
-    /// Adds live objects that refer to another object than the one that a root gets, to one that was set aside or is live as long as
-    /// nothing was installed: those that stay, and those that come back.
+    /// Adds live objects that refer to an earlier object of a root, not to the one that the root gets. The earlier object was set
+    /// aside, or is live until the install. This covers live objects that stay, and those that come back.
     fn refer_to_others<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -128,7 +128,7 @@ impl PlanExecutor<'_> {
                 }
             }
         }
-        // What is set aside itself comes back one day, and has to find what it refers to.
+        // A live object that is set aside may come back, and must then find the objects to which it refers.
         let items: Vec<_> = replaced.iter().map(|(_, old)| *old).collect();
         if !asleep.is_empty() && !items.is_empty() {
             let found = kernel.referred(&asleep, &items);
@@ -148,7 +148,7 @@ impl PlanExecutor<'_> {
                 .iter()
                 .zip(0..)
                 .any(|((other, ..), nth)| other == root && found.contains(&(*user, 2 * nth + 1)));
-            // What is live is set aside then, for the way back.
+            // The live object is then set aside, for the way back.
             let names = if live.get(root) == Some(old) {
                 &mut attached.users
             } else {
@@ -163,8 +163,8 @@ impl PlanExecutor<'_> {
         attached.aside.retain(|_, names| !names.is_empty());
     }
 
-    /// Has the object of a root stay and take the contents of the one that was built for it. All that is bound to the one has to be
-    /// bound to the other, and what the root has now has to be stored: it is overwritten.
+    /// Keeps the object of a root and gives it the contents of the one that was built for it; returns whether that is possible.
+    /// The same roots must be bound to both. The current value must be stored, since it is overwritten.
     fn attach_one<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -198,7 +198,7 @@ impl PlanExecutor<'_> {
         true
     }
 
-    /// Which objects that the changes replace are referred to by live objects without a value.
+    /// Returns the objects that the changes replace and to which live objects refer.
     fn attached<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -248,7 +248,8 @@ impl PlanExecutor<'_> {
     }
 }
 
-/// Whether a root is bound to an object that others may refer to, and that a move replaces: a variable, of the notebook or of a module.
+/// Returns whether a root is bound to an object to which others may refer and which a restore replaces: a variable of the
+/// notebook or an attribute of a module.
 fn is_exchanged(root: &Root) -> bool {
     matches!(root.kind, RootKind::Name | RootKind::ModuleAttribute)
 }

@@ -1,4 +1,4 @@
-//! Where the source is of code that another version of the interpreter compiled: in the cells of the history.
+//! The sources of cells in a history, for code objects that another version of the interpreter compiled.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,17 +9,17 @@ use crate::id::RunId;
 use crate::kernel::CellSources;
 use crate::store::{Store, VerifiedValue};
 
-/// What a cell says.
+/// The source of a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CellText {
-    /// The run that names it.
+    /// The run with this source.
     pub run: RunId,
-    /// Its source; empty where a credential was left out, or it can't be read.
+    /// The source; empty if a credential was removed from it, or if it cannot be read.
     pub text: String,
 }
 
-/// The cells of the user's and of those they trust, as seen from a state: each text once, nearest first. What a stranger's cell says
-/// defines nothing of the user's.
+/// Returns the sources of the user's cells and of trusted cells, seen from a state: each text once, nearest first. Untrusted
+/// cells define nothing of the user's.
 pub fn cell_texts(store: &Store, history: &History, target: RunId) -> Vec<CellText> {
     HistoryCells { store, history, target }.texts()
 }
@@ -50,7 +50,7 @@ impl PlanExecutor<'_> {
 impl HistoryCells<'_> {
     fn texts(&self) -> Vec<CellText> {
         let line = self.history.ancestry(self.target).map(|(id, _)| id);
-        // A function may have been defined on another line: outside of any cell, by a move in part.
+        // A function may have been defined on another branch, for example if a restore of some variables brought it back.
         let others = self.history.outlines().rev().map(|(id, _)| id);
         let mut seen = HashSet::new();
         let runs = line.chain(others).filter(|id| seen.insert(*id));
@@ -59,7 +59,7 @@ impl HistoryCells<'_> {
         found.filter(|cell| texts.insert(cell.text.clone())).collect()
     }
 
-    /// The sources that a run names: of its cell, and of cells that came with its state.
+    /// Returns the sources of a run: of its cell, and of cells that came with its state.
     fn named(&self, id: RunId) -> Vec<CellText> {
         let Some(run) = self.history.run(&id).filter(|_| !self.history.is_untrusted(&id)) else {
             return Vec::new();

@@ -1,4 +1,4 @@
-//! Co-variables that were stored without some of their members: what of them came back, and what became of each root.
+//! Co-variables that were stored without some of their members: which members came back, and the outcome of each root.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,8 +13,8 @@ use crate::id::Root;
 use crate::kernel::{MissingMembers, StoredCoVariable};
 use crate::plan::OutcomeKind;
 
-/// The parts of a stored co-variable besides its nodes. They are compared one by one if a member is missing, since then the
-/// fingerprint of the whole always differs.
+/// The parts of a stored co-variable besides its nodes. They are compared individually if a member is missing, since the
+/// fingerprint of the whole then always differs.
 pub(super) struct StoredParts {
     unstored: BTreeSet<u32>,
     hashes: Vec<u128>,
@@ -22,7 +22,7 @@ pub(super) struct StoredParts {
 }
 
 impl StoredParts {
-    /// What a co-variable is to be built over; nothing where no member of it is missing in the store.
+    /// Returns the parts on which a co-variable is built; without hashes if all its members are stored.
     pub fn of<M: ExtentMemory>(stored: &StoredCoVariable<'_, M>, opaque: u16) -> Self {
         let arena = stored.arena;
         let numbers = 0..arena.len() as u32;
@@ -35,7 +35,7 @@ impl StoredParts {
         }
     }
 
-    /// Members that were not stored and are the live ones, by the names that `name` has for them.
+    /// Returns the members that were not stored and are the live ones, with the paths that `name` gives them.
     pub fn live(
         &self,
         missing: &MissingMembers,
@@ -46,7 +46,7 @@ impl StoredParts {
         if live.is_empty() { Vec::new() } else { name(&live) }
     }
 
-    /// Whether what was built is all that was stored, but for what lies below the `missing` nodes.
+    /// Returns whether the built objects equal the stored ones, except below the `missing` nodes.
     pub fn is_all_of<H: Heap>(&self, heap: &H, arena: &Arena<'_>, built: &CoVariable, missing: &BTreeSet<u32>) -> bool {
         let Ok(other) = Arena::parse(&built.stream, built.roots.len(), ArenaLimits::default()) else {
             return false;
@@ -66,8 +66,8 @@ impl StoredParts {
     }
 }
 
-/// What became of the roots that are missing or reach a member that was not stored: one that is missing, or a `live` one; and of those that
-/// are the live objects themselves. `kind` is that of the others, `why` says what else differs.
+/// Returns the outcomes of roots that are missing, that reach a member which was not stored (missing or `live`), or that are live
+/// objects themselves. `kind` is the outcome of the others, and `why` is another difference.
 pub(super) fn outcomes(
     roots: &[Root],
     arena: &Arena<'_>,

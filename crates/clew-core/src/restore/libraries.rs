@@ -1,15 +1,15 @@
-//! Settings that a move keeps, and that a library changed as it was loaded to build something else.
+//! Settings that a restore keeps, and that a library changed when it was loaded to build another value.
 
 use super::{PlanExecutor, RestoreError, Staged, unbuilt};
 use crate::kernel::{Kernel, ObjectOf};
 use crate::plan::{OutcomeKind, PlanStep, RerunPermission, StepKind};
 
 impl PlanExecutor<'_> {
-    /// Stages settings of libraries that are kept, so that they are put back with all the rest. What can't be built is left
-    /// to the look that follows, which says what differs.
+    /// Stages the settings of libraries that the plan keeps, so that they are installed with everything else. If one cannot be
+    /// built, the look after the restore reports the difference.
     ///
     /// # Errors
-    /// The user asked to stop, or there is not so much memory.
+    /// Fails if the user interrupted it, or if there is not enough memory.
     pub(super) fn put_settings_back<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -20,7 +20,7 @@ impl PlanExecutor<'_> {
             .iter_mut()
             .filter(|(step, _)| matches!(step.kind, StepKind::Keep) && is_setting(step));
         for (step, staged) in kept {
-            // Settings of strangers are never taken over.
+            // Untrusted settings are never restored.
             let version = step.version.as_ref();
             let Some(version) = version.filter(|version| !self.history.is_strangers(self.target, version)) else {
                 continue;

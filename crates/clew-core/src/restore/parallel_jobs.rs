@@ -1,4 +1,4 @@
-//! Jobs of the store done on all cores, while the kernel waits and hears of Ctrl+C.
+//! Runs jobs of the store on all cores, while the kernel waits and can be interrupted.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -8,25 +8,25 @@ use crate::cores::cores;
 use crate::kernel::Kernel;
 use crate::store::Job;
 
-/// Work of less than so many bytes is done at once: threads would cost more.
+/// Jobs with fewer bytes run on the calling thread: other threads would cost more.
 const WORTH_THREADS: u64 = 4 << 20;
-/// The most threads: reading from memory does not become faster with more.
+/// The maximum number of threads: reading from memory does not become faster with more.
 const MOST_THREADS: usize = 16;
-/// How often it is asked whether the user wants to stop.
+/// The interval between checks for an interrupt.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// How a set of parallel jobs ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum JobOutcome {
-    /// They are done, and nothing else ran.
+    /// They are done, and no other code ran.
     AtOnce,
-    /// They are done, and others may have run in the kernel meanwhile.
+    /// They are done, and other threads may have run in the kernel meanwhile.
     Waited,
-    /// The user asked to stop. Some are not done.
+    /// The user interrupted them. Some are not done.
     Stopped,
 }
 
-/// Does all jobs.
+/// Runs all jobs.
 pub(super) fn do_all<K: Kernel>(kernel: &mut K, jobs: Vec<Job<'_>>) -> JobOutcome {
     let bytes: u64 = jobs.iter().map(Job::bytes).sum();
     if bytes < WORTH_THREADS {
@@ -44,11 +44,11 @@ pub(super) fn do_all<K: Kernel>(kernel: &mut K, jobs: Vec<Job<'_>>) -> JobOutcom
             }
         }
         if queue.is_done() {
-            // There can be no threads: this one does it all.
+            // If no thread can be started, this thread does all the work.
             do_alone(kernel, &queue);
         }
         loop {
-            // Once at least, so that it does not hang on how fast they are whether others may run meanwhile.
+            // At least once, so that it does not depend on their speed whether other threads may run meanwhile.
             kernel.wait(&|| queue.wait());
             if kernel.interrupted() {
                 queue.stop();
@@ -65,7 +65,7 @@ pub(super) fn do_all<K: Kernel>(kernel: &mut K, jobs: Vec<Job<'_>>) -> JobOutcom
     }
 }
 
-/// Does what is left of the jobs, asking after each whether the user wants to stop.
+/// Runs the remaining jobs, and checks for an interrupt after each.
 fn do_alone<K: Kernel>(kernel: &mut K, queue: &Queue<'_>) {
     let mut scratch = Vec::new();
     while let Some(job) = queue.next() {
@@ -117,18 +117,18 @@ impl<'j> Queue<'j> {
         self.state().jobs.next()
     }
 
-    /// A thread is about to work.
+    /// Records that a thread starts working.
     fn begin(&self) {
         self.state().working += 1;
     }
 
-    /// A thread works no more.
+    /// Records that a thread stopped working.
     fn end(&self) {
         self.state().working -= 1;
         self.ended.notify_all();
     }
 
-    /// Waits until all is done, but not for long.
+    /// Waits until all jobs are done, at most for a short time.
     fn wait(&self) {
         let state = self.state();
         let waited = self.ended.wait_timeout_while(state, PAUSE, |state| state.working > 0);

@@ -1,4 +1,4 @@
-//! What is stored, brought into memory of the kernel's: of all co-variables that a move loads together, on all cores.
+//! Reads stored data into the kernel's memory, for all co-variables that a restore loads together, on all cores.
 
 use std::collections::HashMap;
 
@@ -12,14 +12,14 @@ use crate::kernel::{BuildError, CoVariableHandover, Kernel, ObjectOf, RestorePro
 use crate::plan::{OutcomeKind, Plan, PlanStep, RerunPermission, StepKind};
 use crate::store::{Check, PendingExtent, Store, StoreError};
 
-/// A co-variable as it was stored, in the kernel's memory.
+/// A co-variable as stored, in the kernel's memory.
 #[derive(Debug)]
 pub(crate) struct FetchedCoVariable<M> {
     pub stream: Vec<u8>,
     pub asides: Vec<Aside>,
     pub extents: Vec<M>,
     pub mentions: Vec<Mention>,
-    /// Whether some of it was taken for right without a look at it.
+    /// Whether some of its data was not checked against its hashes.
     pub is_trusting: bool,
 }
 
@@ -27,12 +27,12 @@ pub(crate) struct FetchedCoVariable<M> {
 #[derive(Debug)]
 pub(crate) struct PrefetchedValues<M> {
     found: HashMap<ManifestId, Result<FetchedCoVariable<M>, String>>,
-    /// Whether others may have run in the kernel meanwhile, and changed what is live.
+    /// Whether other threads may have run in the kernel meanwhile, and changed live values.
     pub has_waited: bool,
 }
 
 impl<M> PrefetchedValues<M> {
-    /// Nothing.
+    /// Creates an empty set.
     pub fn empty() -> Self {
         Self {
             found: HashMap::new(),
@@ -40,12 +40,12 @@ impl<M> PrefetchedValues<M> {
         }
     }
 
-    /// Whether a manifest was fetched in vain.
+    /// Returns whether fetching a manifest failed.
     pub fn is_unreadable(&self, manifest: &ManifestId) -> bool {
         self.found.get(manifest).is_some_and(Result::is_err)
     }
 
-    /// What was fetched of a manifest, once.
+    /// Takes the fetched data of a manifest.
     pub(super) fn take(&mut self, manifest: &ManifestId) -> Option<Result<FetchedCoVariable<M>, String>> {
         self.found.remove(manifest)
     }
@@ -60,7 +60,7 @@ struct Fetching<M> {
 }
 
 impl<M: ExtentMemory> Fetching<M> {
-    /// The memory, complete; else why that can't be had of this manifest's.
+    /// Returns the complete data; otherwise why this manifest's data cannot be read.
     fn finish(self, store: &Store, manifest: ManifestId) -> Result<FetchedCoVariable<M>, String> {
         let is_trusting = self.extents.iter().any(PendingExtent::is_trusting);
         let extents: Result<Vec<M>, StoreError> = self
@@ -79,10 +79,10 @@ impl<M: ExtentMemory> Fetching<M> {
 }
 
 impl<M: ExtentMemory> FetchedCoVariable<M> {
-    /// What another process handed over.
+    /// Converts data that another process returned.
     ///
     /// # Errors
-    /// There is not so much memory.
+    /// Fails if there is not enough memory.
     pub fn of(handed: CoVariableHandover) -> Result<Self, BuildError> {
         let CoVariableHandover {
             stream,
@@ -102,10 +102,10 @@ impl<M: ExtentMemory> FetchedCoVariable<M> {
 }
 
 impl PlanExecutor<'_> {
-    /// Fetches all that a plan loads.
+    /// Fetches all values that a plan loads.
     ///
     /// # Errors
-    /// The user asked to stop, or there is not so much memory. What can't be had is no error of the whole.
+    /// Fails if the user interrupted it, or if there is not enough memory. A value that cannot be read is not an error of the whole.
     pub fn fetch_ahead<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -137,7 +137,7 @@ impl PlanExecutor<'_> {
         })
     }
 
-    /// What is stored of a version; else why it can't be had.
+    /// Fetches the data of a version; otherwise returns why it cannot be read.
     pub(super) fn fetch<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -155,7 +155,7 @@ impl PlanExecutor<'_> {
         Ok(begun.finish(self.store, version.manifest))
     }
 
-    /// The same, built.
+    /// Does the same, and builds the value.
     pub(super) fn fetch_and_load<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -166,7 +166,7 @@ impl PlanExecutor<'_> {
         self.load(kernel, version, again, fetched)
     }
 
-    /// Makes the memory for a version; else why it can't be had.
+    /// Allocates the memory for a version; otherwise returns why it cannot be read.
     fn begin<M: ExtentMemory>(&self, version: &Version, check: Check) -> Result<Result<Fetching<M>, String>, End> {
         let begun = self.try_begin(version, check);
         begun.map_or_else(|error| unbuilt(error).map(Err), |fetching| Ok(Ok(fetching)))
@@ -187,7 +187,7 @@ impl PlanExecutor<'_> {
         })
     }
 
-    /// Builds what was fetched. Where the store can't give it, it is made again if that may be.
+    /// Builds a fetched value. If that is not possible, reruns its cell, if permitted.
     pub(super) fn load<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -199,7 +199,7 @@ impl PlanExecutor<'_> {
             Ok(fetched) if fetched.is_trusting => {
                 match self.build_stored(kernel, version, fetched) {
                     Ok(staged) if staged.kind == OutcomeKind::Restored => return Ok(staged),
-                    // Either it can't be built as it was, or what was taken for right is not.
+                    // Either the value cannot be rebuilt identically, or the unchecked data is corrupted.
                     Ok(_) => {}
                     Err(error) => drop(unbuilt(error)?),
                 }
@@ -207,12 +207,12 @@ impl PlanExecutor<'_> {
                 self.load(kernel, version, again, fetched)
             }
             Ok(fetched) => match self.build_stored(kernel, version, fetched) {
-                // Its bytes are right and its library's code does not take them: nor does it elsewhere. A class may only
-                // have to wait for another.
+                // The bytes are correct, but the library's code rejects them, and would do so in any process. A class may only
+                // have to wait for another one.
                 Err(BuildError::Failed(why)) if !version.roots.iter().any(|root| root.kind == RootKind::Definition) => {
                     match self.make_again(kernel, version, again, &why, false, &[]) {
                         Err(BuildError::Failed(why)) => self.load_with_stand_ins(kernel, version, why),
-                        // Why its cell ran at all.
+                        // Adds the reason why its cell was rerun.
                         Ok(staged) if staged.kind == OutcomeKind::NotIdentical => Ok(Staged {
                             why: Some(staged.why.map_or_else(|| why.clone(), |what| format!("{why}; {what}"))),
                             ..staged
@@ -234,7 +234,7 @@ impl PlanExecutor<'_> {
         }
     }
 
-    /// Makes what misses members again, as the user allowed. Where its cell does not make it, it stays as it was built.
+    /// Recreates a value with missing members, as the user allowed. If its cell does not create it, it stays as it was built.
     fn make_whole<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -249,8 +249,8 @@ impl PlanExecutor<'_> {
         }
     }
 
-    /// Builds a version with what stands in for handles that reach nothing: what else it holds comes back. `why` it can't be built
-    /// otherwise.
+    /// Builds a version with placeholders for handles that cannot connect, so that its other contents are restored. `why` is the
+    /// reason why it cannot be built otherwise.
     fn load_with_stand_ins<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -272,7 +272,7 @@ impl PlanExecutor<'_> {
         })
     }
 
-    /// Builds what is stored of a version. Of a stranger's only what is data: a manifest that says so is theirs, too.
+    /// Builds the stored value of a version. An untrusted value must be pure data, and the claims of its manifest are ignored.
     fn build_stored<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -289,8 +289,8 @@ impl PlanExecutor<'_> {
         build(kernel, version, fetched, &self.cells(), OutcomeKind::Restored)
     }
 
-    /// Reads all that is stored of a version that can't be loaded: the store then knows every part that is damaged, and
-    /// takes it anew when the value comes again.
+    /// Reads all stored data of a version that cannot be loaded. The store then knows every corrupted part, and stores it again
+    /// when the value recurs.
     fn read_all(&self, version: &Version) {
         let Ok(manifest) = self.manifests.get(&version.manifest) else {
             return;
@@ -305,7 +305,7 @@ impl PlanExecutor<'_> {
         }
     }
 
-    /// Why what a step would load can't be read, if it can't.
+    /// Returns why the value of a load step cannot be read, if that is so.
     pub fn unreadable<K: Kernel>(&self, kernel: &mut K, step: &PlanStep) -> Result<Option<String>, RestoreError> {
         let Some(version) = step
             .version

@@ -1,4 +1,4 @@
-//! Which runs are replayed to make what the store can't give, in an order in which each finds what it read.
+//! Determines which runs are rerun to recreate values that cannot be loaded, in an order in which each finds its inputs.
 
 use std::collections::BTreeSet;
 
@@ -11,20 +11,20 @@ use crate::plan::cut::{Cost, ReplayProhibition, SendObstacle};
 use crate::plan::{Plan, RerunPermission, StepKind};
 use crate::store::{FrameLengths, Manifests, Store};
 
-/// What there is to make versions again from: a choice in which what lies here costs nothing.
+/// The options for recreating versions: a choice in which stored values cost nothing.
 pub(crate) struct Replays<'a> {
     pub store: &'a Store,
     pub manifests: &'a Manifests,
     pub history: &'a History,
-    /// Whether the cell of a run may run again.
+    /// Whether the cell of a run may be rerun.
     pub may_run: &'a dyn Fn(&RunId) -> bool,
-    /// Versions that can't be loaded, whatever the store says that it has.
+    /// Versions that cannot be loaded, even if the store seems to contain them.
     pub missing: &'a BTreeSet<ManifestId>,
 }
 
 impl Replays<'_> {
-    /// The runs to replay so that the missing versions of the state that `target` left are made; of versions that can't be
-    /// made that way none.
+    /// Returns the runs to rerun in order to recreate the missing versions of the state after `target`. Versions that cannot be
+    /// recreated in this way are ignored.
     pub fn line(&self, target: RunId) -> Vec<RunId> {
         if self.missing.is_empty() || self.history.missing_ancestor(target).is_some() {
             return Vec::new();
@@ -38,8 +38,8 @@ impl Replays<'_> {
 }
 
 impl Replays<'_> {
-    /// Whether a value can be loaded here: its objects are read, of its memory it is asked whether it is there. To read that too would
-    /// be to load it twice.
+    /// Returns whether a value can be loaded here. Reads its objects, but only checks that its memory exists, since reading that
+    /// would load it twice.
     fn is_here(&self, encoding: &Encoding) -> bool {
         let is_read = |ids: &[SegmentId]| self.store.stream(ids).is_ok();
         let blocks = encoding.extents.iter().flat_map(|extent| &extent.blocks);
@@ -80,7 +80,8 @@ impl TransferCosts for Replays<'_> {
     }
 }
 
-/// Versions of a plan that are made in another process: those for which that is planned, and those that turned out not to be readable.
+/// Returns the versions of a plan that are recreated in a sandbox process: those for which that is planned, and those that turned
+/// out to be unreadable.
 pub(crate) fn to_make(plan: &Plan, is_unreadable: impl Fn(&ManifestId) -> bool) -> BTreeSet<ManifestId> {
     let may_run = plan
         .steps

@@ -1,4 +1,4 @@
-//! What cells made that ran again one after another, kept as the walk wrote it down: for those after them, and to be handed over.
+//! The values created by cells that were rerun one after another, as written by a walk: inputs of later cells, and results to return.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -10,27 +10,27 @@ use crate::kernel::CoVariableHandover;
 #[derive(Debug, Default)]
 pub(crate) struct RerunResults {
     values: RefCell<HashMap<ManifestId, CoVariableHandover>>,
-    /// The run whose cell ran last, and what it made is live.
+    /// The run whose cell was executed last and whose results are live.
     last: Cell<Option<RunId>>,
 }
 
 impl RerunResults {
-    /// Keeps what was made of a manifest.
+    /// Stores the value created for a manifest.
     pub fn keep(&self, manifest: ManifestId, made: CoVariableHandover) {
         self.values.borrow_mut().insert(manifest, made);
     }
 
-    /// What was made of a manifest.
+    /// Returns the value created for a manifest.
     pub fn of(&self, manifest: &ManifestId) -> Option<CoVariableHandover> {
         self.values.borrow().get(manifest).cloned()
     }
 
-    /// The run whose cell ran last.
+    /// Returns the run whose cell was executed last.
     pub fn last(&self) -> Option<RunId> {
         self.last.get()
     }
 
-    /// Says whose cell ran last.
+    /// Sets the run whose cell was executed last.
     pub fn set_last(&self, run: Option<RunId>) {
         self.last.set(run);
     }

@@ -1,4 +1,4 @@
-//! What differed as it was built, walked again when all is in place.
+//! Compares values that differed when they were built once more, after everything is installed.
 
 use super::PlanExecutor;
 use crate::graph::{CoVariable, look};
@@ -6,8 +6,9 @@ use crate::kernel::Kernel;
 use crate::plan::{Outcome, OutcomeKind, Plan, StepKind};
 
 impl PlanExecutor<'_> {
-    /// Calls loaded what differed when it was built and is now what it was to be: a reducer of the user's own may read what
-    /// was not in place by then. Everything is installed, so that nothing can fail any more: who can't look leaves the word.
+    /// Sets the outcome to restored for values that differed when they were built and are equal to the recorded ones now. A
+    /// reducer of the user's may read state that was not installed yet. Everything is installed already, so nothing may fail any
+    /// more: if the look fails, the outcomes stay.
     pub(super) fn settle_differences<K: Kernel>(kernel: &mut K, plan: &Plan, outcomes: &mut [Outcome]) {
         let loaded = plan
             .steps

@@ -1,42 +1,42 @@
-//! What a session can be asked to do.
+//! The requests that a session can perform.
 
 use std::collections::BTreeSet;
 
 use crate::id::Root;
 
-/// A mover, as asked for.
+/// A request to restore a state, or some variables of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// Take back this session's last steps.
+    /// Undo this number of steps of the session.
     Undo(u64),
-    /// Take them again.
+    /// Redo this number of steps.
     Redo(u64),
-    /// Go to a revision.
+    /// Switch to a revision.
     Switch(String),
-    /// Go to a revision, and leave in the store what is large and can't be read by code that names these roots only. The session has it all
-    /// the same, and whichever mover comes next brings it.
+    /// Switch to a revision, but leave large values in the store that code naming only these roots cannot read. They still belong
+    /// to the session's state, and the next restore of any kind loads them.
     SwitchFor {
         /// The revision.
         revision: String,
-        /// What the code may read.
+        /// The roots that the code may read.
         needed: BTreeSet<Root>,
-        /// What is smaller is brought in any case (plain bytes).
+        /// Smaller values are always loaded (plain bytes).
         at_least: u64,
     },
-    /// Bring back names as they were at a revision.
+    /// Restore variables from a revision.
     Restore {
         /// The revision.
         revision: String,
-        /// The names.
+        /// The variables.
         names: Vec<Root>,
-        /// Whether all of each co-variable comes along.
+        /// Whether to restore each co-variable as a whole.
         with_shared: bool,
     },
-    /// Take up the history where another session left it, or at a revision.
+    /// Continue the history where another session left it, or at a revision.
     Resume(Option<String>),
-    /// Go back to what was there when this session began.
+    /// Restore the state at the start of this session.
     Fresh,
-    /// Go to where an operation led (`op:7`), with the names that were then.
+    /// Restore the state and the names after an operation (`op:7`).
     Operation(String),
 }
 
@@ -54,11 +54,11 @@ impl Request {
     }
 }
 
-/// How a mover is to be done.
+/// Options of a restore.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RestoreOptions {
-    /// Only plan.
+    /// Only plan it.
     pub dry_run: bool,
-    /// Consent to run cells again.
+    /// Permit reruns of cells.
     pub replay: bool,
 }

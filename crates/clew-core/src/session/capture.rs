@@ -1,4 +1,4 @@
-//! The way in: a run that ended, or a change that no cell made, becomes a run of the history.
+//! Recording: a run that ended, or a change that no cell made, becomes a run of the history.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -21,17 +21,17 @@ use crate::store::StoreError;
 pub struct RecordingReport {
     /// The run.
     pub run: Option<RunId>,
-    /// Its number as people write it.
+    /// Its number as shown to people.
     pub label: String,
-    /// How many co-variables were stored or seen to differ.
+    /// How many co-variables were stored or found to differ.
     pub changed: usize,
-    /// Names that were found changed, added or removed.
+    /// Roots that were changed, added or removed.
     pub roots: Vec<Root>,
-    /// What could not be recorded, for people.
+    /// Parts that could not be recorded, for people.
     pub warnings: Vec<String>,
-    /// Objects looked at.
+    /// The number of objects walked.
     pub nodes: u64,
-    /// Time spent, in nanoseconds.
+    /// The time taken, in nanoseconds.
     pub nanoseconds: u64,
 }
 
@@ -42,17 +42,17 @@ pub(super) enum Interruptibility {
     Impossible,
 }
 
-/// A look at everything that takes no longer than this, in nanoseconds, is done after every run: 1 ms (decision 14).
+/// The maximum time of a look at everything that is done after every run, in nanoseconds: 1 ms (decision 14).
 const CHEAP_LOOK: u64 = 1_000_000;
 
-/// One that takes no longer than this part of the run is done too: whoever waited a minute does not see half a second.
+/// A look is also done after every run if it takes at most this part of the run's time: after a minute, half a second is not noticed.
 const PART_OF_RUN: u64 = 100;
 
-/// The most steps from a run back to a whole state.
+/// The maximum number of runs back to one that contains the whole state.
 pub(super) const FULL_EVERY: usize = 64;
 
 impl Session {
-    /// Records what was there when the session began.
+    /// Records the state at the start of the session.
     pub fn start<K: Kernel>(&mut self, kernel: &mut K) -> Result<RecordingReport, SessionError> {
         let input = RunInput::silent(RunKind::Start, self.clock.now());
         let deed = self.deed(Action::Start, UndoStep::Along);
@@ -65,8 +65,8 @@ impl Session {
         self.record_as(kernel, input, deed, Interruptibility::Impossible)
     }
 
-    /// Says that something else than a cell may have touched these roots since the last look: a thread, a callback.
-    /// Only what can't be compared needs it.
+    /// Reports roots that something other than a cell may have touched since the last look: a thread, a callback. This is only
+    /// needed for objects that cannot be compared.
     pub fn suspect(&mut self, touched: &TouchedRoots) {
         match (&mut self.suspected, touched) {
             (TouchedRoots::Only(suspected), TouchedRoots::Only(more)) => suspected.extend(more.iter().cloned()),
@@ -74,9 +74,9 @@ impl Session {
         }
     }
 
-    /// Looks for changes that no cell made, and records them as a run of kind *outside*. That there is none is saved, too.
+    /// Looks for changes that no cell made, and records them as a run of kind *outside*. If there are none, this is saved, too.
     ///
-    /// Where the heap's [`crate::graph::Halt`] ends the look it fails with [`KernelError::Interrupted`]: nothing was seen.
+    /// If the heap's [`crate::graph::Halt`] ends the look, it fails with [`KernelError::Interrupted`], without a result.
     pub fn look_outside<K: Kernel>(&mut self, kernel: &mut K) -> Result<Option<RecordingReport>, SessionError> {
         let recorded = self.record_outside(kernel, Interruptibility::Impossible)?;
         if recorded.is_none() {
@@ -85,10 +85,10 @@ impl Session {
         Ok(recorded)
     }
 
-    /// Checks everything before the process ends, and saves that nothing changed since the last run. What did change is not
-    /// recorded: exit handlers take apart what the session had.
+    /// Checks everything before the process ends, and saves that nothing changed since the last run. Changes are not recorded,
+    /// since exit handlers dismantle the session's objects.
     ///
-    /// Where the heap's [`crate::graph::Halt`] ends the check, nothing is saved.
+    /// If the heap's [`crate::graph::Halt`] ends the check, nothing is saved.
     pub fn check<K: Kernel>(&mut self, kernel: &mut K) -> Result<(), SessionError> {
         let is_unchecked = self.moves.at().is_some_and(|at| !self.history.is_checked(&at));
         let is_open = is_unchecked && self.proof != Proof::Restored;
@@ -102,7 +102,7 @@ impl Session {
         self.save_check()
     }
 
-    /// Everything was looked at and is as the run left it that the session is at.
+    /// Records that everything was looked at and is as the current run left it.
     fn confirm(&mut self) {
         if self.proof == Proof::Restored {
             return;
@@ -113,7 +113,7 @@ impl Session {
         self.history.confirm(at);
     }
 
-    /// Saves that a check found no change. Without it a new kernel could not tell, since only the next operation would.
+    /// Saves that a check found no change. Otherwise a new kernel would not know, since only the next operation would contain it.
     fn save_check(&mut self) -> Result<(), SessionError> {
         if !std::mem::take(&mut self.is_check_unsaved) {
             return Ok(());
@@ -128,7 +128,7 @@ impl Session {
         Ok(())
     }
 
-    /// Records what changed while nothing was recorded, as a step that undo takes back.
+    /// Records the changes made while recording was paused, as a step that can be undone.
     pub fn unpause<K: Kernel>(&mut self, kernel: &mut K) -> Result<Option<RecordingReport>, SessionError> {
         self.suspect(&TouchedRoots::All);
         let deed = self.deed(Action::Unpause, UndoStep::forward(Action::Unpause));
@@ -170,7 +170,7 @@ impl Session {
             RunKind::Cell => Rerun::Possible,
             _ => Rerun::Impossible,
         };
-        // What a run touched that could not be recorded counts for the next one.
+        // Roots that a run touched and that could not be recorded count for the next run.
         self.suspect(&input.touched);
         let extent = if input.kind == RunKind::Cell
             && self.suspected != TouchedRoots::All
@@ -182,7 +182,7 @@ impl Session {
         };
         let mut result = self.observe_and_commit(kernel, input.clone(), deed.clone(), rerun, extent, stop);
         if let Err(SessionError::Store(StoreError::TakenAway { is_earlier: false, .. })) = &result {
-            // The values are still there: what it found stored, and was gone, is stored now.
+            // The values are still live: data that was found in the store and has been removed is stored again.
             self.writer.abandon();
             result = self.observe_and_commit(kernel, input, deed, rerun, extent, stop);
         }
@@ -207,18 +207,18 @@ impl Session {
         let observed = self.observe(kernel, rerun, extent);
         kernel.heap().release();
         let observed = match stop {
-            // What was cut short looks like a change, and is none.
+            // An interrupted look seems to show changes that did not happen.
             Interruptibility::Possible if kernel.interrupted() => Err(RestoreError::Interrupted.into()),
             _ => observed,
         };
         observed.and_then(|observed| self.commit_run(input, observed, deed, None))
     }
 
-    /// Whether a look at everything is so cheap, after a run of so many nanoseconds, that names need not be asked (design
-    /// 4.2).
+    /// Returns whether a look at everything is cheap enough after a run of this duration (in nanoseconds) that touched names are
+    /// irrelevant (decision 14).
     fn is_cheap_to_look(&self, duration: u64) -> bool {
         let most = CHEAP_LOOK.max(duration / PART_OF_RUN);
-        // A machine that was busy for once makes no look dear.
+        // One slow look on a busy machine does not count.
         self.full_looks.iter().flatten().any(|nanoseconds| *nanoseconds <= most)
     }
 
@@ -250,9 +250,9 @@ impl Session {
         Ok(observed)
     }
 
-    /// Writes a run and its operation; only then takes over what was observed.
+    /// Writes a run and its operation, and only then accepts the observation.
     ///
-    /// An optional run that changed nothing is not written: `run` is then `None`.
+    /// An optional run without changes is not written: `run` is then `None`.
     pub(super) fn commit_run(
         &mut self,
         mut input: RunInput,
@@ -276,13 +276,13 @@ impl Session {
             ..RecordingReport::default()
         };
         recorded.nodes = observed.nodes;
-        // A class that nothing refers to any more went away without a change that anyone could see.
+        // A class without references disappeared without an observable change.
         let unseen = removed.iter().all(|root| root.kind == RootKind::Definition);
         if input.is_optional && changed.is_empty() && unseen {
             if observed.looked.is_none() {
                 self.confirm();
             }
-            // What was stored a second time is named by no operation: what the state before names stays.
+            // Values that were stored again belong to no operation: the versions of the state before stay.
             let before = parent.map(|parent| self.history.state(parent)).unwrap_or_default();
             observed.live.adopt(&before, &observed.fresh);
             self.take_over(observed);
@@ -293,7 +293,7 @@ impl Session {
             None => CheckedRoots::All,
             Some(roots) => CheckedRoots::Only(roots.iter().cloned().collect()),
         };
-        // What another session recorded lies in a log of its own: if that is damaged, this one tells its states all the same.
+        // A run of another session is in another log. If that log is corrupted, the states of this session are still complete.
         let is_others = |parent: RunId| self.history.maker(&parent) != Some(self.id);
         let is_due = |parent: RunId| is_others(parent) || self.history.steps_since_full(parent) + 1 >= FULL_EVERY;
         let full = parent.is_none_or(is_due);
@@ -336,7 +336,7 @@ impl Session {
         Ok(recorded)
     }
 
-    /// What is live after a look.
+    /// Returns the live co-variables after a look.
     fn after<'a>(&self, observed: &'a Observation) -> Cow<'a, LiveState> {
         match &observed.looked {
             None => Cow::Borrowed(&observed.live),
@@ -348,12 +348,12 @@ impl Session {
         }
     }
 
-    /// What the session has after a look.
+    /// Returns the state of the session after a look.
     fn state_after(&self, observed: &Observation) -> State {
         self.after(observed).state().with(&self.left)
     }
 
-    /// Versions that a run's state does not have, and roots that only it has.
+    /// Returns versions that a run's state does not have, and roots that only it has.
     fn compare_state(&self, run: Option<RunId>, observed: &Observation) -> (Vec<Version>, Vec<Root>) {
         let before = run.map(|run| self.history.state(run)).unwrap_or_default();
         let after = self.state_after(observed);
@@ -362,8 +362,8 @@ impl Session {
         (changed.cloned().collect(), removed.cloned().collect())
     }
 
-    /// The same where what was live is the state before: a look at some roots is compared with these alone, and no state
-    /// is derived.
+    /// Does the same if the live state is the state before. A look at some roots is only compared with these, and no state is
+    /// derived.
     fn compare_live(&self, observed: &Observation) -> (Vec<Version>, Vec<Root>) {
         let found = observed.live.iter().map(|known| &*known.version);
         let mut changed: Vec<Version> = found.filter(|version| !self.live.holds(version)).cloned().collect();
@@ -381,7 +381,8 @@ impl Session {
         (changed, removed)
     }
 
-    /// Of the roots of changed co-variables those that have the value that was live before, or that a run left if it is given.
+    /// Returns the roots of changed co-variables whose own values did not change, compared with the live state before, or with
+    /// the state after `run`.
     fn unchanged(&self, changed: &[Version], observed: &Observation, run: Option<RunId>) -> Vec<Root> {
         let left = run.filter(|_| !changed.is_empty()).map(|run| self.history.state(run));
         let roots = changed.iter().flat_map(|version| &version.roots);
@@ -402,28 +403,29 @@ impl Session {
         unchanged
     }
 
-    /// Whether a root was recorded before, is kept out now, and no run touched it meanwhile: another setting is no other value.
+    /// Returns whether a root was recorded before, is excluded now, and was not touched by a run in between: a new setting does
+    /// not change the value.
     fn is_newly_withheld(&self, root: &Root, observed: &Observation) -> bool {
         let is_withheld = |live: &LiveState| live.holding(root).map(|known| known.withheld.is_some());
         (is_withheld(&self.live), is_withheld(&observed.live)) == (Some(false), Some(true))
             && !self.suspected.holds(root)
     }
 
-    /// Of variables that kept their values those that share something with another variable now, and did not before.
+    /// Returns the unchanged variables that share objects or memory with another variable now, and did not before.
     fn newly_shared(&self, unchanged: &[Root], observed: &Observation) -> Vec<Root> {
         let shares = |live: &LiveState, root: &Root| live.holding(root).is_some_and(|known| known.shares(root));
         let is_new = |root: &&Root| shares(&observed.live, root) && !shares(&self.live, root);
         unchanged.iter().filter(is_new).cloned().collect()
     }
 
-    /// Whether a run changed neither a value nor what variables share, outputs left out.
+    /// Returns whether a run changed neither a value nor what variables share, apart from outputs.
     fn changes_only_outputs(&self, run: &Run, observed: &Observation) -> bool {
         let roots: Vec<&Root> = run
             .changed_roots()
             .chain(&run.removed)
             .filter(|root| !self.is_newly_withheld(root, observed))
             .collect();
-        // Of what live objects hold, and of libraries, a look sees no change. One that is shown is in a changed co-variable.
+        // A look does not detect changes inside live objects and libraries. A displayed live object is in a changed co-variable.
         let is_opaque = |root: &&Root| observed.live.part(root).is_some_and(LivePart::is_opaque);
         let is_seen =
             run.evidence.used.is_empty() && run.evidence.unrestored.is_empty() && !roots.iter().any(is_opaque);
@@ -438,7 +440,7 @@ impl Session {
         of(&self.live).is_some_and(|before| of(&observed.live) == Some(before))
     }
 
-    /// What is known of a run without its state.
+    /// Creates the record of a run without its state.
     fn run_record(&mut self, input: RunInput, moved_from: Option<RunId>) -> Result<Run, SessionError> {
         let (number, suffix) = match moved_from.and_then(|id| self.history.run(&id)) {
             Some(target) => (target.number, self.free_suffix(target.number)),
@@ -477,7 +479,7 @@ impl Session {
             .unwrap_or_default()
     }
 
-    /// Writes the operation that makes `runs` visible and the session stand at `at`.
+    /// Writes the operation that makes `runs` visible and moves the session to `at`.
     pub(super) fn commit(
         &mut self,
         mut deed: Deed,
@@ -501,7 +503,7 @@ impl Session {
             confirmed: self.moves.at().filter(|_| self.proof == Proof::Confirmed),
         };
         let (id, operation) = self.writer.commit(deed.action, deed.naming, view, self.clock.now())?;
-        // An inexact move records what it left as a run of its own.
+        // An inexact restore records the resulting state as a run of its own.
         let is_restored = self.proof == Proof::Restored || operation.action.is_move();
         self.proof = if runs.is_empty() && is_restored {
             Proof::Restored
@@ -541,7 +543,7 @@ impl Session {
 }
 
 impl Session {
-    /// Roots whose live objects stayed in a move to a run, and that cells elsewhere in the history may have used since.
+    /// Returns roots whose live objects stayed in a restore to a run, and that cells on other branches may have used since.
     fn used_since(&self, target: RunId, observed: &Observation) -> Vec<Root> {
         let live = observed.live.iter().map(|known| &known.version);
         let roots = live.flat_map(|version| version.roots.iter().map(move |root| (version, root)));
@@ -550,7 +552,7 @@ impl Session {
     }
 }
 
-/// Roots whose live objects a run may have used itself: those that it reached by a name. Of another thread it says nothing.
+/// Returns roots whose live objects a run itself may have used: those that it reached through a name. Other threads are not covered.
 fn used_by(evidence: &Evidence, observed: &Observation) -> Vec<Root> {
     let is_named = |root: &Root| {
         let name = root.to_string();

@@ -1,4 +1,4 @@
-//! The way back: every mover is the same four steps.
+//! Restoring a state: all requests have the same four steps.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,17 +19,17 @@ use crate::record::{LiveState, LookScope, ObjectMark, Rerun, RunInput};
 use crate::restore::{PlanExecutor, PrefetchedValues, Replays, RestoreError, ended, origin, to_make};
 use crate::store::Manifests;
 
-/// Where a mover goes, and what it is written down as.
+/// The target of a request, and how it is recorded.
 struct Aim {
     position: Position,
     action: Action,
     step: UndoStep,
-    /// The steps that an undo takes back, or a redo takes again, in the order in which it goes over them.
+    /// The steps that an undo or redo covers, in this order.
     gone_over: Vec<UndoEntry>,
 }
 
 impl Session {
-    /// Plans and performs a mover.
+    /// Plans and performs a request.
     pub fn perform<K: Kernel>(
         &mut self,
         kernel: &mut K,
@@ -39,10 +39,10 @@ impl Session {
         self.perform_keeping(kernel, request, options, &BTreeSet::new())
     }
 
-    /// Plans and performs a mover after which the names in `keep` have the values that they have now.
+    /// Plans and performs a request that leaves the current values of the names in `keep`.
     ///
     /// # Errors
-    /// Where one of them is not there or shares objects with others: then nothing is changed.
+    /// Fails without a change if one of the names does not exist or shares objects with others.
     pub fn perform_keeping<K: Kernel>(
         &mut self,
         kernel: &mut K,
@@ -102,7 +102,7 @@ impl Session {
         if ahead.has_waited
             && let Some(recorded) = self.record_outside(kernel, Interruptibility::Possible)?
         {
-            // Somebody changed what is live while it was waited for memory.
+            // Another thread changed live values while the values were read.
             outside = self.told_outside(Some(recorded)).or(outside);
             from = self.moves.at().unwrap_or(from);
             left = self.leave(request, target);
@@ -160,7 +160,7 @@ impl Session {
         Ok(report)
     }
 
-    /// Where a mover goes, and what it is written down as.
+    /// Returns the target of a request, and how it is recorded.
     fn aim(&self, request: &Request, replay: bool) -> Result<Aim, SessionError> {
         let (back, forward) = self.moves.depth();
         let mut gone_over = Vec::new();
@@ -237,7 +237,7 @@ impl Session {
         })
     }
 
-    /// Whether this kernel took up `last` and cells have run in it since: who asks for it again does not want them taken back.
+    /// Returns whether this kernel resumed `last` and has run cells since: a repeated resume is not meant to undo these.
     fn has_gone_on(&self, here: &Position, last: RunId) -> bool {
         let mut has_worked = false;
         for (run, outline) in self.history.ancestry(here.run) {
@@ -249,11 +249,11 @@ impl Session {
         false
     }
 
-    /// Steps that an undo or a redo goes over, for people; those that changed nothing left out.
+    /// Returns the steps of an undo or redo, for people, without those that changed nothing.
     fn told_steps(&self, gone_over: &[UndoEntry]) -> Vec<TakenStep> {
         let told = gone_over.iter().filter(|taken| !taken.is_quiet).map(|taken| {
             let run = match self.history.outline(&taken.to.run) {
-                // It is called by where it was to go.
+                // It is named after its target.
                 Some(outline) if outline.kind == RunKind::Moved => outline.number.to_string(),
                 _ => self.history.label(&taken.to.run),
             };
@@ -270,7 +270,7 @@ impl Session {
         told.collect()
     }
 
-    /// A run that nobody can go to, since the record of one before it is missing; what is known of it can be restored.
+    /// Returns the error for a run that cannot be restored because an ancestor is missing. Its known values can be restored.
     fn unreachable_run(&self, run: RunId, missing: RunId) -> SessionError {
         let state = self.history.state(run);
         let names = state.roots().filter(|root| root.kind == RootKind::Name);
@@ -281,7 +281,7 @@ impl Session {
         }
     }
 
-    /// Why there is nowhere to go on from: nobody recorded anything, or nothing that was can be reached.
+    /// Returns why there is nothing to resume: nothing was recorded, or no recorded state can be reached.
     fn nothing_to_resume(&self) -> SessionError {
         let last = self.history.unreachable_position(self.id, self.clock.now());
         let missing = last.and_then(|run| Some((run, self.history.missing_ancestor(run)?)));
@@ -290,7 +290,7 @@ impl Session {
         })
     }
 
-    /// Where other kernels are that worked beside the one that is taken up.
+    /// Returns the positions of other kernels that worked in parallel with the resumed one.
     fn beside(&self, request: &Request, target: RunId) -> Vec<String> {
         let Request::Resume(_) = request else {
             return Vec::new();
@@ -299,8 +299,8 @@ impl Session {
         runs.iter().map(|run| self.history.label(run)).collect()
     }
 
-    /// Whether a variable that no store has any more, or ever had, still has the value that it had in the state that `target` left: the same
-    /// run gave it to it. All that shared objects with it then does, and what does besides is not there in that state.
+    /// Returns whether a variable that is not stored still has its value from the state after `target`, because the same run gave
+    /// it both values. Then all variables that shared objects with it have theirs, too, and others do not exist in that state.
     fn is_unchanged(&self, root: &Root, version: &Version, target: RunId) -> bool {
         let (Some(now), Some(at)) = (self.live.holding(root), self.moves.at()) else {
             return false;
@@ -316,7 +316,7 @@ impl Session {
             && maker == self.history.changed_by(at, root, now)
     }
 
-    /// State beside variables that these runs changed only by what they imported.
+    /// Returns state other than variables that these runs changed only through their imports.
     fn set_by_imports(&self, runs: &[RunId]) -> Vec<Root> {
         let (mut by_imports, mut by_cells) = (BTreeSet::new(), BTreeSet::new());
         for run in runs.iter().filter_map(|id| self.history.run(id)) {
@@ -334,7 +334,7 @@ impl Session {
         by_imports.difference(&by_cells).cloned().collect()
     }
 
-    /// Of runs that an undo takes back, or that a redo brings, those that no cell made: they are part of the steps beside them.
+    /// Returns the external changes among the runs that an undo leaves or a redo enters: they belong to the steps beside them.
     fn outside_of(&self, request: &Request, [left, entered]: &[Vec<RunId>; 2]) -> Vec<String> {
         let stepped: &[RunId] = match request {
             Request::Undo(_) => left,
@@ -350,15 +350,15 @@ impl Session {
         outside.map(|id| self.history.label(id)).collect()
     }
 
-    /// Where the last session ended, if nobody can go there any more.
+    /// Returns the last run of the last session, if it cannot be reached any more.
     fn unreachable(&self, request: &Request) -> Option<String> {
         let is_asked = matches!(request, Request::Resume(None)) && self.origin.is_none();
         let run = is_asked.then(|| self.history.unreachable_position(self.id, self.clock.now()))?;
         run.map(|run| self.history.label(&run))
     }
 
-    /// Whether the values of a run that a request asks for are known, though what else it left is not: later runs than the one that is
-    /// missing changed them.
+    /// Returns whether the requested values of a run are known although its whole state is not: runs after the missing one
+    /// changed them.
     fn is_known(&self, request: &Request, target: RunId) -> bool {
         let Request::Restore { names, .. } = request else {
             return false;
@@ -367,14 +367,14 @@ impl Session {
         !names.is_empty() && names.iter().all(|root| state.version(root).is_some())
     }
 
-    /// Where a later `clew run` ended, where something else is taken up.
+    /// Returns the last run of a later `clew run`, if something else is resumed.
     fn later_batch(&self, request: &Request, target: RunId) -> Option<String> {
         let is_asked = matches!(request, Request::Resume(None)) && self.origin.is_none();
         let run = is_asked.then(|| self.history.later_batch(self.id, self.clock.now()))?;
         run.filter(|run| *run != target).map(|run| self.history.label(&run))
     }
 
-    /// The run that a revision names, on the branch that it names, if it names one.
+    /// Returns the run that a revision names, with the branch if it names one.
     fn position_of(&self, revision: &str) -> Result<Position, SessionError> {
         let run = self.history.resolve(revision, self.moves.at(), self.clock.now())?;
         let branch = Some(revision.trim()).filter(|name| self.history.names().branches().contains_key(*name));
@@ -384,7 +384,7 @@ impl Session {
         })
     }
 
-    /// What a mover writes down: how undo counts it, the branch it leads to, names that come with it.
+    /// Returns the effects of a request besides its runs: the undo step, the branch, and changes of names.
     fn deed_of(&self, aim: Aim) -> Deed {
         let naming = match &aim.action {
             Action::Operation(index) => {
@@ -439,8 +439,8 @@ impl Session {
         Ok(Scope::Names(roots))
     }
 
-    /// The working directory, where it is left as it is: the notebook was moved since, and no cell had left the folder in which its kernel
-    /// began, neither in the state that a move goes to nor here.
+    /// Returns the working directory if it is left as it is. This applies if the notebook was moved since, and no cell changed
+    /// the directory in which its kernel started, neither in the target state nor here.
     fn own_directory(&self, request: &Request, target: RunId, live: &State) -> Option<Root> {
         let moved = self.notebook_moved?;
         let root = Root::new(RootKind::Directory, "cwd");
@@ -457,7 +457,7 @@ impl Session {
         (is_meant && first(maker) == Some(wanted) && first(self.id) == Some(now)).then_some(root)
     }
 
-    /// What is live now, as a look tells without storing anything: a dry run changes nothing, not even the record.
+    /// Returns the current state without storing anything: a dry run changes nothing, not even the record.
     pub(super) fn glance<K: Kernel>(&self, kernel: &mut K) -> Result<State, SessionError> {
         let roots = kernel.roots().map_err(SessionError::Kernel)?;
         let withheld = kernel.withheld();
@@ -493,8 +493,8 @@ impl Session {
         plan(live, &wanted.only(|version| !left.holds(version)), scope, &held)
     }
 
-    /// Runs that the line of `one` has and that of the other has not, and the other way round, newest first. Goes back no
-    /// further than to where they part.
+    /// Returns the runs that are ancestors of `one` and not of `other`, and vice versa, newest first. Goes back only to their
+    /// common ancestor.
     fn parted(&self, one: RunId, other: RunId) -> [Vec<RunId>; 2] {
         let mut lines = [self.history.ancestry(one), self.history.ancestry(other)];
         let mut met: [Vec<RunId>; 2] = Default::default();
@@ -506,7 +506,7 @@ impl Session {
                 let Some((id, _)) = lines[at].next() else { continue };
                 is_at_end = false;
                 if known[1 - at].contains(&id) {
-                    // From here on both are one.
+                    // From here on, both have the same ancestors.
                     let shared = met[1 - at].iter().position(|other| *other == id);
                     met[1 - at].truncate(shared.unwrap_or_default());
                     parted = false;
@@ -520,7 +520,7 @@ impl Session {
         met
     }
 
-    /// What runs that a move crosses may have changed that it does not put back.
+    /// Returns effects of the runs between two states that a restore does not revert.
     fn unrestored(&self, runs: &[RunId], scope: &Scope) -> Vec<UnrestoredEffects> {
         if !matches!(scope, Scope::All) {
             return Vec::new();
@@ -550,7 +550,7 @@ impl Session {
         }
     }
 
-    /// Runs whose cells are replayed for what can't be loaded, all in one process.
+    /// Returns the runs whose cells are rerun for values that cannot be loaded, all in one process.
     fn line(
         &self,
         plan: &Plan,
@@ -569,14 +569,15 @@ impl Session {
         replays.line(target)
     }
 
-    /// The run of what changed outside any cell, for people; none where no value is another, as after an exclusion.
+    /// Returns the run of an external change, for people; `None` if no value differs, as after an exclusion.
     fn told_outside(&self, recorded: Option<RecordingReport>) -> Option<String> {
         let RecordingReport { run, label, .. } = recorded?;
         let is_quiet = self.history.run(&run?).is_some_and(|run| run.only_outputs);
         (!is_quiet).then_some(label)
     }
 
-    /// Lets no cell run unasked that would not find the files that it read. Asked only of cells that would run: a file is read for it.
+    /// Refuses automatic reruns of cells whose input files have changed. Only checks cells that would be rerun, since the check
+    /// reads the files.
     fn hold_back(
         &self,
         plan: &mut Plan,
@@ -606,7 +607,7 @@ impl Session {
         }
     }
 
-    /// Reads what would be loaded, so that a dry run does not promise what is damaged.
+    /// Reads the values that would be loaded, so that a dry run does not promise corrupted ones.
     fn try_reading<K: Kernel>(&self, kernel: &mut K, plan: &mut Plan, target: RunId) -> Result<(), SessionError> {
         let performer = self.performer(target);
         for step in &mut plan.steps {
@@ -645,7 +646,7 @@ impl Session {
             self.parked.retain(|other| other.ticket != parked.ticket);
             let version = &parked.known.version;
             let is_used = |root: &Root| self.live_objects.is_doubtful(target, version, root);
-            // The run that a move records of its own must not say that what was used since is what it was.
+            // If the restore records a run of its own, it must not record objects as unchanged that were used since.
             if is_exact || !version.roots.iter().any(is_used) {
                 self.live = self.live.with(parked.known.clone());
             }
@@ -673,7 +674,7 @@ impl Session {
         .collect()
     }
 
-    /// Takes versions whose objects all stayed for what is live. A look tells whether they are.
+    /// Marks versions as live if all their objects stayed. The next look verifies that.
     fn take_stayed(&mut self, plan: &Plan) {
         let mut stayed: BTreeMap<ManifestId, usize> = BTreeMap::new();
         for step in &plan.steps {
@@ -691,7 +692,7 @@ impl Session {
         }
     }
 
-    /// Looks at what is really there and commits: at `base` if it is exactly that, else at a run of its own.
+    /// Looks at the actual result and commits it: at `base` if it is exactly that state, otherwise as a run of its own.
     fn land<K: Kernel>(
         &mut self,
         kernel: &mut K,
@@ -702,7 +703,7 @@ impl Session {
         let observed = self.observe(kernel, Rerun::Impossible, LookScope::All);
         self.made_anew.clear();
         kernel.heap().release();
-        // What was live is no more, whatever becomes of the look.
+        // The state before is no longer live, even if the look fails.
         self.is_at_state = false;
         let observed = observed.inspect_err(|_| {
             kernel.settle(false);
@@ -713,9 +714,9 @@ impl Session {
         if deed.action != Action::Restore {
             self.own_up(report, &wanted, &there, &observed.live);
         }
-        // A class that nothing refers to is gone as soon as it was loaded, and nobody can see that.
+        // A class without references disappears right after it is loaded, which has no observable effect.
         let is_seen = |root: &Root| root.kind != RootKind::Definition && there.version(root).is_none();
-        // A loaded library stays loaded: its settings and generators are put back, but can't be taken away.
+        // A loaded library stays loaded: its settings and random generators are restored, but cannot be removed.
         let is_extra = |version: &Version| {
             let mut roots = version.roots.iter();
             roots.all(|root| root.kind.is_of_library() && wanted.version(root).is_none())
@@ -741,26 +742,26 @@ impl Session {
         result
     }
 
-    /// Says of every root that is not what it was to be that it differs: code of the user's ran as old objects were let
-    /// go, or a live class does not take everything back.
+    /// Corrects the outcome of every root that differs from the target: user code ran when old objects were released, or a live
+    /// class could not be fully restored.
     fn own_up(&self, report: &mut Report, wanted: &State, there: &State, live: &LiveState) {
         let is_withheld = |root: &Root| live.holding(root).is_some_and(|known| known.withheld.is_some());
         let mut classes: BTreeSet<Root> = BTreeSet::new();
         for outcome in &mut report.outcomes {
             let is_there = there.version(&outcome.root).is_some();
-            // Beside a class that nothing refers to any more, or a lost name, the others have no version to compare.
+            // If a class without references or a lost name is missing, the other roots have no version to compare.
             let is_whole = |version: &Version| version.roots.iter().all(|root| there.version(root).is_some());
-            // What is kept out of the record from now on can't be compared.
+            // Roots that are excluded from now on cannot be compared.
             if is_withheld(&outcome.root) {
                 continue;
             }
             let part = |version: &Version| self.live_objects.of(version)?.part(&outcome.root);
             let stayed = wanted.version(&outcome.root).and_then(part);
             if stayed.is_some() && stayed == live.part(&outcome.root) {
-                // The others of its version may be lost; it is what was to be live.
+                // Other roots of its version may be lost; this one is the live object that was to stay.
                 continue;
             }
-            // What misses members can't be compared either: of the others was said what became of them.
+            // Values with missing members cannot be compared either; their outcomes already report that.
             let has_gaps = |version: &Version| self.manifests.is_stored_as(version, |encoding| !encoding.is_whole());
             if outcome.kind == OutcomeKind::Restored && wanted.version(&outcome.root).is_some_and(has_gaps) {
                 continue;
@@ -803,7 +804,7 @@ impl Session {
     }
 }
 
-/// What a dry run can tell of the outcomes.
+/// Returns the outcomes as far as a dry run can predict them.
 fn foreseen(plan: &Plan) -> Vec<Outcome> {
     let mut outcomes: Vec<Outcome> = Vec::new();
     for step in &plan.steps {
@@ -844,7 +845,7 @@ fn is_unverified(step: &PlanStep) -> bool {
     )
 }
 
-/// Where the cell of a step would run again.
+/// Returns where the cell of a step would be rerun.
 fn where_again(step: &PlanStep, apart: bool) -> Cause<'static> {
     match (apart, &step.again) {
         (true, RerunPermission::Allowed) => Cause::WouldRunApartOrHere,
@@ -871,7 +872,7 @@ impl AvailableValues for HeldBySession<'_> {
     }
 
     fn ticket(&self, roots: &[Root], fingerprint: &Fingerprint) -> Option<u64> {
-        // Of stored values that are equal the one that was set aside last: what live objects refer to.
+        // Of equal stored values, the one that was set aside last: live objects refer to it.
         self.session
             .parked
             .iter()
@@ -890,7 +891,7 @@ impl AvailableValues for HeldBySession<'_> {
     fn stays(&self, root: &Root, version: &Version) -> Option<StepKind> {
         let (live, objects) = (&self.session.live, &self.session.live_objects);
         if self.is_registered(version) {
-            // A class that no variable leads to may still live: building its name tells.
+            // A class without variables may still be live: building it will show.
             let may_live = root.kind == RootKind::Definition || live.holding(root).is_some();
             let why = Cause::StaysRegistered.into();
             return may_live.then_some(StepKind::Leave { why });
@@ -907,11 +908,11 @@ impl AvailableValues for HeldBySession<'_> {
         let then = known.part(root)?;
         let is_it = |at: &&Root| live.part(at).is_some_and(|now| now.object == then.object);
         let at = match then.object {
-            // Bound to another name it is still the same one.
+            // The same object may be bound to another name now.
             ObjectMark::Serial(_) => Some(root).filter(is_it).or_else(|| live.roots().find(is_it))?,
             ObjectMark::Address(_) => Some(root).filter(is_it)?,
         };
-        // The hash of a root by itself does not show what the root shares with others of its co-variable.
+        // The hash of a root alone does not cover the objects that it shares with others in its co-variable.
         let is_alone = matches!(then.object, ObjectMark::Serial(_));
         let is_whole = is_alone || live.holding(at).is_some_and(|now| now.seen == known.seen);
         let value = match live.part(at).is_some_and(|now| now.is_as(then)) {
@@ -942,8 +943,10 @@ impl AvailableValues for HeldBySession<'_> {
     }
 }
 
+/// Checks that the state after a run has these names.
+///
 /// # Errors
-/// The state that a run left does not have one of these names.
+/// Fails if one of them is missing.
 pub(super) fn check_names<'r>(
     history: &History,
     run: RunId,
@@ -959,8 +962,10 @@ pub(super) fn check_names<'r>(
     Err(SessionError::NoSuchName { run, names })
 }
 
+/// Checks that names can be kept.
+///
 /// # Errors
-/// One of the names to keep is not there, or shares objects with a name that is not to be kept: the two would part.
+/// Fails if one of them does not exist, or shares objects with a name that is not kept, so that the two would be separated.
 fn check_alone(live: &State, keep: &BTreeSet<Root>) -> Result<(), SessionError> {
     let absent = keep.iter().filter(|root| live.version(root).is_none());
     let absent: Vec<String> = absent.map(ToString::to_string).collect();
@@ -981,7 +986,7 @@ fn check_alone(live: &State, keep: &BTreeSet<Root>) -> Result<(), SessionError> 
     Ok(())
 }
 
-/// Notebook classes that values of `roots` need and that are not there, and those that these need.
+/// Returns the notebook classes that values of `roots` need and that do not exist, and those that these need.
 pub(super) fn definitions_of(
     manifests: &Manifests,
     state: &State,
@@ -1001,26 +1006,26 @@ pub(super) fn definitions_of(
     found
 }
 
-/// Why a version may not be built: whoever recorded it is not trusted, and it names code, or is state in which code is
-/// looked for and run: paths, variables of the environment, options.
+/// Returns why a version may not be built: it is untrusted, and it names code, or is state that affects which code is found and
+/// run (paths, environment variables, options).
 pub(super) fn untrusted(history: &History, target: RunId, version: &Version, manifest: &Manifest) -> Option<String> {
     let is_refused = manifest.encoding().is_some_and(|encoding| encoding.code)
         || version.roots.iter().any(|root| root.kind.is_surrounding());
     (is_refused && history.is_strangers(target, version)).then(|| Cause::Untrusted.into())
 }
 
-/// Whether the cell that made a version is known, and nobody's but the user's and those they trust.
+/// Returns whether the cell that created a version is known, and is the user's own or trusted.
 pub(super) fn has_cell(history: &History, target: RunId, version: &Version) -> bool {
     let Some(maker) = history.made_by(target, version) else {
         return false;
     };
     let run = history.run(&maker);
-    // What the user forgot does not come back by another way.
+    // A value that the user forgot must not be recreated.
     let is_forgotten = history.forgotten().contains_key(&version.manifest);
     !is_forgotten && !history.is_untrusted(&maker) && run.is_some_and(|run| run.source.is_some())
 }
 
-/// Whether the cell of a run may run again, unasked or because the user allowed it.
+/// Returns whether the cell of a run may be rerun, automatically or with the user's permission.
 fn may_run(history: &History, id: &RunId, is_allowed: bool, inputs: &dyn Inputs) -> bool {
     let Some(run) = history.run(id).filter(|run| run.source.is_some()) else {
         return false;
@@ -1029,13 +1034,13 @@ fn may_run(history: &History, id: &RunId, is_allowed: bool, inputs: &dyn Inputs)
     is_whole && (is_allowed || (caution_of(history, id, run).is_none() && lacking(run, inputs).is_none()))
 }
 
-/// Why a cell would not find what it read.
+/// Returns why a cell would not find its input files.
 fn lacking(run: &Run, inputs: &dyn Inputs) -> Option<String> {
     run.evidence.files_read.iter().find_map(|file| inputs.obstacle(file))
 }
 
-/// Why the cell that made a version can't be expected to do again what it did; nothing for the user's own that ended
-/// well, and of which nothing was seen that a sandbox keeps from it anyway.
+/// Returns why the cell that created a version cannot be expected to give the same value; `None` for the user's own cells that
+/// finished, unless they had effects that the sandbox prevents.
 pub(super) fn caution(history: &History, target: RunId, version: &Version) -> Option<Cause<'static>> {
     let maker = history.made_by(target, version);
     match maker.and_then(|maker| Some((maker, history.run(&maker)?))) {
@@ -1057,7 +1062,7 @@ fn caution_of(history: &History, id: &RunId, run: &Run) -> Option<Cause<'static>
         .find_map(|(holds, caution)| holds.then_some(caution))
 }
 
-/// Whether nothing was left out of the source of the cell that made a version.
+/// Returns whether the source of the cell that created a version is complete.
 pub(super) fn has_whole_cell(history: &History, target: RunId, version: &Version) -> bool {
     let run = history.made_by(target, version).and_then(|maker| history.run(&maker));
     run.is_some_and(|run| run.evidence.masked.is_empty())

@@ -1,6 +1,7 @@
-//! Runs that a kernel died in: who finds what it left writes a run of each, beside where that kernel was.
+//! Crashed runs: a session that finds leftover markers records a run for each, beside the position of the ended kernel.
 //!
-//! Such a run changes nothing, since nobody saw what it did, and nobody goes on from it: `resume` takes up the run before.
+//! Such a run changes nothing, since its effects are unknown, and no other run continues from it: `resume` continues from the run
+//! before.
 
 use super::{Session, SessionError};
 use crate::format::{
@@ -10,37 +11,37 @@ use crate::id::RunId;
 use crate::store::{InFlightFile, LeftoverMarker, StoreError};
 
 impl Session {
-    /// Has runs written of these, which their kernels died in, together with the start of this session. `seen` tells of
-    /// each when it was last known to run.
+    /// Registers the leftover markers of crashed runs, to be recorded with the start of this session. The time of each is when
+    /// the kernel was last known to run.
     pub fn mourn(&mut self, left: Vec<(LeftoverMarker, Timestamp)>) {
         self.mourned = left;
     }
 
-    /// The runs that were written of what [`Session::mourn`] was told.
+    /// Returns the runs that were recorded for the markers of [`Session::mourn`].
     pub fn deaths(&self) -> &[RunId] {
         &self.deaths
     }
 
-    /// Notes that a cell begins.
+    /// Writes a marker when a cell begins.
     pub fn note_begun(&self, begun: InFlightMarker, source: Option<&str>) -> Result<InFlightFile, StoreError> {
         self.writer.note_begun(begun, source)
     }
 
-    /// Notes that the cell ended.
+    /// Adds to the marker that the cell ended.
     pub fn note_ended(&self, note: &mut InFlightFile, ended: CellEnd) -> Result<(), StoreError> {
         self.writer.note_ended(note, ended)
     }
 
-    /// Puts the runs; they go with the next commit.
+    /// Writes the crashed runs, which become visible with the next commit.
     pub(super) fn put_deaths(&mut self) -> Result<Vec<(RunId, Run)>, SessionError> {
         let mut runs = Vec::new();
         if self.mourned.is_empty() {
-            // To find the ends goes through all that was ever done, and every run that is recorded comes by here.
+            // Finding the ends reads all operations, and every recorded run calls this function.
             return Ok(runs);
         }
         let ends = self.history.ends();
         for (left, seen) in self.mourned.clone() {
-            // Without a run of its session nobody knows where it was.
+            // Without a run of its session, its position is unknown.
             if let Some(parent) = ends.get(&left.begun.session) {
                 let run = self.death_of(&left, seen, *parent)?;
                 runs.push((self.writer.put_run(&run)?, run));
@@ -92,7 +93,7 @@ impl Session {
         })
     }
 
-    /// The runs are written: what was left of them is taken away.
+    /// Removes the markers of recorded runs.
     pub(super) fn bury(&mut self, runs: &[(RunId, Run)]) {
         self.deaths.extend(runs.iter().map(|(id, _)| *id));
         for (left, _) in std::mem::take(&mut self.mourned) {

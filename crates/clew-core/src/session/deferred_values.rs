@@ -1,8 +1,9 @@
-//! Values that stay in the store while cells run that can't read them: the session has them, its kernel does not.
+//! Values that are left in the store while cells run that cannot read them: they belong to the session's state, but are not in
+//! its kernel.
 //!
-//! Where a notebook is run again, most cells are not executed, and what they made is often large and of no use to the few that are. So
-//! before each of these a move brings what it may read ([`Request::SwitchFor`]) and leaves the rest. Whatever was left is as unchanged as it
-//! lies in the store, since nothing live shares an object with it: co-variables are left whole.
+//! When a notebook is run again, most cells are reused, and their values are often large and not needed by the few executed ones.
+//! Before each executed cell, a switch loads the values that the cell may read ([`Request::SwitchFor`]) and leaves the others.
+//! These are certainly unchanged, since no live value shares objects with them: co-variables are left as a whole.
 
 use super::{Request, RestoreOptions, Session, SessionError};
 use crate::format::{Encoding, Version};
@@ -11,8 +12,8 @@ use crate::id::{RootKind, RunId};
 use crate::kernel::Kernel;
 
 impl Session {
-    /// What a move to `target` leaves in the store: what is large, comes from no cell's class, is named by nothing but names and outputs, is
-    /// not live in any version, and is not needed.
+    /// Returns the values that a switch to `target` leaves in the store: large ones without classes of the notebook, with only
+    /// names and outputs as roots, none of which is live or needed.
     pub(super) fn leave(&self, request: &Request, target: RunId) -> State {
         let Request::SwitchFor { needed, at_least, .. } = request else {
             return State::default();
@@ -26,19 +27,19 @@ impl Session {
             })
         };
         let wanted = self.history.state(target);
-        // A class of the notebook's may be another by the time that the value is brought.
+        // A notebook class may have changed by the time when the value is loaded.
         let is_data = |encoding: &Encoding| encoding.bytes >= *at_least && encoding.definitions.is_empty();
         wanted.only(|version| is_unneeded(version) && self.manifests.is_stored_as(version, is_data))
     }
 
-    /// Brings what was left.
+    /// Loads the values that were left.
     pub(super) fn bring_all<K: Kernel>(&mut self, kernel: &mut K) -> Result<(), SessionError> {
         let at = self.moves.at().ok_or(SessionError::NotStarted)?;
         self.perform(kernel, &Request::Switch(at.to_string()), RestoreOptions::default())?;
         Ok(())
     }
 
-    /// What was left is gone where something bound one of its names anew: then its other names mean nothing either.
+    /// Drops values that were left if one of their names was rebound: their other names are then meaningless, too.
     pub(super) fn let_go_of_rebound(&mut self) {
         if !self.left.is_empty() {
             let live = &self.live;

@@ -1,4 +1,4 @@
-//! Forgetting: values that are not to be had again.
+//! Forgetting: values that cannot be restored any more.
 
 use super::{Session, SessionError, UndoStep};
 use crate::format::{Action, Position, View};
@@ -8,13 +8,13 @@ use crate::record::LiveCoVariable;
 use crate::store::StoreError;
 
 impl Session {
-    /// Forgets every value that `roots` had so far, in all runs. The live variables stay; what they hold now can't be
-    /// loaded again either, so a move parks it. With nothing to forget nothing is written.
+    /// Forgets every value that `roots` have had so far, in all runs. The live variables stay. Their current values cannot be
+    /// loaded any more either, so a restore sets them aside. If there is nothing to forget, nothing is written.
     ///
-    /// Afterwards the pack that this session wrote is left, so that what was forgotten can be taken out of it.
+    /// Afterwards, the session leaves its current pack, so that the forgotten data can be removed from it.
     ///
     /// # Errors
-    /// The store refused. Nothing was forgotten then, unless the flush failed.
+    /// Fails if writing fails. Nothing is forgotten then, unless only the flush failed.
     pub fn forget(&mut self, roots: &[Root]) -> Result<ErasurePreview, SessionError> {
         self.refresh()?;
         let found = self.forgettable(roots)?;
@@ -40,12 +40,12 @@ impl Session {
         Ok(found)
     }
 
-    /// What [`Session::forget`] would forget.
+    /// Returns what [`Session::forget`] would forget.
     pub fn forgettable(&self, roots: &[Root]) -> Result<ErasurePreview, StoreError> {
         self.history.forgettable(roots, &self.store)
     }
 
-    /// Hands out nothing more of what was forgotten, and counts on none of it being stored.
+    /// Stops using forgotten values, and no longer treats them as stored.
     pub(super) fn hear_forgotten(&mut self) {
         self.history.tell(&self.store);
         let forgotten = self.history.forgotten();

@@ -1,4 +1,4 @@
-//! Why a session could not do what was asked.
+//! Errors of sessions.
 
 use crate::history::{NameError, RevisionError};
 use crate::id::RunId;
@@ -7,75 +7,75 @@ use crate::record::RecordError;
 use crate::restore::RestoreError;
 use crate::store::StoreError;
 
-/// Why a session could not do what was asked. Nothing was changed.
+/// The reason why a session could not perform a request. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
-    /// The store refused.
+    /// Access to the store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The session could not be looked at.
+    /// The look at the session failed.
     #[error("Clew could not check the session's variables: {0}")]
     Kernel(KernelError),
-    /// The revision names nothing, or several runs.
+    /// The revision matches no run, or several.
     #[error(transparent)]
     Revision(#[from] RevisionError),
-    /// A name can't be given, or is not there.
+    /// A name cannot be assigned, or does not exist.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// There is less to undo than asked.
+    /// There are fewer steps to undo than requested.
     #[error("{}", too_few("undo", "undone", *asked, *available))]
     NothingToUndo {
-        /// Steps asked for.
+        /// The requested number of steps.
         asked: u64,
-        /// Steps there are.
+        /// The available number of steps.
         available: u64,
     },
-    /// There is less to redo than asked.
+    /// There are fewer steps to redo than requested.
     #[error("{}{}", too_few("redo", "redone", *asked, *available), undone_before(*available, left_behind.as_deref()))]
     NothingToRedo {
-        /// Steps asked for.
+        /// The requested number of steps.
         asked: u64,
-        /// Steps there are.
+        /// The available number of steps.
         available: u64,
-        /// The run where the line ended that could be redone before a new step began another.
+        /// The end of the runs that could be redone before a new step cleared the redo stack.
         left_behind: Option<String>,
     },
     /// No other session has recorded anything in this history.
     #[error("There is nothing to resume: no earlier session of this history has recorded a run")]
     NothingToResume,
-    /// A name that the target state does not have.
+    /// The target state does not have a name.
     #[error("Run {run} has no {}", names.join(" and no "))]
     NoSuchName {
         /// The target run.
         run: String,
-        /// What was asked for.
+        /// The requested names.
         names: Vec<String>,
     },
-    /// Names to keep that are not there.
+    /// Names to keep do not exist.
     #[error("There is no {} to keep", names.join(" and no "))]
     NothingToKeep {
-        /// What was asked for.
+        /// The requested names.
         names: Vec<String>,
     },
-    /// A name to keep shares objects with names that are not to be kept.
+    /// A name to keep shares objects with names that are not kept.
     #[error("`{name}` shares objects with {}, which would not be kept", others.iter().map(|other| format!("`{other}`")).collect::<Vec<_>>().join(", "))]
     KeepShared {
         /// The name to keep.
         name: String,
-        /// The others.
+        /// The other names.
         others: Vec<String>,
     },
-    /// Nobody can tell what a run left, since the record of one before it is missing or damaged.
+    /// The state after a run is unknown, since the record of an ancestor is missing or corrupted.
     #[error("The state after run {run} is only partly known: the record of run {missing} before it is missing")]
     Unreachable {
         /// The run.
         run: String,
-        /// The one that is missing.
+        /// The missing run.
         missing: String,
-        /// Variables that runs since then changed: their values are known.
+        /// Variables that were changed after the missing run, so that their values are known.
         names: Vec<String>,
     },
-    /// The move did not happen; the session is as it was.
+    /// The restore did not happen; the session is unchanged.
     #[error(transparent)]
     Restore(#[from] RestoreError),
     /// The session has not recorded its starting state.
@@ -84,7 +84,7 @@ pub enum SessionError {
 }
 
 impl SessionError {
-    /// The record of a run is missing.
+    /// Creates the error for a missing record of a run.
     pub(super) fn missing(run: RunId) -> Self {
         Self::Store(StoreError::Missing {
             kind: "Run",
@@ -101,7 +101,7 @@ fn too_few(word: &str, done: &str, asked: u64, available: u64) -> String {
     }
 }
 
-/// What became of what was undone.
+/// Describes the end of the undone runs.
 fn undone_before(available: u64, left_behind: Option<&str>) -> String {
     match left_behind.filter(|_| available == 0) {
         Some(run) => format!(": something changed after the undo. The undone branch ended at run {run}"),

@@ -1,7 +1,7 @@
-//! A state written down for others: in a bundle, without what led to it.
+//! Export of a state for other people: in a bundle, without the runs that led to it.
 //!
-//! The bundle gets a session of its own, signed by who exports: one run, with the number that the state has here, whose state is what
-//! is sent. What others recorded and the user does not trust is not among it, since the new signature would vouch for it.
+//! The bundle gets a session of its own, signed by the exporting user. It has one run, with the number that the state has here,
+//! and with the exported values as its state. Untrusted values are not exported, since the new signature would vouch for them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -24,23 +24,23 @@ use crate::store::{
     BundleMaker, CopyCallback, Manifests, SessionWriter, SigningKey, Store, StoreError, TransferSummary,
 };
 
-/// Which state, and how much of it.
+/// The state to export, and which parts of it.
 pub struct ExportRequest<'e> {
     /// The history.
     pub history: HistoryId,
-    /// What the recipient is to call it.
+    /// The name of the history for the recipient.
     pub name: &'e str,
-    /// What is known of the notebook.
+    /// The description of the history.
     pub description: &'e HistoryDescription,
     /// The run that left the state.
     pub run: RunId,
-    /// Only these roots, and what shares objects with them; `None`: everything but what is this machine's.
+    /// Only these roots, and roots that share objects with them; `None` for all roots that are not specific to this machine.
     pub roots: Option<&'e BTreeSet<Root>>,
-    /// How many bytes of values may go, before compression.
+    /// The maximum number of bytes of values, before compression.
     pub most: Option<u64>,
-    /// Cells that may go with what was compiled from them.
+    /// Cells that may be exported with the code objects compiled from them.
     pub cells: &'e [CellText],
-    /// What of a value was compiled from which of them: what code is, is the kernel's.
+    /// Determines the cells from which the code objects of a value were compiled. Only the kernel can identify code objects.
     pub origins: &'e Origins<'e>,
 }
 
@@ -52,32 +52,33 @@ impl fmt::Debug for ExportRequest<'_> {
     }
 }
 
-/// Tells of a value's stream with so many roots, and of what is stored beside it, the places of the cells that its code was compiled from.
+/// For the stream of a value, its number of roots and its asides, returns the indices of the cells from which its code objects
+/// were compiled.
 pub type Origins<'e> = dyn Fn(&[u8], usize, &[Aside]) -> BTreeSet<usize> + 'e;
 
-/// What became of one co-variable.
+/// The result of the export of one co-variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportedValue {
     /// Its roots.
     pub roots: Vec<Root>,
-    /// How many bytes it takes that no value before it takes, before compression.
+    /// The number of bytes that it adds to the values before it, before compression.
     pub bytes: u64,
-    /// Why it can't be had from the bundle, where it can't.
+    /// Why it cannot be restored from the bundle, if that is so.
     pub why: Option<String>,
 }
 
-/// What an export wrote.
+/// The result of an export.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExportReport {
-    /// Every value of the state, or of the names that were asked for.
+    /// Every value of the state, or of the requested names.
     pub values: Vec<ExportedValue>,
-    /// Runs whose cells define functions and classes among them, and went too: the nearest last.
+    /// Runs whose cells define functions and classes among the values, and were exported, too; nearest last.
     pub cells: Vec<RunId>,
-    /// What was copied.
+    /// The copied data.
     pub carried: TransferSummary,
 }
 
-/// A value that is to be sent.
+/// A value that can be exported.
 struct Candidate {
     version: Version,
     parts: Vec<([u8; 32], u64)>,
@@ -85,24 +86,24 @@ struct Candidate {
 }
 
 impl Candidate {
-    /// How many bytes it takes beside those of `sent`.
+    /// Returns the number of bytes that it adds to those of `sent`.
     fn beside(&self, sent: &FxHashSet<[u8; 32]>) -> u64 {
         let new = self.parts.iter().filter(|(id, _)| !sent.contains(id));
         new.map(|(_, length)| length).sum()
     }
 }
 
-/// Why a value stays here.
+/// A value that is not exported, with the reason.
 struct Left {
     version: Version,
     why: String,
 }
 
 impl ExportRequest<'_> {
-    /// Writes the state into the store of a bundle that is being made.
+    /// Writes the state to the store of a bundle that is being created.
     ///
     /// # Errors
-    /// A disk refused; or a name was asked for that the state does not have.
+    /// Fails if a disk operation fails, or if the state does not have a requested name.
     pub fn write(
         &self,
         from: &Store,
@@ -138,7 +139,7 @@ impl ExportRequest<'_> {
         Ok(ExportReport { values, cells, carried })
     }
 
-    /// The cells that code among what is sent was compiled from, as they were kept: not those that a credential was taken out of.
+    /// Returns the cells from which exported code objects were compiled, except those from which a credential was removed.
     fn defining(&self, from: &Store, sent: &[Candidate]) -> Vec<&CellText> {
         if self.cells.is_empty() {
             return Vec::new();
@@ -153,7 +154,7 @@ impl ExportRequest<'_> {
         cells.filter(|cell| !cell.text.is_empty()).collect()
     }
 
-    /// What can be sent of what was asked for, and what can't.
+    /// Returns the requested values that can be exported, and those that cannot.
     fn candidates(&self, from: &Store, history: &History) -> Result<(Vec<Candidate>, Vec<Left>), SessionError> {
         let state = history.state(self.run);
         let manifests = Manifests::new(from.clone());
@@ -169,7 +170,8 @@ impl ExportRequest<'_> {
         Ok((candidates, left))
     }
 
-    /// The roots that go: those asked for with the classes that their instances refer to, or all that are not this machine's.
+    /// Returns the roots to export: the requested ones with the classes of their instances, or all that are not specific to this
+    /// machine.
     fn wanted(&self, history: &History, state: &State, manifests: &Manifests) -> Result<BTreeSet<Root>, SessionError> {
         let Some(asked) = self.roots else {
             return Ok(state.roots().filter(|root| !is_of_machine(root)).cloned().collect());
@@ -203,7 +205,7 @@ impl ExportRequest<'_> {
         })
     }
 
-    /// As many values as fit, small ones first: so the fewest names stay behind.
+    /// Selects values that fit, small ones first, so that as few names as possible are omitted.
     fn within(&self, mut candidates: Vec<Candidate>) -> (Vec<Candidate>, Vec<Left>) {
         let Some(most) = self.most else {
             return (candidates, Vec::new());
@@ -227,7 +229,7 @@ impl ExportRequest<'_> {
         (sent, left)
     }
 
-    /// Writes down the state, as a session of its own.
+    /// Writes the state as a session of its own.
     fn record(
         &self,
         from: &Store,
@@ -272,7 +274,7 @@ impl ExportRequest<'_> {
             version: RECORD_VERSION,
             time: now,
             name: self.name.to_owned(),
-            // Of this machine, like the interpreter.
+            // Specific to this machine, like the interpreter.
             path: None,
             notebook: self.description.notebook.clone(),
             file: None,
@@ -285,7 +287,7 @@ impl ExportRequest<'_> {
         }
     }
 
-    /// In what the values were made: the packages that had been imported by then, the last that is known of each.
+    /// Returns the environment of the values: the last known version of each package that had been imported.
     fn evidence(&self, history: &History, from: &Store, sent: &[Candidate]) -> Evidence {
         let environments = Environments::of(history);
         let mut modules = imported(history, self.run);
@@ -323,7 +325,7 @@ impl ExportRequest<'_> {
     }
 }
 
-/// Whether a root says where and on what the session runs, which is another matter where the bundle goes.
+/// Returns whether a root describes where the session runs, which does not apply at the recipient.
 fn is_of_machine(root: &Root) -> bool {
     matches!(root.kind, RootKind::Directory | RootKind::Environment | RootKind::Path)
 }
@@ -332,7 +334,7 @@ fn is_any(version: &Version, roots: &BTreeSet<Root>) -> bool {
     version.roots.iter().any(|root| roots.contains(root))
 }
 
-/// The stream of a value and what is stored beside it, where anything is: code always has something.
+/// Returns the stream and the asides of a value, if it has asides: code objects always do.
 fn code_of(from: &Store, value: ManifestId) -> Option<(Vec<u8>, Vec<Aside>)> {
     let manifest = from.manifest(value).ok()?;
     let encoding = manifest.encoding()?;
@@ -341,11 +343,11 @@ fn code_of(from: &Store, value: ManifestId) -> Option<(Vec<u8>, Vec<Aside>)> {
     Some((from.stream(&encoding.stream).ok()?.into_inner(), asides))
 }
 
-/// Writes down of a value that stays here what looking may show, and why it stayed.
+/// Writes the summary of a value that is not exported, with the reason.
 fn put_left(writer: &mut SessionWriter, from: &Store, left: &Left) -> Result<ManifestId, StoreError> {
     let known = from.manifest(left.version.manifest).ok();
     let known = known.map(crate::store::VerifiedValue::into_inner);
-    // What is kept out of the record stays without a summary.
+    // Excluded values have no summary.
     let summaries = known.map(|manifest| manifest.summaries).unwrap_or_default();
     writer.put_manifest(Manifest {
         version: RECORD_VERSION,
@@ -357,7 +359,7 @@ fn put_left(writer: &mut SessionWriter, from: &Store, left: &Left) -> Result<Man
     })
 }
 
-/// The packages and modules that the cells of a line imported: the last that is known of each.
+/// Returns the packages and modules that a run and its ancestors imported, in their last known version.
 fn imported(history: &History, run: RunId) -> BTreeMap<String, ModuleEvidence> {
     let mut modules = BTreeMap::new();
     for (_, run) in history.line(run) {

@@ -1,43 +1,43 @@
-//! Names and words for runs: what a person calls them, written down as operations.
+//! Names and descriptions of runs, recorded as operations.
 
 use super::{Session, SessionError, UndoStep};
 use crate::format::{Action, Naming, Position, View};
 use crate::history::NameError;
 use crate::id::RunId;
 
-/// A name or a description to be given or taken away.
+/// A request to assign or remove a name or a description.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NameRequest {
-    /// Begin a branch at a revision, or where the session is and be on it from now on.
+    /// Create a branch at a revision; or at the current run, and switch to the branch.
     Branch {
         /// Its name.
         name: String,
         /// The revision.
         at: Option<String>,
     },
-    /// Take a branch's name away.
+    /// Delete a branch.
     DeleteBranch(String),
-    /// Give a branch another name.
+    /// Rename a branch.
     RenameBranch {
-        /// What it is called; without it, the one that the session is on.
+        /// The old name; `None` means the current branch.
         from: Option<String>,
-        /// What it is to be called.
+        /// The new name.
         to: String,
     },
-    /// Give a run a tag.
+    /// Tag a run.
     Tag {
         /// The tag.
         name: String,
         /// The revision.
         at: String,
     },
-    /// Take a tag away.
+    /// Delete a tag.
     DeleteTag(String),
-    /// Say what a run did; no words take the description away.
+    /// Describe a run; an empty text removes the description.
     Describe {
         /// The revision.
         at: String,
-        /// The words.
+        /// The description.
         text: String,
     },
 }
@@ -45,18 +45,18 @@ pub enum NameRequest {
 /// The result of naming a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NamingResult {
-    /// The run that is meant.
+    /// The named run.
     pub run: String,
-    /// The branch that the session is on now.
+    /// The current branch of the session.
     pub branch: Option<String>,
 }
 
 impl Session {
-    /// Gives or takes a name. A session that has no position of its own, a command that only writes, names what others
-    /// recorded: `@` is then where the last of them is.
+    /// Assigns or removes a name. A session without a position of its own, such as that of a command, names the runs of other
+    /// sessions: `@` is then the position of the latest one.
     ///
     /// # Errors
-    /// The name can't be given, or is not there; the revision names nothing; the store refused. Nothing was changed.
+    /// Fails without a change if the name cannot be assigned or does not exist, if the revision matches no run, or if writing fails.
     pub fn name(&mut self, request: &NameRequest) -> Result<NamingResult, SessionError> {
         self.refresh()?;
         let planned = self.naming_of(request);
@@ -81,7 +81,7 @@ impl Session {
         })
     }
 
-    /// The change, the branch that the session is on afterwards, and the run that is meant.
+    /// Returns the change, the branch of the session after it, and the named run.
     fn naming_of(&mut self, request: &NameRequest) -> Result<(Naming, Option<String>, RunId), SessionError> {
         let names = self.history.names();
         let current = self.moves.branch().map(str::to_owned);
@@ -136,7 +136,7 @@ impl Session {
         })
     }
 
-    /// The branch that the session is on, or that the last one was where this has no position of its own.
+    /// Returns the current branch; that of the latest session if this one has no position.
     fn branch_here(&self) -> Option<String> {
         match self.moves.at() {
             Some(_) => self.moves.branch().map(str::to_owned),
@@ -144,7 +144,8 @@ impl Session {
         }
     }
 
-    /// Other sessions may have given the branch another name, which is followed, or taken it away.
+    /// Follows changes by other sessions: if the current branch was renamed, the session is on the new name, and if it was
+    /// deleted, on no branch.
     pub(super) fn hear_of_the_branch(&mut self) {
         let mut since = 0;
         while let Some(gone) = self.branch_that_is_gone() {
@@ -160,7 +161,7 @@ impl Session {
         (!is_there).then(|| branch.to_owned())
     }
 
-    /// What took a branch's name away, not before the operation at `since`, and the place of that operation.
+    /// Returns the change that removed a branch's name at or after the operation `since`, and the index of that operation.
     fn what_became_of(&self, gone: String, since: usize) -> (usize, Naming) {
         let takes = |naming: &&Naming| match naming {
             Naming::Rename { from, .. } => *from == gone,

@@ -1,8 +1,8 @@
-//! Which values of a history the user's rules keep, and which of the others their cells could make again.
+//! The retention rules: which values of a history are kept, and which of the others their cells could recreate.
 //!
-//! Runs are kept by age, by count and by name; a value is kept that any of their states has. Where the branches, tags and
-//! kernels are is always kept. Without a rule everything is. Where a history is damaged nothing is let go of: what can't be
-//! read may be the name that kept it.
+//! Runs are kept by age, by count and by name, and a value is kept if the state of a kept run contains it. The positions of
+//! branches, tags and kernels are always kept. Without a rule, everything is kept. If a history is corrupted, nothing is removed
+//! from it: the unreadable part may contain a name that keeps a value.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -13,24 +13,24 @@ use crate::id::{HistoryId, ManifestId, Root, RootKind, RunId};
 use crate::restore::may_read;
 use crate::store::{HistoryRetention, LoadedHistory, RecreatableValue};
 
-/// What the user wants to be kept.
+/// The user's retention rules.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RetentionRules {
-    /// Runs that began at most so many days before the newest of their history. `None`: age is no reason.
+    /// Keep runs that began at most this number of days before the newest one of their history. `None` means no rule by age.
     pub days: Option<u64>,
-    /// The newest so many runs of each history. `None`: count is no reason.
+    /// Keep this number of newest runs of each history. `None` means no rule by count.
     pub runs: Option<u64>,
-    /// Whether the store may hold too much, so that it matters what cells could make again.
+    /// Whether the store may exceed its limit, so that recreatable values are needed.
     pub has_limit: bool,
 }
 
 const DAY: i64 = 86_400_000_000_000;
-/// A cell that took no longer than this is cheap to run again: nanoseconds.
+/// The maximum duration of a cell that is cheap to rerun, in nanoseconds.
 const SHORT: u64 = 10_000_000_000;
 
-/// What of a history the rules let go of. `now` is the moment of the gc; `is_live` says whether somebody may be recording in
-/// it: what such a kernel has live it goes on with, so that where each was last is kept then, and else only where one was
-/// last from which no other went on.
+/// Returns the values of a history that the rules do not keep. `now` is the time of the gc. `is_live` is whether a kernel may be
+/// recording in the history. Such a kernel continues with its live values, so the last run of every session is kept then.
+/// Otherwise it is kept only if no other session continued from it.
 pub fn spared(
     id: HistoryId,
     loaded: &LoadedHistory,
@@ -71,7 +71,7 @@ pub fn spared(
     spared
 }
 
-/// Runs that every rule keeps: where branches and tags are, and where kernels were last.
+/// Returns runs that every rule keeps: the positions of branches and tags, and the last positions of kernels.
 fn fixed_runs(history: &History, is_live: bool, now: Timestamp) -> Vec<RunId> {
     let ends = history.ends();
     let passed = history.passed(&ends);
@@ -84,12 +84,12 @@ fn fixed_runs(history: &History, is_live: bool, now: Timestamp) -> Vec<RunId> {
         .collect()
 }
 
-/// Runs that age or count keep; `None` where neither is a rule.
+/// Returns the runs that are kept by age or count; `None` if there is no such rule.
 fn ruled_runs(history: &History, rules: &RetentionRules, now: Timestamp) -> Option<Vec<RunId>> {
     if rules.days.is_none() && rules.runs.is_none() {
         return None;
     }
-    // A clock that jumped ahead, that of the gc or that of one run, must not make everything old.
+    // A clock that jumped ahead, during the gc or a run, must not make everything old.
     let started: Vec<Timestamp> = history.outlines().map(|(_, outline)| outline.started).collect();
     let newest = started.iter().copied().filter(|started| *started <= now).max();
     let age = rules
@@ -101,7 +101,7 @@ fn ruled_runs(history: &History, rules: &RetentionRules, now: Timestamp) -> Opti
     let count = usize::try_from(rules.runs.unwrap_or(0)).unwrap_or(usize::MAX);
     let of_count = history.len().saturating_sub(count);
     let runs = history.outlines().enumerate();
-    // Numbers rise whatever clocks say: what came after a run that is young enough is younger.
+    // Numbers increase independently of clocks: a run after a recent one is more recent.
     let is_young = |started: Timestamp| since.is_some_and(|since| started >= since);
     let first_young = started.iter().position(|started| is_young(*started) && *started <= now);
     let is_kept = |(place, (_, outline)): &(usize, (RunId, &Outline))| {
@@ -110,7 +110,7 @@ fn ruled_runs(history: &History, rules: &RetentionRules, now: Timestamp) -> Opti
     Some(runs.filter(is_kept).map(|(_, (id, _))| id).collect())
 }
 
-/// Every value that the states of these runs have.
+/// Returns every value in the states of these runs.
 fn needed(history: &History, runs: &[RunId]) -> FxHashSet<ManifestId> {
     let mut needed = FxHashSet::default();
     for run in runs {
@@ -119,7 +119,7 @@ fn needed(history: &History, runs: &[RunId]) -> FxHashSet<ManifestId> {
     needed
 }
 
-/// Values that were recorded and are not among these, oldest first.
+/// Returns recorded values that are not among these, oldest first.
 fn others(history: &History, kept: &FxHashSet<ManifestId>) -> Vec<ManifestId> {
     let of_runs = history
         .runs()
@@ -136,8 +136,8 @@ fn others(history: &History, kept: &FxHashSet<ManifestId>) -> Vec<ManifestId> {
         .collect()
 }
 
-/// Values that their cells could make again, cheaply and as far as is known without any other effect, oldest first. One that
-/// several runs made, each for itself, must be made by any of them.
+/// Returns values that their cells could recreate cheaply and, as far as known, without other effects, oldest first. If several
+/// runs created a value independently, any of them must be able to recreate it.
 fn cheap(history: &History, is_fixed: &dyn Fn(&ManifestId) -> bool) -> Vec<RecreatableValue> {
     let mut found: Vec<RecreatableValue> = Vec::new();
     let mut places: FxHashMap<ManifestId, usize> = FxHashMap::default();
@@ -169,7 +169,7 @@ fn cheap(history: &History, is_fixed: &dyn Fn(&ManifestId) -> bool) -> Vec<Recre
     found
 }
 
-/// Whether a cell was short, and nothing was seen that it changed or depended on besides variables.
+/// Returns whether a cell was short and, as far as known, neither changed nor depended on anything but variables.
 fn is_pure(run: &Run) -> bool {
     let evidence = &run.evidence;
     run.duration <= SHORT

@@ -1,4 +1,4 @@
-//! Runs whose cells need not run again: what a recorded run left is taken for what its cell would leave.
+//! Reuse of runs: the result of a recorded run replaces executing its cell.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,30 +11,31 @@ use crate::id::{HistoryId, RunId};
 use crate::kernel::Kernel;
 use crate::store::StoreError;
 
-/// A run to be reused, and the cell that it is reused for; or what belongs to the one before it ([`crate::history::flow::Flow::joined`]).
+/// A run to reuse, and the cell for which it is reused; or a run that belongs to the one before it
+/// ([`crate::history::flow::Flow::joined`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReusedRun {
     /// The recorded run.
     pub run: RunId,
-    /// The history that it is of: the session's, or another.
+    /// Its history: that of the session, or another one.
     pub history: HistoryId,
-    /// The cell's id, where known.
+    /// The id of the cell, if known.
     pub cell: Option<String>,
     /// The `In [n]` that the cell would have had.
     pub execution_count: Option<u64>,
-    /// The working directory that the cell would have found; `None` for that of the recorded run.
+    /// The working directory that the cell would have found; `None` for the directory of the recorded run.
     pub directory: Option<String>,
 }
 
 impl Session {
-    /// Writes down that cells left here what recorded runs of them left, one after the other, each behind what the one before left; the
-    /// last of these runs. Nothing of it is live before somebody switches to that.
+    /// Records that cells left here the results of recorded runs, one after another, and returns the last new run. The results
+    /// are not live until a switch to that run.
     ///
-    /// Whether a run may be taken is for the caller to say ([`crate::history::flow::Flow::obstacles`]).
+    /// The caller decides whether a run may be reused ([`crate::history::flow::Flow::obstacles`]).
     ///
     /// # Errors
-    /// A run that its history has not, or that somebody made whom the user does not trust; a store that can't be written. Then nothing was
-    /// written that anybody sees.
+    /// Fails if the history of a run does not contain it, if the run is untrusted, or if writing fails. No visible data is
+    /// written then.
     pub fn reuse<K: Kernel>(&mut self, kernel: &mut K, reused: &[ReusedRun]) -> Result<Option<RunId>, SessionError> {
         self.refresh()?;
         self.record_outside(kernel, Interruptibility::Possible)?;
@@ -57,7 +58,7 @@ impl Session {
         Ok(last)
     }
 
-    /// The other histories that the runs are of.
+    /// Reads the other histories of the runs.
     fn others_of(&self, reused: &[ReusedRun]) -> Result<BTreeMap<HistoryId, History>, SessionError> {
         let ids = reused.iter().map(|reused| reused.history);
         let ids: BTreeSet<HistoryId> = ids.filter(|id| *id != self.history_id()).collect();
@@ -89,7 +90,7 @@ impl Session {
         Ok(run.ok_or_else(missing)?)
     }
 
-    /// What a recorded run bound anew and left as it was, where that is another in this state.
+    /// Returns the versions that a recorded run rebound without changing them, and that differ in this state.
     fn bound_otherwise(
         &self,
         reused: &ReusedRun,
@@ -102,7 +103,7 @@ impl Session {
         bound.filter(|version| !state.holds(version)).collect()
     }
 
-    /// What a recorded run left, as a run behind `parent`, where `state` is what that left.
+    /// Creates a copy of a recorded run after `parent`, and updates `state`, which is the state after `parent`.
     fn copy_of(
         &mut self,
         recorded: &Run,
@@ -146,14 +147,14 @@ impl Session {
         })
     }
 
-    /// The run, with the whole state where too many before it have none.
+    /// Adds the whole state to the run if too many runs before it have none.
     fn with_state(&self, run: Run, place: usize, at: RunId, state: &State) -> Run {
         let steps = self.history.steps_since_full(at) + place + 1;
         let full = (steps.is_multiple_of(FULL_EVERY)).then(|| state.versions().cloned().collect::<Vec<Version>>());
         Run { full, ..run }
     }
 
-    /// Writes the operation that makes runs visible. The session stays where it is.
+    /// Writes the operation that makes runs visible. The session's position does not change.
     fn show(&mut self, runs: Vec<(RunId, Run)>) -> Result<(), SessionError> {
         let branch = self.moves.branch().map(str::to_owned);
         let at = self.moves.at().map(|run| Position { run, branch });

@@ -1,4 +1,4 @@
-//! What it would take to carry a state to another place: planned over a store, without a kernel.
+//! Plans of transferring a state to another place, computed from a store, without a kernel.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ pub struct StoredVersions<'a> {
     sizes: RefCell<Sizes>,
 }
 
-/// What was read of how long pieces are.
+/// The sizes of pieces that were read so far.
 #[derive(Default)]
 struct Sizes {
     known: FxHashMap<[u8; 32], Option<u64>>,
@@ -32,7 +32,7 @@ struct Sizes {
 }
 
 impl<'a> StoredVersions<'a> {
-    /// All that `store` has. What it read is remembered as long as this lives.
+    /// Provides all versions in `store`. Data that was read is cached for the lifetime of this object.
     pub fn of(store: &'a Store) -> Self {
         Self {
             store,
@@ -58,7 +58,7 @@ impl Stock for StoredVersions<'_> {
         let Sizes { known, frames } = &mut *self.sizes.borrow_mut();
         let unknown: Vec<&[u8; 32]> = ids.iter().filter(|id| !known.contains_key(*id)).collect();
         if !unknown.is_empty() {
-            // What can't be read can't be sent.
+            // Unreadable data cannot be sent.
             let found = self.store.sizes(unknown.iter().copied(), frames);
             let found = found.unwrap_or_else(|_| vec![None; unknown.len()]);
             known.extend(unknown.into_iter().copied().zip(found));
@@ -81,11 +81,11 @@ impl ValueSource for StoredVersions<'_> {
     }
 }
 
-/// Plans how to carry the state that `run` left in `history` to `target`, with no more than `budget` bytes sent. Reads
-/// manifests and the heads of packs; nothing is loaded, nothing runs.
+/// Plans how to transfer the state after `run` in `history` to `target`, sending at most `budget` bytes. It reads manifests and
+/// the headers of packs, but loads and executes nothing.
 ///
 /// # Errors
-/// A run without which nobody can tell what `run` left is missing; or what can't be replayed takes more bytes.
+/// Fails if an ancestor that is needed to determine the state is missing, or if the values that cannot be recreated take more bytes.
 pub fn plan_move(
     (history, run): (&History, RunId),
     stored: &StoredVersions<'_>,
@@ -108,25 +108,26 @@ pub fn plan_move(
     Ok(carry.plan(budget)?)
 }
 
-/// Why there is no plan.
+/// The reason why there is no plan.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// The history can't be read that far.
+    /// The history is incomplete.
     #[error(transparent)]
     Session(#[from] SessionError),
-    /// What can't be replayed takes more bytes than are allowed.
+    /// The values that cannot be recreated take more bytes than the budget.
     #[error(transparent)]
     OverBudget(#[from] BudgetError),
 }
 
-/// So many plain bytes of a codec's values are read to measure it.
+/// The number of plain bytes of a codec's values that are read to measure it.
 const ENOUGH: u64 = 4 << 20;
 
-/// Larger values are not read for that, unless there is no other.
+/// Larger values are not read for that, unless there are no others.
 const LARGE: u64 = 32 << 20;
 
-/// Measures how fast values of the state that `run` left are read, checked and taken apart here, by codec: the biggest of
-/// each that are not large, up to some megabytes. What it takes to make objects of them is not in it, since no kernel is asked.
+/// Measures how fast values of the state after `run` are read, checked and decoded here, by codec. It uses the largest values of
+/// each codec that are not too large, up to some megabytes. The time for creating objects is not included, since there is no
+/// kernel.
 pub fn measure(
     (history, run): (&History, RunId),
     stored: &StoredVersions<'_>,
@@ -172,7 +173,7 @@ fn bytes(manifest: &Manifest) -> u64 {
     manifest.encoding().map_or(0, |encoding| encoding.bytes)
 }
 
-/// Reads a value as a load does, up to where objects would be made.
+/// Reads a value as a load does, without creating objects.
 fn read(store: &Store, encoding: &Encoding, roots: usize) -> Option<()> {
     let stream = store.stream(&encoding.stream).ok()?.into_inner();
     Arena::parse(&stream, roots, ArenaLimits::default()).ok()?;
@@ -195,7 +196,7 @@ impl Measured {
         self.nanoseconds += nanoseconds;
     }
 
-    /// Bytes a second.
+    /// Returns the rate in bytes per second.
     fn rate(&self) -> Option<f64> {
         (self.bytes > 0 && self.nanoseconds > 0).then(|| self.bytes as f64 * 1e9 / self.nanoseconds as f64)
     }

@@ -1,28 +1,28 @@
-//! Which stored values nobody has built again yet, and what came of it where somebody did.
+//! Checks of stored values: which values have not been built as a check yet, and the results of the checks.
 //!
-//! What the walk writes itself is read back by the same rules. What a library's own code wrote (`reduce`, pickles) is only
-//! known to be had again once it was built, and is best tried while the object still lives: restic and borg learned to read
-//! what they wrote before they call it kept.
+//! The output of the walk itself is read back by the same rules. The output of a library's code (`reduce`, pickles) is only known
+//! to be restorable once it was built. This is best tried while the object is still live, as backup programs such as restic and
+//! borg read back written data before they count it as stored.
 
 use super::Session;
 use crate::format::Proof;
 use crate::id::{ManifestId, Root, RunId};
 
-/// A stored value whose building needs code, and that was not built yet as a check. Handles are not built: the other end would
+/// A stored value whose building needs code, and that was not built as a check yet. Handles are not built: the other end would
 /// notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnprovedValue {
     /// Its roots.
     pub roots: Vec<Root>,
-    /// Its record.
+    /// Its manifest.
     pub manifest: ManifestId,
-    /// Its plain bytes.
+    /// Its size in plain bytes.
     pub bytes: u64,
 }
 
 impl Session {
-    /// Values of the run that the session is at which are to be proved, the smallest first, of at most so many bytes
-    /// together, and that run. Nothing where there are none, or where what is live was not recorded yet.
+    /// Returns the current run, and its values that were not checked yet, smallest first, of at most `most` bytes together.
+    /// Returns `None` if there are no such values, or if the session has no run yet.
     pub fn unproved(&self, most: u64) -> Option<(RunId, Vec<UnprovedValue>)> {
         let at = self.moves.at()?;
         let state = self.history.state(at);
@@ -48,7 +48,7 @@ impl Session {
         (!found.is_empty()).then_some((at, found))
     }
 
-    /// Takes over what came of it; the next commit writes it down.
+    /// Stores the results of checks; the next commit records them.
     pub fn note_proofs(&mut self, proofs: Vec<Proof>) {
         for proof in &proofs {
             self.history.add_proof(proof);

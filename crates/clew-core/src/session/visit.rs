@@ -1,4 +1,4 @@
-//! A state loaded into a process that records nothing: no session begins, and the store is only read.
+//! Loading a state into a process that records nothing: no session begins, and the store is only read.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -27,21 +27,20 @@ pub struct PreparedCell {
     pub source: String,
     /// The `n` of its `In [n]`.
     pub execution_count: Option<u64>,
-    /// What the walk wrote of the classes that it made, as the payload of each one's node: when it runs again they are to
-    /// be known by the same ids.
+    /// The stored classes that the run created, as the payload of each one's node. A rerun must give them the same ids.
     pub classes: Vec<Vec<u8>>,
 }
 
-/// What takes no more bytes than this is loaded beside what is to be built, since code may read it.
+/// Values of at most this size are loaded together with the values to build, since code may read them.
 const SMALL: u64 = 64 << 10;
 
-/// A history, visited by a process that has no state of its own yet.
+/// A history, visited by a process without a state of its own.
 pub struct Visit {
     store: Store,
     manifests: Manifests,
     history: History,
     made: RerunResults,
-    /// Variables and classes that [`Self::load`] loaded as they were recorded, and the run that left them.
+    /// Variables and classes that [`Self::load`] loaded with their recorded values, and the run that left them.
     loaded: RefCell<Option<(RunId, State)>>,
 }
 
@@ -59,13 +58,12 @@ impl Visit {
         }
     }
 
-    /// All that is known of the history.
+    /// Returns the history.
     pub fn history(&self) -> &History {
         &self.history
     }
 
-    /// Why a version of the state that `run` left can't be loaded here; `None` where nothing stands in the way that is known
-    /// without loading it.
+    /// Returns why a version of the state after `run` cannot be loaded here; `None` if no obstacle is known without loading it.
     pub fn obstacle(&self, run: RunId, version: &Version) -> Option<String> {
         let manifest = match self.manifests.get(&version.manifest) {
             Ok(manifest) => manifest,
@@ -80,14 +78,14 @@ impl Visit {
         }
     }
 
-    /// Loads `roots` of what a run left, with the variables that share objects with them and with their classes; everything, if there are
-    /// none. Variables that an earlier call loaded stay as they are. What became of each root.
+    /// Loads `roots` of the state after a run, with the variables that share objects with them, and with their classes;
+    /// everything if `roots` is `None`. Variables that an earlier call loaded stay as they are. Returns the outcome of each root.
     ///
-    /// What is not stored is made by running its cell again if it is one of `again`, and lost otherwise. What a stranger recorded is lost if
-    /// it names code, and their cells are not run.
+    /// Values that are not stored are recreated by rerunning their cells if they are in `again`, and lost otherwise. Untrusted
+    /// values are lost if they name code, and untrusted cells are not run.
     ///
     /// # Errors
-    /// The run or one before it is missing, or the user asked to stop. Nothing was loaded then.
+    /// Fails without loading anything if the run or a needed ancestor is missing, or if the user interrupted it.
     pub fn load<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -112,8 +110,8 @@ impl Visit {
         Ok(outcomes)
     }
 
-    /// Roots of a state with what they need: whole co-variables, since a version in part would be a copy that knows nothing of the rest, and
-    /// their classes.
+    /// Adds to roots of a state the roots that they need: whole co-variables, since parts of a version would be separate copies,
+    /// and their classes.
     fn with_needs(&self, state: &State, roots: &BTreeSet<Root>) -> BTreeSet<Root> {
         let mut needed = BTreeSet::new();
         let mut more = roots.clone();
@@ -126,16 +124,16 @@ impl Visit {
         needed
     }
 
-    /// The roots that a run left.
+    /// Returns the roots of the state after a run.
     pub fn roots(&self, run: RunId) -> Vec<Root> {
         self.history.state(run).roots().cloned().collect()
     }
 
-    /// Builds some of what a run left, and holds it against its fingerprints; what became of each root. Nothing is made
-    /// again.
+    /// Builds some values of the state after a run, and compares them with their fingerprints. Returns the outcome of each root.
+    /// Nothing is recreated.
     ///
     /// # Errors
-    /// As for [`Self::load`].
+    /// Fails as [`Self::load`] does.
     pub fn prove<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -143,8 +141,8 @@ impl Visit {
         roots: &BTreeSet<Root>,
     ) -> Result<Vec<Outcome>, SessionError> {
         let state = self.history.state(run);
-        // Paths, options and the user's own modules are what code of theirs is found by; functions, classes and constants are
-        // what it may read.
+        // Code of these values is found through paths, options and the user's own modules, and may read functions, classes and
+        // constants.
         let is_small = |encoding: &Encoding| encoding.bytes <= SMALL;
         let is_ground =
             |version: &&Version| version.roots.iter().any(is_state) || self.manifests.is_stored_as(version, is_small);
@@ -159,11 +157,11 @@ impl Visit {
             .collect())
     }
 
-    /// Loads what the cell of a run may read, as the run before it left it. What of that is not stored is what a cell made that
-    /// ran here before; else it is made by running its cell again, as far as the run needs it. What else lived here goes.
+    /// Loads the variables that the cell of a run may read, in the state before it, and removes all other variables. A value that
+    /// is not stored is taken from cells that ran here before. Otherwise its cell is rerun, as far as the run needs the value.
     ///
     /// # Errors
-    /// As for [`Self::load`]; or the run has no cell, or it is a stranger's.
+    /// Fails as [`Self::load`] does, or if the run has no cell, or an untrusted one.
     pub fn prepare<K: Kernel>(&self, kernel: &mut K, run: RunId) -> Result<PreparedCell, SessionError> {
         if let Some(last) = self.made.last() {
             self.keep(kernel, last);
@@ -198,10 +196,10 @@ impl Visit {
         })
     }
 
-    /// Plans how to carry the state that `run` left to `target`: [`plan_move`].
+    /// Plans how to transfer the state after `run` to `target`: [`plan_move`].
     ///
     /// # Errors
-    /// As for [`plan_move`].
+    /// Fails as [`plan_move`] does.
     pub fn plan_move(
         &self,
         run: RunId,
@@ -213,15 +211,15 @@ impl Visit {
         plan_move((&self.history, run), &stored, target, rates, budget)
     }
 
-    /// Says that the cell of a run, which was prepared, ran to its end: what it made is live.
+    /// Records that the prepared cell of a run ended, so that its results are live.
     pub fn ran(&self, run: RunId) {
         self.made.set_last(Some(run));
     }
 
-    /// What the cell of a run made of roots that it left: of the one that ran last from what lives, of others from what was kept.
+    /// Returns the values that the cell of a run created for its roots: live values for the last run, stored results for others.
     ///
     /// # Errors
-    /// Why that can't be had.
+    /// Returns why they are not available.
     pub fn hand_over_of<K: Kernel>(
         &self,
         kernel: &mut K,
@@ -241,7 +239,7 @@ impl Visit {
             })
     }
 
-    /// Keeps what the cell of a run made, as far as it has a value, for those that run after it.
+    /// Stores the results of a run's cell, as far as they have values, for later cells.
     fn keep<K: Kernel>(&self, kernel: &mut K, run: RunId) {
         let changed = self.history.run(&run).map(|run| run.changed.as_slice());
         for version in changed.unwrap_or_default() {
@@ -251,7 +249,7 @@ impl Visit {
         }
     }
 
-    /// What is stored of the classes that a run made, as far as that can be read.
+    /// Returns the stored classes that a run created, as far as they can be read.
     fn classes_of(&self, run: &Run) -> Vec<Vec<u8>> {
         let before = run.parent.map(|parent| self.history.state(parent)).unwrap_or_default();
         let is_new = |root: &Root| root.kind == RootKind::Definition && before.version(root).is_none();
@@ -267,13 +265,13 @@ impl Visit {
         run.changed.iter().filter_map(payloads).flatten().collect()
     }
 
-    /// What live roots are together, as the walk writes it down.
+    /// Returns live roots as one co-variable, as written by the walk.
     ///
     /// # Errors
-    /// Why that can't be had: one of them is not there, or has no value that can be written down.
+    /// Returns why that is impossible: one of them does not exist, or has no value that could be stored.
     pub fn hand_over<K: Kernel>(kernel: &mut K, roots: &[Root]) -> Result<CoVariableHandover, String> {
         let live = kernel.roots().map_err(|error| error.to_string())?;
-        // Only a walk finds classes.
+        // Only a walk discovers classes.
         let needs_walk = roots.iter().any(|root| root.kind == RootKind::Definition);
         let live = if needs_walk {
             look(kernel.heap(), live).roots
@@ -337,12 +335,12 @@ impl Visit {
     }
 }
 
-/// Whether a root is state around variables: paths, options, random generators, modules of the user's.
+/// Returns whether a root is state other than variables: paths, options, random generators, attributes of the user's modules.
 fn is_state(root: &Root) -> bool {
     !matches!(root.kind, RootKind::Name | RootKind::Out | RootKind::Definition)
 }
 
-/// Takes all names and outputs away: what a cell left is nothing that the next one is to find unless it read it.
+/// Removes all names and outputs: the next cell must only find the values that it read.
 fn clear<K: Kernel>(kernel: &mut K) -> Result<(), SessionError> {
     let live = kernel.roots().map_err(SessionError::Kernel)?;
     let values = live.into_iter().map(|(root, _)| root);

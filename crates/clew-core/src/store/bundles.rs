@@ -1,7 +1,7 @@
-//! Bundles: stores in one file each, signed by who made them.
+//! Bundles: files that each contain a store, signed by their makers.
 //!
-//! [`bundle`] makes and reads one, [`outgoing`] is what of a history goes into bundles, and [`import`] takes bundles into a store. Many of
-//! one history are read together ([`set`]) or become one ([`merge`]).
+//! [`bundle`] writes and reads one, [`outgoing`] selects the parts of a history to send, and [`import`] copies bundles to a store. Many
+//! bundles of one history are read together ([`set`]) or merged into one ([`merge`]).
 
 pub(super) mod bundle;
 mod import;

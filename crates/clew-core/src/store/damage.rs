@@ -1,18 +1,18 @@
-//! What is wrong with a store, as `verify`, `status` and `gc` list it.
+//! Faults of a store, as `verify`, `status` and `gc` list them.
 
 use std::path::{Path, PathBuf};
 
-/// Something in a store that is not as it was written.
+/// A file of a store that differs from what was written, or is missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
     /// The file.
     pub path: PathBuf,
-    /// What is wrong, for people.
+    /// The fault, for people.
     pub what: String,
 }
 
 impl Damage {
-    /// What is wrong with a file.
+    /// Creates the description of a fault of a file.
     pub fn of(path: &Path, what: impl Into<String>) -> Self {
         Self {
             path: path.to_owned(),
@@ -20,7 +20,7 @@ impl Damage {
         }
     }
 
-    /// Adds it to a list, once.
+    /// Adds it to a list, if it is not there yet.
     pub(super) fn join(self, list: &mut Vec<Self>) {
         if !list.contains(&self) {
             list.push(self);
@@ -28,10 +28,10 @@ impl Damage {
     }
 }
 
-/// What can be wrong with a file of a store. Faults of a single item in it are in [`super::StoreError`].
+/// Faults of a file of a store. Faults of a single item in it are in [`super::StoreError`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FileFault {
-    /// It can't be opened or read at all.
+    /// It cannot be opened or read at all.
     #[error("It cannot be read: {0}")]
     Unreadable(String),
     /// No frame could be found in a part of it.
@@ -39,15 +39,15 @@ pub enum FileFault {
     Gap {
         /// The first byte.
         from: u64,
-        /// The byte behind the last.
+        /// The first byte after the gap.
         to: u64,
-        /// What was found there.
+        /// The error there.
         why: String,
     },
-    /// Its first record is of another file.
+    /// Its first record belongs to another file.
     #[error("Its header is that of another file")]
     OtherFile,
-    /// It holds records or frames of kinds that are not known here.
+    /// It contains records or frames of kinds that this version does not know.
     #[error("It contains data of a newer Clew")]
     Later,
     /// A run's record does not decode.
@@ -55,10 +55,10 @@ pub enum FileFault {
     RunUnreadable {
         /// The run.
         id: String,
-        /// What is wrong with it, where that is known.
+        /// The fault, if known.
         why: Option<String>,
     },
-    /// An operation shows a run that is not there.
+    /// An operation names a run that is missing.
     #[error("Run {id} is missing")]
     RunMissing {
         /// The run.
@@ -69,30 +69,30 @@ pub enum FileFault {
     OperationUnreadable {
         /// The operation.
         id: String,
-        /// What is wrong with it.
+        /// The fault.
         why: String,
     },
-    /// An operation does not decode so far that it would have an id.
+    /// An operation does not decode, and so has no id.
     #[error("An operation at byte {offset} cannot be read: {why}")]
     OperationAt {
-        /// Where it lies.
+        /// Its offset in the file.
         offset: u64,
-        /// What is wrong with it.
+        /// The fault.
         why: String,
     },
-    /// An operation's signature is not of the key that it names.
+    /// An operation's signature does not match its key.
     #[error("Operation {id} has a wrong signature; it is ignored")]
     NotSealed {
         /// The operation.
         id: String,
     },
-    /// An operation belongs into another log.
+    /// An operation belongs to another log.
     #[error("Operation {id} belongs to another session; it is ignored")]
     OtherSession {
         /// The operation.
         id: String,
     },
-    /// Two operations have one number.
+    /// Two operations have the same number.
     #[error("Operation {id} is a second one with number {number}; it is ignored")]
     Second {
         /// The operation.
@@ -100,26 +100,26 @@ pub enum FileFault {
         /// Its number.
         number: u64,
     },
-    /// The chain of operations has a hole.
+    /// The chain of operations has a gap.
     #[error("Operations before {number} of session {session} are missing")]
     OperationsMissing {
-        /// The number of the first one behind the hole.
+        /// The number of the first operation after the gap.
         number: u64,
         /// The session.
         session: String,
     },
-    /// A pack that a log names is not there.
+    /// A pack that a log names is missing.
     #[error("Pack {id} is missing; data that is only in this pack cannot be restored")]
     PackMissing {
         /// The pack.
         id: String,
     },
-    /// Something that is still needed can't be copied into a new pack.
+    /// Needed data cannot be copied to a new pack.
     #[error("{id} cannot be read: {why}")]
     NotCopied {
-        /// What it is called.
+        /// Its kind and id.
         id: String,
-        /// What is wrong with it.
+        /// The fault.
         why: String,
     },
 }
@@ -134,25 +134,25 @@ fn after_colon(why: Option<&str>) -> String {
     why.map(|why| format!(": {why}")).unwrap_or_default()
 }
 
-/// What can be wrong with one thing in a store, behind `Block 3f2a9c10 in … is damaged:`.
+/// Faults of one item in a store, shown after `Block 3f2a9c10 in … is corrupted:`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// It is not what it is named by.
+    /// Its content does not match its id.
     #[error("its hash does not match")]
     Hash,
-    /// The frame that holds it is longer than what is left of the file.
+    /// Its frame is longer than the rest of the file.
     #[error("the file ends within it")]
     CutShort,
-    /// A table of a pack says that it lies beyond its frame.
+    /// According to the table of a pack it lies beyond its frame.
     #[error("its frame is shorter than its table says")]
     ShortFrame,
-    /// What a manifest lists apart does not decode, or is more than is read.
+    /// A separate list of a manifest does not decode, or exceeds the limits.
     #[error("it is not a valid manifest list")]
     NoList,
-    /// The blocks of a piece of memory are not as long as it is.
+    /// The lengths of the blocks of a piece of memory do not add up to its length.
     #[error("it does not fit its extent")]
     OddExtent,
-    /// A text has not even its salt.
+    /// A text is shorter than its salt.
     #[error("it is shorter than its salt")]
     ShortText,
     /// A text is not UTF-8.

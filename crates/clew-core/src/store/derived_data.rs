@@ -1,25 +1,25 @@
-//! What a store holds that its logs tell too. Readers never believe it over the logs; it can be checked and made anew.
+//! Data of a store that follows from its logs. Readers never prefer it to the logs; it can be checked and rebuilt.
 //!
-//! In each history `numbers`, the last run number that it gave; the file `format`; what `removed/` says of packs that are
-//! not needed any more; and in the user's cache folder the index over the logs (decision 9).
+//! This is `numbers` in each history, the last run number assigned; the file `format`; the notes in `removed/` about packs that are not
+//! needed any more; and the index over the logs in the user's cache folder (decision 9).
 
 use super::logs::numbers;
 use super::{Access, LoadedHistory, Store, StoreError, format_file};
 use crate::id::HistoryId;
 
 impl Store {
-    /// Whether the file of run numbers says what the logs bear out: a number as large as their largest. It may be
-    /// larger, since a number that was given is not given again where its run could not be written.
+    /// Returns whether the file of run numbers matches the logs: its number is at least their largest. It may be larger, because a number
+    /// is not assigned again if its run could not be written.
     pub fn is_numbering_right(&self, history: HistoryId, loaded: &LoadedHistory) -> bool {
         let given = numbers::last_given(self.disk(), self.directory(), history);
         given.unwrap_or(0) >= largest(loaded)
     }
 
-    /// Makes the file of run numbers anew from the logs, where it is wrong. Says whether it was. Kernels may go on
-    /// recording meanwhile: this takes the lock under which numbers are given.
+    /// Rebuilds the file of run numbers from the logs if it is wrong, and returns whether it was. Kernels can record meanwhile, because
+    /// this takes the lock under which numbers are assigned.
     ///
     /// # Errors
-    /// The store was opened to read only, or its disk refuses.
+    /// The store was opened read-only, or a disk operation failed.
     pub fn rebuild_numbering(&self, history: HistoryId, loaded: &LoadedHistory) -> Result<bool, StoreError> {
         self.check_writable()?;
         if self.is_numbering_right(history, loaded) {
@@ -30,15 +30,15 @@ impl Store {
 }
 
 impl Store {
-    /// Whether the file is there that says of which format the store is.
+    /// Returns whether the file exists that specifies the store's format.
     pub fn is_format_said(&self) -> bool {
         format_file::is_said(self.disk(), self.directory(), self.key())
     }
 
-    /// Makes that file anew where it is missing or damaged. Says whether it was.
+    /// Rewrites that file if it is missing or corrupted, and returns whether it was.
     ///
     /// # Errors
-    /// The store was opened to read only, or its disk refuses.
+    /// The store was opened read-only, or a disk operation failed.
     pub fn rebuild_format(&self) -> Result<bool, StoreError> {
         self.check_writable()?;
         if self.is_format_said() {
@@ -56,18 +56,18 @@ impl Store {
         }
     }
 
-    /// Whether reading a history with the index of this store comes to what reading its logs came to. Where it comes to
-    /// more, somebody may have recorded since: then `logs`, a store without an index, is asked once more.
+    /// Returns whether loading a history with this store's index gives the same result as scanning its logs did. If the index gives more,
+    /// another process may have recorded since; the history is then loaded again from `logs`, a store without an index.
     ///
     /// # Errors
-    /// The history is not there.
+    /// The history does not exist.
     pub fn is_index_right(&self, history: HistoryId, scanned: &LoadedHistory, logs: &Self) -> Result<bool, StoreError> {
         let loaded = self.load(history)?;
         Ok(has_all_of(&loaded, scanned) && (has_all_of(scanned, &loaded) || has_all_of(&logs.load(history)?, &loaded)))
     }
 }
 
-/// Whether a history is another one, or that and what was added to it.
+/// Returns whether `later` equals `before` or extends it.
 fn has_all_of(later: &LoadedHistory, before: &LoadedHistory) -> bool {
     let has_runs = before.runs.iter().all(|(id, run)| {
         let other = later.runs.get(id).map(|run| run.outline());

@@ -1,4 +1,4 @@
-//! The seam to a disk: every effect on files goes through here, so that a simulated disk can crash at each of them.
+//! The abstraction of a disk: every effect on files goes through it, so that a simulated disk can crash at each of them.
 
 use std::fmt::Debug;
 use std::fs::File;
@@ -26,7 +26,7 @@ pub use part::{FilePart, MemoryFile};
 pub use real::{RealDisk, private_folder};
 pub use store_key::{Keyring, StoreKey};
 
-/// An open file. Positions are bytes from the start.
+/// An open file. Offsets are bytes from the start.
 pub trait DiskFile: Debug + Send + Sync {
     /// Reads at most `buffer.len()` bytes; 0 at the end of the file.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
@@ -34,31 +34,31 @@ pub trait DiskFile: Debug + Send + Sync {
     /// Writes at least one byte, maybe not all of them.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
 
-    /// Waits until everything written to the file so far would survive a power cut.
+    /// Waits until everything written to the file so far would survive a power failure.
     fn sync(&self) -> io::Result<()>;
 
-    /// Its length in bytes.
+    /// Returns its length in bytes.
     fn length(&self) -> io::Result<u64>;
 
-    /// Cuts it off. Only ever used by a writer on the torn end of its own file.
+    /// Truncates the file. A writer only uses this for the torn end of its own file.
     fn truncate(&self, length: u64) -> io::Result<()>;
 
-    /// What is another one after every change of the file, whoever makes it; `None` where nothing tells.
+    /// Returns a value that differs after every change of the file by any process; `None` if the system provides none.
     fn stamp(&self) -> Option<Stamp> {
         None
     }
 
-    /// The system's own file, where it is one: that can be mapped.
+    /// Returns the operating system's file, if there is one: it can be mapped.
     fn system_file(&self) -> Option<&File> {
         None
     }
 
-    /// Where it lies now, as far as the system tells: folders are moved while their files are open.
+    /// Returns its current path, if the system provides it: folders can be moved while their files are open.
     fn present_path(&self) -> Option<PathBuf> {
         self.beneath()?.present_path()
     }
 
-    /// Whether nothing but zeros lies there: what a power cut leaves of bytes that nobody synced.
+    /// Returns whether the range contains only zeros, as a power failure leaves for bytes that were not synced.
     fn is_blank(&self, range: Range<u64>) -> io::Result<bool> {
         let mut buffer = vec![0; BLANK.min(range.end.saturating_sub(range.start)) as usize];
         let mut at = range.start;
@@ -73,21 +73,21 @@ pub trait DiskFile: Debug + Send + Sync {
         Ok(true)
     }
 
-    /// Whether no place in it may be written a second time, also after it was cut off.
+    /// Returns whether each offset may be written only once, even after a truncation.
     fn is_written_once(&self) -> bool {
         false
     }
 
-    /// The file in which this one lies, where it lies in another.
+    /// Returns the file that contains this one, if there is one.
     fn beneath(&self) -> Option<&dyn DiskFile> {
         None
     }
 }
 
-/// So many bytes are looked at together.
+/// Bytes that are checked at once.
 const BLANK: u64 = 64 * 1024;
 
-/// When a file was last changed, as the system says: seconds, nanoseconds and length.
+/// The time of a file's last change according to the system, in seconds and nanoseconds, and its length.
 pub type Stamp = (i64, i64, u64);
 
 /// A lock between processes, held until it is dropped.
@@ -96,75 +96,75 @@ pub trait DiskLock: Debug + Send {
     fn file(&self) -> &dyn DiskFile;
 }
 
-/// A file system. Files are made readable and writable by their owner only (0600, folders 0700).
+/// A file system. Files are created readable and writable by their owner only (0600, folders 0700).
 pub trait Disk: Debug + Send + Sync {
-    /// Opens a file to read.
+    /// Opens a file for reading.
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
 
-    /// Makes a file to write; fails with `AlreadyExists` if it is there.
+    /// Creates a file for writing; fails with `AlreadyExists` if it exists.
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
 
-    /// Makes a folder and those above it. No error if it is there.
+    /// Creates a folder and its parents. An existing folder is not an error.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
 
-    /// Takes an empty folder away.
+    /// Removes an empty folder.
     ///
     /// # Errors
-    /// It is not empty, or the disk has no folders of its own.
+    /// It is not empty, or the disk has no real folders.
     fn remove_dir(&self, path: &Path) -> io::Result<()> {
         let _ = path;
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Gives a file, or a folder with all in it, another name in one step, replacing what had it.
+    /// Renames a file, or a folder with its contents, atomically, and replaces an existing target.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
-    /// Takes a file's name away.
+    /// Removes a file's name.
     fn unlink(&self, path: &Path) -> io::Result<()>;
 
-    /// The names in a folder, sorted.
+    /// Returns the names in a folder, sorted.
     fn list(&self, path: &Path) -> io::Result<Vec<String>>;
 
-    /// Waits until the names in a folder would survive a power cut.
+    /// Waits until the names in a folder would survive a power failure.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
 
-    /// Waits for the lock on a file, which is made if it is not there.
+    /// Waits for the exclusive lock on a file, which is created if it does not exist.
     ///
     /// # Errors
-    /// `Unsupported` where the file system has no locks.
+    /// `Unsupported` if the file system has no locks.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>>;
 
-    /// The same for one of several who only keep [`Disk::lock`] out.
+    /// Waits for a shared lock, which excludes only [`Disk::lock`].
     ///
     /// # Errors
-    /// `Unsupported` where the file system has no locks.
+    /// `Unsupported` if the file system has no locks.
     fn lock_shared(&self, path: &Path) -> io::Result<Box<dyn DiskLock>>;
 
-    /// Takes the lock on a file if nobody holds it; `None` where somebody does.
+    /// Takes the exclusive lock on a file if it is free; returns `None` if it is held.
     ///
     /// # Errors
-    /// `NotFound` if the file is not there, `Unsupported` where the file system has no locks.
+    /// `NotFound` if the file does not exist, `Unsupported` if the file system has no locks.
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>>;
 
-    /// Whether `path` is still the name of a file that was opened or made under it; `true` where nobody can tell.
+    /// Returns whether `path` is still the name of a file that was opened or created under it; `true` if that is unknown.
     fn names(&self, path: &Path, file: &dyn DiskFile) -> bool {
         let _ = (path, file);
         true
     }
 
-    /// How many bytes may still be written where `path` lies.
+    /// Returns the free space for `path`, in bytes.
     ///
     /// # Errors
-    /// `Unsupported` where the system does not tell.
+    /// `Unsupported` if the system does not provide it.
     fn free(&self, path: &Path) -> io::Result<u64> {
         let _ = path;
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Whether others than the owner may read or write the file. `false` where there are no such rights.
+    /// Returns whether others than the owner may read or write the file. `false` if the system has no such permissions.
     fn is_open_to_others(&self, path: &Path) -> io::Result<bool>;
 
-    /// Fills `bytes` with random ones. Here because a simulated disk makes whole stores repeatable.
+    /// Fills `bytes` with random ones. Part of this trait so that a simulated disk makes whole stores reproducible.
     fn random(&self, bytes: &mut [u8]);
 }
 
@@ -187,7 +187,7 @@ pub fn read_exact_at<F: DiskFile + ?Sized>(file: &F, mut buffer: &mut [u8], mut 
     Ok(())
 }
 
-/// Writes all of `bytes` at `offset`. After an error any part of them may be there.
+/// Writes all of `bytes` at `offset`. After an error any part of them may have been written.
 pub fn write_all_at(file: &dyn DiskFile, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
     while !bytes.is_empty() {
         match file.write_at(bytes, offset) {
@@ -203,42 +203,42 @@ pub fn write_all_at(file: &dyn DiskFile, mut bytes: &[u8], mut offset: u64) -> i
     Ok(())
 }
 
-/// What the store does with its disk and says in its own errors.
+/// Operations of the store on its disk that return the store's errors.
 impl dyn Disk + '_ {
-    /// Makes a folder and those above it.
+    /// Creates a folder and its parents.
     pub(super) fn make_folder(&self, path: &Path) -> Result<(), StoreError> {
         self.create_dir(path).map_err(StoreError::io("make", path))
     }
 
-    /// Waits until the names in a folder would survive a power cut.
+    /// Waits until the names in a folder would survive a power failure.
     pub(super) fn sync_folder(&self, path: &Path) -> Result<(), StoreError> {
         self.sync_dir(path).map_err(StoreError::io("sync", path))
     }
 
-    /// Opens a file to read; `None` if it is not there.
+    /// Opens a file for reading; `None` if it does not exist.
     pub(super) fn open_existing(&self, path: &Path) -> Result<Option<Box<dyn DiskFile>>, StoreError> {
         if_exists(self.open(path)).map_err(StoreError::io("read", path))
     }
 
-    /// The names in a folder, sorted; none if it is not there.
+    /// Returns the names in a folder, sorted; none if it does not exist.
     pub(super) fn list_existing(&self, path: &Path) -> Result<Vec<String>, StoreError> {
         let names = if_exists(self.list(path)).map_err(StoreError::io("list", path))?;
         Ok(names.unwrap_or_default())
     }
 
-    /// Random bytes.
+    /// Returns random bytes.
     pub(super) fn random_bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
         self.random(&mut bytes);
         bytes
     }
 
-    /// Another name that begins with `name`, for a file until it is whole.
+    /// Returns a temporary name that begins with `name`, for a file until it is complete.
     pub(super) fn temporary_name(&self, name: &str) -> String {
         format!("{name}.{:016x}", u64::from_le_bytes(self.random_bytes()))
     }
 
-    /// A whole file of the user's own, if it is there; `refuse` says so where it is none that can be used.
+    /// Reads a file of the user's own completely, if it exists; `refuse` creates the error if the file is unusable.
     pub(super) fn read_private(
         &self,
         path: &Path,
@@ -266,7 +266,7 @@ pub(super) enum PrivateFileFault {
     Length,
 }
 
-/// `None` where something is not there.
+/// Returns `None` if the error is that the file does not exist.
 pub(super) fn if_exists<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     match found {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -274,7 +274,7 @@ pub(super) fn if_exists<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// A lock; `None` where the file system has none.
+/// Returns a lock; `None` if the file system has none.
 pub(super) fn if_supported(
     lock: io::Result<Box<dyn DiskLock>>,
     path: &Path,
@@ -285,18 +285,18 @@ pub(super) fn if_supported(
     }
 }
 
-/// All bytes of the file at a path.
+/// Reads all bytes of the file at a path.
 pub(super) fn read_whole(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, StoreError> {
     read_all(&*disk.open(path).map_err(StoreError::io("read", path))?, path)
 }
 
-/// All bytes of a file.
+/// Reads all bytes of a file.
 pub(super) fn read_all(file: &dyn DiskFile, path: &Path) -> Result<Vec<u8>, StoreError> {
     let length = file.length().map_err(StoreError::io("read", path))?;
     read_range(file, path, 0..length)
 }
 
-/// Bytes of a file.
+/// Reads a range of a file.
 pub(super) fn read_range(file: &dyn DiskFile, path: &Path, range: Range<u64>) -> Result<Vec<u8>, StoreError> {
     let mut bytes = vec![0; (range.end - range.start) as usize];
     read_exact_at(file, &mut bytes, range.start).map_err(StoreError::io("read", path))?;

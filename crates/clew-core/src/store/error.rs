@@ -1,4 +1,4 @@
-//! What can go wrong with a store, in words for people.
+//! Errors of a store, with messages for people.
 
 use std::borrow::Cow;
 use std::io;
@@ -7,20 +7,20 @@ use std::path::{Path, PathBuf};
 use crate::format::{BUNDLE_FORMAT, Timestamp};
 use crate::id::{HistoryId, KeyId, PackId, SessionId};
 
-/// A store that could not do what was asked. What had been acknowledged before stays as it is.
+/// A failed operation of a store. Data that was acknowledged before stays as it is.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The disk refused.
+    /// A disk operation failed.
     #[error("{}", describe_io(what, path, source))]
     Io {
-        /// What was being done (`write to`, `read`).
+        /// The operation (`write to`, `read`).
         what: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the disk said.
+        /// The error of the disk.
         source: io::Error,
     },
-    /// There is no store there.
+    /// There is no store in the folder.
     #[error("There is no store in {}", path.display())]
     NoStore {
         /// The folder.
@@ -33,44 +33,44 @@ pub enum StoreError {
         path: PathBuf,
         /// Its format.
         found: u16,
-        /// The newest format that is known here.
+        /// The newest format that this version knows.
         known: u16,
     },
-    /// Something that is named is not there.
+    /// Data that a record names is missing.
     #[error("{kind} {id} is missing{}", missing_packs(packs))]
     Missing {
-        /// What it is.
+        /// The kind of the data.
         kind: &'static str,
         /// Its short id.
         id: String,
-        /// Packs that are missing; it may have been in one of them.
+        /// Missing packs, one of which may have contained it.
         packs: Vec<PackId>,
     },
-    /// Something is there, but its bytes are not what they were.
+    /// The bytes of stored data differ from what was written.
     #[error("{kind} {id} in {} is corrupted: {why}", path.display())]
     Damaged {
-        /// What it is.
+        /// The kind of the data.
         kind: &'static str,
         /// Its short id.
         id: String,
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         why: String,
     },
-    /// The history is not here.
+    /// The history is not in this store.
     #[error("History {} is not in this store", .0.short())]
     NoHistory(HistoryId),
-    /// A session with that id has a log already.
+    /// A session with that id already has a log.
     #[error("Session {} already has a log, and a session cannot be continued", .0.short())]
     SessionExists(SessionId),
-    /// The store was opened to read.
+    /// The store was opened read-only.
     #[error("The store in {} was opened read-only", path.display())]
     ReadOnly {
         /// The folder.
         path: PathBuf,
     },
-    /// An earlier failure leaves it open what is on the disk, and new files can't be made either.
+    /// After an earlier failure the content of the files is unknown, and new files cannot be created either.
     #[error(
         "Session {} stopped writing after the disk failed: {why}. Everything saved before is kept; the next run tries again",
         session.short()
@@ -81,142 +81,142 @@ pub enum StoreError {
         /// The failure.
         why: String,
     },
-    /// Something is too large for the format.
+    /// An object exceeds a limit of the format.
     #[error("{what} has {length} bytes; the format allows at most {most}")]
     TooLarge {
-        /// What.
+        /// The object.
         what: &'static str,
-        /// How large it is, in bytes.
+        /// Its size in bytes.
         length: u64,
-        /// The most, in bytes.
+        /// The limit in bytes.
         most: u64,
     },
-    /// There is not so much memory.
+    /// There is not enough memory.
     #[error("There is not enough memory for {length} bytes")]
     NoMemory {
-        /// How many bytes were wanted.
+        /// The number of bytes that were requested.
         length: u64,
     },
-    /// Somebody else is at it.
+    /// Another process holds a lock.
     #[error("{who} in this store right now")]
     Busy {
-        /// Who does what.
+        /// What that process does.
         who: &'static str,
     },
-    /// A gc took away what runs need.
+    /// A gc deleted data that runs need.
     #[error(
         "A gc on another machine, which file locks do not stop here, deleted {} that {}. The next run records what still exists",
         things(*count),
         if *is_earlier { "earlier runs need: those runs are not saved, nor is this one" } else { "this run needs: it is not saved" }
     )]
     TakenAway {
-        /// How many things.
+        /// The number of deleted objects.
         count: usize,
-        /// Whether runs need them that were said to be saved, and were not flushed yet.
+        /// Whether earlier runs need them, which were reported as saved and were not flushed yet.
         is_earlier: bool,
     },
-    /// The engine panicked while it flushed, or while it wrote something else.
+    /// Clew panicked while it flushed or wrote.
     #[error("Clew failed internally while it wrote; please report this bug")]
     Panicked,
-    /// The user stopped it.
+    /// The user cancelled the operation.
     #[error("Stopped before it was finished")]
     GivenUp,
-    /// Packs can't be taken away safely.
+    /// Packs cannot be deleted safely, because the file system has no locks.
     #[error("The file system of {} has no reliable locks: Clew cannot know what other processes are writing, so it deletes nothing", path.display())]
     NoLocks {
-        /// The file that was to be locked.
+        /// The lock file.
         path: PathBuf,
     },
-    /// The user forgot it.
+    /// The user forgot the value.
     #[error("forgotten on {}", day(*time))]
     Forgotten {
         /// When.
         time: Timestamp,
     },
-    /// A keep rule of the user's took it away.
+    /// A retention rule deleted the value.
     #[error("deleted by gc on {}, by the retention rules", day(*time))]
     Dropped {
         /// When.
         time: Timestamp,
     },
-    /// Who sent its history sent a plan, by which it is cheaper to make again.
+    /// The sender of the history left out the value, because it is cheaper to recreate.
     #[error("left out of the push on {}, to be recreated here", day(*time))]
     LeftOut {
         /// When.
         time: Timestamp,
     },
-    /// A bundle can't be used.
+    /// A bundle cannot be used.
     #[error("{} cannot be opened as a bundle: {why}", path.display())]
     Bundle {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         why: BundleFault,
     },
-    /// The key can't be used.
+    /// The key cannot be used.
     #[error("Key {} cannot be used: {why}", path.display())]
     Key {
         /// The key file.
         path: PathBuf,
-        /// What is wrong with it, and what to do.
+        /// The fault, and what to do.
         why: KeyFault,
     },
-    /// The store is encrypted, and can't be decrypted; or it is not, and should be.
+    /// The store is encrypted and cannot be decrypted, or should be encrypted and is not.
     #[error("{}", why.told(path))]
     StoreKey {
         /// The store's folder, or the key file.
         path: PathBuf,
-        /// What is wrong, and what to do.
+        /// The fault, and what to do.
         why: StoreKeyFault,
     },
-    /// What was last seen of a store can't be used.
+    /// The file with the last seen ends of logs cannot be used.
     #[error("{} is Clew's record of what you last saw of this store, and cannot be used: {why}", path.display())]
     LastSeen {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         why: LastSeenFault,
     },
-    /// The list of trusted keys can't be used.
+    /// The list of trusted keys cannot be used.
     #[error("The list of trusted keys {} cannot be used: {why}", path.display())]
     Trust {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it, and what to do.
+        /// The fault, and what to do.
         why: TrustFault,
     },
 }
 
-/// What is wrong with a bundle.
+/// Faults of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BundleFault {
-    /// It is something else.
+    /// It is not a bundle.
     #[error("it is not a Clew bundle")]
     None,
-    /// It ends too early.
+    /// It is truncated.
     #[error("it is truncated: it has {has} of its {of} bytes")]
     CutOff {
-        /// How many bytes it has.
+        /// Its actual length in bytes.
         has: u64,
-        /// How many it was made with.
+        /// Its original length in bytes.
         of: u64,
     },
-    /// A later Clew made it.
+    /// A later version of Clew made it.
     #[error("it has format {0}, this Clew reads up to {BUNDLE_FORMAT}")]
     Newer(u16),
-    /// What says what lies in it can't be read.
+    /// Its table of contents cannot be read.
     #[error("its table of contents is corrupted: {0}")]
     Damaged(String),
-    /// It holds what came since something that is not here.
+    /// It contains only later parts of logs, of which the beginnings are missing here.
     #[error("it contains only runs after runs that are missing here")]
     Behind,
-    /// The seal is none.
+    /// Its signature is not valid.
     #[error("its signature does not match: it was changed")]
     NotSealed,
-    /// A file in it is not what its maker signed.
+    /// A file in it differs from what its maker signed.
     #[error("{0} in it does not match its signature")]
     Changed(String),
-    /// There is something where nothing is.
+    /// It contains data between its files.
     #[error("it contains data between its files that is not signed")]
     Padded,
 }
@@ -235,79 +235,79 @@ impl BundleFault {
     }
 }
 
-/// What is wrong with the file that says what was last seen of a store.
+/// Faults of the file with the last seen ends of logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LastSeenFault {
-    /// It is not the user's alone.
+    /// Other users can read or write it.
     #[error("other users can write to it")]
     Open,
-    /// It is not as it was written.
+    /// Its content does not match its hash.
     #[error("it is corrupted")]
     Damaged,
-    /// A later Clew wrote it.
+    /// A later version of Clew wrote it.
     #[error("a newer Clew wrote it")]
     Newer,
 }
 
-/// What is wrong with the list of trusted keys.
+/// Faults of the list of trusted keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TrustFault {
-    /// It is not the user's alone.
+    /// Other users can read or write it.
     #[error("other users can write to it. Check its contents, then run `chmod 600` on it")]
     Open,
-    /// It is no such list.
+    /// It is too large.
     #[error("it is larger than a megabyte. Move it away")]
     Length,
 }
 
-/// What is wrong with a key file.
+/// Faults of a key file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFault {
-    /// It is not the user's alone.
+    /// Other users can read or write it.
     #[error("other users can read it. Run `chmod 600` on it, or move it away to get a new one")]
     Open,
-    /// It holds no key.
+    /// It does not have the length of a key.
     #[error("it is not 32 bytes long. Move it away to get a new one")]
     Length,
 }
 
-/// Why an encrypted store can't be opened or made.
+/// Why an encrypted store cannot be opened or created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreKeyFault {
-    /// The key is not here.
+    /// The key is missing.
     Missing {
-        /// Which one.
+        /// The id of the key.
         wanted: KeyId,
-        /// Where it is looked for.
+        /// The path where it is expected.
         path: PathBuf,
     },
-    /// The key file that was named is not there.
+    /// The key file that the user named does not exist.
     NotGiven,
-    /// The key file that was named holds another key.
+    /// The key file that the user named contains another key.
     Other {
-        /// Which one.
+        /// The id of that key.
         found: KeyId,
         /// The key file.
         path: PathBuf,
-        /// The store's.
+        /// The id of the store's key.
         wanted: KeyId,
     },
-    /// Others than the user may read the key file.
+    /// Other users can read or write the key file.
     Open,
-    /// The key file holds no key.
+    /// The key file does not have the length of a key.
     Length,
-    /// The key file holds another key than its name says.
+    /// The key in the file does not match the file's name.
     Changed,
-    /// The store has a cipher that is not known here.
+    /// The store is encrypted with an unknown cipher.
     Cipher(String),
-    /// The store is there already, and is not encrypted.
+    /// The store exists and is not encrypted.
     Plain,
-    /// The store is not encrypted, or would not be, and the one in whose place it is was.
+    /// A store that replaces an encrypted one is not, or would not be, encrypted.
     PlainInstead,
 }
 
 impl StoreKeyFault {
-    /// The error, of a store or a key file.
+    /// Returns the error for a store or a key file.
     pub fn of(self, path: &Path) -> StoreError {
         let path = path.to_owned();
         StoreError::StoreKey { path, why: self }
@@ -352,7 +352,7 @@ impl StoreKeyFault {
         }
     }
 
-    /// What to do about it.
+    /// Returns what to do about it.
     pub fn hint(&self) -> String {
         match self {
             Self::Missing { path, .. } => format!(
@@ -372,23 +372,23 @@ impl StoreKeyFault {
 }
 
 impl StoreError {
-    /// An error of the disk.
+    /// Returns a function that converts an error of the disk.
     pub(super) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { what, path, source }
     }
 
-    /// Whether the disk is full.
+    /// Returns whether the disk is full.
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull || source.kind() == io::ErrorKind::QuotaExceeded)
     }
 
-    /// Whether nothing may be written there: the file system is read-only, or belongs to others.
+    /// Returns whether writing is not permitted: the file system is read-only, or belongs to another user.
     pub fn is_read_only(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem || source.kind() == io::ErrorKind::PermissionDenied)
     }
 
-    /// What to do about it, where that is plain.
+    /// Returns what to do about it, if that is clear.
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         match self {
             Self::StoreKey { why, .. } => Some(why.hint().into()),
@@ -448,7 +448,7 @@ fn things(count: usize) -> String {
     }
 }
 
-/// The day of a moment, in UTC: `2026-11-20`.
+/// Formats the day of a time, in UTC: `2026-11-20`.
 fn day(time: Timestamp) -> String {
     // From days since 1970 to a date of the Gregorian calendar, counted in eras of 400 years that begin in March.
     let days = time.div_euclid(86_400_000_000_000) + 719_468;

@@ -1,4 +1,4 @@
-//! The file `format`: which format a folder's store has, and with which key it is encrypted.
+//! The file `format`: the format of a store, and the key with which it is encrypted.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,9 +12,9 @@ use super::{disk, gc_lock, layout};
 use crate::format::{CIPHER, Encryption, FileDescription, FrameError, FrameKind, decode_record, encode_record};
 use crate::id::KeyId;
 
-/// The format of stores that are not encrypted.
+/// The format of unencrypted stores.
 pub const STORE_FORMAT: u16 = 1;
-/// The format of encrypted stores, and the newest that is read.
+/// The format of encrypted stores, and the newest that this version reads.
 pub const ENCRYPTED_FORMAT: u16 = 2;
 const FILE: &str = "format";
 
@@ -42,7 +42,7 @@ impl FormatFile {
         }
     }
 
-    /// Whether it can be read here.
+    /// Checks that this version can read the store.
     fn check(self, directory: &Path) -> Result<Self, StoreError> {
         if self.format > ENCRYPTED_FORMAT {
             return Err(StoreError::NewerFormat {
@@ -60,11 +60,11 @@ impl FormatFile {
     }
 }
 
-/// What the store in `directory` is; `None` if it is none. That the file is missing or
-/// damaged is no obstacle: every frame has its own version, and every encrypted file names its key.
+/// Returns the format of the store in `directory`; `None` if there is no store. A missing or corrupted format file is not an error: every
+/// frame has its own version, and every encrypted file names its key.
 ///
 /// # Errors
-/// The store is of a newer format, or the file can't be read.
+/// The store has a newer format, or the file cannot be read.
 pub(super) fn read(disk: &dyn Disk, directory: &Path) -> Result<Option<FormatFile>, StoreError> {
     let path = directory.join(FILE);
     let said = match said(disk, directory) {
@@ -81,7 +81,7 @@ pub(super) fn read(disk: &dyn Disk, directory: &Path) -> Result<Option<FormatFil
     said.check(directory).map(Some)
 }
 
-/// What the file says; `None` where it is damaged.
+/// Reads the format file; `None` if it is corrupted.
 fn said(disk: &dyn Disk, directory: &Path) -> io::Result<Option<FormatFile>> {
     let file = disk.open(&directory.join(FILE))?;
     let mut said = None;
@@ -91,7 +91,7 @@ fn said(disk: &dyn Disk, directory: &Path) -> io::Result<Option<FormatFile>> {
         }
     })?;
     if let Some(FrameError::Newer(version)) = scanned.gaps.first().map(|gap| gap.why.clone()) {
-        // Frames of another version are what no format has that is known here.
+        // A newer frame version implies a newer format than this version knows.
         let format = said.as_ref().map_or(0, |said| said.format).max(version.into());
         said = Some(FormatFile {
             format: format.max(ENCRYPTED_FORMAT + 1),
@@ -99,13 +99,13 @@ fn said(disk: &dyn Disk, directory: &Path) -> io::Result<Option<FormatFile>> {
         });
         return Ok(said);
     }
-    // One without the other was never written: the files themselves tell which it is.
+    // A format that contradicts the encryption was never written: the other files show which one is right.
     Ok(said.filter(|said| {
         said.format > ENCRYPTED_FORMAT || (said.format == ENCRYPTED_FORMAT) == said.encryption.is_some()
     }))
 }
 
-/// The key that a file of the store names, where one is encrypted.
+/// Returns the key id in the first encrypted file that is found.
 fn key_met(disk: &dyn Disk, directory: &Path) -> Option<KeyId> {
     let histories = layout::histories_folder(directory);
     let names = disk.list(&histories).unwrap_or_default();
@@ -118,7 +118,7 @@ fn key_met(disk: &dyn Disk, directory: &Path) -> Option<KeyId> {
     files.into_iter().find_map(|file| disk::key_of(disk, &file))
 }
 
-/// Makes a store, encrypted if the keys say so. Gives with what, and where a key lies that was made for it.
+/// Creates a store, encrypted if the keyring requires it. Returns the encryption, and the path of the key if a new one was created.
 pub(super) fn create(
     disk: &dyn Disk,
     directory: &Path,
@@ -126,11 +126,11 @@ pub(super) fn create(
 ) -> Result<(Option<Encryption>, Option<PathBuf>), StoreError> {
     disk.make_folder(directory)?;
     if !keys.is_for_new() {
-        // Whoever else makes the store at this moment writes the same bytes.
+        // Another process that creates the store at this moment writes the same bytes.
         write(disk, directory, None)?;
         return Ok((None, None));
     }
-    // Two keys for one store would leave half of it unreadable. Where a file system has no locks, who comes last counts.
+    // Two keys for one store would leave half of it unreadable. On a file system without locks the last writer wins.
     let _alone = gc_lock::making(disk, directory)?;
     if let Some(found) = read(disk, directory)? {
         return Ok((found.encryption, None));
@@ -140,19 +140,19 @@ pub(super) fn create(
     Ok((FormatFile::of(Some(key.id())).encryption, made))
 }
 
-/// Whether the file says what a store with this key is.
+/// Returns whether the format file matches a store with this key.
 pub(super) fn is_said(disk: &dyn Disk, directory: &Path, key: Option<KeyId>) -> bool {
     said(disk, directory).is_ok_and(|said| said == Some(FormatFile::of(key)))
 }
 
-/// Writes the file, for a store with this key.
+/// Writes the format file of a store with this key.
 pub(super) fn write(disk: &dyn Disk, directory: &Path, key: Option<KeyId>) -> Result<(), StoreError> {
     let FormatFile { format, encryption } = FormatFile::of(key);
     let description = FileDescription::Store { format, encryption };
     let bytes = atomic_file::framed(&[(FrameKind::FILE, encode_record(&description))]);
     atomic_file::replace(disk, directory, FILE, &bytes)?;
     if let Some(parent) = directory.parent() {
-        // What a parent can't do, it need not: the store is there for this machine's life.
+        // If the parent folder cannot be synced, the store still exists until a power failure.
         disk.sync_dir(parent).ok();
     }
     Ok(())

@@ -1,21 +1,26 @@
-//! Taking away what nothing refers to any more: `gc`, and the second half of `forget`.
+//! Deleting unneeded data: `gc`, and the second half of `forget`.
 //!
-//! In: all logs and packs of a store. Out: what is dead, and, where enough time has passed, packs without it. Two steps:
-//! what is found dead is written down with its time (the file `garbage`); a later gc, after a grace period, takes it away.
-//! What was forgotten goes at once.
+//! The input is all logs and packs of a store. The result is the list of unneeded data and, after a grace period, packs without it. This
+//! takes two steps: gc notes unneeded data with its time in the file `garbage`; a later gc, after the grace period, deletes it. Forgotten
+//! data is deleted at once.
 //!
-//! Nothing is cut off or overwritten. What is alive in a pack with dead things is written to a new pack, which is synced
-//! together with its folder; then, with the gate closed ([`super::gc_lock`]), a record of the packs that are to go is written
-//! and synced ([`crate::format::Removal`]), the generation gets another number, the logs are read to their ends once more,
-//! and the names of packs that nothing needs are taken away. In this order, since the gate may keep out nobody on another
-//! machine (decision 23). A crash leaves things in two packs, or packs that were said to go: the next gc clears that up.
+//! Nothing is truncated or overwritten. The order of steps is:
 //!
-//! On the way raw memory that no newest state holds is compressed, where that pays.
+//! 1. Needed data of packs with unneeded data is copied to a new pack, which is synced with its folder.
+//! 2. With the gate closed ([`super::gc_lock`]), a record of the packs to delete is written and synced ([`crate::format::Removal`]).
+//! 3. The generation gets another number.
+//! 4. The logs are read to their ends once more.
+//! 5. The packs that nothing needs are unlinked.
 //!
-//! What can't be judged stays ([`mark::UnreadableRecords`]). Where a log can't be read whole, every manifest and text in the packs
-//! counts as alive. Where a manifest that is alive can't be read, or a log holds what this Clew does not know, nobody can
-//! tell what it names, and only what was forgotten goes. What is damaged and alive is carried over as it lies. A pack that
-//! holds what this Clew does not know stays as it is.
+//! This order is required because the gate may not stop processes on other machines (decision 23). After a crash, data is in two packs, or
+//! packs exist that a record calls deleted: the next gc cleans up.
+//!
+//! During this, raw memory that is in no newest state is compressed, if that saves enough.
+//!
+//! Data of which the need is unknown stays ([`mark::UnreadableRecords`]). If a log cannot be read completely, every manifest and text in
+//! the packs counts as needed. If a needed manifest cannot be read, or a log has unknown content of a later version, it is unknown what
+//! they refer to, and only forgotten data is deleted. Corrupted data that is needed is copied unchanged. A pack with unknown content stays
+//! as it is.
 
 mod cold;
 mod delete;
@@ -38,28 +43,27 @@ use sweep::Sweep;
 
 pub use spare::{DroppedValue, HistoryRetention, RecreatableValue, RetentionRequest};
 
-/// What a collection is to do.
+/// The options of a collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Collection {
-    /// Now.
+    /// The current time.
     pub now: Timestamp,
-    /// How long the machine has been up, where that is known: nothing goes before the grace period has passed by this
-    /// clock, too.
+    /// How long the machine has been up, if known: the grace period must have passed by this clock, too.
     pub uptime: Option<Uptime>,
-    /// How long things stay that were found dead, in nanoseconds.
+    /// The grace period: how long unneeded data stays after it was found, in nanoseconds.
     pub grace: i64,
-    /// Only what was forgotten is looked at; else everything.
+    /// Whether only forgotten data is collected, and not all unneeded data.
     pub forgotten_only: bool,
-    /// Whatever nothing needs counts as forgotten: what is forgotten can't be read, and its parts are among that.
+    /// Whether all unneeded data counts as forgotten: for forgotten values that cannot be read, so that their parts are unknown.
     pub with_dead: bool,
-    /// Nothing is written or taken away.
+    /// Whether to write and delete nothing.
     pub dry_run: bool,
 }
 
-/// Some things, and how many bytes they have.
+/// A number of objects, and their size.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// How many.
+    /// The number of objects.
     pub things: u64,
     /// Plain bytes.
     pub bytes: u64,
@@ -72,65 +76,65 @@ impl Tally {
     }
 }
 
-/// What a collection found and did.
+/// The result of a collection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CollectionReport {
-    /// What is alive.
+    /// Needed data.
     pub alive: Tally,
-    /// Dead things that are old enough to go, or were forgotten. With `dry_run` they would have gone.
+    /// Deleted data: old enough, or forgotten. With `dry_run` it would have been deleted.
     pub gone: Tally,
-    /// Of these, what was forgotten.
+    /// The forgotten part of `gone`.
     pub forgotten: Tally,
-    /// Dead things that were found by an earlier gc and are not old enough.
+    /// Unneeded data that an earlier gc found and that is still in its grace period.
     pub waiting: Tally,
-    /// Dead things that were not known before.
+    /// Unneeded data that was found for the first time.
     pub found: Tally,
-    /// Dead or forgotten things in packs that somebody writes; they are looked at when these are finished.
+    /// Unneeded or forgotten data in packs that are being written; a later gc deletes it.
     pub in_use: Tally,
-    /// Of these, what was forgotten.
+    /// The forgotten part of `in_use`.
     pub forgotten_in_use: Tally,
-    /// Memory that only older states hold and that was compressed.
+    /// Memory that is only in older states and that was compressed.
     pub compressed: Tally,
-    /// About how many bytes that saves, before it is done.
+    /// Estimate of the bytes that this saves.
     pub compressible: u64,
-    /// When the first of those that wait may go.
+    /// When the first of the `waiting` data may be deleted.
     pub next: Option<Timestamp>,
-    /// Packs that were taken away.
+    /// The number of deleted packs.
     pub packs_removed: u64,
-    /// Packs that were written for what was alive in these.
+    /// The number of packs that were written for the needed data of these.
     pub packs_written: u64,
-    /// Bytes by which the packs' files got fewer.
+    /// Bytes by which the pack files shrank.
     pub freed: u64,
-    /// Values that rules of the user's no longer keep, and of which something is there.
+    /// Values that the retention rules no longer keep and of which data is still stored.
     pub dropped: Vec<DroppedValue>,
-    /// How many bytes more than the store may hold are needed all the same, before compression.
+    /// Bytes of needed data that exceed the size limit of the store, before compression.
     pub beyond: u64,
-    /// What is damaged and may be needed, and was carried over to a new pack as it lay.
+    /// Corrupted data that may be needed, and was copied unchanged to a new pack.
     pub carried: Tally,
-    /// What was damaged and could not be told apart from what was forgotten: it went, too.
+    /// Corrupted data that could not be distinguished from forgotten data: it was deleted, too.
     pub lost: Tally,
-    /// What was forgotten and lies in packs that had to stay.
+    /// Forgotten data in packs that had to stay.
     pub forgotten_kept: Tally,
-    /// Packs that stay as they are, and why.
+    /// Packs that stay as they are, with the reasons.
     pub kept: Vec<Damage>,
-    /// What can't be read, or is not known here: whatever may be needed for it stays.
+    /// Unreadable or unknown records: data that may be needed for them stays.
     pub doubts: Vec<Damage>,
 }
 
 impl CollectionReport {
-    /// Whether something that nothing needs is left for a later gc.
+    /// Returns whether unneeded data is left for a later gc.
     pub fn waits(&self) -> bool {
         self.found.things + self.waiting.things > 0
     }
 }
 
 impl Store {
-    /// Finds what is dead, and takes away what has been so for long enough. `again` says, each time that a kernel is found
-    /// recording, whether to wait for it.
+    /// Finds unneeded data, and deletes it after the grace period. `again` decides, each time a recording kernel is found, whether to wait
+    /// for it.
     ///
     /// # Errors
-    /// The store was opened to read only (unless for a dry run), another gc is at work, a kernel is recording all the
-    /// time, there are no locks, or the disk refuses. What was alive is there all the same.
+    /// The store was opened read-only (except for a dry run), another gc runs, a kernel records all the time, there are no locks, or a disk
+    /// operation failed. Needed data is never lost.
     pub fn collect(&self, order: Collection, again: &mut dyn FnMut() -> bool) -> Result<CollectionReport, StoreError> {
         let mut everything = RetentionRequest {
             spared: Vec::new(),
@@ -140,10 +144,10 @@ impl Store {
         self.collect_keeping(order, &mut everything, again)
     }
 
-    /// The same, keeping only what the user's rules say.
+    /// Like [`Self::collect`], but drops values that the user's retention rules do not keep.
     ///
     /// # Errors
-    /// As for [`Self::collect`]; or it can't be said in a history that values were dropped. Then nothing is taken away.
+    /// As for [`Self::collect`], or the history cannot record that values were dropped. Nothing is deleted then.
     pub fn collect_keeping(
         &self,
         order: Collection,
@@ -165,7 +169,7 @@ impl Store {
         let (mut collected, mut sweep) = self.prepare(order, keeping)?;
         sweep.perform(self, order.now, keeping, again, &mut collected)?;
         if order.forgotten_only && collected.packs_removed == 0 {
-            // Who records next hears of what was forgotten all the same.
+            // Recorders must still learn that something was forgotten.
             if let Ok(gate) = gc_lock::close(self.disk(), self.directory(), again) {
                 gate.tell(self.disk())?;
             }
@@ -194,7 +198,7 @@ impl Store {
         Ok((collected, sweep))
     }
 
-    /// Whether a removal of packs was begun and not finished: packs that are there though they were said to be gone.
+    /// Returns whether a deletion of packs was started and not completed: packs exist that a record calls deleted.
     pub fn has_unfinished_removal(&self) -> bool {
         let here = self.packs_here();
         let removals = removals::removals(self.disk(), self.directory());
@@ -203,17 +207,17 @@ impl Store {
             .any(|removal| removal.removed.iter().any(|pack| here.contains(pack)))
     }
 
-    /// Whether somebody is writing a pack, as far as can be told: a kernel that recorded and has not ended.
+    /// Returns whether a process, such as a recording kernel, holds the lease of a pack; true if that is unknown.
     pub fn has_writers(&self) -> bool {
         let mut packs = self.packs_here().into_iter();
         packs.any(|pack| gc_lock::is_written(self.disk(), self.directory(), pack).unwrap_or(true))
     }
 
-    /// Packs that logs name and that are not there, though everything that is needed is: somebody took them away, and what
-    /// told so is lost. None where nobody can tell what is needed.
+    /// Returns packs that logs name and that are missing although all needed data exists: they were deleted, and the record of that is
+    /// lost. Returns none if it is unknown which data is needed.
     ///
     /// # Errors
-    /// The histories can't be listed.
+    /// The histories cannot be listed.
     pub fn packs_unneeded(&self) -> Result<Vec<PackId>, StoreError> {
         let missing = self.missing_packs();
         if missing.is_empty() {
@@ -225,11 +229,11 @@ impl Store {
         Ok(if marker.has_all() { missing } else { Vec::new() })
     }
 
-    /// Packs that a session wrote and synced, and that no log names: its log is gone. Nobody writes them, no gc wrote them, and
-    /// no run names what they hold. None where nobody can tell what is needed, or who writes.
+    /// Returns packs that a session wrote and synced and that no log names: its log is gone. They are not being written, no gc wrote them,
+    /// and no run names their data. Returns none if it is unknown which data is needed, or which packs are being written.
     ///
     /// # Errors
-    /// The histories can't be listed.
+    /// The histories cannot be listed.
     pub fn packs_without_log(&self) -> Result<Vec<PackId>, StoreError> {
         let removals = removals::removals(self.disk(), self.directory());
         let mut known: BTreeSet<PackId> = removals.iter().flat_map(|removal| &removal.written).copied().collect();
@@ -257,10 +261,10 @@ impl Store {
         Ok(survey.packs.iter().filter(is_left).map(|pack| pack.id).collect())
     }
 
-    /// Tells of packs that are not there and not needed that they were taken away. Says whether there were any.
+    /// Records unneeded missing packs as deleted. Returns whether there were any.
     ///
     /// # Errors
-    /// The store was opened to read only, or its disk refuses.
+    /// The store was opened read-only, or a disk operation failed.
     pub fn rebuild_removals(&self, now: Timestamp) -> Result<bool, StoreError> {
         self.check_writable()?;
         let removed = self.packs_unneeded()?;

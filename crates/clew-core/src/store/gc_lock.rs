@@ -1,18 +1,17 @@
-//! The gate between who records and who takes packs away.
+//! The gate between recorders and processes that delete packs.
 //!
-//! The file `generation` holds a number that is another one whenever packs were taken away. Whoever records is inside, with a shared lock on it, from
-//! the first thing that it finds stored or stores until the operation is written; whoever takes packs away holds it alone
-//! while it looks for the last time at what operations reach, and unlinks. So nothing that a recorder found stored can go
-//! before the operation that refers to it is written, and nothing can be referred to that has gone: who enters and finds
-//! another generation goes over the packs again first.
+//! The file `generation` contains a random number that changes whenever packs are deleted. A recorder holds a shared lock on it from the
+//! moment it first finds or stores data until its operation is written. A process that deletes packs holds the lock exclusively while it
+//! checks a last time which data operations need, and unlinks. So data that a recorder found stored is not deleted before the operation
+//! that refers to it is written, and no operation refers to deleted data: a recorder that finds another generation scans the packs again
+//! first.
 //!
-//! Packs that are being written are out of reach besides: their writer holds a lock on a file beside them, which the
-//! system lets go of when the writer dies. Where a file system has no locks nothing is taken away at all.
+//! Packs that are being written are protected in addition: their writer holds a lock on a file next to the pack, and the system releases it
+//! when the writer dies. On a file system without locks nothing is deleted at all.
 //!
-//! Locks may hold on each machine and not between two, which no machine can find out by itself. So both sides go on as if
-//! nobody had kept out anybody: who takes away says which packs and counts the generation up *before* it looks for the
-//! last time, and who recorded reads the generation *after* the operation is written ([`super::writer`], decision 23). One
-//! of them sees the other.
+//! Locks may work within each machine and not between machines, and no machine can detect that alone. So both sides also work as if the
+//! lock had stopped no one. The deleting side records the packs and changes the generation *before* its last check. The recording side
+//! reads the generation *after* its operation is written ([`super::writer`], decision 23). One of them sees the other.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,7 +27,7 @@ fn path(store: &Path) -> PathBuf {
     store.join("generation")
 }
 
-/// Goes in to record: packs stay where they are until the guard is dropped, where there are locks.
+/// Enters the gate to record: if there are locks, no pack is deleted until the guard is dropped.
 pub(super) fn enter(disk: &dyn Disk, store: &Path) -> Result<SharedGcLock, StoreError> {
     let path = path(store);
     let lock = if_supported(disk.lock_shared(&path), &path)?;
@@ -42,8 +41,7 @@ pub(super) fn enter(disk: &dyn Disk, store: &Path) -> Result<SharedGcLock, Store
     })
 }
 
-/// The generation as it is now, whoever holds the gate. The file is opened anew: only then do network file systems ask
-/// whether it is another one.
+/// Reads the current generation, without a lock. The file is opened again, because network file systems check for changes only then.
 pub(super) fn generation(disk: &dyn Disk, store: &Path) -> Option<u64> {
     match disk.open(&path(store)) {
         Ok(file) => number(&*file),
@@ -52,7 +50,7 @@ pub(super) fn generation(disk: &dyn Disk, store: &Path) -> Option<u64> {
     }
 }
 
-/// 0 where packs were never taken away.
+/// Returns 0 if packs were never deleted.
 fn number(file: &dyn DiskFile) -> Option<u64> {
     match file.length() {
         Ok(0) => Some(0),
@@ -60,13 +58,13 @@ fn number(file: &dyn DiskFile) -> Option<u64> {
     }
 }
 
-/// Has the store to itself while it is made; `None` where there are no locks.
+/// Takes an exclusive lock for the creation of the store; `None` if there are no locks.
 pub(super) fn making(disk: &dyn Disk, store: &Path) -> Result<Option<Box<dyn DiskLock>>, StoreError> {
     let path = path(store);
     if_supported(disk.lock(&path), &path)
 }
 
-/// Keeps others from making histories; `None` where somebody else makes one. Its file holds nothing.
+/// Prevents others from creating histories; `None` if another process creates one. The lock file is empty.
 pub(super) fn hold_histories(disk: &dyn Disk, store: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
     let path = store.join("histories.lock");
     match disk.try_lock(&path) {
@@ -78,7 +76,7 @@ pub(super) fn hold_histories(disk: &dyn Disk, store: &Path) -> io::Result<Option
 /// The shared lock that a recording session holds against garbage collection.
 #[derive(Debug)]
 pub(super) struct SharedGcLock {
-    /// Another number whenever packs were taken away; `None` where that can't be read.
+    /// A number that changes whenever packs are deleted; `None` if it cannot be read.
     pub generation: Option<u64>,
     _lock: Option<Box<dyn DiskLock>>,
 }
@@ -91,17 +89,17 @@ pub(super) struct ExclusiveGcLock {
 }
 
 impl ExclusiveGcLock {
-    /// Says that packs may be gone from now on, for sure, before the first of them is.
+    /// Changes the generation and syncs it, before the first pack is deleted.
     pub fn tell(&self, disk: &dyn Disk) -> Result<(), StoreError> {
-        // Any number: no other machine that does the same now writes this one, and none comes again that a recorder may
-        // know, even where the file was lost.
+        // The number is random, so that it differs from the number of another machine that does the same now, and from every number that a
+        // recorder may know, even if the file was lost.
         let generation = u64::from_le_bytes(disk.random_bytes());
         write_number(self.lock.file(), generation).map_err(StoreError::io("write to", &self.path))?;
         self.lock.file().sync().map_err(StoreError::io("sync", &self.path))
     }
 }
 
-/// Waits until nobody records; after each try in vain `again` says whether to try once more.
+/// Waits until no session records. After each failed attempt `again` decides whether to retry.
 pub(super) fn close(
     disk: &dyn Disk,
     store: &Path,
@@ -114,10 +112,10 @@ pub(super) fn close(
     Ok(ExclusiveGcLock { path, lock })
 }
 
-/// Whether a lock that is held keeps others out: there are folders in which every lock is given to everybody.
+/// Checks that a held lock excludes others: some file systems grant every lock.
 ///
 /// # Errors
-/// It does not, so that nobody can tell what others are writing.
+/// It excludes no one, so it is unknown what others are writing.
 pub(super) fn check_kept_out(disk: &dyn Disk, path: &Path, _held: &dyn DiskLock) -> Result<(), StoreError> {
     match disk.try_lock(path) {
         Ok(None) => Ok(()),
@@ -126,7 +124,7 @@ pub(super) fn check_kept_out(disk: &dyn Disk, path: &Path, _held: &dyn DiskLock)
     }
 }
 
-/// The lock on a file, which is made where it is not there; `None` where others hold it.
+/// Takes the lock on a file, which is created if it does not exist; `None` if others hold it.
 pub(super) fn alone(
     disk: &dyn Disk,
     path: &Path,
@@ -152,7 +150,7 @@ fn refused(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     }
 }
 
-/// Held by who writes a pack. It is there before the pack is, so that no pack is seen without it.
+/// The lock that the writer of a pack holds. Its file exists before the pack does, so no pack is ever seen without it.
 #[derive(Debug)]
 pub(super) struct Lease {
     disk: Arc<dyn Disk>,
@@ -162,7 +160,7 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    /// Takes it; `None` where there are no locks.
+    /// Takes the lease; `None` if there are no locks.
     pub fn take(disk: &Arc<dyn Disk>, store: &Path, pack: PackId) -> Result<Option<Self>, StoreError> {
         let path = lease_path(store, pack);
         let lock = if_supported(disk.lock(&path), &path)?;
@@ -177,7 +175,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        // The child of a fork holds a copy, and writes nothing.
+        // A forked child process holds a copy, and does not write.
         if self.process == std::process::id() {
             self.disk.unlink(&self.path).ok();
         }
@@ -188,15 +186,15 @@ fn lease_path(store: &Path, pack: PackId) -> PathBuf {
     layout::packs_folder(store).join(format!("{pack}.lease"))
 }
 
-/// Whether somebody writes the pack.
+/// Returns whether the pack is being written.
 pub(super) fn is_written(disk: &dyn Disk, store: &Path, pack: PackId) -> Result<bool, StoreError> {
     let path = lease_path(store, pack);
     let lock = if_exists(disk.try_lock(&path)).map_err(refused(&path))?;
     Ok(matches!(lock, Some(None)))
 }
 
-/// Takes away what writers left beside their packs that were killed. Leases are taken inside the gate only, so none is being
-/// taken while somebody has it alone.
+/// Removes the lease files of writers that were killed. Leases are taken only inside the gate, so none is taken while the gate is locked
+/// exclusively.
 pub(super) fn clear_leases(disk: &dyn Disk, store: &Path, _: &ExclusiveGcLock) {
     let folder = layout::packs_folder(store);
     for name in disk.list(&folder).unwrap_or_default() {

@@ -1,9 +1,9 @@
-//! The cell that a kernel runs, noted before it does and taken away once the run is recorded: what a kernel that was
-//! killed leaves says which cell it died in.
+//! In-flight markers: a marker is written before a kernel runs a cell, and deleted when the run is recorded. The marker of a killed kernel
+//! names the cell during which it died.
 //!
-//! The notes are no truth about histories. They are never flushed, one that was cut off is none, and who finds one writes a
-//! run of it ([`crate::session::Session::mourn`]). Each names its writer by a hash with a key that only the user's own
-//! programs have: what others put there is passed over.
+//! Markers are not part of histories. They are never flushed, and a truncated one is ignored. The process that finds one records a run for
+//! it ([`crate::session::Session::mourn`]). Each is authenticated by a keyed hash with a key that only the user's own programs have:
+//! markers of others are ignored.
 
 use std::path::{Path, PathBuf};
 
@@ -17,17 +17,17 @@ use crate::id::{BlobId, SessionId};
 
 const FOLDER: &str = "live";
 const EXTENSION: &str = ".begun";
-/// Goes before the secret when the key is made that notes are told by.
+/// The context for deriving the key that authenticates markers.
 const PURPOSE: &str = "clew 2026 note of a cell that began v1";
 
 /// The in-flight marker of a cell whose run was never recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftoverMarker {
-    /// The file that says it.
+    /// The file.
     pub path: PathBuf,
-    /// The cell, and who ran it.
+    /// The cell, and the process that ran it.
     pub begun: InFlightMarker,
-    /// Its source, where that was kept.
+    /// Its source, if it was stored.
     pub source: Option<String>,
 }
 
@@ -36,13 +36,13 @@ pub struct LeftoverMarker {
 pub struct InFlightFile {
     path: PathBuf,
     file: Box<dyn DiskFile>,
-    /// How far the file goes.
+    /// The length of the file.
     length: u64,
     begun: InFlightMarker,
 }
 
 impl InFlightFile {
-    /// The file.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -53,7 +53,7 @@ fn folder(store: &Path) -> PathBuf {
 }
 
 impl SessionWriter {
-    /// Notes that a cell begins. The file that says so is there until [`Store::unlink_note`]; one that was there is replaced.
+    /// Writes a marker before a cell starts. It exists until [`Store::unlink_note`]; an existing one is replaced.
     pub fn note_begun(&self, mut begun: InFlightMarker, source: Option<&str>) -> Result<InFlightFile, StoreError> {
         let store = self.store();
         let path = folder(store.directory()).join(format!("{}{EXTENSION}", self.session()));
@@ -82,7 +82,7 @@ impl SessionWriter {
         })
     }
 
-    /// Notes that the cell ended: what it left is still to be recorded.
+    /// Records in the marker that the cell ended and its run is not recorded yet.
     pub fn note_ended(&self, note: &mut InFlightFile, ended: CellEnd) -> Result<(), StoreError> {
         note.begun.ended = Some(ended);
         let mut bytes = Vec::with_capacity(1024);
@@ -98,7 +98,7 @@ impl SessionWriter {
     }
 }
 
-/// Writes a new file, over one that is there. Nothing waits for the disk.
+/// Writes a new file and replaces an existing one. It is not synced.
 fn write(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<Box<dyn DiskFile>, StoreError> {
     let file = disk.create_new(path).or_else(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => disk.unlink(path).and_then(|()| disk.create_new(path)),
@@ -113,13 +113,13 @@ fn write(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<Box<dyn DiskFile>
     Ok(file)
 }
 
-/// What tells a note of one's own: nobody else can make it, and it confirms no guess of what it is over.
+/// Returns the authentication code of a marker: others cannot create it, and cannot use it to confirm a guess of the content.
 fn mark(key: &SigningKey, record: &[u8]) -> [u8; 32] {
     *blake3::keyed_hash(&key.derive(PURPOSE), record).as_bytes()
 }
 
 impl Store {
-    /// Cells that began under `key` and of which nothing was recorded when these notes were written, in no order.
+    /// Returns the markers that `key` authenticates, of cells whose runs were not recorded when these were written, in no order.
     pub fn begun(&self, key: &SigningKey) -> Vec<LeftoverMarker> {
         let folder = folder(self.directory());
         let names = self.disk().list(&folder).unwrap_or_default();
@@ -148,15 +148,15 @@ impl Store {
         Some(LeftoverMarker { path, begun, source })
     }
 
-    /// Takes what was left under a name that says who does: of several who try, one has it. `None` where another was
-    /// faster.
+    /// Claims a leftover marker by renaming it to a name with the session's id: only one of several sessions succeeds. Returns `None` if
+    /// another was faster.
     pub fn claim(&self, left: LeftoverMarker, by: SessionId) -> Option<LeftoverMarker> {
         let path = folder(self.directory()).join(format!("{}.{by}{EXTENSION}", left.begun.session));
         self.disk().rename(&left.path, &path).ok()?;
         Some(LeftoverMarker { path, ..left })
     }
 
-    /// Takes a note away: its run is recorded. Where that can't be done the run that is there tells that it is old.
+    /// Deletes a marker after its run is recorded. If that fails, the recorded run shows that the marker is outdated.
     pub fn unlink_note(&self, path: &Path) {
         self.disk().unlink(path).ok();
     }

@@ -1,8 +1,8 @@
-//! Logs: append-only files of runs and operations, one a session, with the seals over them.
+//! Logs: append-only files of runs and operations, one for each session, with signatures.
 //!
-//! [`log_writer`] writes one, [`load`] reads those of a history, and [`trust`] judges who signed what. Beside them lie the last run
-//! number ([`numbers`]) and what a sender left out ([`omissions`]). Outside the store lie the index over logs ([`log_index`]) and the note
-//! of where the user's own logs ended ([`log_ends`]).
+//! [`log_writer`] writes logs, [`load`] reads those of a history, and [`trust`] judges their signatures. The last run number ([`numbers`])
+//! and the notes of left-out values ([`omissions`]) are stored next to them. The index over logs ([`log_index`]) and the last seen ends of
+//! the user's own logs ([`log_ends`]) are outside the store.
 
 pub(super) mod load;
 pub(super) mod log_ends;

@@ -1,7 +1,7 @@
 //! Packs: append-only files of blocks, segments, texts and manifests, each written by one session.
 //!
-//! [`index`] knows where everything lies, [`pack_writer`] and [`pack_reader`] write and read one file, and the others are what is
-//! written and read: memory ([`extents`], [`ingest`]), streams ([`pieces`]), texts ([`blob`]) and [`manifests`].
+//! [`index`] locates data, [`pack_writer`] and [`pack_reader`] write and read one file, and the other modules handle the kinds of data:
+//! memory ([`extents`], [`ingest`]), streams ([`pieces`]), texts ([`blob`]) and [`manifests`].
 
 pub(super) mod batch_read;
 pub(super) mod blob;

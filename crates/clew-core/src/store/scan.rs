@@ -1,9 +1,9 @@
-//! Going over the frames of a file, over damage too.
+//! Scanning the frames of a file, past corrupted ones too.
 //!
-//! Headers and meta sections are read, payloads of packs never: opening a store costs what its tables cost. Where bytes
-//! are no frame, the next sound frame is searched for; what lies between is reported. An end that was cut off in the
-//! middle of a frame is what a killed writer leaves (or one that is writing right now), one of zeros what a power cut
-//! leaves of bytes that nobody synced: neither is damage.
+//! Headers and meta sections are read, payloads of packs never: the cost of opening a store is that of its tables. If bytes are not a
+//! frame, the next sound frame is searched, and the range between is reported. A file that ends inside a frame was left by a killed writer
+//! (or is being written right now). Zeros up to the end were left by a power failure, for bytes that were not synced. Neither counts as
+//! damage.
 
 use std::io;
 use std::path::Path;
@@ -20,11 +20,11 @@ const WINDOW: usize = 64 * 1024;
 /// A frame whose header and meta section are sound.
 #[derive(Debug, Clone)]
 pub(super) struct ScannedFrame {
-    /// Where it starts in its file.
+    /// Offset in its file.
     pub offset: u64,
     pub header: FrameHeader,
     pub meta: Vec<u8>,
-    /// The payload, where it was asked for: plain, or as stored.
+    /// The payload, if it was requested: plain, or as stored.
     pub payload: Vec<u8>,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct UnreadableRange {
 }
 
 impl UnreadableRange {
-    /// Whether a power cut may have left it; else a later Clew wrote there, or one with another key.
+    /// Returns whether a power failure may have caused it. Otherwise a later version of Clew, or one with another key, wrote there.
     pub fn may_be_torn(&self) -> bool {
         !matches!(
             self.why,
@@ -45,7 +45,7 @@ impl UnreadableRange {
         )
     }
 
-    /// What is wrong with a file that has it.
+    /// Returns the fault of the file.
     pub fn flaw(&self) -> FileFault {
         FileFault::Gap {
             from: self.from,
@@ -55,27 +55,27 @@ impl UnreadableRange {
     }
 }
 
-/// What a scan left.
+/// The result of a scan.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Scan {
-    /// Where to go on when the file has grown: after the last frame that is whole.
+    /// Where to continue when the file has grown: after the last complete frame.
     pub end: u64,
-    /// Damage. The last one may reach the end of the file.
+    /// Corrupted ranges. The last one may extend to the end of the file.
     pub gaps: Vec<UnreadableRange>,
 }
 
 /// Whether a scan reads payloads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Payloads {
-    /// Reads, checks and decodes them; a frame whose payload is not sound is a gap.
+    /// Reads, checks and decodes them; a frame with an unsound payload counts as a corrupted range.
     Read,
-    /// Reads and checks them, and leaves them as they are stored. Whoever decodes them finds the rest of the damage.
+    /// Reads and checks them, and returns them as stored. Decoding them later may reveal more corruption.
     Stored,
-    /// Passes over them.
+    /// Skips them.
     Skip,
 }
 
-/// Shows every sound frame of `file` from byte `from` on to `visit`, in order.
+/// Calls `visit` with every sound frame of `file` from byte `from` on, in order.
 pub(super) fn scan(
     file: &dyn DiskFile,
     from: u64,
@@ -117,7 +117,7 @@ pub(super) fn scan(
     Ok(scan)
 }
 
-/// The records of one kind in a file, as far as they can be read; none where the file can't be.
+/// Returns the records of one kind in a file, as far as they are readable; none if the file cannot be read.
 pub(super) fn records<T: DeserializeOwned>(disk: &dyn Disk, path: &Path, kind: FrameKind) -> Vec<T> {
     let mut records = Vec::new();
     if let Ok(file) = disk.open(path) {
@@ -130,8 +130,8 @@ pub(super) fn records<T: DeserializeOwned>(disk: &dyn Disk, path: &Path, kind: F
     records
 }
 
-/// Shows the sound ones of the frames of `file` that start at these places, which are in order. What lies between is read with them
-/// where that is little: one that goes over many small things reads their part of the file once.
+/// Calls `visit` with the sound frames of `file` at the given offsets, which are sorted. Small gaps between them are read too, so that many
+/// small frames need one read.
 pub(super) fn visit_at(
     file: &dyn DiskFile,
     places: &[u64],
@@ -153,7 +153,7 @@ enum Found {
     Frame(ScannedFrame),
     /// The file ends before the frame does.
     CutOff,
-    /// No frame; the next one starts at `resume` or later.
+    /// Not a frame; the next one starts at `resume` or later.
     Damaged {
         why: FrameError,
         resume: u64,
@@ -176,7 +176,7 @@ fn read_frame(window: &mut Window<'_>, at: u64, payloads: Payloads) -> io::Resul
     if end > window.length {
         return Ok(Found::CutOff);
     }
-    // From here on the header's lengths hold, so the search goes on behind the frame.
+    // The header's lengths are valid from here on, so the search continues after the frame.
     if let Err(why) = header.check_meta(&meta) {
         return Ok(Found::Damaged { why, resume: end });
     }
@@ -206,7 +206,7 @@ fn read_frame(window: &mut Window<'_>, at: u64, payloads: Payloads) -> io::Resul
     }))
 }
 
-/// Where the next sound header at or after `from` starts.
+/// Returns the offset of the next sound header at or after `from`.
 fn next_frame(window: &mut Window<'_>, from: u64) -> io::Result<Option<u64>> {
     let mut at = from;
     loop {
@@ -215,7 +215,7 @@ fn next_frame(window: &mut Window<'_>, from: u64) -> io::Result<Option<u64>> {
             return Ok(None);
         }
         let Some(position) = memchr::memmem::find(bytes, &FRAME_MAGIC) else {
-            // The magic may lie across the end of what was read ahead.
+            // The magic may cross the end of the buffer.
             at += (bytes.len() - (FRAME_MAGIC.len() - 1)) as u64;
             continue;
         };
@@ -230,14 +230,14 @@ fn next_frame(window: &mut Window<'_>, from: u64) -> io::Result<Option<u64>> {
     }
 }
 
-/// A part of a file, read ahead.
+/// A buffered part of a file.
 struct Window<'f> {
     file: &'f dyn DiskFile,
-    /// The file's length when the scan began; what is appended later is for the next scan.
+    /// The file's length when the scan began; later bytes are left for the next scan.
     length: u64,
-    /// So many plain bytes may still be decoded.
+    /// The number of plain bytes that may still be decoded.
     plain_left: u64,
-    /// So much is read at least, where there is so much.
+    /// The least number of bytes to read at once, unless the file ends before.
     ahead: usize,
     start: u64,
     bytes: Vec<u8>,
@@ -255,8 +255,8 @@ impl<'f> Window<'f> {
         }
     }
 
-    /// What was read ahead from `at` on: a header's length at least, unless the file ends before. Every byte of a file is
-    /// read once by a search, however many false beginnings there are.
+    /// Returns the buffered bytes from `at` on: at least the length of a header, unless the file ends before. A search reads every byte of
+    /// a file once, regardless of the number of false magics.
     fn ahead(&mut self, at: u64) -> io::Result<&[u8]> {
         let least = self.length.saturating_sub(at).min(HEADER_LENGTH as u64) as usize;
         if self.get(at, least)?.is_none() {
@@ -265,7 +265,7 @@ impl<'f> Window<'f> {
         Ok(&self.bytes[(at - self.start) as usize..])
     }
 
-    /// `count` bytes at `at`; `None` if the file ends before.
+    /// Returns `count` bytes at `at`; `None` if the file ends before.
     fn get(&mut self, at: u64, count: usize) -> io::Result<Option<&[u8]>> {
         if at.checked_add(count as u64).is_none_or(|end| end > self.length) {
             return Ok(None);

@@ -1,13 +1,13 @@
-//! Results of tasks by their keys: a cache beside the histories, in `STORE/tasks`. Nothing recorded ever needs it.
+//! The cache of task results, by task key, in `STORE/tasks`. Recorded histories never depend on it.
 //!
 //! ```text
 //! tasks/entries/XX/KEY      a signed TaskEntry; XX are the first two digits
-//! tasks/results/XX/RESULT   the result's bytes: equal results lie once
-//! tasks/doubts/XX/KEY       nothing: a task of that key did more than its key tells of, so its result is not used
+//! tasks/results/XX/RESULT   the result's bytes: equal results are stored once
+//! tasks/doubts/XX/KEY       empty: a task with that key did more than its key covers, so its result is not used
 //! ```
-//! A doubt is signed by nobody: all that it can do is to have a task run.
-//! Whoever ran a task writes, workers of other processes too, each file whole under a name of its own before it gets its
-//! name. Nothing waits for the disk: what a power cut tears fails its hash, and is computed again.
+//! A doubt is not signed: it can only cause a task to run. The process that ran a task writes the files, also if it is a worker. Each file
+//! is written completely under a temporary name and then renamed. Nothing is synced: a file that a power failure tore does not match its
+//! hash, and the task runs again.
 
 use std::path::{Path, PathBuf};
 
@@ -23,10 +23,10 @@ const FOLDER: &str = "tasks";
 const DOUBTS: &str = "doubts";
 const NANOSECONDS_A_SECOND: i64 = 1_000_000_000;
 
-/// What a task came to.
+/// The result of a task.
 #[derive(Debug)]
 pub struct TaskResult<'a> {
-    /// How the bytes are to be read.
+    /// The encoding of the bytes.
     pub codec: &'a str,
     /// The bytes.
     pub bytes: &'a [u8],
@@ -38,16 +38,16 @@ pub struct TaskResult<'a> {
     pub time: Timestamp,
 }
 
-/// Why a result can't be used. The task is run then.
+/// Why a result cannot be used. The task runs then.
 #[derive(Debug, thiserror::Error)]
 pub enum TaskFault {
-    /// There is none.
+    /// There is no result.
     #[error("This task has no stored result")]
     Absent,
-    /// Its signature is none, or of a key that nobody here trusts.
+    /// It is not signed by a trusted key.
     #[error("Its result is not signed by a trusted key")]
     Foreign,
-    /// Its bytes are not what they were.
+    /// It differs from what was written.
     #[error("Its result is corrupted: {0}")]
     Damaged(&'static str),
     /// It could not be read.
@@ -59,7 +59,7 @@ fn folder_of(store: &Path, kind: &str, name: &str) -> PathBuf {
     store.join(FOLDER).join(kind).join(&name[..2])
 }
 
-/// Whether one of these tasks is doubted in the store of that folder. It costs one look where none is.
+/// Returns whether one of these tasks has a doubt in the store in that folder. If the store has no doubts, this costs one folder listing.
 pub fn doubts_any(disk: &dyn Disk, store: &Path, keys: &[TaskKey]) -> bool {
     let folder = store.join(FOLDER).join(DOUBTS);
     !keys.is_empty()
@@ -71,10 +71,10 @@ pub fn doubts_any(disk: &dyn Disk, store: &Path, keys: &[TaskKey]) -> bool {
 }
 
 impl Store {
-    /// Keeps what a task came to, over what is there.
+    /// Stores the result of a task, and replaces an existing one.
     ///
     /// # Errors
-    /// The store was opened to read only, or the disk refuses. What was there before is untouched.
+    /// The store was opened read-only, or a disk operation failed. The existing result is untouched then.
     pub fn keep_task(&self, key: TaskKey, result: &TaskResult<'_>, signing: &SigningKey) -> Result<(), StoreError> {
         self.check_writable()?;
         let entry = TaskEntry {
@@ -87,24 +87,25 @@ impl Store {
             host: result.host.to_owned(),
             time: result.time,
         };
-        // First what the entry names. A result that is there may be damaged, so it is written anew.
+        // The result before the entry that names it. An existing result may be corrupted, so it is written again.
         self.put("results", &entry.result.to_string(), result.bytes)?;
         let signed = signing.sign_task(encode_record(&entry));
         self.put("entries", &key.to_string(), &encode_record(&signed))
     }
 
-    /// Has the results of a task used no more, whoever keeps some: running it did more than its key tells of.
+    /// Adds a doubt: results of the task are not used any more, whether stored before or later, because running it did more than its key
+    /// covers.
     ///
     /// # Errors
-    /// The disk refuses.
+    /// A disk operation failed.
     pub fn doubt_task(&self, key: TaskKey) -> Result<(), StoreError> {
         self.put(DOUBTS, &key.to_string(), &[])
     }
 
-    /// What a task came to, if that is there, sound, and signed by somebody whom the user trusts.
+    /// Returns the result of a task, if it is stored, sound, and signed by a trusted key.
     ///
     /// # Errors
-    /// Why it can't be used.
+    /// The reason why the result cannot be used.
     pub fn task(&self, key: TaskKey) -> Result<(TaskEntry, Vec<u8>), TaskFault> {
         let entry = self.task_entry(key)?;
         let name = entry.result.to_string();
@@ -118,7 +119,7 @@ impl Store {
         Ok((entry, bytes))
     }
 
-    /// Whether a task's result is there, as far as that can be told without reading it.
+    /// Returns whether a task's result exists, without reading it.
     pub fn has_task(&self, key: TaskKey) -> bool {
         self.task_entry(key).is_ok_and(|entry| {
             let name = entry.result.to_string();
@@ -151,7 +152,7 @@ impl Store {
         Ok(entry)
     }
 
-    /// A file whole; `None` if it is longer than `most`.
+    /// Reads a file completely; `None` if it is longer than `most`.
     fn take(&self, path: &Path, most: u64) -> Result<Option<Vec<u8>>, TaskFault> {
         let file = self.disk().open_existing(path)?.ok_or(TaskFault::Absent)?;
         let length = file.length().map_err(StoreError::io("read", path))?;
@@ -167,7 +168,7 @@ impl Store {
         Ok(Some(bytes))
     }
 
-    /// Puts a file in its place, whole or not at all.
+    /// Writes a file atomically.
     fn put(&self, kind: &str, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let folder = folder_of(self.directory(), kind, name);
         let temporary = folder.join(self.disk().temporary_name(name));
@@ -184,10 +185,10 @@ impl Store {
         })
     }
 
-    /// Takes away results of tasks that ended before `time`, and what a writer that died left. How many entries went.
+    /// Removes results of tasks that ended before `time`, and temporary files of writers that died. Returns the number of removed entries.
     ///
     /// # Errors
-    /// The disk refuses.
+    /// A disk operation failed.
     pub fn drop_tasks(&self, time: Timestamp) -> Result<u64, StoreError> {
         let mut dropped = 0;
         for kind in ["entries", "results", DOUBTS] {
@@ -206,8 +207,8 @@ impl Store {
         Ok(dropped)
     }
 
-    /// Whether a file was written before; `false` where nobody can tell. A result is written with each entry of it, so it is never older
-    /// than the newest of them.
+    /// Returns whether a file was written before `time`; `false` if that is unknown. A result is written again with each of its entries, so
+    /// it is never older than the newest of them.
     fn is_older(&self, path: &Path, time: Timestamp) -> bool {
         let stamp = self.disk().open(path).ok().and_then(|file| file.stamp());
         stamp.is_some_and(|(seconds, ..)| seconds < time / NANOSECONDS_A_SECOND)
@@ -271,7 +272,7 @@ mod tests {
         for (bytes, why) in damages {
             fs::write(&file, bytes).expect("it is written");
             assert!(matches!(store.task(task), Err(TaskFault::Damaged(said)) if said == why));
-            // What is as long was not read.
+            // The length is right, and `has_task` does not read the bytes.
             assert_eq!(store.has_task(task), why == "it has another hash");
         }
         store

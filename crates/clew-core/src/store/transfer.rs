@@ -1,6 +1,6 @@
-//! What goes from one store to another: a history, or values without what says where they come from.
+//! Transferring data from one store to another: a history, or values without the records of their origin.
 //!
-//! What lies in packs is copied to a new pack ([`copy`]), and logs are copied as they lie ([`records`]).
+//! Data in packs is copied to a new pack ([`copy`]), and logs are copied unchanged ([`records`]).
 
 use super::packs::survey::Survey;
 pub(super) mod copy;
@@ -17,10 +17,10 @@ use copy::copy_all;
 use records::RecordTransfer;
 
 impl Store {
-    /// Carries a whole history into the store of a bundle that is being made.
+    /// Copies a whole history to the store of a bundle that is being written.
     ///
     /// # Errors
-    /// The history is not there, or a disk refused.
+    /// The history does not exist, or a disk operation failed.
     pub fn carry_history(
         &self,
         history: HistoryId,
@@ -44,10 +44,10 @@ impl Store {
         Ok(carried)
     }
 
-    /// Carries values into the store of a bundle that is being made, without what says where they come from.
+    /// Copies values to the store of a bundle that is being written, without the records of their origin.
     ///
     /// # Errors
-    /// A disk refused.
+    /// A disk operation failed.
     pub fn carry_values(
         &self,
         values: impl IntoIterator<Item = ManifestId>,

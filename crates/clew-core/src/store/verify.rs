@@ -1,4 +1,4 @@
-//! Verifying: going over everything a store holds and listing what is not as it was written.
+//! Verification: reads everything in a store and lists all faults.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,24 +11,24 @@ use super::{Damage, Excuse, FileFault, LoadedHistory, Store, layout};
 use crate::format::{Encoding, FrameKind, SignedRecord, decode_record};
 use crate::id::{HistoryId, ManifestId, OperationId};
 
-/// What a verification saw.
+/// The result of a verification.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verification {
-    /// Histories gone over.
+    /// Histories that were checked.
     pub histories: u64,
-    /// Operations whose seals were checked.
+    /// Operations with checked signatures.
     pub operations: u64,
     /// Runs.
     pub runs: u64,
     /// Different manifests.
     pub manifests: u64,
-    /// Different blocks, segments and texts that were found; with `read_data` also read and hashed.
+    /// Different blocks, segments and texts; with `read_data` also read and hashed.
     pub things: u64,
     /// Packs.
     pub packs: u64,
-    /// Different values of which something is missing, since who sent them left it out.
+    /// Different values with missing data that their senders left out.
     pub left_out: u64,
-    /// What is missing or damaged, in the order in which it was met.
+    /// Missing or corrupted data, in the order in which it was found.
     pub damage: Vec<Damage>,
 }
 
@@ -38,7 +38,7 @@ impl Verification {
     }
 }
 
-/// One verification. What was met already is remembered, so that what many runs share is checked once.
+/// The state of one verification. Checked ids are remembered, so that data that many runs share is checked once.
 #[derive(Debug)]
 struct Verifier<'s> {
     store: &'s Store,
@@ -46,21 +46,21 @@ struct Verifier<'s> {
     found: Verification,
     manifests: BTreeSet<ManifestId>,
     things: BTreeSet<[u8; 32]>,
-    /// What the index does not have.
+    /// Ids that the index does not have.
     missed: Vec<([u8; 32], FrameKind)>,
-    /// How many values were forgotten or dropped.
+    /// The number of values that were forgotten or dropped.
     went: usize,
     reader: PackReader<'s>,
 }
 
-/// So often it is gone over again where values were forgotten meanwhile.
+/// The most attempts, if values are forgotten during the verification.
 const TRIES: usize = 3;
 
 impl Store {
-    /// Checks every operation's seal, every run, every manifest, and that all they name is there; with `read_data` also
-    /// reads and hashes it all. Decodes no value and changes nothing.
+    /// Checks every operation's signature, every run and every manifest, and that all data to which they refer exists; with `read_data`
+    /// also reads and hashes all of it. Decodes no value and changes nothing.
     ///
-    /// Others may record, forget and collect meanwhile: what came since is no damage, nor what went.
+    /// Other processes may record, forget and collect meanwhile: neither new nor deleted data is reported as damage.
     pub fn verify(&self, read_data: bool) -> Result<Verification, StoreError> {
         for _ in 1..TRIES {
             let (verification, went) = self.verify_once(read_data)?;
@@ -71,7 +71,7 @@ impl Store {
         Ok(self.verify_once(read_data)?.0)
     }
 
-    /// How many values were forgotten or dropped, in all histories.
+    /// Counts the values that were forgotten or dropped, in all histories.
     fn count_what_went(&self) -> Result<usize, StoreError> {
         let mut count = 0;
         for (history, _) in self.histories()? {
@@ -80,7 +80,7 @@ impl Store {
         Ok(count)
     }
 
-    /// What it saw, and how many values had been forgotten or dropped by then.
+    /// Returns the result, and the number of values that had been forgotten or dropped by then.
     fn verify_once(&self, read_data: bool) -> Result<(Verification, usize), StoreError> {
         let mut verifier = Verifier {
             store: self,
@@ -143,11 +143,11 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// Checks every signature, where loading checks the last one of a chain.
+    /// Checks every signature; loading checks only the last one of a chain.
     fn verify_seals(&mut self, path: &Path) {
         let Ok(file) = self.store.disk().open(path) else { return };
         let mut bad = Vec::new();
-        // What can't be read was reported when the history was loaded.
+        // Unreadable data was reported when the history was loaded.
         let _ = scan(&*file, 0, Payloads::Read, |frame| {
             if frame.header.kind != FrameKind::OPERATION {
                 return;
@@ -204,7 +204,7 @@ impl Verifier<'_> {
         }
     }
 
-    /// What was missed may be of a run that was recorded since the packs were read.
+    /// Checks the missing ids again: a run may have been recorded since the packs were scanned.
     fn verify_missed(&mut self) -> Result<(), StoreError> {
         let store = self.store;
         if !self.missed.is_empty() {

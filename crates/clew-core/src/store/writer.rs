@@ -1,9 +1,9 @@
-//! One session's writer: blocks, then records, then the Operation that makes them visible.
+//! The writer of one session: data first, then records, then the operation that makes them visible.
 //!
-//! Small things are gathered in memory and written with the commit; memory goes to the disk as it is put. After a
-//! failed write the files are cut back to their last whole frame. Where even that fails, or a sync fails (the system
-//! forgets which pages were lost), or the file is encrypted (no place of it is written twice), nothing is appended to them any more: the session goes on in a new part of its log and
-//! a new pack.
+//! Small items are buffered in memory and written with the commit; large memory is written to the disk at once. After a failed write the
+//! files are truncated to their last complete frame. Nothing more is appended to them if that fails too, if a sync failed (the system
+//! forgets which pages were lost), or if the file is encrypted (no offset is written twice). The session then continues in a new part of
+//! its log and a new pack.
 
 mod measure;
 mod memory;
@@ -37,7 +37,7 @@ use crate::id::{BlobId, HistoryId, ManifestId, OperationId, RunId, SegmentId, Se
 use reliance::Reliance;
 pub use sync::SyncJob;
 
-/// Writes one session's packs and log. What is put becomes visible with the next commit, whole or not at all.
+/// The writer of a session's packs and log. Data becomes visible with the next commit, completely or not at all.
 #[derive(Debug)]
 pub struct SessionWriter {
     store: Store,
@@ -45,43 +45,43 @@ pub struct SessionWriter {
     session: SessionId,
     key: SigningKey,
     log: LogWriter,
-    /// Which part of the session's log is written; a new one after the disk failed.
+    /// The part of the session's log that is written; a new one after a disk failure.
     part: u32,
     pack: Option<PackWriter>,
-    /// What was gathered for a pack that could not be written on.
+    /// The buffer of a pack that could not be written any more.
     carried: FrameBuffer,
     runs: Vec<(RunId, Vec<u8>)>,
     manifests: Vec<ManifestId>,
     previous: Option<OperationId>,
     saved: u64,
     synced: u64,
-    /// The last operation that is synced.
+    /// The last synced operation.
     synced_end: Option<End>,
     /// The largest run number known so far.
     floor: Option<u64>,
-    /// Packs of others that hold what this session refers to, not known to be synced.
+    /// Packs of other sessions with data that this session needs, not known to be synced.
     foreign: BTreeSet<u32>,
-    /// Logs of others that were not known to be synced when this session began.
+    /// Logs of other sessions that were not known to be synced when this session began.
     other_logs: Vec<PathBuf>,
-    /// What was found whole by reading it.
+    /// Data that was read and found complete.
     checked: FxHashSet<[u8; 32]>,
     has_new_names: bool,
-    /// Whether something saved can never be called synced, since a flush of it failed.
+    /// Whether a flush of saved data failed, so that it never counts as synced.
     is_doubtful: bool,
-    /// Held from the first thing put or found until the operation is written.
+    /// Held from the first use of stored data until the operation is written.
     inside: Option<SharedGcLock>,
-    /// The generation of packs that the index knows.
+    /// The generation of the packs in the index.
     generation: u64,
-    /// What this session relies on, and what it knows of packs that go.
+    /// The data on which this session relies, and the packs that gc deletes.
     reliance: Reliance,
     forgetting: Option<Forgetting>,
     dropping: Option<Dropping>,
     proofs: Vec<Proof>,
     /// Why nothing more is written to its files.
     stopped: Option<String>,
-    /// Whether these files are whole all the same: they were cut back, and take no more.
+    /// Whether these files are complete nevertheless: they were truncated, and nothing is appended any more.
     is_whole: bool,
-    /// Why something that was saved is gone.
+    /// Why saved data is lost.
     lost: Option<String>,
 }
 
@@ -129,28 +129,28 @@ impl SessionWriter {
         })
     }
 
-    /// Where it writes.
+    /// Returns the store.
     pub(super) fn store(&self) -> &Store {
         &self.store
     }
 
-    /// With what it signs.
+    /// Returns the signing key.
     pub(super) fn key(&self) -> &SigningKey {
         &self.key
     }
 
-    /// The session it writes for.
+    /// Returns the session.
     pub fn session(&self) -> SessionId {
         self.session
     }
 
-    /// The history it writes to.
+    /// Returns the history.
     pub fn history(&self) -> HistoryId {
         self.history
     }
 
-    /// Stores a whole object stream, or what is stored like one, as pieces that are cut where its content says. Those that
-    /// are like a piece of `before`, the same of an earlier version, are known again without being hashed for their ids.
+    /// Stores a whole object stream, or data stored like one, as pieces that are cut by their content. Pieces that equal a piece of
+    /// `before`, the earlier version, are recognized without hashing them for their ids.
     pub fn put_stream(&mut self, plain: &[u8], before: &[StoredSegment]) -> Result<Vec<StoredSegment>, StoreError> {
         let mut pieces = Vec::new();
         for cut in SegmentChunker::new(plain, before) {
@@ -179,8 +179,8 @@ impl SessionWriter {
         Ok(id)
     }
 
-    /// Whether a manifest and everything it names are stored and readable. What lies in packs of others is synced with
-    /// the next sync, so that it may be referred to like what this session stored itself.
+    /// Returns whether a manifest and everything to which it refers is stored and readable. Data in packs of other sessions is synced with
+    /// the next sync, so that this session may refer to it like to its own.
     pub fn holds(&mut self, manifest: ManifestId, encoding: &Encoding) -> Result<bool, StoreError> {
         self.reliance.clear_open();
         let holds = self.has_all(manifest, encoding);
@@ -195,7 +195,7 @@ impl SessionWriter {
         if !self.is_stored(&manifest.0, FrameKind::MANIFEST)? {
             return Ok(false);
         }
-        // What the manifest names where it lies: lists, and what they name.
+        // The lists of the stored manifest, and the pieces in them.
         let Ok(stored) = self.store.stored_manifest(manifest) else {
             return Ok(false);
         };
@@ -220,7 +220,7 @@ impl SessionWriter {
         Ok(true)
     }
 
-    /// Stores a text under a random salt, so that its id confirms no guess.
+    /// Stores a text with a random salt, so that its id cannot be used to confirm a guess of the text.
     pub fn put_blob(&mut self, text: &str) -> Result<BlobId, StoreError> {
         let salted = blob::salted(self.store.disk(), text);
         let id = BlobId::of(&salted);
@@ -230,7 +230,7 @@ impl SessionWriter {
         Ok(id)
     }
 
-    /// Stores a manifest, and adds it to what the next commit makes visible.
+    /// Stores a manifest. The next commit makes it visible.
     pub fn put_manifest(&mut self, manifest: Manifest) -> Result<ManifestId, StoreError> {
         if manifest.encoding().is_none() {
             self.reliance.clear_open();
@@ -239,7 +239,7 @@ impl SessionWriter {
         let mut bytes = encode_record(&stored);
         let mut id = ManifestId::of(&bytes);
         if self.store.forgotten(id).is_some() {
-            // The value came again after it was forgotten: that is another version, and is kept.
+            // The value occurs again after it was forgotten: that is another version, and is kept.
             stored.again = Some(u64::from_le_bytes(self.store.disk().random_bytes()));
             bytes = encode_record(&stored);
             id = ManifestId::of(&bytes);
@@ -292,7 +292,7 @@ impl SessionWriter {
         Ok(listed)
     }
 
-    /// Adds a run to what the next commit makes visible.
+    /// Adds a run to the next commit, which makes it visible.
     pub fn put_run(&mut self, run: &Run) -> Result<RunId, StoreError> {
         let bytes = encode_record(run);
         let id = RunId::of(&bytes);
@@ -301,7 +301,7 @@ impl SessionWriter {
         Ok(id)
     }
 
-    /// Takes the next run number of the history. A number is never given twice, nor given back.
+    /// Assigns the next run number of the history. A number is never assigned twice, even if its run is not written.
     pub fn reserve_number(&mut self) -> Result<u64, StoreError> {
         self.ready()?;
         let floor = match self.floor {
@@ -313,8 +313,8 @@ impl SessionWriter {
         Ok(number)
     }
 
-    /// Reads what other sessions wrote. What they did not sync is flushed with the next sync: runs of this session come
-    /// after theirs and mean nothing without them. Gives the largest run number.
+    /// Reads the records of other sessions. Their unsynced files are flushed with the next sync, because runs of this session follow theirs
+    /// and depend on them. Returns the largest run number.
     fn take_up_history(&mut self) -> Result<u64, StoreError> {
         let loaded = self.store.load(self.history)?;
         let has_unsynced = |session: &SessionId| {
@@ -334,12 +334,12 @@ impl SessionWriter {
         Ok(loaded.runs.values().map(|run| run.outline().number).max().unwrap_or(0))
     }
 
-    /// Writes everything put since the last commit, then the operation. When it returns the operation is *saved*: it
-    /// survives the death of this process.
+    /// Writes everything since the last commit, then the operation. When this returns, the operation is *saved*: it survives the death of
+    /// this process.
     ///
     /// # Errors
-    /// Nothing became visible, and runs and manifests put since the last commit are forgotten. Segments, blocks and
-    /// texts stay stored, or go with the next commit.
+    /// Nothing became visible, and runs and manifests since the last commit are discarded. Segments, blocks and texts stay stored, or are
+    /// written with the next commit.
     pub fn commit(
         &mut self,
         action: Action,
@@ -363,11 +363,11 @@ impl SessionWriter {
         let (runs, manifests) = (std::mem::take(&mut self.runs), std::mem::take(&mut self.manifests));
         let (forgetting, dropping) = (self.forgetting.take(), self.dropping.take());
         let proofs = std::mem::take(&mut self.proofs);
-        // Before, so that nothing is made visible that may not be there; and after, when a gc would see it.
+        // Before the operation, so that it does not refer to data that is gone; and after it, when a gc would see it.
         self.prove_if_moved()?;
         let named = self.check_names();
         if self.inside.is_some() {
-            // What was put since may have gone to a file that nobody finds. The next run tries again, in new ones.
+            // The data may have been written to a file without a name. The next run tries again, in new files.
             named?;
         }
         self.ready()?;
@@ -405,7 +405,7 @@ impl SessionWriter {
         Ok((id, operation))
     }
 
-    /// Forgets runs and manifests put since the last commit.
+    /// Discards runs and manifests since the last commit.
     pub fn abandon(&mut self) {
         self.runs.clear();
         self.manifests.clear();
@@ -415,30 +415,29 @@ impl SessionWriter {
         self.reliance.give_up();
     }
 
-    /// The engine panicked while it worked here: what was put is given up, and the session goes on in new files, since nobody
-    /// can say how far what was being written came. What was saved is kept and flushed with the next sync.
+    /// Recovers from a panic during recording: discards the data since the last commit, and continues in new files, because it is unknown
+    /// how much was written. Saved data is kept and flushed with the next sync.
     pub fn recover(&mut self) {
         self.abandon();
         self.stop_writing(StoreError::Panicked.to_string(), true);
     }
 
-    /// Adds what is forgotten to what the next commit says.
+    /// Adds forgotten values to the next commit.
     pub fn put_forgetting(&mut self, forgetting: Forgetting) {
         self.forgetting = Some(forgetting);
     }
 
-    /// Adds what is dropped to what the next commit says.
+    /// Adds dropped values to the next commit.
     pub fn put_dropping(&mut self, dropping: Dropping) {
         self.dropping = Some(dropping);
     }
 
-    /// Adds what was proved to what the next commit says. A commit that fails forgets it: it can be proved again.
+    /// Adds results of tests to the next commit. A failed commit discards them: the tests can be repeated.
     pub fn put_proofs(&mut self, proofs: impl IntoIterator<Item = Proof>) {
         self.proofs.extend(proofs);
     }
 
-    /// Syncs, and leaves the pack that it wrote, so that others may take it away; what comes goes into a new one. Only
-    /// right after a commit.
+    /// Syncs, and stops using its pack, so that gc may delete it; later data is written to a new one. Call this only right after a commit.
     pub fn leave_pack(&mut self) -> Result<(), StoreError> {
         self.sync()?;
         if let Some(pack) = self.pack.take() {
@@ -447,10 +446,10 @@ impl SessionWriter {
         Ok(())
     }
 
-    /// Takes note of what others forgot in this history: a value that comes again is another version, and is kept. Gives
-    /// the values that were forgotten, dropped, or never came.
+    /// Reads what other sessions forgot in this history: such a value, if it occurs again, is another version, and is kept. Returns the
+    /// values that were forgotten, dropped or left out.
     fn note_forgotten(&self) -> FxHashSet<ManifestId> {
-        // What can't be read now is told by whoever reads it.
+        // Unreadable data is reported when it is needed.
         let Ok(loaded) = self.store.load(self.history) else {
             return FxHashSet::default();
         };
@@ -464,12 +463,12 @@ impl SessionWriter {
         gone
     }
 
-    /// The last operation that is synced.
+    /// Returns the last synced operation.
     pub fn synced_end(&self) -> Option<End> {
         self.synced_end
     }
 
-    /// How many operations are saved, and how many of them synced.
+    /// Returns the number of saved operations, and of synced operations.
     pub fn marks(&self) -> (u64, u64) {
         (self.saved, self.synced)
     }
@@ -482,10 +481,10 @@ impl SessionWriter {
         self.flush_if_due()
     }
 
-    /// Whether `id` is stored and whole. What another session wrote and nobody synced is read and compared once, since a
-    /// power cut may have left a table without its blocks.
+    /// Returns whether `id` is stored and complete. Unsynced data of another session is read and compared once, because a power failure may
+    /// have left a table without its blocks.
     fn is_stored(&mut self, id: &[u8; 32], kind: FrameKind) -> Result<bool, StoreError> {
-        // First, since after a failure what the old pack holds is not relied on any more.
+        // First, because after a failure the data in the old pack is not relied on any more.
         self.ready()?;
         self.enter()?;
         self.reliance.add(*id, kind);
@@ -563,18 +562,17 @@ impl SessionWriter {
         })
     }
 
-    /// Says that nothing more is written to these files, which hold whole frames and nothing else, or may not.
+    /// Stops writing to the current files. `is_whole` states whether they contain only complete frames.
     fn stop_writing(&mut self, why: String, is_whole: bool) {
         self.is_whole = is_whole && (self.stopped.is_none() || self.is_whole);
         self.stopped.get_or_insert(why);
     }
 
-    /// Goes on in a new part of the log, and a new pack, where the disk failed under the old ones: nobody can say what
-    /// they hold behind their last whole frame. Where that can be said, what they hold is flushed with the next sync, like
-    /// what others wrote.
+    /// Continues in a new part of the log, and a new pack, after a disk failure: the content of the old files after their last complete
+    /// frame is unknown. If the old files are known to be complete, they are flushed with the next sync, like files of other sessions.
     fn ready(&mut self) -> Result<(), StoreError> {
         let Some(why) = self.stopped.clone() else { return Ok(()) };
-        // A part that could not be made may have left its name.
+        // A failed creation may have left a file with that name.
         self.part += 1;
         let path = layout::log_path(self.store.directory(), self.history, self.session, self.part);
         let session = self.session;

@@ -1,4 +1,4 @@
-//! The far side of the tests of ssh: does what `clew serve --stdio FOLDER` does. Nothing installs it.
+//! The server side for the ssh tests: does the same as `clew serve --stdio FOLDER`. Never installed.
 
 use std::io::{stdin, stdout};
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! What a folder needs of the system: private files, whole ones under a name, names that last.
+//! File system operations of a folder remote: private files, atomic publishing, durable names.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -10,10 +10,10 @@ use clew_core::store::disk::{read_exact_at, write_all_at};
 use crate::backend::TransferCallback;
 use crate::nonce::{in_digits, nonce};
 
-/// So much is read or written between two looks whether it was given up.
+/// Bytes read or written between two checks for cancellation.
 const PIECE: usize = 1 << 20;
 
-/// Options that make files for their owner's eyes only.
+/// Options for files that only their owner can read.
 pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
@@ -22,7 +22,7 @@ pub(super) fn private() -> OpenOptions {
     options
 }
 
-/// A file that is deleted again unless it is kept.
+/// A file that is deleted on drop unless it is kept.
 #[derive(Debug)]
 pub(super) struct ProvisionalFile {
     pub path: PathBuf,
@@ -31,7 +31,7 @@ pub(super) struct ProvisionalFile {
 }
 
 impl ProvisionalFile {
-    /// A new one in a folder, under a name that nobody else gives.
+    /// Creates a new file in a folder, under a unique name.
     pub fn create(folder: &Path) -> io::Result<Self> {
         let name = in_digits(nonce());
         let path = folder.join(&name);
@@ -40,7 +40,7 @@ impl ProvisionalFile {
         Ok(Self { path, file, name })
     }
 
-    /// Leaves it for later, under this name.
+    /// Keeps the file, and returns its name.
     pub fn keep(mut self) -> String {
         self.name.take().expect("it is kept once")
     }
@@ -49,18 +49,18 @@ impl ProvisionalFile {
 impl Drop for ProvisionalFile {
     fn drop(&mut self) {
         if self.name.is_some() {
-            // Where this fails, it is swept in a week.
+            // If this fails, the file is removed by a later sweep.
             fs::remove_file(&self.path).ok();
         }
     }
 }
 
-/// Opens a file that was kept.
+/// Opens a kept file.
 pub(super) fn open_parts(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).open(path)
 }
 
-/// Makes a folder within `root`, and those between, each with a name that lasts.
+/// Creates a folder within `root`, and its parents, and flushes their names.
 pub(super) fn make_folder(root: &Path, folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -79,10 +79,10 @@ pub(super) fn make_folder(root: &Path, folder: &Path) -> io::Result<()> {
     folder.parent().map_or(Ok(()), sync_folder)
 }
 
-/// Waits until the names in a folder would survive a power cut.
+/// Flushes a folder, so that the names in it survive a power failure.
 #[cfg(unix)]
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    // A relative name's parent is no name at all.
+    // The parent of a relative name is the empty path.
     let folder = if folder.as_os_str().is_empty() {
         Path::new(".")
     } else {
@@ -96,10 +96,10 @@ pub(super) fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives a file a name that nothing has, in one step. The name it had may stay.
+/// Gives a file a new name atomically. The old name may remain.
 ///
 /// # Errors
-/// `AlreadyExists` if something has it.
+/// `AlreadyExists` if the new name exists.
 pub(super) fn publish(from: &Path, to: &Path) -> io::Result<()> {
     match fs::hard_link(from, to) {
         Err(error) if has_no_links(&error) => rename_new(from, to),
@@ -107,7 +107,7 @@ pub(super) fn publish(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Sticks and some network folders have one name for a file. They say so in as many ways.
+/// USB sticks and some network file systems have no hard links. They report it with different errors.
 fn has_no_links(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -132,7 +132,7 @@ pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     rename_checked(from, to)
 }
 
-/// The last resort: what comes in between is the same object, and replaced by itself.
+/// The last resort, not atomic: an object that appears in between has the same content, so replacing it is harmless.
 fn rename_checked(from: &Path, to: &Path) -> io::Result<()> {
     if to.exists() {
         return Err(io::ErrorKind::AlreadyExists.into());
@@ -140,7 +140,7 @@ fn rename_checked(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
-/// Reads a range; `None` if that was given up.
+/// Reads a range; `None` if it was cancelled.
 pub(super) fn read_at(file: &File, range: Range<u64>, watch: TransferCallback<'_>) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = vec![0; (range.end - range.start) as usize];
     let mut at = range.start;
@@ -154,7 +154,7 @@ pub(super) fn read_at(file: &File, range: Range<u64>, watch: TransferCallback<'_
     Ok(Some(bytes))
 }
 
-/// Writes `bytes` at `at`; `false` if that was given up.
+/// Writes `bytes` at `at`; `false` if it was cancelled.
 pub(super) fn write_watched(file: &File, bytes: &[u8], mut at: u64, watch: TransferCallback<'_>) -> io::Result<bool> {
     for piece in bytes.chunks(PIECE) {
         write_all_at(file, piece, at)?;

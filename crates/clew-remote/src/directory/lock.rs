@@ -1,4 +1,4 @@
-//! A lock on a head, between threads, processes, and machines where their file system says so.
+//! A lock on a head, between threads, processes, and machines if the file system supports it.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -7,21 +7,21 @@ use std::time::{Duration, Instant};
 
 use super::disk::private;
 
-/// Nobody holds it longer than a swap takes, unless it was stopped in the middle.
+/// A lock is only held during one swap, unless its process is suspended.
 const PATIENCE: Duration = Duration::from_secs(30);
 const BETWEEN: Duration = Duration::from_millis(2);
 
-/// Held until it is dropped; the system lets go of it when the process dies.
+/// A lock held until it is dropped; the system releases it when the process dies.
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Waits for the lock on a file, which is made if it is not there.
+    /// Waits for the lock on a file, and creates the file if necessary.
     ///
     /// # Errors
-    /// `Unsupported` where locks keep nobody out, `TimedOut` where somebody does not let go.
+    /// `Unsupported` if the file system's locks do not exclude others, `TimedOut` if another process keeps the lock.
     pub fn take(path: &Path) -> io::Result<Self> {
         let file = private().create(true).truncate(false).open(path)?;
         let end = Instant::now() + PATIENCE;
@@ -47,7 +47,7 @@ fn is_taken(file: &File) -> io::Result<bool> {
     }
 }
 
-/// There are folders in which every lock is given to everybody.
+/// Checks that the lock excludes others: some file systems grant every lock.
 fn check_kept_out(path: &Path) -> io::Result<()> {
     let other = OpenOptions::new().read(true).write(true).open(path)?;
     if is_taken(&other)? {

@@ -1,7 +1,7 @@
-//! Credentials where `object_store` does not look for them: AWS's profiles, and Azure's command.
+//! Credentials that `object_store` does not look up: AWS profiles, and the `az` command.
 //!
-//! Nothing is kept: files are read when a place is opened, and a program that hands credentials out is asked again every few minutes. What
-//! such a program prints is never a part of an error.
+//! Nothing is stored: files are read when a remote is opened, and a credential program is called again every few minutes. Its output is
+//! never part of an error.
 
 use std::collections::HashMap;
 use std::env;
@@ -16,27 +16,27 @@ use std::time::{Duration, Instant};
 use object_store::aws::AwsCredential;
 use object_store::{CredentialProvider, Error};
 
-/// The longest file of settings that is read.
+/// The most bytes that are read of a settings file.
 const MOST: u64 = 1 << 20;
-/// Programs renew what they hand out some ten minutes before it ends.
+/// Credential programs renew their credentials about ten minutes before they expire.
 const FRESH: Duration = Duration::from_mins(5);
 
-/// Looks up a variable of the environment.
+/// Looks up an environment variable.
 pub(super) type VariableLookup<'v> = &'v dyn Fn(&str) -> Option<OsString>;
 
-/// What a profile says.
+/// The content of an AWS profile.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Profile {
-    /// Settings that stand in for variables of the environment.
+    /// Settings that replace environment variables.
     pub settings: Vec<(&'static str, String)>,
-    /// The program that hands credentials out, where they are not in the files.
+    /// The credential program, if the files contain no credentials.
     pub program: Option<Vec<String>>,
 }
 
-/// What the profile says that AWS's own tools would take: `AWS_PROFILE`, else `default`. Nothing where the environment says who asks.
+/// Returns the profile that AWS's own tools would use: `AWS_PROFILE`, else `default`. Empty if the environment contains credentials.
 ///
 /// # Errors
-/// It is not there, or can't be used; in words.
+/// The profile does not exist or cannot be used; as text.
 pub(super) fn aws_profile(variable: VariableLookup<'_>) -> Result<Profile, String> {
     let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
     let wanted = variable("AWS_PROFILE").filter(|name| !name.is_empty());
@@ -75,7 +75,7 @@ fn profile(name: &str, value: &dyn Fn(&str) -> Option<String>, says_who: bool) -
         return found;
     }
     let keys = ["aws_access_key_id", "aws_secret_access_key", "aws_session_token"];
-    // A profile that takes on a role has another one's keys, or none.
+    // A profile that assumes a role has another profile's keys, or none.
     let is_other = ["role_arn", "sso_session", "sso_start_url"]
         .iter()
         .any(|key| value(key).is_some());
@@ -85,7 +85,7 @@ fn profile(name: &str, value: &dyn Fn(&str) -> Option<String>, says_who: bool) -
     } else if let Some(program) = value("credential_process") {
         found.program = shlex::split(&program);
     } else if is_other {
-        // What it takes to sign on and to take roles on is AWS's own to know.
+        // AWS's own tools implement login and assuming roles.
         let words = [
             "aws",
             "configure",
@@ -102,7 +102,7 @@ fn profile(name: &str, value: &dyn Fn(&str) -> Option<String>, says_who: bool) -
 
 type Sections = HashMap<String, HashMap<String, String>>;
 
-/// The sections of a file; none where there is no file.
+/// Returns the sections of a file; none if there is no file.
 fn read(path: &Path) -> Result<Sections, String> {
     let Ok(file) = File::open(path) else {
         return Ok(Sections::new());
@@ -113,7 +113,7 @@ fn read(path: &Path) -> Result<Sections, String> {
     Ok(sections(&text))
 }
 
-/// As AWS's tools read them: a line that is indented belongs to the setting above, and is none of ours.
+/// Parses as AWS's tools do: an indented line belongs to the setting above, and is not used here.
 fn sections(text: &str) -> Sections {
     let mut all = Sections::new();
     let mut name = None;
@@ -137,7 +137,7 @@ fn sections(text: &str) -> Sections {
     all
 }
 
-/// Whether `az` is to be asked who asks: where nothing in the environment says it, and it is there.
+/// Whether to get credentials from `az`: if the environment contains none and `az` is installed.
 pub(super) fn asks_azure_command(variable: VariableLookup<'_>) -> bool {
     const SAYS_WHO: [&str; 8] = [
         "KEY",
@@ -156,7 +156,7 @@ pub(super) fn asks_azure_command(variable: VariableLookup<'_>) -> bool {
     !is_said && env::split_paths(&folders).any(|folder| folder.join("az").is_file())
 }
 
-/// The credentials that a program handed out, until it is asked again.
+/// A credential program and its cached credentials.
 pub(super) struct ProgramCredentials {
     words: Vec<String>,
     last: Mutex<Option<(Instant, Arc<AwsCredential>)>>,
@@ -225,7 +225,7 @@ mod tests {
 
     use super::*;
 
-    /// What is made of these two files and variables.
+    /// Returns the profile for these two files and variables.
     fn found(credentials: &str, config: &str, variables: &[(&str, &str)]) -> Result<Profile, String> {
         let home = tempfile::tempdir().expect("a folder");
         fs::create_dir(home.path().join(".aws")).expect("it is made");
@@ -291,7 +291,7 @@ source_profile = work
                 "aws_session_token=t0ken"
             ]
         );
-        // Where the environment says who asks, it is not the profile.
+        // Credentials in the environment override the profile's.
         let variables = [("AWS_PROFILE", "work"), ("AWS_ACCESS_KEY_ID", "AKIAOTHER")];
         let said = found(CREDENTIALS, CONFIG, &variables).expect("it is there");
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What an answer of an object store means to a caller.
+//! Converts errors of object stores.
 
 use std::error::Error as _;
 
@@ -9,12 +9,12 @@ use super::server_reply::ServerReply;
 use crate::error::RemoteError;
 use crate::name::Name;
 
-/// The longest text of a server that people are shown.
+/// The longest server message that is displayed.
 const MOST: usize = 300;
 
-/// Codes that clouds send with a status that says something else.
+/// Error codes for refused credentials, whatever the HTTP status.
 const REFUSED: [&str; 6] = [
-    // Google's, of a login that ran out and of a key that is none any more.
+    // From Google, for an expired login and for a deleted key.
     "invalid_grant",
     "invalid_client",
     "ExpiredToken",
@@ -22,9 +22,9 @@ const REFUSED: [&str; 6] = [
     "TokenRefreshRequired",
     "AuthenticationFailed",
 ];
-/// S3's words for a clock that it does not believe. The others refuse, and their answers say when that was.
+/// S3's code for a wrong client clock. The others refuse the request; the response's date shows the difference.
 const CLOCK: [&str; 1] = ["RequestTimeTooSkewed"];
-/// All of them bear a clock that is wrong by less, in seconds.
+/// All services accept a clock difference below this, in seconds.
 const BORNE: i64 = 5 * 60;
 const FULL: [&str; 3] = ["QuotaExceeded", "InsufficientStorage", "XMinioStorageFull"];
 const NO_PLACE: [&str; 3] = [
@@ -32,19 +32,19 @@ const NO_PLACE: [&str; 3] = [
     "ContainerNotFound",
     "The specified bucket does not exist",
 ];
-/// Azure's words for parts that it has not, or has no more.
+/// Azure's codes for unknown or expired parts.
 const FORGOTTEN: [&str; 2] = ["InvalidBlockList", "InvalidBlockId"];
 
 /// The kind of a request to a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RequestKind {
-    /// To write something if a condition holds.
+    /// A conditional write.
     OnCondition,
     /// Anything else.
     Anyway,
 }
 
-/// What `error` means, with what the server said.
+/// Converts `error`, using the server's reply.
 pub(super) fn remote_error(
     place: &str,
     name: &Name,
@@ -53,7 +53,7 @@ pub(super) fn remote_error(
     heard: &ServerReply,
 ) -> RemoteError {
     match meaning(place, name, error, heard) {
-        // Somebody else is at the same object, and will not be for long.
+        // Another process is writing the same object, which does not take long.
         RemoteError::Conflict { place, .. } if asked == RequestKind::Anyway && heard.status == 409 => {
             RemoteError::Unreachable {
                 place,
@@ -103,23 +103,23 @@ fn meaning(place: &str, name: &Name, error: &Error, heard: &ServerReply) -> Remo
             said,
             wait: heard.wait,
         },
-        // No answer at all, or one that broke off.
+        // No response, or a truncated one.
         (_, 0) if is_network(error) => RemoteError::unreachable(place, said),
         _ => RemoteError::NoPlace { place, said },
     }
 }
 
-/// The reasons of an error, the innermost last.
+/// Returns an error's causes, the innermost last.
 fn reasons(error: &Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
     std::iter::successors(error.source(), |&error| error.source())
 }
 
-/// Whether the connection failed, and not what was said over it.
+/// Whether the connection failed, as opposed to the request.
 fn is_network(error: &Error) -> bool {
     reasons(error).any(<dyn std::error::Error>::is::<HttpError>)
 }
 
-/// What people are told: the server's code and sentence, else the innermost reason.
+/// Returns the text to display: the server's code and message, else the innermost cause.
 fn text(heard: &ServerReply, error: &Error) -> String {
     let parts = [element(&heard.body, "Code"), element(&heard.body, "Message")];
     let words: Vec<&str> = parts.into_iter().flatten().collect();
@@ -137,7 +137,7 @@ fn innermost(error: &Error) -> String {
     last.map_or_else(|| error.to_string(), ToString::to_string)
 }
 
-/// The text of an element of the short XML that all three clouds send. Only for people to read.
+/// Returns the text of an element of the short XML that all three services send. For display only.
 fn element<'b>(body: &'b str, name: &str) -> Option<&'b str> {
     let (_, rest) = body.split_once(&format!("<{name}>"))?;
     let (text, _) = rest.split_once(&format!("</{name}>"))?;

@@ -1,4 +1,4 @@
-//! What a server said while a call was made: `object_store` keeps the status and the words to itself.
+//! Records the server's reply to a failed request: `object_store` does not expose its status and body.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -13,11 +13,11 @@ use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
 };
 
-/// The last reply that reported no success; of status 0 if there was none.
+/// The last reply that was not a success; status 0 if there was none.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ServerReply {
     pub status: u16,
-    /// The seconds that it asks to be left alone.
+    /// How long the server asks to wait.
     pub wait: Option<Duration>,
     /// By how many seconds its clock is ahead of this machine's.
     pub ahead: Option<i64>,
@@ -28,12 +28,12 @@ tokio::task_local! {
     static LAST: RefCell<ServerReply>;
 }
 
-/// Does `work`, which may ask for [`last`].
+/// Runs `work`, which may call [`last`].
 pub(super) fn heard<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
     LAST.scope(RefCell::default(), work)
 }
 
-/// The last answer to what is being done that was no success.
+/// Takes the last reply of the current call that was not a success.
 pub(super) fn last() -> ServerReply {
     LAST.try_with(RefCell::take).unwrap_or_default()
 }
@@ -52,26 +52,26 @@ impl HttpConnector for RecordingConnector {
 #[derive(Debug)]
 struct RecordingService(Arc<HttpClient>);
 
-/// A date as HTTP writes it, in seconds.
+/// Parses an HTTP date to seconds since the epoch.
 fn seconds(date: &str) -> Option<i64> {
     let parsed = DateTimeParser::new().parse_timestamp(date.trim()).ok()?;
     Some(parsed.as_second())
 }
 
-/// How long it asks to be left alone: so many seconds, or up to a time by its own clock.
+/// Parses `Retry-After`: a number of seconds, or a time by the server's clock.
 fn wait(asked: &str, date: Option<i64>) -> Option<Duration> {
     let until = || Some(seconds(asked)? - date?);
     let length = asked.trim().parse().ok().or_else(until)?;
     u64::try_from(length).ok().map(Duration::from_secs)
 }
 
-/// No server has so much to say about a failure.
+/// The most bytes that are read of an error reply.
 const MOST_BODY: usize = 64 << 10;
 
 #[async_trait::async_trait]
 impl HttpService for RecordingService {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        // Of what was put together S3 says first that all is well, and then, in its words, that it is not.
+        // To the completion of a multipart upload S3 replies with status 200 first and may report an error in the body.
         let is_doubtful = request.method().as_str() == "POST";
         let response = self.0.execute(request).await?;
         let is_success = response.status().is_success();

@@ -1,4 +1,4 @@
-//! Which cloud a URL means, and the client for it.
+//! Selects the cloud for a URL, and builds its client.
 
 use std::env;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::{ClientConfigKey, ObjectStore, ObjectStoreScheme, RetryConfig};
-// Here for a feature alone: TLS without a second library of ciphers.
+// Only for its feature flag: TLS without a second cryptography library.
 use reqwest as _;
 use url::Url;
 
@@ -18,23 +18,23 @@ use super::credentials::{ProgramCredentials, asks_azure_command, aws_profile};
 use super::server_reply::RecordingConnector;
 use crate::error::RemoteError;
 
-/// A server that says nothing for so long is gone. One part has to be sent in this time: 70 KB a second.
+/// Read timeout. One part has to be sent in this time: 70 KB a second.
 const SILENCE: &str = "120 s";
 
-/// What a cloud's client can do.
+/// A cloud's client.
 pub(super) trait Cloud: ObjectStore + MultipartStore {}
 
 impl<C: ObjectStore + MultipartStore> Cloud for C {}
 
-/// What is ours to say, before the settings and after the environment.
+/// Clew's defaults: overridden by the settings, override the environment.
 const OURS: [(ClientConfigKey, &str); 3] = [
-    // Of the whole call, however much it carries.
+    // For the whole call, regardless of its size.
     (ClientConfigKey::Timeout, "1 day"),
     (ClientConfigKey::ReadTimeout, SILENCE),
     (ClientConfigKey::ConnectTimeout, "10 s"),
 ];
 
-/// A client of one of the clouds, whose builders have the same methods and no trait.
+/// Builds a client; the builders of the clouds have the same methods but share no trait.
 macro_rules! client {
     ($builder:expr, $key:ident, $url:expr, $settings:expr) => {{
         let mut builder = $builder;
@@ -50,7 +50,7 @@ macro_rules! client {
     }};
 }
 
-/// Tried once: who tries again is [`crate::Patient`].
+/// Disables retries: [`crate::Patient`] retries.
 fn once() -> RetryConfig {
     RetryConfig {
         max_retries: 0,
@@ -58,7 +58,7 @@ fn once() -> RetryConfig {
     }
 }
 
-/// The client of a URL, and the folder that it names.
+/// Returns the client for a URL, and the folder in it.
 pub(super) fn open(url: &str, settings: &[(String, String)]) -> Result<(Arc<dyn Cloud>, Path), RemoteError> {
     install_ciphers();
     let parsed = parse(url)?;
@@ -92,7 +92,7 @@ pub(super) fn open(url: &str, settings: &[(String, String)]) -> Result<(Arc<dyn 
     Ok((cloud, folder))
 }
 
-/// What the environment says, and beneath it a profile.
+/// Builds the S3 client from the environment, with a profile as fallback.
 fn amazon(settings: &[(String, String)]) -> Result<AmazonS3Builder, String> {
     let builder = AmazonS3Builder::from_env();
     let is_told = |key: &str| settings.iter().any(|setting| setting.0 == key);
@@ -112,7 +112,7 @@ fn amazon(settings: &[(String, String)]) -> Result<AmazonS3Builder, String> {
     Ok(builder)
 }
 
-/// URLs are kept and shown, so nothing secret may be in one.
+/// Parses a URL. URLs are stored and displayed, so they must not contain credentials.
 fn parse(url: &str) -> Result<Url, RemoteError> {
     let parsed = Url::parse(url).map_err(|error| RemoteError::no_place("It", error.to_string()))?;
     if parsed.password().is_some() || parsed.query().is_some() || parsed.fragment().is_some() {
@@ -125,14 +125,14 @@ fn parse(url: &str) -> Result<Url, RemoteError> {
     Ok(parsed)
 }
 
-/// Those of the settings that a cloud knows.
+/// Filters the settings to those that a cloud supports.
 fn known<K: FromStr>(settings: &[(String, String)]) -> impl Iterator<Item = (K, &str)> {
     settings
         .iter()
         .filter_map(|(key, value)| Some((key.parse().ok()?, value.as_str())))
 }
 
-/// TLS with the one library of ciphers that is compiled. Whoever comes first sets it for the process.
+/// Installs the only compiled cryptography library for TLS, unless the process has installed one.
 fn install_ciphers() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -1,7 +1,7 @@
-//! How many transfers go at once: as many as are asked for, fewer on a line that was cut.
+//! The number of concurrent transfers: as many as requested, fewer on a connection that breaks.
 //!
-//! Transfers that share a line are cut together. Four parts of 8 MiB at once never arrive over one that is reset after 20 MB; one by one
-//! they do. The number is halved with each cut and doubled when enough arrived, as TCP does with its window.
+//! Transfers that share a connection break together. Four parts of 8 MiB at once never arrive over a connection that is reset after 20 MB;
+//! one at a time they do. The limit is halved with each break and doubled after enough successes, like TCP's congestion window.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -9,9 +9,9 @@ use super::LOOK;
 use crate::backend::TransferCallback;
 use crate::error::RemoteError;
 
-/// More than anybody asks for.
+/// More than callers ever request.
 const MANY: usize = 64;
-/// So many transfers arrive, for each lane, before there are twice as many lanes.
+/// Successful transfers per lane before the number of lanes is doubled.
 const PROOF: usize = 4;
 
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(super) struct Lanes {
     changed: Condvar,
 }
 
-/// One transfer under way.
+/// One transfer in progress.
 pub(super) struct Lane<'l>(&'l Lanes);
 
 impl Default for Lanes {
@@ -46,14 +46,14 @@ impl Default for Lanes {
 
 impl Lanes {
     fn state(&self) -> MutexGuard<'_, State> {
-        // Numbers are whole, whoever panicked.
+        // The numbers stay consistent if a thread panics.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a lane.
+    /// Waits for a free lane.
     ///
     /// # Errors
-    /// `GivenUp`.
+    /// `GivenUp` if cancelled.
     pub fn enter(&self, watch: TransferCallback<'_>) -> Result<Lane<'_>, RemoteError> {
         let mut state = self.state();
         while state.under_way >= state.most {
@@ -68,7 +68,7 @@ impl Lanes {
         Ok(Lane(self))
     }
 
-    /// What came of a transfer.
+    /// Records the outcome of a transfer.
     pub fn note<T>(&self, result: &Result<T, RemoteError>) {
         let mut state = self.state();
         match result {

@@ -1,4 +1,4 @@
-//! Where a place behind ssh is: `ssh://[USER@]HOST[:PORT]/PATH` or `[USER@]HOST:PATH`, as git and scp write it.
+//! Addresses of ssh remotes: `ssh://[USER@]HOST[:PORT]/PATH` or `[USER@]HOST:PATH`, as in Git and scp.
 
 use super::wire::shown;
 use crate::error::RemoteError;
@@ -9,18 +9,18 @@ pub(crate) struct Address {
     pub user: Option<String>,
     pub host: String,
     pub port: Option<u16>,
-    /// From the root there, else from the home folder there.
+    /// Absolute, or relative to the home folder there.
     pub path: String,
-    /// What is started there, where it is not `clew`.
+    /// The program to start there, if it is not `clew`.
     pub clew: Option<String>,
 }
 
 const SCHEME: &str = "ssh://";
-/// Says which program is started there.
+/// The query parameter that names the program to start there.
 const CLEW: &str = "clew=";
 
 impl Address {
-    /// Whether a text means a place behind ssh. `C:\folder` and `./host:path` mean folders.
+    /// Whether a text denotes an ssh remote. `C:\folder` and `./host:path` are local folders.
     pub fn is_meant(text: &str) -> bool {
         let is_folder = |host: &str| host.len() < 2 || host.contains(['/', '\\']) || host.starts_with('.');
         text.starts_with(SCHEME)
@@ -30,14 +30,14 @@ impl Address {
     }
 
     /// # Errors
-    /// `NoPlace`, with what is wrong.
+    /// `NoPlace`, with the reason.
     pub fn parse(text: &str) -> Result<Self, RemoteError> {
         let address = match text.strip_prefix(SCHEME) {
             Some(rest) => url(rest),
             None => scp(text),
         };
         let address = address.and_then(Self::checked);
-        // What was typed may hold a password, and be as long as it likes.
+        // The input may contain a password and have any length.
         address.map_err(|said| RemoteError::no_place(shown(without_secrets(text)), said))
     }
 
@@ -62,7 +62,7 @@ impl Address {
         }
     }
 
-    /// As people write it, and as it is read again.
+    /// Formats the address as a URL, which [`Self::parse`] accepts.
     pub fn url(&self) -> String {
         let host = if self.host.contains(':') {
             format!("[{}]", self.host)
@@ -139,7 +139,7 @@ fn scp(text: &str) -> Result<Address, &'static str> {
         user,
         host: host.to_owned(),
         port: None,
-        // What begins at the home folder needs no `~`: that is where ssh begins.
+        // ssh starts in the home folder, so `~/` is redundant.
         path: path.strip_prefix("~/").unwrap_or(path).to_owned(),
         clew: None,
     })

@@ -1,6 +1,6 @@
-//! A conversation over two pipes: many threads ask at once, and each gets its own answer.
+//! A connection over two pipes: many threads send requests concurrently, and each gets its own answer.
 //!
-//! One thread writes what is in the outbox, one reads; whoever asks waits beside them and looks about ten times a second whether it is given up.
+//! One thread writes the outbox, one reads; callers wait and check for cancellation about ten times a second.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -13,17 +13,17 @@ use super::wire::{
 };
 use crate::backend::TransferCallback;
 
-/// How often a call looks whether it is given up.
+/// How often a call checks for cancellation.
 const LOOK: Duration = Duration::from_millis(100);
-/// Frames that may wait to be written.
+/// The most frames that wait in the outbox.
 const MOST_WAITING: usize = 4;
 
 /// Why a call has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CallError {
-    /// Whoever watched gave it up.
+    /// The caller cancelled it.
     GivenUp,
-    /// The conversation is over.
+    /// The connection ended, for this reason.
     Ended(String),
 }
 
@@ -39,9 +39,9 @@ struct State {
     waiting: HashMap<u64, PendingAnswer>,
     next: u64,
     hello: Option<Hello>,
-    /// Why it is over.
+    /// Why the connection ended.
     end: Option<String>,
-    /// When a byte last went either way.
+    /// When a byte was last sent or received.
     last_sign: Instant,
 }
 
@@ -51,14 +51,14 @@ struct Shared {
     changed: Condvar,
 }
 
-/// One connection through ssh. It ends when it is dropped.
+/// A connection through ssh. Closed on drop.
 #[derive(Debug)]
 pub(crate) struct SshConnection {
     shared: Arc<Shared>,
     silence: Duration,
 }
 
-/// No request has this number.
+/// Not the number of any request.
 const GREETING: u64 = 0;
 
 impl State {
@@ -94,7 +94,7 @@ impl Shared {
 }
 
 impl SshConnection {
-    /// Begins a conversation, which is over after so long a silence while somebody waits for an answer.
+    /// Opens a connection, which ends after `silence` without a byte while a caller waits for an answer.
     pub fn begin(
         from: impl Read + Send + 'static,
         to: impl Write + Send + 'static,
@@ -129,17 +129,17 @@ impl SshConnection {
         Self { shared, silence }
     }
 
-    /// Whether nothing can be asked any more.
+    /// Whether the connection has ended.
     pub fn is_over(&self) -> bool {
         self.shared.state().end.is_some()
     }
 
-    /// What the other side said first.
+    /// Returns the other side's greeting.
     pub fn hello(&self, watch: TransferCallback<'_>) -> Result<Hello, CallError> {
         self.until(GREETING, watch, |state| state.hello.clone())
     }
 
-    /// Asks for something, and gives back what came of it. Bytes count as moved when they left the outbox or arrived.
+    /// Sends a request, and returns its answer. Bytes count as moved when they leave the outbox or arrive.
     pub fn ask(
         &self,
         what: BackendCall,
@@ -154,7 +154,7 @@ impl SshConnection {
             })
         });
         let moved = self.close(request, came.is_err());
-        // Before what came of it: where everything is quick, nothing could be given up.
+        // Before the result is used: otherwise fast requests could never be cancelled.
         if came.is_ok() && watch(moved).is_break() {
             return Err(CallError::GivenUp);
         }
@@ -170,7 +170,7 @@ impl SshConnection {
         request
     }
 
-    /// Ends a request; the bytes of it that nobody was told of yet.
+    /// Closes a request, and returns the moved bytes that were not reported yet.
     fn close(&self, request: u64, is_given_up: bool) -> u64 {
         let mut state = self.shared.state();
         let moved = state.take_moved(request);
@@ -186,7 +186,7 @@ impl SshConnection {
         moved
     }
 
-    /// Puts an ask and what follows it into the outbox, as fast as that is emptied.
+    /// Puts a request and its pieces into the outbox as room becomes available.
     fn say(&self, request: u64, what: BackendCall, bytes: &[u8], watch: TransferCallback<'_>) -> Result<(), CallError> {
         let follow = bytes.len() as u64;
         let ask = Frame::of(MessageKind::Ask, request, &Ask { what, follow });
@@ -205,7 +205,7 @@ impl SshConnection {
         Ok(())
     }
 
-    /// Waits until something can be had of the state.
+    /// Waits until `have` returns a value.
     fn until<T>(
         &self,
         request: u64,
@@ -240,7 +240,7 @@ impl SshConnection {
         }
     }
 
-    /// Ends it for all who wait.
+    /// Ends the connection for all waiting calls.
     pub fn end(&self, why: &str) {
         self.shared.end(why);
     }
@@ -290,7 +290,7 @@ fn read_all(shared: &Shared, from: &mut BufReader<impl Read>) -> io::Result<()> 
         }
         state.count(&frame);
         if let Some((request, answer, bytes)) = inbox.take(&frame)? {
-            // Nobody may wait for it any more.
+            // The call may have been cancelled.
             if let Some(waiting) = state.waiting.get_mut(&request) {
                 waiting.answer = Some((answer.came, bytes));
             }
@@ -301,10 +301,10 @@ fn read_all(shared: &Shared, from: &mut BufReader<impl Read>) -> io::Result<()> 
     Ok(())
 }
 
-/// Reads no further than it is right: whoever says something else may wait for an answer.
+/// Reads the magic bytes one by one and stops at the first mismatch: another program may wait for input after its output.
 ///
 /// # Errors
-/// What comes is something else, which is a part of the error.
+/// The input is something else; the error quotes it.
 pub(crate) fn read_magic(from: &mut BufReader<impl Read>) -> io::Result<()> {
     let mut first = [0];
     for (at, expected) in MAGIC.iter().enumerate() {
@@ -361,7 +361,7 @@ mod tests {
                 _ => std::ops::ControlFlow::Continue(()),
             }
         };
-        // More than the pipe holds: it stands still while it is sent.
+        // More than the pipe holds: sending blocks in the middle.
         let what = BackendCall::Write { name: "a".to_owned() };
         let came = link.ask(what, &vec![0; 1 << 20], &mut watch);
         assert_eq!(came, Err(CallError::GivenUp));

@@ -1,7 +1,7 @@
-//! Parts in pieces that fit through a line that is cut again and again.
+//! Uploads parts in smaller pieces over a connection that breaks repeatedly.
 //!
-//! A part goes in one piece while nothing fails. Each cut halves the pieces, and what arrived of a part stays: every attempt
-//! gets further on a line that lets a piece of each thread through.
+//! While nothing fails, a part is sent as one piece. Each break halves the piece size, and arrived pieces are kept, so every attempt makes
+//! progress on a connection that lets one piece per thread through.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,12 +10,12 @@ use crate::backend::Upload;
 use crate::error::RemoteError;
 use crate::transfer::PART;
 
-/// No piece is made smaller (bytes).
+/// The smallest piece size in bytes.
 const LEAST: u64 = 64 << 10;
-/// So many pieces arrive before they are twice as large.
+/// Successful pieces before the size is doubled.
 const PROOF: u32 = 16;
 
-/// A range of the bytes of a part, with the place that the other side gives it: one of parts of `size` bytes.
+/// A byte range of a part, and its coordinates for the server side: number `number` of parts of `size` bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PieceRange {
     pub start: u64,
@@ -26,10 +26,10 @@ pub(super) struct PieceRange {
 
 #[derive(Debug)]
 struct State {
-    /// `LEAST`, doubled some times.
+    /// `LEAST` times a power of two.
     size: u64,
     arrived: u32,
-    /// How much of a part lies there, by upload and number.
+    /// The arrived bytes of each part, by upload and number.
     parts: HashMap<(String, u32), u64>,
 }
 
@@ -49,11 +49,11 @@ impl Default for PartProgress {
 
 impl PartProgress {
     fn state(&self) -> MutexGuard<'_, State> {
-        // Each change under it is whole.
+        // Each change under the lock is atomic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next piece of a part of `length` bytes; `None` when all arrived, after which the part is one that was never begun.
+    /// Returns the next piece of a part of `length` bytes; `None` when all arrived, which also resets the part.
     pub fn next(&self, upload: &Upload, number: u32, length: u64) -> Option<PieceRange> {
         let mut state = self.state();
         let key = (upload.id.clone(), number);
@@ -63,7 +63,7 @@ impl PartProgress {
             return None;
         }
         let at = u64::from(number) * upload.part + start;
-        // Where nothing was cut, the part is what the caller calls one, and so where pieces would not lie at whole numbers.
+        // Without a failure, and where piece offsets would not be multiples of the piece size, the whole part is sent.
         let is_whole = start == 0 && state.size >= PART.min(length);
         if is_whole || !upload.part.is_multiple_of(LEAST) {
             return Some(PieceRange {
@@ -81,12 +81,12 @@ impl PartProgress {
             start,
             end: length.min(start + size),
             size,
-            // Objects have far fewer pieces: 2^32 of the least are 256 TiB.
+            // Objects have far fewer pieces: 2^32 pieces of the smallest size are 256 TiB.
             number: u32::try_from(at / size).unwrap_or(u32::MAX),
         })
     }
 
-    /// What came of it.
+    /// Records the outcome of a piece.
     pub fn note<T>(&self, upload: &Upload, number: u32, piece: &PieceRange, came: &Result<T, RemoteError>) {
         let mut state = self.state();
         match came {
@@ -104,7 +104,7 @@ impl PartProgress {
         }
     }
 
-    /// Nobody goes on with it.
+    /// Removes the progress of an upload.
     pub fn forget(&self, upload: &Upload) {
         self.state().parts.retain(|(id, _), _| *id != upload.id);
     }
@@ -130,7 +130,7 @@ mod tests {
         })
     }
 
-    /// The bytes that arrive of three parts, on a line that is cut whenever so many went through it, and how often that was.
+    /// Sends three parts over a connection that breaks after every `budget` bytes; returns the arrived ranges and the number of breaks.
     fn through(budget: u64, upload: &Upload, lengths: [u64; 3]) -> (Vec<(u64, u64)>, u32) {
         let (pieces, mut arrived, mut left, mut cuts) = (PartProgress::default(), Vec::new(), budget, 0);
         for (number, length) in (0..).zip(lengths) {

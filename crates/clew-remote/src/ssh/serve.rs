@@ -1,4 +1,4 @@
-//! The far side of an ssh: does in one folder what it is asked, and nothing else.
+//! The server side of the ssh protocol: executes requests in one folder only.
 
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
@@ -14,15 +14,15 @@ use crate::backend::{Backend, Part, Token, Upload, WriteOutcome, unwatched};
 use crate::directory::Directory;
 use crate::error::RemoteError;
 
-/// Requests that are worked on at once.
+/// Requests that are executed concurrently.
 const WORKERS: usize = 16;
 
 type PendingCall = (u64, Ask, Vec<u8>);
 
-/// Answers what comes from `from` until it ends, and touches the folder `root` only.
+/// Answers requests from `from` until it ends, and accesses only the folder `root`.
 ///
 /// # Errors
-/// What comes makes no sense, or the answers can't be written.
+/// The input is invalid, or an answer cannot be written.
 pub fn serve(root: &Path, from: impl Read, to: impl Write + Send) -> io::Result<()> {
     let mut from = BufReader::new(from);
     let to = Out(Mutex::new(to));
@@ -37,7 +37,7 @@ pub fn serve(root: &Path, from: impl Read, to: impl Write + Send) -> io::Result<
     to.frame(&Frame::of(MessageKind::Hello, 0, &Hello { fault, ..Hello::new() }))?;
     match place {
         Ok(place) => answer_all(&place, &mut from, &to),
-        // Said already.
+        // Reported in the greeting already.
         Err(_) => Ok(()),
     }
 }
@@ -55,7 +55,7 @@ fn opened(root: &Path, hello: &Hello) -> Result<Directory, RemoteError> {
 }
 
 fn answer_all<W: Write + Send>(place: &Directory, from: &mut dyn Read, to: &Out<W>) -> io::Result<()> {
-    // Without room: who asks for more than is worked on has to wait, and nothing piles up here.
+    // Without a buffer: excess requests wait on the sender's side and do not accumulate here.
     let (asked, work) = mpsc::sync_channel::<PendingCall>(0);
     let work = Mutex::new(work);
     let one = || {
@@ -64,7 +64,7 @@ fn answer_all<W: Write + Send>(place: &Directory, from: &mut dyn Read, to: &Out<
             let Ok((request, ask, bytes)) = next else { return };
             let answered = done(place, ask.what, &bytes);
             let (came, follows) = answered.unwrap_or_else(|error| (AnswerOutcome::Failed(error.into()), Vec::new()));
-            // Where nobody listens any more, nothing comes any more either.
+            // If this fails, the other side is gone and the input ends too.
             to.answer(request, came, &follows).ok();
         }
     };
@@ -73,7 +73,7 @@ fn answer_all<W: Write + Send>(place: &Directory, from: &mut dyn Read, to: &Out<
             scope.spawn(one);
         }
         let ended = read_asks(from, &asked);
-        // The workers end when nothing can be asked any more.
+        // The workers end when the channel closes.
         drop(asked);
         ended
     })
@@ -95,7 +95,7 @@ fn senseless(what: &str) -> RemoteError {
     RemoteError::unable("", "do this", what)
 }
 
-/// Does what was asked; what comes of it, and the bytes that follow.
+/// Executes a request; returns the answer and its data.
 fn done(place: &Directory, what: BackendCall, bytes: &[u8]) -> Result<(AnswerOutcome, Vec<u8>), RemoteError> {
     let alone = |came| Ok((came, Vec::new()));
     match what {
@@ -174,7 +174,7 @@ impl BegunUpload {
     }
 }
 
-/// Where all workers write, a frame at a time.
+/// The output, shared by all workers; frames are written atomically.
 struct Out<W>(Mutex<W>);
 
 impl<W: Write> Out<W> {
@@ -204,7 +204,7 @@ impl<W: Write> Out<W> {
 mod tests {
     use super::*;
 
-    /// What is answered to these frames, after the greeting.
+    /// Returns the answers to these frames, after the greeting.
     fn answered(root: &Path, frames: &[Frame]) -> (io::Result<()>, Vec<Answer>) {
         let mut asked = MAGIC.to_vec();
         for frame in frames {

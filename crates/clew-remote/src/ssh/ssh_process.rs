@@ -1,4 +1,4 @@
-//! An `ssh` that was started: what it is called with, what it says when it ends, and what that means to a caller.
+//! An `ssh` process: its arguments, its error output, and the errors derived from it.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -14,17 +14,17 @@ use super::wire::{AnswerOutcome, BackendCall, Hello, PROTOCOL, shown};
 use crate::backend::TransferCallback;
 use crate::error::RemoteError;
 
-/// A far side that says nothing for so long is gone, also if the network is there.
+/// A server side that sends nothing for this long is considered dead, even if the network works.
 const SILENCE: Duration = Duration::from_mins(2);
-/// How long an ssh whose pipes are closed may take to say why.
+/// How long to wait for an ssh process to exit after its pipes were closed.
 const LAST_WORDS: Duration = Duration::from_secs(3);
-/// So much of what it says at last is kept (bytes) ...
+/// The most bytes of error output that are kept.
 const MOST_SAID: usize = 4 << 10;
-/// ... and shown (letters).
+/// The most characters of it that are displayed.
 const MOST_SHOWN: usize = 300;
 
-/// What every call tells ssh: no terminal, nothing forwarded (what the user's settings forward is for their own logins), and a network that
-/// is gone is noticed in three quarters of a minute.
+/// Options of every ssh call: no terminal, no forwarding (the user's forwarding settings are for interactive logins), and detection of a
+/// broken network within 45 seconds.
 const OPTIONS: [&str; 11] = [
     "-T",
     "-x",
@@ -56,7 +56,7 @@ struct SshErrorOutput {
 }
 
 impl SshErrorOutput {
-    /// Its last lines, on one: the reason is the last of them.
+    /// Returns the last lines as one: the reason is in the last line.
     fn shown(&self) -> String {
         let lines = self.text.lines().map(str::trim);
         let lines: Vec<&str> = lines
@@ -69,7 +69,7 @@ impl SshErrorOutput {
 }
 
 impl SshProcess {
-    /// Starts one, and greets whoever is there.
+    /// Starts an ssh process, and exchanges greetings.
     pub fn start(
         address: &Address,
         calling: &SshCommand,
@@ -131,7 +131,7 @@ impl SshProcess {
             .map_err(|lost| self.failed(lost, false))
     }
 
-    /// What the end of a conversation means; `is_first` if nobody had answered before.
+    /// Converts the end of a connection into an error; `is_first` if nothing was received on it.
     fn failed(&self, lost: CallError, is_first: bool) -> RemoteError {
         let CallError::Ended(why) = lost else {
             return RemoteError::GivenUp;
@@ -162,7 +162,7 @@ impl SshProcess {
         self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How the process ended, when it has said everything, which it may take a moment for.
+    /// Waits briefly until the process has ended and its error output is complete, and returns the exit status.
     fn ended(&self) -> Option<ExitStatus> {
         let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
         let end = Instant::now() + LAST_WORDS;
@@ -203,12 +203,12 @@ fn arguments(address: &Address, calling: &SshCommand) -> Vec<OsString> {
     arguments
 }
 
-/// As one word for any shell of Unix.
+/// Quotes a word for any Unix shell.
 fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// Keeps the end of what is said.
+/// Collects the end of the error output.
 fn listen(mut from: ChildStderr, said: Arc<Mutex<SshErrorOutput>>) {
     thread::spawn(move || {
         let mut buffer = [0; 1024];
@@ -223,7 +223,7 @@ fn listen(mut from: ChildStderr, said: Arc<Mutex<SshErrorOutput>>) {
     });
 }
 
-/// What ssh says where nothing helps but the user. Its words are the same in every language.
+/// Messages of ssh for errors that only the user can fix. ssh does not translate them.
 const REFUSED: [&str; 6] = [
     "Permission denied",
     "Host key verification failed",
@@ -232,7 +232,7 @@ const REFUSED: [&str; 6] = [
     "No matching host key",
     "Bad owner or permissions",
 ];
-/// What ssh exits with when it failed itself.
+/// The exit status of ssh for its own failures.
 const ITS_OWN: i32 = 255;
-/// What a shell exits with that finds no program, or may not start it.
+/// The exit statuses of a shell that finds no program or may not execute it.
 const NOT_FOUND: [i32; 2] = [126, 127];

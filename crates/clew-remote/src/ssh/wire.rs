@@ -1,14 +1,14 @@
-//! What goes over the two pipes of an ssh: frames, and the messages that they make.
+//! The ssh protocol: frames, and the messages in them.
 //!
 //! ```text
 //! both    MAGIC, then frames: length of the rest u32 · kind u8 · request u64 · bytes     (all little-endian)
-//! here    Hello
-//! there   Hello, with what stands in the way
-//! here    Ask 1 · Piece 1 · Ask 2 · Piece 1 …      any number at once, in any order between each other
-//! there   Answer 2 · Piece 2 · Answer 1 …          each names the request that it answers
+//! client  Hello
+//! server  Hello, with an error if there is one
+//! client  Ask 1 · Piece 1 · Ask 2 · Piece 1 …      any number concurrently, interleaved in any order
+//! server  Answer 2 · Piece 2 · Answer 1 …          each names the request that it answers
 //! ```
-//! An `Ask` or `Answer` says how many bytes follow it in pieces. So nothing large stands in the way of something small, and whoever reads knows
-//! before how much may come. Hello, asks and answers are MessagePack by name: fields can be added.
+//! An `Ask` or `Answer` states how many bytes follow in pieces. Large messages therefore do not block small ones, and the receiver knows
+//! the size in advance. Hello, asks and answers are MessagePack maps: fields can be added.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -19,17 +19,17 @@ use serde::{Deserialize, Serialize};
 use crate::error::RemoteError;
 use crate::name::Name;
 
-/// Tells the other side from a login that writes something by itself.
+/// Distinguishes the protocol from output of a login script.
 pub const MAGIC: &[u8; 16] = b"clew remote ssh\n";
-/// The one version of the protocol that there is.
+/// The only protocol version so far.
 pub const PROTOCOL: u32 = 1;
 /// The most bytes of one frame.
 pub const PIECE: usize = 64 << 10;
-/// The most bytes that follow one ask or answer: the largest part of an object of some terabytes, a list of millions of objects.
+/// The most bytes that follow one ask or answer: the largest part of an object of several terabytes, or a list of millions of objects.
 pub const MOST: u64 = 256 << 20;
-/// Requests that may be arriving at once.
+/// The most requests that may be arriving at once.
 const MOST_OPEN: usize = 256;
-/// The bytes of them that may be there at once.
+/// The most bytes of them that are buffered.
 const MOST_HELD: u64 = 2 * MOST;
 const HEADER: usize = 13;
 
@@ -39,7 +39,7 @@ pub(crate) enum MessageKind {
     Ask = 1,
     Answer = 2,
     Piece = 3,
-    /// Nobody waits for the rest any more.
+    /// The call was cancelled; the rest is not needed.
     GivenUp = 4,
 }
 
@@ -76,7 +76,7 @@ impl Frame {
         to.write_all(&self.bytes)
     }
 
-    /// The next one; `None` where there is none any more.
+    /// Reads the next frame; `None` at the end of the input.
     pub fn read(from: &mut dyn Read) -> io::Result<Option<Self>> {
         let mut header = [0; HEADER];
         if from.read(&mut header[..1])? == 0 {
@@ -102,12 +102,12 @@ impl Frame {
     }
 }
 
-/// What the other side said makes no sense.
+/// The error for an invalid message.
 pub(crate) fn odd(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
-/// MessagePack by name.
+/// Encodes as a MessagePack map.
 pub(crate) fn encode(message: &impl Serialize) -> Vec<u8> {
     rmp_serde::to_vec_named(message).expect("plain data has an encoding")
 }
@@ -116,19 +116,19 @@ pub(crate) fn decode<M: DeserializeOwned>(bytes: &[u8]) -> io::Result<M> {
     rmp_serde::from_slice(bytes).map_err(|_| odd("a message that cannot be read"))
 }
 
-/// What either side says first.
+/// The greeting of either side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Hello {
-    /// The oldest version that it speaks.
+    /// The oldest supported version.
     pub oldest: u32,
-    /// The newest one.
+    /// The newest supported version.
     pub newest: u32,
-    /// Which Clew it is, for people.
+    /// The version of Clew, for display.
     pub version: String,
-    /// Here: whether the folder is to be made a remote.
+    /// From the client: whether to make the folder a remote.
     #[serde(default)]
     pub creates: bool,
-    /// There: what stands in the way.
+    /// From the server: why it cannot serve.
     #[serde(default)]
     pub fault: Option<WireError>,
 }
@@ -144,13 +144,13 @@ impl Hello {
         }
     }
 
-    /// Whether both sides speak a version.
+    /// Whether both sides support a common version.
     pub fn is_understood(&self) -> bool {
         (self.oldest..=self.newest).contains(&PROTOCOL)
     }
 }
 
-/// What is wanted, with how many bytes follow.
+/// A request, and how many bytes follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ask {
     pub what: BackendCall,
@@ -168,7 +168,7 @@ pub(crate) enum BackendCall {
     Length {
         name: String,
     },
-    /// What follows is the object.
+    /// The object follows.
     Write {
         name: String,
     },
@@ -176,12 +176,12 @@ pub(crate) enum BackendCall {
         name: String,
         length: u64,
     },
-    /// What follows is the part.
+    /// The part follows.
     Part {
         upload: BegunUpload,
         number: u32,
     },
-    /// What follows are the parts, a list of texts.
+    /// The parts follow, as a list of texts.
     Finish {
         upload: BegunUpload,
     },
@@ -197,7 +197,7 @@ pub(crate) enum BackendCall {
     Head {
         name: String,
     },
-    /// What follows is what the head is to say.
+    /// The head's new content follows.
     Swap {
         name: String,
         expected: Option<String>,
@@ -212,7 +212,7 @@ pub(crate) struct BegunUpload {
     pub part: u64,
 }
 
-/// What came of it, with how many bytes follow.
+/// The answer to a request, and how many bytes follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Answer {
     pub came: AnswerOutcome,
@@ -221,20 +221,20 @@ pub(crate) struct Answer {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum AnswerOutcome {
-    /// What follows, if anything, is what was asked for: bytes, or a list of names and lengths.
+    /// The result follows if there is one: bytes, or a list of names and lengths.
     Done,
     Length(Option<u64>),
-    /// Whether it was not there before.
+    /// Whether the object is new.
     Written(bool),
     Begun(BegunUpload),
     Part(String),
-    /// The version of the head that follows; none that is not there.
+    /// The version of the head, which follows; `None` if it does not exist.
     Head(Option<String>),
     Swapped(String),
     Failed(WireError),
 }
 
-/// A [`RemoteError`] without the place, which this side calls otherwise.
+/// A [`RemoteError`] without the remote's address, which differs on the client side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum WireError {
     NotFound(String),
@@ -247,7 +247,7 @@ pub(crate) enum WireError {
     NoPlace(String),
     Here(String),
     GivenUp,
-    /// A name that is none, or a message that can't be meant.
+    /// An invalid name, or an impossible request.
     Senseless(String),
 }
 
@@ -269,17 +269,17 @@ impl From<RemoteError> for WireError {
     }
 }
 
-/// The longest text of the other side that people are shown.
+/// The longest text from the other side that is displayed.
 const MOST_SAID: usize = 300;
 
-/// A text of the other side, fit to be shown.
+/// Shortens a text from the other side for display.
 pub(crate) fn shown(said: &str) -> String {
     let is_shown = |letter: &char| !letter.is_control();
     said.trim().chars().filter(is_shown).take(MOST_SAID).collect()
 }
 
 impl WireError {
-    /// What it means here.
+    /// Converts it to an error with the client's address of the remote.
     pub fn remote_error(self, place: &str) -> RemoteError {
         let place = place.to_owned();
         let about = |name: &str, then: &dyn Fn(Name) -> RemoteError| match name.parse() {
@@ -312,12 +312,12 @@ impl WireError {
     }
 }
 
-/// Messages that are arriving, in pieces and between each other.
+/// Incoming messages, in interleaved pieces.
 #[derive(Debug)]
 pub(crate) struct Inbox<M> {
     open: HashMap<u64, (M, u64, Vec<u8>)>,
     held: u64,
-    /// How many bytes follow a message.
+    /// Returns how many bytes follow a message.
     follow: fn(&M) -> u64,
 }
 
@@ -330,7 +330,7 @@ impl<M: DeserializeOwned> Inbox<M> {
         }
     }
 
-    /// Takes a frame; a message that is whole by it comes out.
+    /// Adds a frame; returns a message once it is complete.
     pub fn take(&mut self, frame: &Frame) -> io::Result<Option<(u64, M, Vec<u8>)>> {
         let request = frame.request;
         match frame.kind {
@@ -379,7 +379,7 @@ impl<M: DeserializeOwned> Inbox<M> {
     }
 }
 
-/// Reads frames as both sides would, until they end or make no sense.
+/// Reads frames as both sides would, until they end or are invalid.
 pub fn conversation(bytes: &[u8]) {
     let from = &mut &bytes[..];
     let mut asks = Inbox::new(|ask: &Ask| ask.follow);

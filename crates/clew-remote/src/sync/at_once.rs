@@ -1,16 +1,16 @@
-//! Work on many things, several at once.
+//! Parallel work on many items.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::SyncError;
 
-/// So many things are worked on at once: made and sent, or fetched.
+/// Bundles that are made and sent, or fetched, in parallel.
 pub(super) const AT_ONCE: usize = 4;
-/// So many small ones, which take no longer than the wait for an answer.
+/// Small requests in parallel: these are dominated by latency.
 pub(super) const SMALL_AT_ONCE: usize = 16;
 
-/// Does `work` on each of `all`, so many at once; what came of them, in no order. Gives up at the first that fails.
+/// Runs `work` on each of `all`, `number` in parallel; returns the results in any order. Stops at the first failure.
 pub(super) fn at_once<T: Send, U: Send>(
     number: usize,
     all: Vec<T>,
@@ -33,7 +33,7 @@ pub(super) fn at_once<T: Send, U: Send>(
     };
     thread::scope(|scope| {
         for _ in 1..number {
-            // Where there can be no more threads, this one does it all.
+            // If no more threads can be started, this thread does all the work.
             let _ = thread::Builder::new().spawn_scoped(scope, take_part);
         }
         take_part();
@@ -42,6 +42,6 @@ pub(super) fn at_once<T: Send, U: Send>(
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Whoever held it panicked with it whole: every change under it is one push or one assignment.
+    // The data stays consistent if a thread panics: every change is a single push or assignment.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,8 +1,8 @@
-//! Small bundles that one's own pushes left, made one.
+//! Merges small bundles of this key's own pushes.
 //!
-//! Whoever pushes puts one bundle in the place of many of its own that lie one after another in the head. The head is swapped first. The others stay for
-//! a time, in a list of the head, since somebody may be reading; a push that finds them there later takes them away, and then strikes them from
-//! the list. So whoever finds one in no head and in no list finds it gone, too, and adds it to no head again.
+//! A push replaces many of its own adjacent bundles in the head by one. The head is swapped first. The replaced bundles remain for a time,
+//! listed in the head, since another machine may be reading them; a later push removes them, and then their entries in the list. A process
+//! that finds a bundle in neither the bundles nor the list therefore finds it removed too, and does not add it to a head again.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -19,16 +19,16 @@ use crate::backend::{Token, unwatched};
 use crate::error::RemoteError;
 use crate::nonce::nonce;
 
-/// Fewer than these are left as they are.
+/// Fewer bundles than this are not merged.
 const MANY: usize = 32;
-/// One bundle is so many times as long as any that it comes in the place of, so that no byte is sent again more than a few times.
+/// A merged bundle is at least this many times as long as each of its parts, so that each byte is sent again only a few times.
 const GROWTH: u64 = 8;
-/// The most bytes that are made one.
+/// The most bytes that are merged.
 const MOST: u64 = 32 << 20;
-/// How often somebody else may come first.
+/// Attempts to swap the head.
 const ATTEMPTS: usize = 10;
 
-/// Which of the bundles are to be one: many of one's own that lie one after another, none of which has much of what they have together.
+/// Returns the bundles to merge: many adjacent own bundles, none of which makes up a large share of their total size.
 fn due(bundles: &[RemoteBundle], own: &BTreeSet<RemoteBundle>) -> Option<Range<usize>> {
     let mut end = bundles.len();
     while end > 0 {
@@ -54,7 +54,7 @@ fn is_worth_it(several: &[RemoteBundle]) -> bool {
 }
 
 impl PushTask<'_> {
-    /// Makes one of many small ones, if there are many; how many.
+    /// Merges small bundles if there are many; returns their number.
     pub(super) fn merge(&self, head: HistoryHead, token: Token) -> Result<u64, SyncError> {
         let (history, own) = (self.history(), own(self.key.public()));
         let Some(range) = due(&head.bundles, &self.memory.bundles(history, &own)) else {
@@ -62,7 +62,7 @@ impl PushTask<'_> {
         };
         let several = head.bundles[range].to_vec();
         let Some(one) = self.made_one(&several)? else {
-            // What is noted is not so, or they can't be one: else each push would try it.
+            // The notes are wrong, or the bundles cannot be merged: delete the notes, else each push would try again.
             self.memory.forget(history, &own);
             return Ok(0);
         };
@@ -74,7 +74,7 @@ impl PushTask<'_> {
         Ok(if is_in_place { several.len() as u64 } else { 0 })
     }
 
-    /// Swaps a head that has one bundle in the place of several. `false` where these do not lie there any more, or others push all the time.
+    /// Replaces the bundles in the head by one. `false` if they are no longer in it, or if others push all the time.
     fn put_in_place(
         &self,
         several: &[RemoteBundle],
@@ -84,7 +84,7 @@ impl PushTask<'_> {
         let (mut head, mut token) = read_last;
         for _ in 0..ATTEMPTS {
             if !head.replace(several, one, self.now) {
-                // A swap whose answer was lost, and somebody else's on top of it.
+                // An earlier swap may have succeeded without a response, before another process changed the head.
                 return Ok(head.bundles.contains(&one));
             }
             (head.nonce, head.time) = (nonce(), self.now);
@@ -101,7 +101,7 @@ impl PushTask<'_> {
         Ok(false)
     }
 
-    /// Sends one bundle with all that is in several; `None` where they can't be one.
+    /// Sends one bundle with the contents of several; `None` if they cannot be merged.
     fn made_one(&self, several: &[RemoteBundle]) -> Result<Option<RemoteBundle>, SyncError> {
         let fetched = self.fetching().fetch_all(several)?;
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
@@ -162,7 +162,7 @@ mod tests {
         };
         assert_eq!(behind(MANY), None);
         assert_eq!(behind(MANY + 1), Some(1..MANY + 1));
-        // As long as all behind it, and more.
+        // As long as all bundles after it, and more.
         assert_eq!(behind(60), Some(0..60));
     }
 

@@ -1,4 +1,4 @@
-//! Heads: what a place has of a history.
+//! Heads: the description of a history in a remote.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,34 +13,34 @@ use super::SyncError;
 use crate::backend::{Backend, Token};
 use crate::name::Name;
 
-/// The head of a history: what a remote has of it.
+/// The head of a history: its bundles in a remote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryHead {
     /// The record's version.
     pub version: u16,
-    /// Another one in each version of the head: no two may be the same bytes.
+    /// Unique in each version of the head: no two may have the same bytes.
     pub nonce: u64,
-    /// When it was written last.
+    /// When it was last written.
     pub time: Timestamp,
     /// The history.
     pub history: HistoryId,
-    /// Its bundles, oldest first: what one refers to lies in it or in one before it.
+    /// Its bundles, oldest first: a bundle refers only to contents of itself and of earlier ones.
     pub bundles: Vec<RemoteBundle>,
-    /// How far its logs are told.
+    /// The end of each log in the bundles.
     pub logs: Vec<LogEnd>,
-    /// Bundles in whose place another one came, which are taken away after a time.
+    /// Bundles that were merged into another one and are removed after a time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replaced: Vec<ReplacedBundle>,
 }
 
-/// A bundle that another one replaced.
+/// A bundle that was merged into another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplacedBundle {
     /// Its name.
     pub bundle: BundleId,
     /// Its length in bytes.
     pub length: u64,
-    /// When the other came.
+    /// When it was replaced.
     pub time: Timestamp,
 }
 
@@ -53,25 +53,25 @@ pub struct RemoteBundle {
     pub length: u64,
 }
 
-/// Bundles up to so many bytes take no longer than the wait for an answer: what a push after each run leaves. They have no index,
-/// since whoever wants to know what lies in one fetches it as quickly.
+/// Transfers of bundles up to this size are dominated by latency, as those of a push after each run. They have no index, since fetching the
+/// bundle is as fast.
 pub(super) const SMALL: u64 = 256 << 10;
 
 impl RemoteBundle {
-    /// Whether it takes no longer than the wait for an answer.
+    /// Whether its transfer is dominated by latency.
     pub(super) fn is_small(&self) -> bool {
         self.length <= SMALL
     }
 }
 
-/// How far a part of a session's log is told.
+/// The end of one part of a session's log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogEnd {
     /// The session.
     pub session: SessionId,
     /// The part of its log.
     pub part: u32,
-    /// So many bytes.
+    /// The end in bytes.
     pub end: u64,
 }
 
@@ -79,7 +79,7 @@ pub struct LogEnd {
 const MOST: u64 = 64 << 20;
 
 impl HistoryHead {
-    /// That of a history of which nothing is there.
+    /// Returns the head of a history that the remote does not have.
     pub fn new(history: HistoryId) -> Self {
         Self {
             version: RECORD_VERSION,
@@ -92,17 +92,17 @@ impl HistoryHead {
         }
     }
 
-    /// How far each log is told.
+    /// Returns the end of each log.
     pub fn ends(&self) -> LogEnds {
         self.logs.iter().map(|log| ((log.session, log.part), log.end)).collect()
     }
 
-    /// Whether another bundle came in the place of this one.
+    /// Whether a bundle was merged into another one.
     pub fn has_replaced(&self, sent: &RemoteBundle) -> bool {
         self.replaced.iter().any(|replaced| replaced.bundle == sent.bundle)
     }
 
-    /// Puts a bundle in the place of several that lie one after another; `false` where they do not, any more.
+    /// Replaces several adjacent bundles by one; `false` if they are no longer in the head or not adjacent.
     pub fn replace(&mut self, several: &[RemoteBundle], by: RemoteBundle, now: Timestamp) -> bool {
         let first = several.first();
         let at = self.bundles.iter().position(|sent| Some(sent) == first);
@@ -118,7 +118,7 @@ impl HistoryHead {
         true
     }
 
-    /// Adds bundles that are not in it, nor another in their place, and logs as far as they go by them.
+    /// Adds bundles that are neither in the head nor replaced, and advances the ends of the logs.
     pub fn add(&mut self, bundles: &[RemoteBundle], ends: &LogEnds) {
         let mut known: BTreeSet<RemoteBundle> = self.bundles.iter().copied().collect();
         known.extend(bundles.iter().filter(|sent| self.has_replaced(sent)));
@@ -136,7 +136,7 @@ impl HistoryHead {
         Ok(format!("heads/{history}").parse()?)
     }
 
-    /// Reads it with its token; `None` for a history of which nothing is there.
+    /// Reads a head and its token; `None` if the remote does not have the history.
     pub(super) fn read(backend: &dyn Backend, history: HistoryId) -> Result<Option<(Self, Token)>, SyncError> {
         let Some(found) = backend.head(&Self::name(history)?)? else {
             return Ok(None);
@@ -155,7 +155,7 @@ impl HistoryHead {
         Ok(Some((head, found.token)))
     }
 
-    /// Puts it in the place of the version that was read.
+    /// Replaces the version that was read.
     pub(super) fn swap(&self, backend: &dyn Backend, expected: Option<&Token>) -> Result<Token, SyncError> {
         let mut bytes = Vec::new();
         FrameEncoder::default().frame(FrameKind::HEAD, [0; 32], b"", &encode_record(self), &mut bytes);
@@ -168,7 +168,7 @@ fn parse(bytes: &[u8]) -> Result<HistoryHead, String> {
     decode_record(&plain).map_err(|error| error.to_string())
 }
 
-/// The payload of the one frame that `bytes` are.
+/// Returns the payload of `bytes`, which must be a single frame.
 pub(super) fn plain(bytes: &[u8], kind: FrameKind) -> Result<Vec<u8>, String> {
     let none = || "it is not a valid record".to_owned();
     if bytes.len() as u64 > MOST {
@@ -182,7 +182,7 @@ pub(super) fn plain(bytes: &[u8], kind: FrameKind) -> Result<Vec<u8>, String> {
     header.decode(stored.to_vec()).map_err(|error| error.to_string())
 }
 
-/// The histories of which a place has something.
+/// Lists the histories in a remote.
 pub fn heads(backend: &dyn Backend) -> Result<Vec<HistoryId>, SyncError> {
     let folder: Name = "heads".parse()?;
     let listed = backend.list(&folder)?;

@@ -1,4 +1,4 @@
-//! What lies in the bundles of a place, by their indexes.
+//! The contents of bundles in a remote, according to their indexes.
 
 use std::fs;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::error::RemoteError;
 use crate::name::Name;
 use crate::transfer;
 
-/// Where a bundle lies.
+/// Returns the object name of a bundle.
 pub(super) fn bundle_name(bundle: BundleId) -> Result<Name, SyncError> {
     Ok(format!("bundles/{bundle}").parse()?)
 }
@@ -27,7 +27,7 @@ pub(super) fn index_name(bundle: BundleId) -> Result<Name, SyncError> {
     Ok(format!("bundles/{bundle}.index").parse()?)
 }
 
-/// The index of a bundle in which these lie.
+/// Encodes the index of a bundle with these contents.
 fn encoded<'i>(ids: impl Iterator<Item = &'i [u8; 32]>) -> Vec<u8> {
     let mut ids: Vec<[u8; 32]> = ids.copied().collect();
     ids.sort_unstable();
@@ -36,7 +36,7 @@ fn encoded<'i>(ids: impl Iterator<Item = &'i [u8; 32]>) -> Vec<u8> {
     bytes
 }
 
-/// Remembers what lies in a bundle that was sent, and writes it beside one that is not small.
+/// Caches the contents of a sent bundle, and uploads its index unless it is small.
 pub(super) fn write<'i>(
     backend: &dyn Backend,
     memory: &RemoteCache,
@@ -51,12 +51,12 @@ pub(super) fn write<'i>(
     Ok(())
 }
 
-/// Remembers what lies in a bundle that is here.
+/// Caches the contents of a local bundle.
 pub(super) fn keep(memory: &RemoteCache, bundle: BundleId, ids: &[[u8; 32]]) {
     memory.keep_index(bundle, &encoded(ids.iter()));
 }
 
-/// The ids of what lies in these bundles. One without an index counts as empty: what is in it is sent again.
+/// Returns the ids of the contents of these bundles. One without an index counts as empty: its contents are sent again.
 pub(super) fn ids(
     backend: &dyn Backend,
     memory: &RemoteCache,
@@ -75,13 +75,13 @@ pub(super) fn ids(
     Ok(all)
 }
 
-/// What lies in a bundle there; it is asked for once.
+/// Fetches the contents of a bundle, once.
 fn asked(backend: &dyn Backend, memory: &RemoteCache, sent: RemoteBundle) -> Result<Vec<[u8; 32]>, SyncError> {
     if sent.is_small() {
         return looked_into(backend, memory, sent);
     }
     let Some(bytes) = transfer::read_whole(backend, &index_name(sent.bundle)?)? else {
-        // It was sent before its bundle came into a head, or never is.
+        // The index is uploaded before the bundle enters a head, or never.
         keep(memory, sent.bundle, &[]);
         return Ok(Vec::new());
     };
@@ -92,7 +92,7 @@ fn asked(backend: &dyn Backend, memory: &RemoteCache, sent: RemoteBundle) -> Res
     Ok(ids.unwrap_or_default())
 }
 
-/// What lies in a small bundle, which has no index. One that is not there any more, or can't be read, counts as empty.
+/// Reads the contents of a small bundle, which has no index. One that is missing or unreadable counts as empty.
 fn looked_into(backend: &dyn Backend, memory: &RemoteCache, sent: RemoteBundle) -> Result<Vec<[u8; 32]>, SyncError> {
     let bytes = match backend.read(&bundle_name(sent.bundle)?, 0..sent.length, &mut unwatched) {
         Err(RemoteError::NotFound { .. } | RemoteError::Damaged { .. }) => return Ok(Vec::new()),

@@ -1,4 +1,4 @@
-//! Bundles on this machine's disk, on their way from or to a place.
+//! Bundles on this machine's disk, during transfers.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -10,7 +10,7 @@ use clew_core::id::{BundleHasher, BundleId};
 
 use super::{ProgressCallback, SyncError, SyncProgress};
 
-/// A file that is deleted when this is dropped.
+/// A file that is deleted on drop.
 #[derive(Debug)]
 pub(super) struct TemporaryFile(pub PathBuf);
 
@@ -20,7 +20,7 @@ impl Drop for TemporaryFile {
     }
 }
 
-/// The name of a bundle by its bytes, and how many these are.
+/// Computes the name of a bundle from its bytes, and returns its length.
 pub(super) fn named(path: &Path) -> Result<(BundleId, u64), SyncError> {
     let mut file = File::open(path)?;
     let (mut hasher, mut buffer, mut length) = (BundleHasher::default(), vec![0; 1 << 20], 0);
@@ -35,7 +35,7 @@ pub(super) fn named(path: &Path) -> Result<(BundleId, u64), SyncError> {
     }
 }
 
-/// Counts what moves in all threads together.
+/// Counts the transferred bytes of all threads.
 pub(super) struct Meter<'w> {
     moved: AtomicU64,
     of: u64,

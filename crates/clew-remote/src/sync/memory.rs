@@ -1,4 +1,4 @@
-//! What this machine remembers of a place, to ask and send less. Nothing is lost with it.
+//! The local cache about a remote, which saves requests and transfers. It can be deleted safely.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -14,20 +14,20 @@ use super::head::RemoteBundle;
 use super::speed::Speed;
 use crate::backend::Upload;
 
-/// The list of bundles that were sent and are in no head yet.
+/// The list of bundles that were sent but are in no head yet.
 pub(super) const BEGUN: &str = "begun";
-/// The list of bundles of which everything was in the store once.
+/// The list of bundles whose contents were all in the store once.
 pub(super) const HAD: &str = "had";
 
-/// The list of bundles that are known to be of one's own making, with this key.
+/// The name of the list of bundles made with this key.
 pub(super) fn own(key: PublicKey) -> String {
     format!("{}.own", key.short())
 }
 
-/// What was begun in parts.
+/// The list of multipart uploads in progress.
 const UPLOADS: &str = "uploads";
 
-/// What no place gives as an id can't be noted on a line.
+/// Formats an upload as a line. Ids with control characters, which no remote uses, are omitted.
 fn upload_line(upload: &Upload) -> String {
     let Upload { name, id, part } = upload;
     if id.contains(char::is_control) {
@@ -36,35 +36,35 @@ fn upload_line(upload: &Upload) -> String {
     format!("{part} {name} {id}\n")
 }
 
-/// The cache of what this machine knows of one remote, for one store: a folder.
+/// The local cache about one remote, for one store: a folder.
 #[derive(Debug, Clone)]
 pub struct RemoteCache {
     folder: PathBuf,
 }
 
 impl RemoteCache {
-    /// Remembers in a folder, which is made when there is something to remember.
+    /// Uses a folder, which is created when there is something to store.
     pub fn new(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
         }
     }
 
-    /// A folder for files on their way.
+    /// Returns the folder for files in transfer.
     pub(super) fn staging(&self) -> std::io::Result<PathBuf> {
         let folder = self.folder.join("under-way");
         private_folder(&folder)?;
         Ok(folder)
     }
 
-    /// Takes away what a push that was killed left of its bundles: what it did not send is made anew.
+    /// Removes files of a push that was killed: unsent bundles are recreated.
     pub(super) fn sweep(&self) {
         let Ok(names) = self.staging().and_then(fs::read_dir) else {
             return;
         };
         for entry in names.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            // Those of pulls go on where they were; their names are as long as the bundles'.
+            // Pulls resume their partial files, which are named by bundle.
             let bundle = name.strip_suffix(".clew").map(str::parse::<BundleId>);
             if name != "lock" && !matches!(bundle, Some(Ok(_))) {
                 fs::remove_file(entry.path()).ok();
@@ -81,7 +81,7 @@ impl RemoteCache {
     }
 
     pub(super) fn keep_index(&self, bundle: BundleId, bytes: &[u8]) {
-        // Without it the next push asks for it again.
+        // If this fails, the next push fetches the index again.
         let path = self.index_path(bundle);
         if !path.exists() && private_folder(&self.folder).is_ok() {
             let temporary = path.with_extension(format!("index.{}", std::process::id()));
@@ -91,7 +91,7 @@ impl RemoteCache {
         }
     }
 
-    /// Large bundles that were begun in parts, and maybe never finished.
+    /// Returns the multipart uploads of large bundles that may not have been completed.
     pub(super) fn uploads(&self) -> Vec<Upload> {
         let text = fs::read_to_string(self.folder.join(UPLOADS)).unwrap_or_default();
         let upload = |line: &str| {
@@ -110,7 +110,7 @@ impl RemoteCache {
         self.append(&self.folder.join(UPLOADS), &upload_line(upload));
     }
 
-    /// Remembers these alone.
+    /// Replaces the list of uploads.
     pub(super) fn keep_uploads(&self, uploads: &[Upload]) {
         let path = self.folder.join(UPLOADS);
         fs::remove_file(&path).ok();
@@ -119,13 +119,13 @@ impl RemoteCache {
         }
     }
 
-    /// How fast the way was when it was measured last.
+    /// Returns the last measured speed.
     pub(super) fn speed(&self) -> Option<Speed> {
         Speed::of_line(&fs::read_to_string(self.folder.join("speed")).ok()?)
     }
 
     pub(super) fn keep_speed(&self, speed: &Speed) {
-        // Without it the next one measures again.
+        // If this fails, the speed is measured again.
         if private_folder(&self.folder).is_ok() {
             fs::write(self.folder.join("speed"), speed.line()).ok();
         }
@@ -135,7 +135,7 @@ impl RemoteCache {
         self.folder.join(format!("{history}.{list}"))
     }
 
-    /// The bundles of one of the lists above.
+    /// Returns the bundles of one of the lists above.
     pub(super) fn bundles(&self, history: HistoryId, list: &str) -> BTreeSet<RemoteBundle> {
         let text = fs::read_to_string(self.list(history, list)).unwrap_or_default();
         let sent = |line: &str| {
@@ -151,14 +151,14 @@ impl RemoteCache {
     /// Adds bundles to a list.
     pub(super) fn note(&self, history: HistoryId, list: &str, bundles: &[RemoteBundle]) {
         let lines = bundles.iter().fold(String::new(), |mut lines, sent| {
-            // Text takes every line.
+            // Writing to a string cannot fail.
             writeln!(lines, "{} {}", sent.bundle, sent.length).ok();
             lines
         });
         self.append(&self.list(history, list), &lines);
     }
 
-    /// Empties a list.
+    /// Deletes a list.
     pub(super) fn forget(&self, history: HistoryId, list: &str) {
         fs::remove_file(self.list(history, list)).ok();
     }

@@ -1,4 +1,4 @@
-//! Pulling a history from a place.
+//! Pulling a history from a remote.
 
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
@@ -26,15 +26,15 @@ pub struct PullSummary {
     pub bundles: u64,
     /// Bytes that came over the network.
     pub bytes: u64,
-    /// What of them was new here.
+    /// What was imported from them.
     pub carried: TransferSummary,
 }
 
-/// Takes in what the place has of a history and the store has not. `None`: the place has nothing of it.
+/// Imports what the remote has of a history and the store lacks. `None`: the remote does not have the history.
 ///
 /// # Errors
-/// The place or this machine's disk refused, what is there is not what somebody signed, or the user gave up. Nothing of it shows in the
-/// store then, or what was sent first does; what was fetched is not fetched again by the next pull.
+/// The remote or this machine's disk failed, an object is corrupted or not validly signed, or the user cancelled. The store then contains
+/// none of the import, or its earlier part. The next pull does not fetch the same data again.
 pub fn pull(
     store: &Store,
     history: HistoryId,
@@ -52,7 +52,7 @@ pub fn pull(
         let Err(SyncError::Remote(RemoteError::NotFound { .. })) = &pulled else {
             return pulled.map(Some);
         };
-        // Another bundle came in the place of it, while this went on.
+        // Bundles were merged during the pull.
         match HistoryHead::read(backend, history)? {
             Some((newer, _)) if newer != head => {
                 forget_fetched(memory, &head, &newer);
@@ -64,10 +64,10 @@ pub fn pull(
     Err(SyncError::Crowded { place: backend.place() })
 }
 
-/// How often bundles may be put together while they are fetched.
+/// Attempts, in case bundles are merged while they are fetched.
 const ATTEMPTS: usize = 10;
 
-/// Takes away what was fetched of bundles that are in no head any more.
+/// Removes fetched bundles that are no longer in the head.
 fn forget_fetched(memory: &RemoteCache, head: &HistoryHead, newer: &HistoryHead) {
     let gone = head.bundles.iter().filter(|sent| !newer.bundles.contains(sent));
     if let Ok(staging) = memory.staging() {
@@ -89,14 +89,14 @@ fn take_in_behind(
     telling: ProgressCallback<'_>,
 ) -> Result<PullSummary, SyncError> {
     let had = memory.bundles(head.history, HAD);
-    // What was had counts only as long as the history is here.
+    // Earlier fetches count only while the store has the history.
     let had = if store.load(head.history).is_ok() {
         had
     } else {
         BTreeSet::new()
     };
     match take_in(store, head, &had, (backend, memory), now, telling) {
-        // It is not here any more: somebody took the store's logs away.
+        // The logs are gone from the store: fetch everything.
         Err(SyncError::Store(StoreError::Bundle {
             why: BundleFault::Behind,
             ..
@@ -139,7 +139,7 @@ fn take_in(
         let came = store.receive_all(&bundles, now, &mut unwatched)?;
         if came.damage.is_empty() {
             memory.note(head.history, HAD, wanted);
-            // A push from here need not ask for it.
+            // The indexes save a later push from this machine the request.
             for (sent, bundle) in wanted.iter().zip(&bundles) {
                 index::keep(memory, sent.bundle, &bundle.ids());
             }
@@ -153,7 +153,7 @@ fn take_in(
     })
 }
 
-/// So many bundles are open at once: a process may not have any number of files open.
+/// Bundles that are open at once, since the number of open files is limited.
 const TOGETHER: usize = 128;
 
 /// A pull in progress.
@@ -165,7 +165,7 @@ pub(super) struct PullTask<'p> {
 }
 
 impl PullTask<'_> {
-    /// Fetches bundles, several at once; in their order.
+    /// Fetches bundles in parallel; returns them in order.
     pub fn fetch_all(&self, wanted: &[RemoteBundle]) -> Result<Vec<TemporaryFile>, SyncError> {
         let (small, large): (Vec<RemoteBundle>, Vec<RemoteBundle>) = wanted.iter().partition(|sent| sent.is_small());
         at_once(SMALL_AT_ONCE, small, |sent| self.fetch(sent))?;
@@ -177,7 +177,7 @@ impl PullTask<'_> {
         path_in(&self.staging, sent)
     }
 
-    /// Fetches one, from where an earlier attempt broke off.
+    /// Fetches one bundle, resuming an earlier attempt.
     fn fetch(&self, sent: RemoteBundle) -> Result<(), SyncError> {
         let path = self.path(sent);
         let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
@@ -189,7 +189,7 @@ impl PullTask<'_> {
         if named(&path)? == (sent.bundle, sent.length) {
             return Ok(());
         }
-        // What was there from before may be what is wrong: the next attempt begins anew.
+        // The corruption may be in the part fetched earlier, so the next attempt starts over.
         fs::remove_file(&path).ok();
         let why = "its contents do not match its name";
         Err(RemoteError::damaged(self.backend.place(), &name, why).into())

@@ -1,4 +1,4 @@
-//! Pushing a history to a place.
+//! Pushing a history to a remote.
 
 use std::fs::File;
 use std::ops::ControlFlow;
@@ -25,7 +25,7 @@ use crate::error::RemoteError;
 use crate::nonce::{in_digits, nonce};
 use crate::transfer::{self, UploadProgress};
 
-/// How often somebody else may come first.
+/// Attempts to swap the head.
 const ATTEMPTS: usize = 50;
 
 /// The result of a push.
@@ -35,25 +35,25 @@ pub struct PushSummary {
     pub bundles: u64,
     /// Bytes that went over the network.
     pub bytes: u64,
-    /// Values' bytes that are new there, before compression.
+    /// Bytes of values that the remote did not have, before compression.
     pub new: u64,
-    /// Sessions of which something is new there.
+    /// Sessions with new data for the remote.
     pub sessions: u64,
-    /// Small bundles of earlier pushes that were made one.
+    /// Small bundles of earlier pushes that were merged.
     pub merged: u64,
-    /// What could not be read here, and was not sent.
+    /// Objects that could not be read on this machine and were not sent.
     pub damage: Vec<String>,
 }
 
 impl PushSummary {
-    /// Whether the place had everything.
+    /// Whether the remote had everything already.
     pub fn is_nothing(&self) -> bool {
         self.sessions == 0 && self.bundles == 0
     }
 }
 
-/// What a place has of a history, with what an earlier push sent that never came to its end. Whether whoever resumes there has an
-/// input file nobody knows, so they have none.
+/// What a remote has of a history, including bundles of earlier, incomplete pushes. Input files count as missing there, since it is unknown
+/// whether the other machine has them.
 #[derive(Debug)]
 pub struct RemoteContents {
     ids: FxHashSet<[u8; 32]>,
@@ -61,7 +61,7 @@ pub struct RemoteContents {
 }
 
 impl RemoteContents {
-    /// How far each log goes there.
+    /// Returns the end of each log in the remote.
     pub fn ends(&self) -> &LogEnds {
         &self.ends
     }
@@ -77,10 +77,10 @@ impl Target for RemoteContents {
     }
 }
 
-/// What a place has of a history.
+/// Reads what a remote has of a history.
 ///
 /// # Errors
-/// The place refused.
+/// The remote failed.
 pub fn there(history: HistoryId, way: &SyncTarget<'_>) -> Result<RemoteContents, SyncError> {
     let (head, _) = read(way.backend, history)?;
     let begun = still_there(way.backend, &way.memory, history)?;
@@ -95,10 +95,10 @@ fn known(head: &HistoryHead, begun: &[RemoteBundle], way: &SyncTarget<'_>) -> Re
     index::ids(way.backend, &way.memory, &all)
 }
 
-/// Sends what the place has not of what is to go out.
+/// Sends what the remote lacks of the outgoing history.
 ///
 /// # Errors
-/// The place or this machine's disk refused, or the user gave up. What was sent is not sent again by the next push.
+/// The remote or this machine's disk failed, or the user cancelled. The next push does not send the same data again.
 pub fn push(
     outgoing: &OutgoingHistory,
     way: &SyncTarget<'_>,
@@ -128,12 +128,12 @@ pub fn push(
         new: portions.iter().map(TransferPortion::bytes).sum(),
         ..PushSummary::default()
     };
-    // What is small goes with the logs: it is a push after each run that has nothing else.
+    // A small portion is sent with the log records: most pushes after a run consist of nothing else.
     let has_news = outgoing.has_news(&head.ends());
     let small = portions.pop_if(|portion| has_news && portion.bytes() <= SMALL);
     let mut sent = begun;
     sent.extend(push.send_all(portions, &mut pushed)?);
-    // What is new in the logs, behind what the place had of them: it goes on behind more as well.
+    // The records bundle, and the log ends that it continues: it also fits onto logs that have grown since.
     let mut told: Option<(LogEnds, Option<RemoteBundle>)> = None;
     for _ in 0..ATTEMPTS {
         let there = head.ends();
@@ -155,13 +155,13 @@ pub fn push(
                 memory.forget(history, BEGUN);
                 memory.keep_uploads(&[]);
                 memory.note(history, HAD, &bundles);
-                // What was pushed is there: whatever keeps this from its end, the next push does it.
+                // The push is complete: if the merge fails, the next push retries it.
                 pushed.merged = push.merge(head, token).unwrap_or(0);
                 return Ok(push.done(pushed));
             }
             Err(SyncError::Remote(RemoteError::Conflict { .. })) => {
                 (head, token) = read(backend, history)?;
-                // Somebody who has the same key may have put another in the place of what a push left whose answer was lost.
+                // Another process with the same key may have merged bundles of a push whose response was lost.
                 let lengths = still_there(backend, memory, history)?;
                 sent.retain(|sent| lengths.contains(sent) && !head.has_replaced(sent));
             }
@@ -171,7 +171,7 @@ pub fn push(
     Err(SyncError::Crowded { place: backend.place() })
 }
 
-/// Whether what was to come behind `of` can come behind `there`.
+/// Whether records that continue the logs at `of` can be appended at `there`.
 fn goes_on_behind(of: &LogEnds, there: &LogEnds) -> bool {
     of.iter()
         .all(|(log, end)| there.get(log).is_some_and(|there| there >= end))
@@ -184,7 +184,7 @@ pub(super) fn read(backend: &dyn Backend, history: HistoryId) -> Result<(History
     })
 }
 
-/// Bundles that an earlier push sent, which never came to its end.
+/// Returns the bundles that an earlier, incomplete push sent and the remote still has.
 fn still_there(
     backend: &dyn Backend,
     memory: &RemoteCache,
@@ -199,7 +199,7 @@ fn still_there(
     Ok(there)
 }
 
-/// Lets go of what a push began in parts that was cut: nobody goes on with it, and who keeps the place is paid for it.
+/// Aborts multipart uploads of an interrupted push: nothing continues them, and the remote's owner pays for their storage.
 fn abandon_left(backend: &dyn Backend, memory: &RemoteCache) {
     let left = memory.uploads();
     if !left.is_empty() {
@@ -208,11 +208,11 @@ fn abandon_left(backend: &dyn Backend, memory: &RemoteCache) {
     }
 }
 
-/// A bundle that was sent, and the parts of its portion that could not be read.
+/// A sent bundle, and messages about contents that could not be read.
 type DeliveredBundle = (RemoteBundle, Vec<String>);
 
-/// What of a portion the place has then. What can't be read here may be whole on another machine, or later: the place must not be said
-/// to have it.
+/// Returns the objects of a portion that the remote then has. Objects that cannot be read here may be intact on another machine or later,
+/// so they must not be counted.
 fn had<'p>(portion: &'p TransferPortion, carried: &'p TransferSummary) -> impl Iterator<Item = &'p [u8; 32]> {
     portion.things().filter(|id| !carried.unread.contains(id))
 }
@@ -239,7 +239,7 @@ impl<'p> PushTask<'p> {
         self.outgoing.history()
     }
 
-    /// What fetches into the folder where bundles are made.
+    /// Returns a task that fetches into the staging folder.
     pub fn fetching(&'p self) -> PullTask<'p> {
         PullTask {
             backend: self.backend,
@@ -255,7 +255,7 @@ impl<'p> PushTask<'p> {
         }
     }
 
-    /// Sends the portions, several at once; gives up at the first that fails.
+    /// Sends the portions in parallel; stops at the first failure.
     fn send_all(
         &self,
         portions: Vec<TransferPortion>,
@@ -278,7 +278,7 @@ impl<'p> PushTask<'p> {
         Ok((sent, said(&carried)))
     }
 
-    /// Sends what is new in the logs, and what is small and goes with it; `None` if nothing is new.
+    /// Sends the new log records with the small portion; `None` if there are no new records.
     fn send_records(
         &self,
         there: &LogEnds,
@@ -310,7 +310,7 @@ impl<'p> PushTask<'p> {
         maker.finish(self.outgoing.history(), self.key, self.now)?;
         let (bundle, length) = named(&staged.0)?;
         let sent = RemoteBundle { bundle, length };
-        // Before it is in a head: the answer to that may be lost.
+        // Before the bundle enters a head: the response to the swap may be lost.
         self.memory.note(self.history(), &own(self.key.public()), &[sent]);
         let file = File::open(&staged.0)?;
         let name = index::bundle_name(bundle)?;
@@ -318,7 +318,7 @@ impl<'p> PushTask<'p> {
         let mut sending = UploadProgress::default();
         if length > transfer::PART {
             let upload = self.backend.begin(&name, length)?;
-            // Before its first part: whatever cuts this, the next push lets go of it.
+            // Before its first part: after an interruption the next push aborts the upload.
             self.memory.note_upload(&upload);
             sending.upload = Some(upload);
         }

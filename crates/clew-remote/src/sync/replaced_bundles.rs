@@ -1,4 +1,4 @@
-//! Bundles that another one came in the place of, taken away when nobody reads them any more.
+//! Removal of merged bundles that no machine reads any more.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,15 +10,15 @@ use super::head::{HistoryHead, RemoteBundle, ReplacedBundle};
 use super::{SyncError, index};
 use crate::backend::Backend;
 
-/// What another bundle came in the place of stays for so long, in nanoseconds: an hour.
+/// How long a replaced bundle is kept, in nanoseconds: an hour.
 const GRACE: Timestamp = 3600 * 1_000_000_000;
 
-/// Takes away what was replaced long enough ago, and strikes it from the head.
+/// Removes bundles that were replaced long enough ago, and their entries in the head.
 pub(super) fn take_away_replaced(backend: &dyn Backend, head: &mut HistoryHead, now: Timestamp) {
     let in_use: BTreeSet<_> = head.bundles.iter().map(|sent| sent.bundle).collect();
     let is_due = |it: &&ReplacedBundle| it.time.saturating_add(GRACE) <= now && !in_use.contains(&it.bundle);
     let due: Vec<ReplacedBundle> = head.replaced.iter().filter(is_due).copied().collect();
-    // Where nobody may remove, one that fails tells of all.
+    // Without permission to remove, one failure stands for all.
     let is_refused = AtomicBool::new(false);
     let gone = at_once(SMALL_AT_ONCE, due, |replaced| {
         let is_gone = !is_refused.load(Ordering::Relaxed) && take_away(backend, replaced).is_ok();

@@ -1,4 +1,4 @@
-//! How fast the way to a place is, and back: measured with what is written there, read and taken away again.
+//! Measures the transfer speed to and from a remote with temporary objects.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -13,36 +13,36 @@ use crate::error::RemoteError;
 use crate::name::Name;
 use crate::nonce::{in_digits, nonce};
 
-/// The first probe's bytes.
+/// The size of the first probe in bytes.
 const FIRST: usize = 64 << 10;
-/// The largest probe's.
+/// The size of the largest probe in bytes.
 const LARGEST: usize = 8 << 20;
-/// Each has so many times the bytes of the one before.
+/// Each probe is this many times as large as the one before.
 const GROWTH: usize = 4;
-/// A probe that took so long tells enough.
+/// A probe that took this long is accurate enough.
 const ENOUGH: Duration = Duration::from_millis(200);
-/// How often the first answer is waited for. The quickest counts.
+/// How often the latency is measured. The shortest counts.
 const ANSWERS: usize = 3;
-/// The way to a place and back.
+/// The transfer speed to and from a remote.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Speed {
-    /// Bytes a second that go there.
+    /// Upload speed in bytes per second.
     pub up: f64,
-    /// Bytes a second that come back.
+    /// Download speed in bytes per second.
     pub down: f64,
-    /// Seconds until an answer comes.
+    /// Latency of a request in seconds.
     pub round_trip: f64,
-    /// When that was measured.
+    /// When it was measured.
     pub measured: Timestamp,
 }
 
 impl Speed {
-    /// As it is remembered: a line of four numbers.
+    /// Formats it as a line of four numbers.
     pub(super) fn line(&self) -> String {
         format!("{} {} {} {}\n", self.measured, self.up, self.down, self.round_trip)
     }
 
-    /// What such a line says.
+    /// Parses such a line.
     pub(super) fn of_line(line: &str) -> Option<Self> {
         let mut words = line.split_ascii_whitespace();
         let measured = words.next()?.parse().ok()?;
@@ -57,7 +57,7 @@ impl Speed {
     }
 }
 
-/// Measures it now. Nothing stays there, unless this is cut: a probe of at most 8 MiB does then.
+/// Measures the speed now. Leaves nothing behind unless it is interrupted: then a probe of at most 8 MiB remains.
 pub(super) fn measured(backend: &dyn Backend, now: Timestamp) -> Result<Speed, SyncError> {
     let round_trip = answers(backend)?;
     let (up, down) = grown(|bytes| {
@@ -104,14 +104,14 @@ fn there_and_back(backend: &dyn Backend, name: &Name, bytes: &[u8]) -> Result<(D
     Ok((up, down))
 }
 
-/// A number of bytes, and the time that they took.
+/// The size of a probe, and the time that it took.
 type ProbeTime = (usize, Duration);
 
-/// Takes larger and larger probes until one took long enough to tell: how long the last took there and back.
+/// Sends larger and larger probes until one took long enough; returns the last one's times for upload and download.
 fn grown<E>(mut probe: impl FnMut(&[u8]) -> Result<(Duration, Duration), E>) -> Result<(ProbeTime, ProbeTime), E> {
     let mut bytes = FIRST;
     loop {
-        // Random, so that nothing on the way makes it smaller.
+        // Random bytes, so that no compression on the way affects the result.
         let mut content = vec![0; bytes];
         getrandom::fill(&mut content).expect("the system has random bytes");
         let (up, down) = probe(&content)?;
@@ -122,17 +122,17 @@ fn grown<E>(mut probe: impl FnMut(&[u8]) -> Result<(Duration, Duration), E>) -> 
     }
 }
 
-/// Bytes a second, without the wait for the answer: packs are large, and it is paid once.
+/// Returns bytes per second without latency: packs are large, and pay it once.
 fn rate((bytes, took): ProbeTime, round_trip: Duration) -> f64 {
-    // Answers vary: what is left is never less than a good part of the whole.
+    // The latency varies: at least a quarter of the time counts as transfer.
     let moving = took.saturating_sub(round_trip).max(took / 4);
     bytes as f64 / moving.as_secs_f64().max(1e-9)
 }
 
-/// How fast a folder of this machine takes bytes that would survive a power cut, in bytes a second.
+/// Measures how fast a local folder durably stores bytes, in bytes per second.
 ///
 /// # Errors
-/// It takes no file.
+/// No file can be written there.
 pub fn folder_speed(folder: &Path) -> std::io::Result<f64> {
     let path = folder.join(format!(".probe.{}", in_digits(nonce())));
     let (up, _) = grown(|bytes| {
@@ -202,7 +202,7 @@ mod tests {
     fn the_wait_for_an_answer_is_no_part_of_the_rate() {
         let second = Duration::from_secs(1);
         assert!((rate((1_000_000, 2 * second), second) - 1e6).abs() < 1.0);
-        // An answer that took longer than a probe says nothing of it.
+        // A latency longer than a probe is not used in full.
         assert!((rate((1_000_000, second), 2 * second) - 4e6).abs() < 1.0);
     }
 

@@ -1,4 +1,4 @@
-//! The way between a store and a place.
+//! The connection between a store and a remote.
 
 use clew_core::format::Timestamp;
 use clew_core::store::disk::{Disk, DiskLock, RealDisk};
@@ -7,24 +7,24 @@ use super::speed::measured;
 use super::{RemoteCache, Speed, SyncError};
 use crate::backend::Backend;
 
-/// So many bytes go into one bundle, before compression: as much as a cut can cost, times how many go at once.
+/// The target size of one bundle in bytes, before compression: an interruption can cost this much per parallel transfer.
 const PORTION: u64 = 32 << 20;
-/// What was measured counts for so long, in nanoseconds.
+/// How long a measured speed is valid, in nanoseconds.
 const HOUR: Timestamp = 3600 * 1_000_000_000;
 
 /// A remote with which a store is synchronized.
 #[derive(Debug, Clone)]
 pub struct SyncTarget<'w> {
-    /// The place. Who wants calls tried again wraps it in [`crate::Patient`].
+    /// The remote. Wrap it in [`crate::Patient`] for retries.
     pub backend: &'w dyn Backend,
-    /// What is remembered of it for this store.
+    /// The local cache about the remote, for this store.
     pub memory: RemoteCache,
-    /// About how many bytes go into one bundle, before compression.
+    /// The target size of one bundle in bytes, before compression.
     pub portion: u64,
 }
 
 impl<'w> SyncTarget<'w> {
-    /// A way with bundles of the usual size.
+    /// Creates a target with bundles of the usual size.
     pub fn new(backend: &'w dyn Backend, memory: RemoteCache) -> Self {
         Self {
             backend,
@@ -33,7 +33,8 @@ impl<'w> SyncTarget<'w> {
         }
     }
 
-    /// Has the way to itself on this machine, where there are locks: two that fetch one bundle into one file would spoil it.
+    /// Locks the connection on this machine, if the file system has locks: two processes fetching a bundle into the same file would corrupt
+    /// it.
     pub(super) fn alone(&self) -> Result<Option<Box<dyn DiskLock>>, SyncError> {
         let path = self.memory.staging()?.join("lock");
         if !path.exists() {
@@ -50,10 +51,10 @@ impl<'w> SyncTarget<'w> {
     }
 }
 
-/// How fast the way is: as measured within the last hour, else now.
+/// Returns the transfer speed: measured within the last hour, else now.
 ///
 /// # Errors
-/// The place takes no probe, or does not give it back.
+/// A probe could not be written or read.
 pub fn speed(way: &SyncTarget<'_>, now: Timestamp) -> Result<Speed, SyncError> {
     let known = way.memory.speed();
     let is_fresh = |known: &Speed| (0..HOUR).contains(&now.saturating_sub(known.measured));

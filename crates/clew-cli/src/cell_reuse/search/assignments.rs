@@ -1,14 +1,14 @@
-//! The simple assignments of a cell (`limit = 20`): what its parameters are, and which of them changed.
+//! The simple assignments of a cell (`limit = 20`): its parameters, and which of them changed.
 
 use super::reasons::LONGEST;
 use crate::{secrets, text};
 
-/// The names that lines of the source assign, each with what stands behind the sign. Only lines that are not indented count.
+/// Returns the names that unindented lines of the source assign, each with the text after the `=`.
 pub(super) fn assignments(source: &str) -> impl Iterator<Item = (&str, &str)> {
     source.lines().filter_map(assignment)
 }
 
-/// The parameters that changed, each as `` `limit` 20 → 30 ``; `None` where the two sources differ in anything else, or hold a credential.
+/// Returns the changed parameters, each as `` `limit` 20 → 30 ``; `None` if the sources differ in anything else, or contain a credential.
 pub(super) fn changed_assignments(before: &str, after: &str) -> Option<Vec<String>> {
     let has_credential = |source| !secrets::masked(source, &[]).taken.is_empty();
     let (then, now) = (all_assignments(before)?, all_assignments(after)?);
@@ -26,13 +26,12 @@ pub(super) fn changed_assignments(before: &str, after: &str) -> Option<Vec<Strin
     Some(shown.collect::<Vec<_>>()).filter(|shown| !shown.is_empty())
 }
 
-/// Whether a source does nothing but give names plain values, as a cell of parameters does.
+/// Whether a source only assigns literals, as a cell of parameters does.
 pub(super) fn only_assigns(source: &str) -> bool {
     all_assignments(source).is_some_and(|all| !all.is_empty() && all.iter().all(|(_, value)| is_literal(value)))
 }
 
-/// Whether a value is written out: numbers, texts, `True`, `False` and `None`, and lists and dictionaries of these. Where that is not plain, it
-/// counts as none.
+/// Whether a value is a literal: numbers, strings, `True`, `False` and `None`, and lists and dictionaries of these. In doubt `false`.
 fn is_literal(value: &str) -> bool {
     let mut letters = value.chars().peekable();
     while let Some(letter) = letters.next() {
@@ -65,7 +64,7 @@ fn is_literal(value: &str) -> bool {
     !value.is_empty()
 }
 
-/// The names with their values, where the source has nothing but such lines.
+/// Returns the names with their values, if the source contains only such lines.
 fn all_assignments(source: &str) -> Option<Vec<(&str, &str)>> {
     let is_code = |line: &&str| !line.trim().is_empty() && !line.starts_with('#');
     source.lines().filter(is_code).map(assignment).collect()
@@ -73,14 +72,14 @@ fn all_assignments(source: &str) -> Option<Vec<(&str, &str)>> {
 
 fn assignment(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.split_once('=')?;
-    // papermill writes `limit: int = 20` where the notebook does.
+    // papermill keeps the annotation of the notebook's parameters and writes `limit: int = 20`.
     let name = name.split_once(':').map_or(name, |(name, _)| name).trim_end();
     let is_name = name.starts_with(|first: char| first.is_alphabetic() || first == '_')
         && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
     (is_name && !value.starts_with('=')).then(|| (name, without_comment(value).trim()))
 }
 
-/// A sign in quotes begins no comment. Where there are both nobody parses it here.
+/// A `#` inside quotes starts no comment. If there are both quotes and a `#`, the value is not parsed and stays complete.
 fn without_comment(value: &str) -> &str {
     let code = value.split('#').next().unwrap_or(value);
     if code.contains(['"', '\'']) { value } else { code }

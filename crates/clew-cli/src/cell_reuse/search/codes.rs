@@ -1,5 +1,5 @@
-//! The runs of a history by their cells and by their code. Texts are read when somebody asks for them: that a cell is what it was when
-//! it last ran takes one, that it is a cell under another id all of them, once.
+//! The runs of a history by cell and by code. Texts are read lazily: checking that a cell is unchanged since its last run reads one text;
+//! finding a cell under another id reads all texts, once.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -12,24 +12,24 @@ use clew_core::store::{Store, VerifiedValue};
 use super::NotebookCell;
 use super::outline::outline;
 
-/// So many runs of the same code are held against what is there, the newest first.
+/// The most runs of the same code that are compared with the state, the newest first.
 const MOST: usize = 16;
-/// So many runs of a cell are parsed, whatever they look like.
+/// The most runs of a cell that are parsed.
 const PARSED: usize = 64;
 
-/// In what a run is of a cell's code.
+/// How a run's code relates to a cell's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Likeness {
-    /// It is one of the cell, of the same text.
+    /// A run of the same cell with the same text.
     Itself,
-    /// It is of the same text.
+    /// A run with the same text.
     Text,
-    /// It means the same: comments and layout differ.
+    /// A run with equivalent code: comments and layout differ.
     Meaning,
 }
 
 impl Likeness {
-    /// All, in the order in which they are looked for.
+    /// All values, in the order of the search.
     pub const ALL: [Self; 3] = [Self::Itself, Self::Text, Self::Meaning];
 }
 
@@ -42,14 +42,14 @@ pub(super) struct Codes {
     known: HashSet<RunId>,
     cells: HashMap<String, Vec<RunId>>,
     texts: HashMap<RunId, Option<Arc<str>>>,
-    /// Those of which the texts stand in neither of the next two.
+    /// Runs whose texts are in neither of the next two maps.
     unread: Vec<RunId>,
     by_text: HashMap<Arc<str>, Vec<RunId>>,
     by_outline: HashMap<u64, Vec<RunId>>,
 }
 
 impl Codes {
-    /// Takes in runs that it does not know yet.
+    /// Adds runs that it does not contain yet.
     pub fn learn(&mut self, history: &History) {
         for (id, outline) in history.outlines() {
             if outline.kind != RunKind::Cell || !self.known.insert(id) {
@@ -62,7 +62,7 @@ impl Codes {
         }
     }
 
-    /// Runs of the cell's code, the newest first.
+    /// Returns runs of the cell's code, the newest first.
     pub fn alike(
         &mut self,
         (history, store): (&History, &Store),
@@ -102,7 +102,7 @@ impl Codes {
         }
     }
 
-    /// The newest run of the cell, whatever its code was.
+    /// Returns the newest run of the cell, regardless of its code.
     pub fn last_of(&self, history: &History, cell: &NotebookCell) -> Option<RunId> {
         self.of_cell(history, cell).first().copied()
     }
@@ -112,7 +112,7 @@ impl Codes {
         newest_first(history, own.cloned().unwrap_or_default())
     }
 
-    /// Reads all that was not read yet.
+    /// Reads all texts that were not read yet.
     fn read(&mut self, history: &History, store: &Store) {
         for run in std::mem::take(&mut self.unread) {
             let Some(text) = self.text(history, store, run) else {
@@ -123,7 +123,7 @@ impl Codes {
         }
     }
 
-    /// What a run ran, if that was kept.
+    /// Returns the source of a run, if it was stored.
     pub fn text(&mut self, history: &History, store: &Store, run: RunId) -> Option<Arc<str>> {
         let read = || {
             let source = history.run(&run)?.source?;

@@ -1,4 +1,4 @@
-//! Whether a cell that ran again left and showed what it left and showed when it was recorded.
+//! Compares the result and outputs of a re-executed cell with its recorded run.
 
 use std::collections::BTreeSet;
 
@@ -11,8 +11,8 @@ use super::RunSearch;
 use super::reasons::quoted;
 
 impl RunSearch {
-    /// In what the run that the kernel is at, `now`, differs from the recorded one that could have been taken for it, in words; nothing
-    /// if they are the same. `None` where one of them is not there.
+    /// Returns the differences between the kernel's current run, `now`, and the recorded one that could have been reused, as text; empty if
+    /// they are equal. `None` if one of them does not exist.
     pub fn differences(&self, recorded: &str, now: &str) -> Option<Vec<String>> {
         let now_id = self.own_run(now)?;
         let own = self.records.first()?;
@@ -30,7 +30,7 @@ impl RunSearch {
         Some(told)
     }
 
-    /// What a run showed, without numbers that go on.
+    /// Returns the outputs of a run, without execution counts.
     fn shown(&self, run: &Run) -> Option<Value> {
         let output = self.store.blob(run.output?).ok()?.into_inner();
         let mut outputs: Value = serde_json::from_str(&output).ok()?;
@@ -44,8 +44,8 @@ impl RunSearch {
     }
 }
 
-/// What either run changed and the other left otherwise. Results by number are what was shown; a generator that came with an import is
-/// seeded anew in each process.
+/// Returns the roots that either run changed and that differ afterwards. Results by number are compared as outputs; a generator that came
+/// with an import is seeded anew in each process.
 fn left_otherwise(then: (&History, RunId, &Run), now: (&History, RunId, &Run)) -> Vec<Root> {
     let is_seeded_anew = |root: &Root| {
         let mut runs = [then.2, now.2].into_iter();

@@ -1,4 +1,4 @@
-//! Which histories a notebook's cells may have been recorded in: its own, and those of notebooks that it may be a copy of.
+//! Finds the histories that may contain runs of a notebook's cells: its own, and those of notebooks that it may be a copy of.
 
 use std::path::Path;
 
@@ -9,23 +9,23 @@ use clew_core::store::{Store, StoreError};
 
 use crate::notebook_identity::{belongs, file_id};
 
-/// So many histories of others are looked through.
+/// The most histories of other notebooks that are searched.
 const MOST: usize = 3;
 
-/// Where a notebook comes from.
+/// The origin of a notebook.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NotebookOrigin {
     /// Its absolute path.
     pub path: String,
-    /// The id that the file carries.
+    /// The id in the file.
     pub id: Option<String>,
     /// The history that it was packed with.
     pub history: Option<HistoryId>,
 }
 
 impl NotebookOrigin {
-    /// The history that the notebook records in, if there is one yet, and those of notebooks that it may be a copy of, the likeliest first:
-    /// the one it was packed with, those of the same id or cells, and those of notebooks of the same name in other folders, the newest first.
+    /// Returns the notebook's own history if it exists, and those of notebooks that it may be a copy of, in this order: the one that it was
+    /// packaged with, those of the same id or cells, and those of notebooks with the same name in other folders, the newest first.
     pub(super) fn histories(&self, store: &Store) -> Result<(Option<HistoryId>, Vec<HistoryId>), StoreError> {
         let histories = store.histories()?;
         let notebook = Notebook {

@@ -1,9 +1,9 @@
-//! What a text of a cell comes down to where comments and layout are left out: equal for most texts that are the same code, and quickly told.
+//! A hash of a cell's text without comments and layout: equal for most texts with the same code, and fast to compute.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// A number that texts of the same code have in common, unless one writes its strings or numbers in another way (`"a" "b"`, `1_000`).
-/// Others may have it too: whoever needs to know parses them.
+/// Returns a hash that texts with the same code have in common, unless their strings or numbers are written differently (`"a" "b"`,
+/// `1_000`). Different code may have the same hash, so callers must parse the texts to be certain.
 pub(super) fn outline(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     let mut rest = text;
@@ -36,12 +36,12 @@ fn is_of_word(letter: char) -> bool {
     letter.is_alphanumeric() || letter == '_'
 }
 
-/// Signs that may come and go where code is laid out otherwise.
+/// Characters that may be added or removed by formatting.
 fn is_layout(letter: char) -> bool {
     letter.is_whitespace() || matches!(letter, '(' | ')' | ',' | ';' | '\\')
 }
 
-/// How long the string is that `text` begins with, and what is in it.
+/// Returns the length of the string literal at the start of `text`, and its content.
 fn string(text: &str, quote: char) -> (usize, &str) {
     let triple = [quote; 3].iter().collect::<String>();
     let mark = if text.starts_with(&triple) { 3 } else { 1 };
@@ -53,7 +53,7 @@ fn string(text: &str, quote: char) -> (usize, &str) {
         } else if bytes[at..].starts_with(&triple.as_bytes()[..mark]) {
             return (at + mark, &text[mark..at]);
         } else if mark == 1 && bytes[at] == b'\n' {
-            // None after all: an apostrophe in the text of a magic.
+            // Not a string: an apostrophe in the text of a magic.
             break;
         } else {
             at += 1;

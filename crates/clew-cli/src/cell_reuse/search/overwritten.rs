@@ -1,8 +1,8 @@
-//! Files that a cell wrote and a later one wrote over. Who wrote first need not run again where the last need not either, and nothing between
-//! them does: nobody finds what was there meanwhile.
+//! Files that a cell wrote and a later cell overwrote. The first writer need not run if the last one is reused and no cell between them is
+//! executed: then no code sees the file's earlier content.
 //!
-//! A cell is decided before those behind it, so it is taken for the time being, and the walk looks ahead once: a file whose last writer is not
-//! taken, or between whose writers something is executed, is treated so no more.
+//! A cell is decided before the later ones, so it is reused provisionally, and the search looks ahead once. If the last writer of a file is
+//! not reused, or a cell between its writers is executed, the file is excluded from this treatment.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,30 +16,30 @@ use super::RunSearch;
 /// The overwritten files that a search encountered, decided and undecided.
 #[derive(Debug, Default)]
 pub(super) struct OverwrittenFiles {
-    /// Whether any file is treated so.
+    /// Whether overwritten files are ignored at all.
     is_allowed: bool,
-    /// Those that are not.
+    /// Paths for which they are not.
     refused: BTreeSet<String>,
-    /// Those whose last writer is still to be decided.
+    /// Files whose last writer is still to be decided.
     open: Vec<OverwrittenFile>,
-    /// The `In [n]` of cells that were taken for the time being, and have to run.
+    /// The `In [n]` of cells that were reused provisionally and must be executed.
     unsettled: Vec<u64>,
 }
 
-/// A file that is as a later run left it.
+/// A file whose content comes from a later run.
 #[derive(Debug, Clone)]
 pub(super) struct OverwrittenFile {
-    /// As who was taken for the time being left it.
+    /// The file as the provisionally reused run left it.
     left: FileEvidence,
-    /// Who wrote it last, and the first run that this one repeats.
+    /// The last run that wrote it; its original if that repeats one.
     by: RunId,
-    /// The cell that was taken.
+    /// The cell that was reused.
     cell: u64,
 }
 
 impl OverwrittenFiles {
-    /// What stands against taking a run of a cell, without files that a later run wrote over; these. What was read of those that are open has to be
-    /// what is overlooked, whatever is there now.
+    /// Separates overwritten files from the obstacles to reusing a run of a cell. A file that the run read must be as the provisionally
+    /// reused run left it, regardless of its current content.
     pub fn without(
         &self,
         mut obstacles: Vec<ReuseObstacle>,
@@ -81,14 +81,14 @@ impl OverwrittenFiles {
         (left, open)
     }
 
-    /// A run is taken: `open` are files that later ones wrote over.
+    /// Records that a run is reused: `open` are files that later runs overwrote.
     pub fn take(&mut self, history: &History, run: RunId, open: Vec<OverwrittenFile>) {
         let run = original(history, run);
         self.open.retain(|open| open.by != run);
         self.open.extend(open);
     }
 
-    /// Goes back to before the first cell.
+    /// Starts over before the first cell.
     pub fn begin_again(&mut self) {
         self.open.clear();
         self.unsettled.clear();
@@ -96,7 +96,7 @@ impl OverwrittenFiles {
 }
 
 impl RunSearch {
-    /// Whether several runs wrote one file, of those that are on record.
+    /// Whether several recorded runs wrote the same file.
     pub fn has_overwritten(&mut self) -> bool {
         let mut known: BTreeMap<&str, RunId> = BTreeMap::new();
         let records = self.records.iter();
@@ -113,7 +113,7 @@ impl RunSearch {
         written.any(|(path, run)| *known.entry(path).or_insert(run) != run)
     }
 
-    /// Overlooks from now on that a later run wrote over a file; not over code, which counts for more than who reads it.
+    /// Ignores overwritten files from now on, except code, which matters beyond the cells that read it.
     pub fn allow_overwritten(&mut self) {
         self.overwritten.is_allowed = true;
         let runs = self.records.iter().flat_map(|record| record.history.runs());
@@ -122,8 +122,8 @@ impl RunSearch {
         self.overwritten.refused.extend(files.map(|file| file.path.clone()));
     }
 
-    /// Something is executed now, or nothing follows. Files whose last writers are still to be decided are overlooked no more: false if there are
-    /// any, and then the walk has to begin again.
+    /// Records that a cell is executed now, or that no cell follows. Files whose last writer is still undecided are no longer ignored;
+    /// returns `false` if there are any, and then the search must start over.
     pub fn settle_overwritten(&mut self) -> bool {
         let open = std::mem::take(&mut self.overwritten.open);
         for one in &open {
@@ -133,13 +133,13 @@ impl RunSearch {
         open.is_empty()
     }
 
-    /// The `In [n]` of cells that have to run after all.
+    /// Returns the `In [n]` of cells that must be executed after all.
     pub fn unsettled(&mut self) -> Vec<u64> {
         std::mem::take(&mut self.overwritten.unsettled)
     }
 }
 
-/// The run behind `run` that wrote a file last, as it left that.
+/// Returns the last run after `run` that wrote a file, and the file as it left it.
 fn last_writer<'h>(history: &'h History, run: RunId, path: &str) -> Option<(RunId, &'h FileEvidence)> {
     let following = std::iter::successors(history.children(&run).last().copied(), |run| {
         history.children(run).last().copied()
@@ -159,7 +159,7 @@ fn original(history: &History, run: RunId) -> RunId {
     history.run(&run).and_then(|run| run.repeats).unwrap_or(run)
 }
 
-/// Whether what was read is what had been left.
+/// Whether the file that was read equals the one that was written.
 fn is_same(left: &FileEvidence, read: &FileEvidence) -> bool {
     let by_content = |of: fn(&FileEvidence) -> &Option<String>| of(left).is_some() && of(left) == of(read);
     left.path == read.path

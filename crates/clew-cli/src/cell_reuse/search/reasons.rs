@@ -1,4 +1,4 @@
-//! Why a cell has to run, in words.
+//! Formats the reasons why a cell must be executed.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,22 +12,22 @@ use crate::cell_reuse::surroundings::{ALL, IMPORTED, NOT_IMPORTED};
 use crate::commands::stale::{change_of, file_changed};
 use crate::text;
 
-/// A text of a value that is longer is not shown beside what it is now.
+/// Longer values are not displayed.
 pub(super) const LONGEST: usize = 40;
 
-/// What the words are made of.
+/// The context for the reasons.
 pub(super) struct Reasons<'a> {
     pub store: &'a Store,
-    /// The history of the runs that are spoken of.
+    /// The history of the compared runs.
     pub history: &'a History,
-    /// Cells that have to run and did not yet, by what they made when they last ran.
+    /// Cells to execute that have not run yet, by the roots that their last run created.
     pub awaited: &'a HashMap<Root, u64>,
-    /// The first of them of which nothing is recorded.
+    /// The first of them without a recorded run.
     pub unknown: Option<u64>,
 }
 
 impl Reasons<'_> {
-    /// Each reason once.
+    /// Returns the reasons without duplicates.
     pub fn told(&self, obstacles: &[ReuseObstacle]) -> Vec<String> {
         let mut told: Vec<String> = obstacles.iter().map(|obstacle| self.why(obstacle)).collect();
         let mut met = BTreeSet::new();
@@ -96,7 +96,7 @@ impl Reasons<'_> {
         }
     }
 
-    /// That an input is another: with its values, where they are short.
+    /// Formats a changed input, with its values if they are short.
     fn changed(&self, root: &Root, then: Option<&Version>, now: Option<&Version>) -> String {
         let summary = |version: Option<&Version>| version.and_then(|version| self.summary(root, version));
         let (kind, before) = summary(then).unwrap_or_default();
@@ -129,7 +129,7 @@ impl Reasons<'_> {
         }
     }
 
-    /// The type of what a version holds under a root, and a short text of it.
+    /// Returns the type and the short text of a version's value under a root.
     fn summary(&self, root: &Root, version: &Version) -> Option<(String, String)> {
         let manifest: Manifest = self.store.manifest(version.manifest).ok()?.into_inner();
         let index = manifest.roots.iter().position(|other| other == root)?;
@@ -142,12 +142,12 @@ pub(super) fn quoted(root: &Root) -> String {
     format!("`{}`", text::clean(&root.to_string()))
 }
 
-/// `data/a.csv changed`: as the cell names it.
+/// Formats `data/a.csv changed`, with the path that the cell uses.
 fn file_told(file: &FileEvidence) -> String {
     file_changed(file.given.as_deref().unwrap_or(&file.path), change_of(file))
 }
 
-/// `environment variable MODE "fast" → "slow"`.
+/// Formats `environment variable MODE "fast" → "slow"`.
 fn variable_told(name: &str, then: Option<&str>, now: Option<&str>) -> String {
     let name = text::clean(name);
     let is_long = |value: Option<&str>| value.is_some_and(|value| value.chars().count() > LONGEST);

@@ -1,4 +1,4 @@
-//! A history that is looked through for runs of a cell's code: the notebook's own, or one of a notebook that it is a copy of.
+//! A history that is searched for runs of a cell's code: the notebook's own, or one of a notebook that it is a copy of.
 
 use clew_core::history::flow::FlowCache;
 use clew_core::history::{Environments, History};
@@ -8,7 +8,7 @@ use clew_core::store::{LoadedHistory, Store, StoreError};
 use super::NotebookCell;
 use super::codes::Codes;
 
-/// A history with what is asked of it again and again, and what was found out of it.
+/// A history with its caches.
 pub(super) struct Record {
     pub id: HistoryId,
     pub history: History,
@@ -33,7 +33,7 @@ impl Record {
         Ok(record)
     }
 
-    /// Reads what was recorded since.
+    /// Reads newer records.
     pub fn refresh(&mut self, store: &Store) -> Result<(), StoreError> {
         store.refresh(self.id, None, &mut self.loaded)?;
         self.history.learn(&self.loaded);
@@ -42,7 +42,7 @@ impl Record {
         Ok(())
     }
 
-    /// The newest run of the cell, whatever its code was.
+    /// Returns the newest run of the cell, regardless of its code.
     pub fn last_of(&self, cell: &NotebookCell) -> Option<RunId> {
         self.codes.last_of(&self.history, cell)
     }

@@ -1,4 +1,4 @@
-//! Walks that begin again: without runs whose values could not be restored, or because something has to be executed after all.
+//! Searches that start over: without runs whose values could not be restored, or because a cell must be executed after all.
 
 use clew_core::history::flow::ExecutionContext;
 use clew_core::id::Root;
@@ -6,9 +6,8 @@ use clew_core::id::Root;
 use super::RunSearch;
 
 impl RunSearch {
-    /// Has the cell executed for which it took what made a root last (as people write it), since that can't be brought back; its `In [n]`. Each
-    /// try of another run of the cell would cost a kernel.
-    /// `None` where it was taken for none.
+    /// Rejects the reused run that last created a root (in display form), since its value cannot be restored; returns its cell's `In [n]`.
+    /// The cell is executed, because trying another run of it would cost another kernel. `None` if no reused run created the root.
     pub fn refuse(&mut self, root: &str, why: &str) -> Option<u64> {
         let is_it = |other: &Root| other.to_string() == root;
         let (_, cell) = self.taken.iter().rev().find(|(candidate, _)| {
@@ -24,18 +23,18 @@ impl RunSearch {
         Some(*cell)
     }
 
-    /// Whether cells set something in libraries that no record holds: such a cell is executed where anything is.
+    /// Whether recorded cells changed libraries in ways that no record contains: such a cell is executed if any cell is.
     pub fn has_patches(&mut self) -> bool {
         let mut runs = self.records.iter().flat_map(|record| record.history.runs());
         runs.any(|(_, run)| !run.evidence.patched.is_empty())
     }
 
-    /// Whether cells that set something in libraries are taken for what they left: to know whether anything has to be executed at all.
+    /// Sets whether cells that change libraries may be reused, which shows whether any cell must be executed at all.
     pub fn overlook_patches(&mut self, overlooks: bool) {
         self.found.overlooks_patches = overlooks;
     }
 
-    /// Goes back to before the first cell, for a kernel that is as new as the first one was.
+    /// Starts over before the first cell, for a new kernel.
     pub fn begin_again(&mut self) {
         self.found = ExecutionContext {
             directory: self.directory.clone(),

@@ -1,4 +1,4 @@
-//! In which order the runs behind a name are shown: below each run that did something to it, what that one read.
+//! The order of the runs behind a variable: after each run that affected it, the runs that it read from.
 
 use std::collections::{BTreeMap, HashMap, btree_map};
 
@@ -9,27 +9,27 @@ use super::{Annotate, ContributingRun};
 /// One run in the output of `annotate`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct AnnotationRow<'a> {
-    /// Which of the runs it is.
+    /// The index of the run.
     pub index: usize,
-    /// Below how many others it stands.
+    /// Its nesting depth.
     pub depth: usize,
-    /// The roots for which it is shown.
+    /// The roots because of which it is listed.
     pub roots: Vec<&'a Root>,
 }
 
-/// The roots that a run read, by the run that made them.
+/// The roots that a run read, by the run that created them.
 type ReadRoots<'a> = BTreeMap<usize, Vec<&'a Root>>;
 
-/// Which runs are shown so far.
+/// The rows so far.
 struct Rows<'a> {
     of: &'a Annotate,
-    /// By its label, the first of the runs that has it.
+    /// The first run with each label.
     index: HashMap<&'a str, usize>,
     is_shown: Vec<bool>,
     found: Vec<AnnotationRow<'a>>,
 }
 
-/// The rows of a page, from top to bottom. What each run read is looked at once.
+/// Returns the rows of a page, from top to bottom. The inputs of each run are listed once.
 pub(super) fn rows(of: &Annotate) -> Vec<AnnotationRow<'_>> {
     let labels = of.runs.iter().map(ContributingRun::label).enumerate();
     let mut rows = Rows {
@@ -60,7 +60,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// What a run read, below it what the runs that made that had read, and so on.
+    /// Adds the runs that a run read from, recursively.
     fn add_read(&mut self, index: usize) {
         let mut open: Vec<btree_map::IntoIter<usize, Vec<&'a Root>>> = vec![self.read(index).into_iter()];
         while let Some(reading) = open.last_mut() {
@@ -86,7 +86,7 @@ impl<'a> Rows<'a> {
         read
     }
 
-    /// Counts a run as shown; whether it was not before.
+    /// Marks a run as listed; returns whether it was not listed before.
     fn show(&mut self, index: usize) -> bool {
         let first = self.index[self.of.runs[index].label()];
         !std::mem::replace(&mut self.is_shown[first], true)
@@ -112,7 +112,7 @@ mod tests {
     use crate::history_view::StoredHistory;
     use crate::interface::Interface;
 
-    /// The same order, found in the plainest way: for each run every other one is looked at.
+    /// A simple quadratic reference implementation of the same order.
     fn plainly(of: &Annotate) -> Vec<AnnotationRow<'_>> {
         let runs = of.runs.iter().enumerate();
         let own: Vec<(usize, &ContributingRun)> = runs.clone().filter(|(_, maker)| of.is_own(maker)).collect();
@@ -150,7 +150,7 @@ mod tests {
         }
     }
 
-    /// What `annotate` finds of every name of a random history.
+    /// Returns the `annotate` results of every name in a random history.
     fn pages(seed: u64) -> Vec<Annotate> {
         let disk = Arc::new(SimDisk::new(seed));
         let key = SigningKey::load_or_create(&*disk, "/config".as_ref()).unwrap();

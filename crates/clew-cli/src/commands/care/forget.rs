@@ -1,4 +1,4 @@
-//! `clew forget`: values of names, taken out of the store for good.
+//! `clew forget`: deletes values of variables permanently.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -116,13 +116,13 @@ pub struct ForgetPage {
     why_left: Option<String>,
 }
 
-/// One history that is meant.
+/// A history to search.
 struct Target {
     id: HistoryId,
     name: String,
     loaded: LoadedHistory,
     history: History,
-    /// Hides what was forgotten in this history before.
+    /// Hides values that were forgotten earlier in this history.
     store: Store,
     is_own: bool,
 }
@@ -145,17 +145,17 @@ impl Target {
     }
 }
 
-/// What is to be forgotten, and what that does.
+/// The values to forget, and the effects.
 struct ForgetPlan {
     roots: Vec<Root>,
     /// All histories of the store.
     all: Vec<Target>,
-    /// What goes, with the place of its history among them.
+    /// The values to forget, with the index of their history.
     found: Vec<(usize, ErasurePreview)>,
     page: ForgetPage,
 }
 
-/// Forgets the names, or shows what that would do.
+/// Forgets the variables, or previews the effects.
 pub fn forget(
     forget: &Forget,
     live: Option<&mut Session>,
@@ -175,7 +175,7 @@ pub fn forget(
     }
 }
 
-/// Finds the values of the names, in one history or in all.
+/// Finds the values of the variables, in one history or in all.
 fn plan(forget: &Forget, first: HistoryId, directory: &Path, context: &Context) -> Result<ForgetPlan, Problem> {
     let roots: Vec<Root> = forget.names.iter().map(|name| root_called(name)).collect();
     let all = targets(first, directory, context)?;
@@ -221,7 +221,7 @@ fn plan(forget: &Forget, first: HistoryId, directory: &Path, context: &Context) 
 }
 
 impl ForgetPlan {
-    /// Forgets, and removes the bytes.
+    /// Forgets the values, and deletes their bytes.
     fn perform(
         self,
         mut live: Option<&mut Session>,
@@ -258,7 +258,7 @@ fn done<T>(result: Result<T, clew_core::session::SessionError>, context: &Contex
         .map_err(|error| crate::session_problem(&error, context))
 }
 
-/// All histories of the store, the one that is meant first: others may hold the same data.
+/// Returns all histories of the store, the selected one first: others may contain the same data.
 fn targets(first: HistoryId, directory: &Path, context: &Context) -> Result<Vec<Target>, Problem> {
     let store = open_store(directory, context)?;
     let all = store.histories()?;
@@ -269,7 +269,7 @@ fn targets(first: HistoryId, directory: &Path, context: &Context) -> Result<Vec<
         .collect()
 }
 
-/// Every name must have been something's somewhere: a name with a slip of the pen must not pass for one that is forgotten.
+/// Checks that every name had a value in some run: a mistyped name must not appear to be forgotten.
 fn check_known(
     roots: &[Root],
     found: &[(usize, ErasurePreview)],
@@ -323,7 +323,7 @@ impl AffectedHistory {
     }
 }
 
-/// Names that people know, with the runs.
+/// Returns the variables and outputs among the roots, with the runs.
 fn named(roots: &BTreeMap<Root, RunId>, history: &History, name: Option<&str>) -> Vec<Shared> {
     let shown = roots
         .iter()
@@ -337,7 +337,7 @@ fn named(roots: &BTreeMap<Root, RunId>, history: &History, name: Option<&str>) -
         .collect()
 }
 
-/// Names that have data of forgotten values, in all histories, and are not forgotten themselves.
+/// Returns variables in all histories that share data with the forgotten values and are not forgotten themselves.
 fn also_in(found: &[(usize, ErasurePreview)], all: &[Target]) -> Vec<Shared> {
     let mut parts = Parts::default();
     for (index, found) in found {
@@ -353,7 +353,7 @@ fn also_in(found: &[(usize, ErasurePreview)], all: &[Target]) -> Vec<Shared> {
     also
 }
 
-/// Runs whose source names what is forgotten.
+/// Returns runs whose source names the forgotten variables.
 fn cells(found: &ErasurePreview, target: &Target) -> Vec<String> {
     let names: Vec<&str> = found
         .roots
@@ -375,8 +375,8 @@ fn cells(found: &ErasurePreview, target: &Target) -> Vec<String> {
 }
 
 impl ForgetPage {
-    /// Takes the bytes out of the packs. Where that can't be now, it is said, and gc does it later. Where the record of a
-    /// value can't be read, its bytes are somewhere among those that nothing needs.
+    /// Deletes the bytes from the packs. If that is not possible now, reports it; `gc` does it later. If the record of a value cannot be
+    /// read, its bytes are among those that nothing needs.
     fn remove(&mut self, is_readable: bool, directory: &Path, context: &Context) {
         let is_open =
             |collected: &CollectionReport| collected.forgotten_kept.things > 0 || (!is_readable && collected.waits());
@@ -390,7 +390,7 @@ impl ForgetPage {
         text::listing(&names, 8)
     }
 
-    /// The subject and the object of sentences about the variables.
+    /// Returns the subject and object pronouns for the variables.
     fn pronouns(&self) -> (&'static str, &'static str) {
         if self.variables.len() == 1 {
             ("It", "it")
@@ -403,13 +403,13 @@ impl ForgetPage {
         self.histories.iter().map(|history| history.values).sum()
     }
 
-    /// The names as they are typed.
+    /// Returns the names as typed.
     fn typed_names(&self) -> String {
         let names: Vec<String> = self.variables.iter().map(|name| text::typed(name)).collect();
         names.join(" ")
     }
 
-    /// The command that does it.
+    /// Returns the command that performs it.
     fn command(&self, context: &Context) -> String {
         let everywhere = if self.everywhere { " --everywhere" } else { "" };
         context.command(&format!("forget {}{everywhere} --yes", self.typed_names()))

@@ -1,4 +1,4 @@
-//! `clew gc`: what nothing in a store needs any more, noted at first and removed later.
+//! `clew gc`: marks data that nothing in a store needs any more, and deletes it later.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -127,7 +127,7 @@ pub struct GcPage {
     due: Option<Timestamp>,
 }
 
-/// Collects what is dead in the store.
+/// Deletes unneeded data of the store.
 pub fn gc(gc: &Gc, directory: &Path, context: &Context) -> Result<GcPage, Problem> {
     let settings = &context.settings;
     let hours = settings.number("gc.grace");
@@ -155,7 +155,7 @@ pub fn gc(gc: &Gc, directory: &Path, context: &Context) -> Result<GcPage, Proble
     Ok(garbage)
 }
 
-/// What somebody typed as the size of a store.
+/// Parses the size limit of a store.
 fn budget(text: &str, context: &Context) -> Result<Budget, Problem> {
     let setting = crate::settings::setting("gc.size").expect("it is one of the table's");
     match setting.parse(text) {
@@ -166,7 +166,7 @@ fn budget(text: &str, context: &Context) -> Result<Budget, Problem> {
     }
 }
 
-/// What is dropped, by the runs that recorded it, the oldest of each history first.
+/// Returns the dropped values by the runs that recorded them, the oldest of each history first.
 fn dropped_runs(found: &CollectionResult) -> Vec<DroppedRun> {
     let mut runs = Vec::new();
     for (id, loaded) in &found.histories {
@@ -228,7 +228,7 @@ impl GcPage {
         }
     }
 
-    /// What was, or would be, removed.
+    /// Formats the deleted data.
     fn removal(&self) -> String {
         let forgotten = match (self.forgotten.pieces, self.removed.pieces) {
             (0, _) => format!(", unneeded for {} or longer", hours(self.grace_hours)),
@@ -243,7 +243,7 @@ impl GcPage {
         format!("Deleted {pieces}{forgotten}. The store is {freed} smaller.\n")
     }
 
-    /// The runs whose values the rules do not keep.
+    /// Formats the runs whose values the retention rules drop.
     fn dropping(&self) -> String {
         const SHOWN: usize = 20;
         if self.dropped.is_empty() {
@@ -267,7 +267,7 @@ impl GcPage {
         text
     }
 
-    /// What the limit on the store's size does not come to.
+    /// Formats by how much the store exceeds its size limit.
     fn too_much(&self, context: &Context) -> String {
         if self.over_limit == 0 {
             return String::new();
@@ -280,7 +280,7 @@ impl GcPage {
         )
     }
 
-    /// What was, or would be, compressed.
+    /// Formats the compressed data.
     fn compression(&self) -> String {
         if self.dry_run && self.compressible_bytes > 0 {
             let saved = text::bytes(self.compressible_bytes);
@@ -298,7 +298,7 @@ impl GcPage {
         format!("Compressed {pieces} that only older states need.{smaller}\n")
     }
 
-    /// What became of what is damaged.
+    /// Formats the corrupted data.
     fn damage(&self) -> String {
         let mut text = String::new();
         if !self.corrupted_kept.is_none() {
@@ -316,7 +316,7 @@ impl GcPage {
         text
     }
 
-    /// What can't be read, and what that keeps from being removed.
+    /// Formats unreadable places and their effect on the deletion.
     fn doubt(&self, context: &Context) -> String {
         if self.unreadable.is_empty() {
             return String::new();

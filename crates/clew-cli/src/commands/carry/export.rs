@@ -1,4 +1,4 @@
-//! `clew export`: a state, or a whole history, in one signed file.
+//! `clew export`: a state, or a whole history, in a signed file.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ use crate::whole_file::{cannot_write, is_folder, refuse_notebook};
 ///
 /// Without `--all`, the bundle contains the values of one state, and the names of the packages that they were created with. Of the cells, it contains only those that define functions and classes. It contains no outputs and no paths of this machine. No bundle contains forgotten values, excluded variables or detected credentials.
 #[derive(Debug, Clone, clap::Args)]
-#[allow(clippy::struct_excessive_bools)] // each is a word that the user types
+#[allow(clippy::struct_excessive_bools)] // each is an option of the user
 pub struct Export {
     /// The file to write, such as `state.clew`
     #[arg(value_name = "FILE")]
@@ -109,7 +109,7 @@ pub struct ExportPage {
     pub(super) key: String,
 }
 
-/// Records take some room beside the values: so many bytes, and so many for each name.
+/// Records take space besides the values: a fixed number of bytes, and a number per variable.
 const RECORDS: u64 = 64 << 10;
 const RECORD: u64 = 2 << 10;
 
@@ -217,7 +217,7 @@ pub(super) fn check_file(file: &Path, extension: &str, is_forced: bool, context:
     }
 }
 
-/// Refuses what would be written unencrypted of an encrypted store.
+/// Refuses to export an encrypted store unencrypted without `--plain`.
 pub(super) fn check_plain(is_plain: bool, place: &HistoryView<'_>, context: &Context) -> Result<(), Problem> {
     if !place.records.is_encrypted() || is_plain {
         return Ok(());
@@ -241,7 +241,7 @@ impl ExportPage {
         )
     }
 
-    /// Names that are in the bundle, or are not.
+    /// Returns the variables in the bundle, or those left out.
     pub(super) fn names(&self, is_sent: bool) -> impl Iterator<Item = (&Root, &BundleValue)> {
         let values = self.values.iter().filter(move |sent| sent.why.is_none() == is_sent);
         let roots = values.flat_map(|sent| sent.roots.iter().map(move |root| (root, sent)));

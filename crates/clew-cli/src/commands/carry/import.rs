@@ -1,4 +1,4 @@
-//! `clew import`: what lies in a bundle, looked at or taken into a store.
+//! `clew import`: previews a bundle, or imports it into a store.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -149,7 +149,7 @@ pub struct ImportPage {
     times: BTreeMap<String, Timestamp>,
 }
 
-/// Shows what a bundle contains, and creates nothing: no key either.
+/// Shows the contents of a bundle without creating anything, not even a key.
 pub fn preview(import: &Import, directory: &Path, context: &Context) -> Result<ImportPage, Problem> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let carrier = Carrier::open(&disk, &import.file)?;
@@ -179,7 +179,7 @@ pub fn import(import: &Import, directory: &Path, context: &Context) -> Result<Im
     let store = Store::open_with(disk, directory, Access::ReadWrite, &context.keys())?;
     page.take(&store.receive(&carrier.bundle, context.now, &mut |bytes| counting.count(bytes))?);
     if let Some(folder) = &import.files {
-        // The store has it all by now, and every byte was held against the seal.
+        // The store has imported everything, and every byte was verified against the signature.
         inputs::write_out(&carrier, folder, &page.times, &mut page.files, &mut |bytes| {
             counting.count(bytes)
         })?;
@@ -188,10 +188,10 @@ pub fn import(import: &Import, directory: &Path, context: &Context) -> Result<Im
     Ok(page)
 }
 
-/// Whether its maker is the user, or somebody whom the user trusts.
+/// Checks that a bundle is signed by the user or a key that the user trusts.
 ///
 /// # Errors
-/// A stranger.
+/// The bundle's key is untrusted.
 pub(in crate::commands) fn check_is_trusted(carrier: &Carrier, context: &Context) -> Result<(), Problem> {
     let trust = key_and_trust(context).map(|(_, trust)| trust);
     let key = carrier.bundle.key();
@@ -207,7 +207,7 @@ pub(in crate::commands) fn check_is_trusted(carrier: &Carrier, context: &Context
     Err(Problem::usage(problem).with_hint(hint))
 }
 
-/// What a package says that its notebook is called, where that leads nowhere else.
+/// Returns the name of a package's notebook, if it is a plain file name.
 fn notebook_of(carrier: &Carrier) -> Result<Option<PackedNotebook>, Problem> {
     let is_plain =
         |name: &String| Path::new(name).file_name().is_some_and(|own| own == name.as_str()) && !name.starts_with('.');
@@ -225,7 +225,7 @@ fn is_known(disk: &Arc<dyn Disk>, directory: &Path, history: HistoryId, context:
 }
 
 impl ImportPage {
-    /// What a bundle contains, and what this machine and the store have of it.
+    /// Lists the contents of a bundle, and which of them this machine and the store have.
     fn of(
         import: &Import,
         carrier: &Carrier,
@@ -310,14 +310,14 @@ impl ImportPage {
         Ok(())
     }
 
-    /// Where the notebook lies below the folder that all was written to: a file that was there before stays, and counts.
+    /// Returns the notebook's path in the output folder, including one that existed before.
     pub(in crate::commands) fn notebook_in(&self, folder: &Path) -> Option<PathBuf> {
         let notebook = self.notebook.as_ref()?;
         let path = notebook.written.clone().unwrap_or_else(|| folder.join(&notebook.name));
         path.is_file().then_some(path)
     }
 
-    /// What was taken in, in a line.
+    /// Summarizes the import in one line.
     pub(in crate::commands) fn taken_in(&self) -> String {
         let file = text::path(&self.file);
         let runs = text::count(usize::try_from(self.new_runs).unwrap_or(usize::MAX), "run");
@@ -334,7 +334,7 @@ impl ImportPage {
         }
     }
 
-    /// What is said of the notebook.
+    /// Formats the notebook's status.
     fn said_of_notebook(&self) -> String {
         let Some(notebook) = &self.notebook else {
             return String::new();
@@ -408,7 +408,7 @@ impl ImportPage {
             )
         } else {
             let (id, mut resume) = (self.id.short(), "%clew resume".to_owned());
-            // What was done here is where a new kernel goes on.
+            // A new kernel continues from the local state.
             if let Some(state) = self.state.filter(|_| self.is_known) {
                 resume += &format!(" {}", state.short());
             }
@@ -420,7 +420,7 @@ impl ImportPage {
         trust + &self.environment(context) + &next
     }
 
-    /// What to install, or that nobody looked.
+    /// Formats which packages to install, or that they could not be checked.
     fn environment(&self, context: &Context) -> String {
         let file = text::typed_path(&self.file);
         let needs = text::listing(&self.packages, 6);
@@ -438,20 +438,20 @@ impl ImportPage {
     }
 }
 
-/// What of a value's needs is not there, as a reason.
+/// Returns the missing requirements of a value, as a reason.
 fn not_installed<'n>(missing: impl Iterator<Item = &'n Need>) -> Option<String> {
     let missing: Vec<String> = missing.map(Need::text).collect();
     let package = &text::listing(&missing, 3);
     (!missing.is_empty()).then(|| Cause::NotInstalled { package }.into())
 }
 
-/// Those of them that are packages.
+/// Returns those that are packages.
 fn packaged<'n>(needs: impl Iterator<Item = &'n Need>) -> Vec<String> {
     let packages = needs.filter(|need| need.package.is_some());
     packages.map(Need::text).collect()
 }
 
-/// What a key is to the user.
+/// Returns the user's trust in a key.
 fn standing(trust: Option<&Trust>, key: PublicKey) -> &'static str {
     match trust {
         Some(trust) if trust.own_key() == Some(key) => "own",

@@ -1,4 +1,4 @@
-//! The files that runs read: put into a bundle, shown, and written out of it.
+//! The files that runs read: added to a bundle, listed, and extracted from it.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -22,7 +22,7 @@ use crate::path_maps::PathMaps;
 use crate::problem::Problem;
 use crate::text;
 
-/// So many are named.
+/// The most files that are named.
 const MOST: usize = 5;
 
 /// What an export did with a file that runs read.
@@ -48,25 +48,25 @@ pub(super) struct InputPage {
 }
 
 impl InputPage {
-    /// Whether it stayed behind though it was asked for.
+    /// Whether it was requested and is not included.
     pub fn is_left(&self) -> bool {
         self.is_requested && !self.is_included
     }
 }
 
-/// What a bundle gets of the files that cells read.
+/// What a bundle includes of the files that cells read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct InputSelection {
     /// The files of all runs, with their hashes.
     pub is_history: bool,
-    /// Their contents, too.
+    /// Also their contents.
     pub takes_files: bool,
-    /// A list of them, though it is a state's.
+    /// A list of the files even if the bundle contains a state.
     pub lists_files: bool,
 }
 
-/// Lists in a bundle what its runs read, and takes it along if asked to. A state tells no paths, and without its files nothing of
-/// them.
+/// Lists in a bundle the files that its runs read, and adds their contents on request. A bundle of a state contains no paths, and lists no
+/// files unless requested.
 pub(super) fn put(
     wanted: InputSelection,
     (place, run): (&HistoryView<'_>, RunId),
@@ -83,7 +83,7 @@ pub(super) fn put(
     let mut listed = 0;
     for file in files {
         let (input, now) = match file.now {
-            // No reader would take a bundle that lists more.
+            // Readers reject bundles that list more.
             InputFileStatus::Same if listed == limits::INPUTS => (None, InputFileStatus::TooMany),
             InputFileStatus::Same if wanted.is_history || wanted.takes_files || wanted.lists_files => {
                 match hashed(&file, wanted.is_history, watch)? {
@@ -127,7 +127,7 @@ pub(super) fn put(
     Ok(told)
 }
 
-/// What a file is, read now; or why it is nothing to be listed.
+/// Hashes a file; returns why it cannot be listed otherwise.
 fn hashed(
     file: &InputFile,
     tells_path: bool,
@@ -158,7 +158,7 @@ fn hashed(
     })
 }
 
-/// What an export says of them.
+/// Formats the result of an export.
 pub(super) fn said(files: &[InputPage], context: &Context) -> String {
     let number = |is_it: &dyn Fn(&&InputPage) -> bool| {
         let found: Vec<&InputPage> = files.iter().filter(is_it).collect();
@@ -199,7 +199,7 @@ pub(super) fn said(files: &[InputPage], context: &Context) -> String {
     told
 }
 
-/// Why a file stays behind that was asked for.
+/// Returns why a requested file is not included.
 pub(super) fn why_left(now: InputFileStatus, run: &str) -> String {
     match now {
         InputFileStatus::Same | InputFileStatus::Changed => {
@@ -237,14 +237,14 @@ pub(super) struct ListedPage {
 }
 
 impl ListedPage {
-    /// What it is called, and why it was not written, if it was to be.
+    /// Returns its name and why it was not written, if it was requested.
     pub fn unwritten(&self) -> Option<String> {
         let why = self.why.as_ref()?;
         Some(text::clean(&format!("{} ({why})", self.name)))
     }
 }
 
-/// What a bundle lists, held against what is here.
+/// Lists the files of a bundle, compared with those on this machine.
 pub(super) fn listed(carrier: &Carrier, maps: &PathMaps, watch: CopyCallback<'_>) -> Vec<ListedPage> {
     let inputs = carrier
         .bundle
@@ -265,7 +265,8 @@ pub(super) fn listed(carrier: &Carrier, maps: &PathMaps, watch: CopyCallback<'_>
     listed.collect()
 }
 
-/// What lies where a file was read. A path is a stranger's word: only a file of that length is read, and nothing of it is told.
+/// Compares the file at the path where the file was read. The path comes from an untrusted bundle: only a file of the same length is read,
+/// and its content is not disclosed.
 fn here(input: &BundledInput, mapped: Option<&Path>, watch: CopyCallback<'_>) -> &'static str {
     let path = mapped.unwrap_or(Path::new(&input.path));
     let Ok(found) = fs::metadata(path) else {
@@ -281,7 +282,7 @@ fn here(input: &BundledInput, mapped: Option<&Path>, watch: CopyCallback<'_>) ->
     }
 }
 
-/// When the files that runs read had been written, by their paths, as the last of the runs saw them.
+/// Returns the modification times of the files that runs read, by path, as seen by the last run.
 pub(super) fn times(history: &History) -> BTreeMap<String, Timestamp> {
     let files = history.runs().flat_map(|(_, run)| input_files::all_of(run));
     let times = files.filter_map(|file| Some((file.path.clone(), file.modified?)));
@@ -289,7 +290,7 @@ pub(super) fn times(history: &History) -> BTreeMap<String, Timestamp> {
 }
 
 /// # Errors
-/// Names share contents, so that the files would take much more than the bundle has of them.
+/// Several names share contents, so that the files would need much more space than the bundle.
 pub(super) fn check_size(carrier: &Carrier) -> Result<(), Problem> {
     let (once, all) = carrier.bundle.input_bytes();
     let most = once.saturating_mul(2).saturating_add(limits::INPUT_COPIES);
@@ -302,7 +303,7 @@ pub(super) fn check_size(carrier: &Carrier) -> Result<(), Problem> {
         .with_hint("import it without `--files`, and copy the files that you need by hand".to_owned()))
 }
 
-/// Writes the files of a bundle below a folder. One that is there stays, whatever it holds.
+/// Extracts the files of a bundle below a folder. Existing files are never overwritten.
 pub(super) fn write_out(
     carrier: &Carrier,
     folder: &Path,
@@ -323,7 +324,7 @@ pub(super) fn write_out(
     Ok(())
 }
 
-/// Where a file was written, or lies already; `None` once the user has asked to stop.
+/// Returns the path where a file was written or already exists; `None` if the user cancelled.
 fn written(
     input: &BundledInput,
     bytes: &mut dyn io::Read,
@@ -353,7 +354,7 @@ fn written(
             "the contents in the bundle do not match its signature",
         ));
     }
-    // As archives do: what is small is known again by its size and time.
+    // Restore the modification time, as archives do: small files are recognized by size and time.
     if let Some(time) = time.and_then(|time| u64::try_from(*time).ok()) {
         file.as_file().set_modified(UNIX_EPOCH + Duration::from_nanos(time))?;
     }
@@ -362,7 +363,7 @@ fn written(
     Ok(Some(path))
 }
 
-/// Writes the notebook of a package beside what its cells read. One that is there stays, and has to be the same.
+/// Writes the notebook of a package beside its input files. An existing file is kept, and must have the same content.
 pub(super) fn write_notebook(name: &str, bytes: &[u8], folder: &Path) -> io::Result<PathBuf> {
     let path = made(folder, Path::new(""))?.join(name);
     if let Ok(found) = fs::symlink_metadata(&path) {
@@ -379,7 +380,7 @@ pub(super) fn write_notebook(name: &str, bytes: &[u8], folder: &Path) -> io::Res
     Ok(path)
 }
 
-/// Makes the folders of a name below `folder`. None of them may be a link: that would lead elsewhere.
+/// Creates the folders of a name below `folder`. None of them may be a link, which could lead elsewhere.
 fn made(folder: &Path, below: &Path) -> io::Result<PathBuf> {
     fs::create_dir_all(folder)?;
     let mut place = folder.to_owned();
@@ -394,7 +395,7 @@ fn made(folder: &Path, below: &Path) -> io::Result<PathBuf> {
     Ok(place)
 }
 
-/// What an import says of them.
+/// Formats the result of an import.
 pub(super) fn told(files: &[ListedPage], is_asked: bool, bundle: &str, context: &Context) -> String {
     if files.is_empty() {
         return String::new();
@@ -436,7 +437,7 @@ pub(super) fn told(files: &[ListedPage], is_asked: bool, bundle: &str, context: 
     told
 }
 
-/// Whether one that was to be written was not.
+/// Whether a requested file was not written.
 pub(super) fn is_any_left(files: &[ListedPage]) -> bool {
     files.iter().any(|file| file.why.is_some())
 }

@@ -1,4 +1,4 @@
-//! `clew package`: a notebook, its history and its files in one file, for people with Clew and without.
+//! `clew package`: a notebook, its history and its files in one file, readable with and without Clew.
 
 mod exclusions;
 pub(crate) mod page;
@@ -29,7 +29,7 @@ use clew_core::id::{BundledHasher, RunId};
 ///
 /// The package is an RO-Crate, and opens without Clew too. It contains the notebook as it is on disk, and all its runs with their cells, outputs and values, signed with your key. It also contains the files that the cells read, and a list of the packages that they imported. It contains no forgotten values and no excluded variables. Clew removes detected credentials from the copy of the notebook.
 #[derive(Debug, Clone, clap::Args)]
-#[allow(clippy::struct_excessive_bools)] // each is a word that the user types
+#[allow(clippy::struct_excessive_bools)] // each is an option of the user
 pub struct Package {
     /// The notebook; save it first, because Clew packs the file on disk
     #[arg(value_name = "NB.ipynb")]
@@ -80,10 +80,10 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-/// The most that goes into a notebook, unless it is told otherwise: editors hold all of it in memory.
+/// The default size limit of an embedded package: editors hold the whole notebook in memory.
 const EMBEDDED: u64 = 10_000_000;
 
-/// Packs a notebook.
+/// Packages a notebook.
 pub fn package(
     package: &Package,
     directory: &Path,
@@ -110,7 +110,7 @@ pub fn package(
 }
 
 impl Package {
-    /// The file to write.
+    /// Returns the path of the file to write.
     fn output(&self) -> PathBuf {
         let ending = if self.embed { "packed.ipynb" } else { "crate.zip" };
         self.output
@@ -118,19 +118,19 @@ impl Package {
             .unwrap_or_else(|| self.notebook.with_extension(ending))
     }
 
-    /// The most that a file may have that cells read, in bytes.
+    /// Returns the size limit of each input file in bytes.
     fn largest(&self) -> Result<u64, Problem> {
         most(&self.max_file)
     }
 
-    /// The most that the bundle may take, in bytes.
+    /// Returns the size limit of the bundle in bytes.
     fn most(&self) -> Result<Option<u64>, Problem> {
         let given = self.max_size.as_deref().map(most).transpose()?;
         Ok(given.or(self.embed.then_some(EMBEDDED)))
     }
 }
 
-/// A notebook is replaced by one that carries its package, where that was typed, and by nothing else.
+/// Checks that nothing but a packed copy (`--embed`) overwrites the notebook.
 fn check_output(package: &Package, output: &Path, context: &Context) -> Result<(), Problem> {
     if package.dry_run {
         return Ok(());
@@ -144,7 +144,7 @@ fn check_output(package: &Package, output: &Path, context: &Context) -> Result<(
     Ok(())
 }
 
-/// The notebook's name and bytes.
+/// Returns the notebook's name and bytes.
 fn read(path: &Path) -> Result<(String, Vec<u8>), Problem> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     if path.extension().is_none_or(|ending| ending != "ipynb") {
@@ -185,7 +185,7 @@ fn not_packed(path: &Path, why: &str) -> Problem {
         .with_hint("give the path of a notebook file: `clew package NOTEBOOK.ipynb`")
 }
 
-/// A licence is written down and shown.
+/// Rejects a licence text that looks like a credential, since it is published.
 fn check_license(license: Option<&str>, known: &[String]) -> Result<(), Problem> {
     let (_, left_out) = secrets::kept(license.unwrap_or_default(), known);
     if left_out.is_empty() {
@@ -197,7 +197,7 @@ fn check_license(license: Option<&str>, known: &[String]) -> Result<(), Problem>
     )))
 }
 
-/// The history of the notebook.
+/// Opens the history of the notebook.
 fn opened(
     package: &Package,
     directory: &Path,
@@ -217,7 +217,7 @@ fn opened(
     })
 }
 
-/// The making of one package.
+/// The creation of one package.
 struct PackageJob<'a> {
     package: &'a Package,
     /// The notebook's name.
@@ -228,9 +228,9 @@ struct PackageJob<'a> {
     context: &'a Context,
 }
 
-/// What a package consists of.
+/// The contents of a package.
 enum PackageContent {
-    /// A copy of the notebook with the bundle in it.
+    /// A copy of the notebook with the embedded bundle.
     Notebook(Vec<u8>),
     Zip(ZipContent),
 }
@@ -242,12 +242,12 @@ struct ZipContent {
     readme: String,
     requirements: Option<String>,
     bundle: Member,
-    /// Files that cells read: where each lies, and as what.
+    /// Input files of cells: the path of each, and its member.
     inputs: Vec<(String, Member)>,
 }
 
 impl PackageContent {
-    /// About how many bytes it is.
+    /// Returns the approximate size in bytes.
     fn bytes(&self) -> u64 {
         match self {
             Self::Notebook(notebook) => notebook.len() as u64,
@@ -260,7 +260,7 @@ impl PackageContent {
 }
 
 impl PackageJob<'_> {
-    /// Makes the package beside where it is to lie, and writes it there, unless it is only to be shown.
+    /// Creates the package in a temporary folder beside the output, and moves it there unless this is a preview.
     fn pack(&self) -> Result<PackagePage, Problem> {
         let place = self.opened.place();
         let run = place.resolve(self.package.at.as_deref().unwrap_or("@"), self.context)?;
@@ -302,7 +302,7 @@ impl PackageJob<'_> {
         Ok(page)
     }
 
-    /// The folder that the package is to lie in.
+    /// Returns the folder of the output.
     fn folder(&self) -> &Path {
         let folder = self.output.parent().filter(|folder| !folder.as_os_str().is_empty());
         folder.unwrap_or(Path::new("."))
@@ -342,7 +342,7 @@ impl PackageJob<'_> {
         Err(problem.with_hint(format!("{state} packs only one state, {more} sets a higher limit")))
     }
 
-    /// Makes the files of the zip.
+    /// Creates the files of the zip.
     fn zip(
         &self,
         bundle: &Path,
@@ -384,7 +384,7 @@ impl PackageJob<'_> {
         })
     }
 
-    /// Writes the zip; its length.
+    /// Writes the zip; returns its length.
     fn write_zip(&self, content: &ZipContent, bundle: &Path) -> io::Result<u64> {
         let mut zip = PackageWriter::begin(self.folder())?;
         zip.text(METADATA, content.metadata.as_bytes())?;
@@ -440,7 +440,7 @@ impl PackageJob<'_> {
         }
     }
 
-    /// What was taken out of the copy of the notebook.
+    /// Returns what was removed from the copy of the notebook.
     fn masked(&self) -> Vec<MaskedCell> {
         let whole = std::iter::once((None, &self.notebook.left_out));
         let cells = self.notebook.cells().iter().zip(1..);
@@ -456,7 +456,7 @@ impl PackageJob<'_> {
             .collect()
     }
 
-    /// A file that cells read, and whether it is to be packed.
+    /// Decides whether an input file is packaged.
     fn file(&self, file: super::inputs::InputPage, largest: u64) -> PackedFile {
         let why = match file.state {
             _ if self.package.embed => Some("a notebook contains none".to_owned()),
@@ -474,7 +474,7 @@ impl PackageJob<'_> {
     }
 }
 
-/// Files that cells read and that go into the package: where each lies, and as what.
+/// Returns the input files that are packaged: the path of each, and its member.
 fn inputs(files: &mut [PackedFile]) -> io::Result<Vec<(String, Member)>> {
     let mut taken = Vec::new();
     for file in files.iter_mut().filter(|file| file.why.is_none()) {

@@ -1,4 +1,5 @@
-//! The plan of a move to another place: what is sent, which runs are replayed there. `move` and `push --plan` perform it.
+//! Plans moving a state to a remote or another store: what to send, and which runs to rerun there. `move` and `push --plan` execute the
+//! plan.
 
 use std::collections::BTreeMap;
 
@@ -23,9 +24,9 @@ use crate::settings::bytes;
 use crate::table::TextTable;
 use crate::text;
 
-/// What it takes to start a scratch process, as measured when there was first one (decision 10): the plan starts none to find out.
+/// Seconds to start a sandbox process, as measured for decision 10: the plan starts none to measure it.
 const START: f64 = 0.7;
-/// How many roots of one version are named.
+/// The most roots of one version that are named.
 const NAMED: usize = 4;
 
 /// Send a session to another machine.
@@ -62,19 +63,19 @@ pub struct PlanOptions {
 }
 
 impl Arguments {
-    /// Whether something is sent, or a target asked.
+    /// Whether a state is sent, or a target is queried.
     pub(crate) fn is_carried(&self) -> bool {
         self.target.is_some() || !self.options.dry_run
     }
 }
 
 impl PlanOptions {
-    /// Whether none was given.
+    /// Whether no option was given.
     pub(crate) fn is_none(&self) -> bool {
         self.at.is_none() && self.budget.is_none() && self.rate.is_none() && !self.dry_run
     }
 
-    /// The run that is meant.
+    /// Returns the run whose state is moved.
     pub(crate) fn run(&self, place: &HistoryView<'_>, context: &Context) -> Result<RunId, Problem> {
         place.resolve_whole(self.at.as_deref().unwrap_or("@"), context)
     }
@@ -219,19 +220,19 @@ struct InsteadPage {
 
 /// The remote or store for which a plan is made.
 pub(crate) struct PlanTarget<'g> {
-    /// What it is called, if it is known.
+    /// Its name, if known.
     pub target: Option<String>,
-    /// What it has.
+    /// Its contents.
     pub there: &'g dyn Target,
-    /// How far each log goes there.
+    /// The end of each log there.
     pub ends: LogEnds,
-    /// The way there.
+    /// The connection to it.
     pub link: LinkSpeed,
-    /// When that was measured; none where it was told.
+    /// When the connection was measured; `None` if the user stated its speed.
     pub measured: Option<Timestamp>,
 }
 
-/// Plans a move to a place that has nothing.
+/// Plans a move to an empty target.
 pub fn plan(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Result<CarryPage, Problem> {
     let options = &arguments.options;
     let Some(rate) = options.rate else {
@@ -249,12 +250,12 @@ pub fn plan(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -
     Ok(planned(options, place, &going, context)?.1)
 }
 
-/// The way as it was told: what goes out arrives.
+/// Returns a link with the speed that the user stated: sending is the only transfer.
 pub(crate) fn told_link(rate: u64) -> LinkSpeed {
     LinkSpeed::direct(rate.max(1) as f64)
 }
 
-/// Plans a move to a place: the plan, and its page.
+/// Plans a move to a target; returns the plan, and its page.
 pub(crate) fn planned(
     options: &PlanOptions,
     place: &HistoryView<'_>,
@@ -262,7 +263,7 @@ pub(crate) fn planned(
     context: &Context,
 ) -> Result<(CarryPlan, CarryPage), Problem> {
     let run = options.run(place, context)?;
-    // Where no value has bytes, none takes time to load.
+    // If no value has bytes, loading takes no time.
     let loading = place.records.loading(place.history, run).unwrap_or(LoadingSpeed {
         by_codec: BTreeMap::new(),
         all: f64::INFINITY,
@@ -291,7 +292,7 @@ pub(crate) fn planned(
 }
 
 impl CarryPage {
-    /// What was planned.
+    /// Creates the page of a plan.
     fn of(plan: &CarryPlan, going: &PlanTarget<'_>, place: &HistoryView<'_>, context: &Context) -> Self {
         Self {
             run: place.history.label(&plan.run),
@@ -321,7 +322,7 @@ impl CarryPage {
     }
 }
 
-/// `The way there takes 11 MB/s, and 9 MB/s back; measured just now.`
+/// Formats `Measured just now: 11 MB/s there, 9 MB/s back.`
 fn way(going: &PlanTarget<'_>, context: &Context) -> String {
     let Some(measured) = going.measured else {
         return String::new();
@@ -382,12 +383,12 @@ fn instead_page(instead: &PlanAlternative, place: &HistoryView<'_>) -> InsteadPa
     }
 }
 
-/// What stands in the way, in words.
+/// Formats an obstacle.
 fn told(why: &CarryObstacle, place: &HistoryView<'_>) -> String {
     reason(why, &|run| place.history.label(run))
 }
 
-/// The same, for whoever knows what runs are called.
+/// Formats an obstacle, with the given labels of runs.
 pub(crate) fn reason(why: &CarryObstacle, label: &dyn Fn(&RunId) -> String) -> String {
     text::clean(&match why {
         CarryObstacle::NotSent(why) => why.to_string(),
@@ -433,7 +434,7 @@ impl Page for CarryPage {
 }
 
 impl CarryPage {
-    /// Names that are not to be had there, each with what stands in the way.
+    /// Formats the variables that would be lost, each with the obstacles.
     pub(crate) fn losses(&self) -> String {
         let mut text = String::new();
         for lost in &self.lost {
@@ -445,23 +446,23 @@ impl CarryPage {
         text
     }
 
-    /// Whether it has something replayed.
+    /// Whether it includes reruns.
     pub(crate) fn replays(&self) -> bool {
         !self.rerun.is_empty()
     }
 
-    /// What it is called that was planned.
+    /// Returns the label of the planned run.
     pub(crate) fn run(&self) -> &str {
         &self.run
     }
 
-    /// Says that it was done.
+    /// Adds the outcome of the executed plan.
     pub(crate) fn finish(mut self, done: DonePage) -> Self {
         self.done = Some(done);
         self
     }
 
-    /// `Moving run 14 would take 12 s: 1.2 MB sent, 2 runs replayed.`
+    /// Formats `Moving run 14 would take 12 s: 1.2 MB sent, 2 runs to rerun.`
     fn first_sentence(&self) -> String {
         let (run, bytes) = (&self.run, text::bytes(self.bytes));
         let (took, replayed) = (seconds(self.seconds), text::count(self.rerun.len(), "run"));

@@ -1,4 +1,4 @@
-//! What is shown while bytes are carried.
+//! The progress display of transfers.
 
 use std::ops::ControlFlow;
 
@@ -8,10 +8,10 @@ use crate::progress::ProgressMonitor;
 use crate::progress::Terminal;
 use crate::text;
 
-/// So many bytes are gone over before it is told again.
+/// The bytes between two updates.
 const STEP: u64 = 8 << 20;
 
-/// A line that counts bytes, in a terminal; nothing elsewhere.
+/// A progress line that counts bytes, in a terminal; no output elsewhere.
 pub(super) struct ByteCounter {
     terminal: Option<Terminal>,
     what: &'static str,
@@ -20,7 +20,7 @@ pub(super) struct ByteCounter {
 }
 
 impl ByteCounter {
-    /// `what` is done, as people say it: `Exporting`.
+    /// `what` describes the activity: `Exporting`.
     pub fn new(what: &'static str, context: &Context) -> Self {
         Self {
             terminal: matches!(context.interface, Interface::Terminal | Interface::Forwarded).then(Terminal::default),
@@ -30,7 +30,7 @@ impl ByteCounter {
         }
     }
 
-    /// Counts; `Break` once the user has asked to stop.
+    /// Adds to the count; returns `Break` after the user cancelled.
     pub fn count(&mut self, bytes: u64) -> ControlFlow<()> {
         self.done += bytes;
         let Some(terminal) = &mut self.terminal else {

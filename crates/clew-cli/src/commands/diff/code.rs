@@ -1,4 +1,4 @@
-//! The cells of two runs' lines: their code, and what they showed.
+//! The cells on the branches of two runs: their code, and their outputs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::history_view::HistoryView;
 use crate::outputs::{self, CellOutput, outputs_of};
 use crate::text;
 
-/// After this a comparison takes the coarser answer: texts of a stranger's store may be made to take for ever.
+/// Timeout after which a comparison falls back to a coarser result: texts from an untrusted store could be crafted to take very long.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// One cell that differs: in its code, or in what it showed.
@@ -32,7 +32,7 @@ pub struct CellDifference<T> {
     pub after: Option<T>,
 }
 
-/// Cells whose code differs between the lines of two runs.
+/// Returns the cells whose code differs between the branches of two runs.
 pub fn code(from: RunId, to: RunId, place: &HistoryView<'_>) -> Vec<CellDifference<String>> {
     let source = |run: &Run| {
         run.source?;
@@ -41,13 +41,13 @@ pub fn code(from: RunId, to: RunId, place: &HistoryView<'_>) -> Vec<CellDifferen
     differing(from, to, place, source)
 }
 
-/// Cells that showed something else on the lines of two runs.
+/// Returns the cells whose outputs differ between the branches of two runs.
 pub fn output(from: RunId, to: RunId, place: &HistoryView<'_>) -> Vec<CellDifference<Vec<CellOutput>>> {
     let shown = |run: &Run| Some(outputs_of(run, place)).filter(|outputs| !outputs.is_empty());
     differing(from, to, place, shown)
 }
 
-/// What `read` finds differs between the last runs of each cell. Cells of which the last run is the same are not read.
+/// Returns the differences in `read` between the last runs of each cell. Cells with the same last run are not read.
 fn differing<T: PartialEq>(
     from: RunId,
     to: RunId,
@@ -75,7 +75,7 @@ fn differing<T: PartialEq>(
         .collect()
 }
 
-/// The last run of every cell on a line of runs, in the order in which cells first ran.
+/// Returns the last run of every cell on a branch, ordered by the cells' first runs.
 fn cells(id: RunId, place: &HistoryView<'_>) -> Vec<(String, RunId)> {
     let mut found: BTreeMap<String, (usize, RunId)> = BTreeMap::new();
     let line: Vec<_> = place.history.line(id).collect();
@@ -94,7 +94,7 @@ fn cells(id: RunId, place: &HistoryView<'_>) -> Vec<(String, RunId)> {
 }
 
 impl<T> CellDifference<T> {
-    /// `In [3] (run 4)`, or `cell of run 4` where the front end or the shell named none.
+    /// Returns `In [3] (run 4)`, or `cell of run 4` if the front end or the shell provided no cell id.
     pub fn name(&self) -> String {
         match self.execution_count.filter(|_| !self.cell.starts_with("run ")) {
             Some(count) => format!("In [{count}] (run {})", self.run),
@@ -104,7 +104,7 @@ impl<T> CellDifference<T> {
 }
 
 impl CellDifference<String> {
-    /// It as a text diff.
+    /// Formats it as a text diff.
     pub fn text(&self, context: &Context) -> String {
         let texts = [&self.before, &self.after].map(|code| code.as_deref().unwrap_or_default());
         format!("\n{}\n{}", self.name(), unified(texts, context))
@@ -112,19 +112,19 @@ impl CellDifference<String> {
 }
 
 impl CellDifference<Vec<CellOutput>> {
-    /// It as a text diff of what `show` prints.
+    /// Formats it as a text diff of the output of `show`.
     pub fn text(&self, context: &Context) -> String {
         let told = [&self.before, &self.after].map(|shown| outputs::told(shown.as_deref().unwrap_or_default()));
         let texts = [told[0].trim_start(), told[1].trim_start()];
         if texts[0] == texts[1] {
-            // Two pictures of one size read alike.
+            // Two pictures of the same size have the same text.
             return format!("\noutput of {}\nits pictures differ\n", self.name());
         }
         format!("\noutput of {}\n{}", self.name(), unified(texts, context))
     }
 }
 
-/// What differs between two texts, two lines around it.
+/// Returns a unified diff with two lines of context.
 fn unified(texts: [&str; 2], context: &Context) -> String {
     let [before, after] = texts.map(text::clean);
     let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(&before, &after);

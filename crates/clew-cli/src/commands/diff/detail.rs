@@ -1,4 +1,4 @@
-//! What lies between two values, in lines for people.
+//! Formats the difference between two values as lines.
 
 use clew_value::compare::{
     ArrayDetail, Change, ColumnDetail, ColumnName, ColumnSummary, Detail, MembersDetail, Pair, Rows, TableDetail,
@@ -7,16 +7,16 @@ use clew_value::compare::{
 
 use crate::text::{bytes, clean, count, grouped, listing};
 
-/// Changes of a container or an object that are shown one by one.
+/// The most changes of a container or an object that are listed.
 const CHANGES: usize = 12;
-/// Columns that are shown one by one.
+/// The most columns that are listed.
 const COLUMNS: usize = 12;
-/// Characters of a value that are shown beside its name, before and after together.
+/// The most characters of a value, before and after together, that are displayed beside its name.
 const SHORT: usize = 60;
-/// One step to the right.
+/// One level of indentation.
 const STEP: &str = "    ";
 
-/// The detail of a name in lines, none of which say what its headline says already.
+/// Returns the detail of a variable as lines, without what its headline contains.
 pub fn lines(name: &str, detail: &Detail) -> Vec<String> {
     let lines = match detail {
         Detail::Value(pair) if is_short(pair) => Vec::new(),
@@ -31,7 +31,7 @@ pub fn lines(name: &str, detail: &Detail) -> Vec<String> {
     lines.iter().map(|line| clean(line).replace('\n', " ")).collect()
 }
 
-/// `before → after`.
+/// Formats `before → after`.
 pub fn arrow<T: ToString + PartialEq>(pair: &Pair<T>) -> String {
     if pair.before == pair.after {
         return pair.after.to_string();
@@ -66,12 +66,12 @@ fn members_lines(name: &str, members: &MembersDetail) -> Vec<String> {
     changes.chain(members_rest(members)).collect()
 }
 
-/// Changes that are shown one by one.
+/// Returns the changes that are listed.
 pub fn shown_changes(members: &MembersDetail) -> &[Change] {
     &members.changes[..members.changes.len().min(CHANGES)]
 }
 
-/// What is said below the changes: how many are left out, what else differs.
+/// Returns the lines below the changes: how many were omitted, and other differences.
 pub fn members_rest(members: &MembersDetail) -> Vec<String> {
     let mut lines = Vec::new();
     let shown = shown_changes(members).len() as u64;
@@ -83,7 +83,7 @@ pub fn members_rest(members: &MembersDetail) -> Vec<String> {
     lines
 }
 
-/// What a change is about: `df['a']`; nothing for the value as a whole.
+/// Returns the path of a change: `df['a']`; empty for the value as a whole.
 pub fn path_of(name: &str, change: &Change) -> String {
     if change.path.is_empty() {
         String::new()
@@ -125,7 +125,7 @@ pub fn change_lines(name: &str, change: &Change) -> Vec<String> {
     }
 }
 
-/// `DataFrame 3 × 2 → 4 × 2`, for tables inside of something.
+/// Formats `DataFrame, 3 → 4 rows`, for nested tables.
 fn headline(table: &TableDetail) -> String {
     let rows = arrow(&Pair::new(grouped(table.rows.before), grouped(table.rows.after)));
     let name = table.type_name.after.rsplit('.').next().unwrap_or_default().to_owned();
@@ -176,7 +176,7 @@ fn array_line(array: &ArrayDetail) -> String {
     line
 }
 
-/// `3 of 1,000 values differ`.
+/// Formats `3 of 1,000 values differ`.
 fn differing(differ: u64, of: u64, noun: &str) -> String {
     let verb = if differ == 1 { "differs" } else { "differ" };
     match (differ, of) {
@@ -211,7 +211,7 @@ fn table_lines(table: &TableDetail) -> Vec<String> {
     table_heads(table).into_iter().chain(columns).chain(left_out).collect()
 }
 
-/// Columns that are shown one by one, and the line that names the others.
+/// Returns the columns that are listed, and the line that names the others.
 pub fn shown_columns(table: &TableDetail) -> (&[ColumnDetail], Vec<String>) {
     let (shown, rest) = table.columns_changed.split_at(table.columns_changed.len().min(COLUMNS));
     let names: Vec<String> = rest.iter().map(|column| column.name.clone()).collect();
@@ -219,7 +219,7 @@ pub fn shown_columns(table: &TableDetail) -> (&[ColumnDetail], Vec<String>) {
     (shown, left_out.into_iter().collect())
 }
 
-/// Rows and columns that are new, gone, renamed, in another order; what hangs on the table.
+/// Returns the lines about added, removed, renamed and reordered rows and columns, and about the table's attributes.
 pub fn table_heads(table: &TableDetail) -> Vec<String> {
     let mut lines = Vec::new();
     if !table.type_name.is_same() {
@@ -293,7 +293,7 @@ fn rows_line(mark: char, rows: &Rows) -> Option<String> {
     Some(format!("{mark} {}: {labels}", count(rows.count as usize, "row")))
 }
 
-/// What differs of a column, in a line.
+/// Returns the summary of a changed column.
 pub fn column_head(column: &ColumnDetail, table: &TableDetail) -> String {
     let mut parts = Vec::new();
     if !column.dtype.is_same() {
@@ -318,7 +318,7 @@ pub fn column_head(column: &ColumnDetail, table: &TableDetail) -> String {
     }
 }
 
-/// One line of what differs, then examples, labels beside each other.
+/// Returns the summary of a changed column, then examples with aligned labels.
 fn column_lines(column: &ColumnDetail, table: &TableDetail) -> Vec<String> {
     let first = column_head(column, table);
     let width = column
@@ -340,7 +340,7 @@ fn column_lines(column: &ColumnDetail, table: &TableDetail) -> Vec<String> {
     lines
 }
 
-/// What changed of a column as a whole: `missing 2 → 5, mean 10.5 → 10.7`.
+/// Returns the changed statistics of a column: `missing 2 → 5, mean 10.5 → 10.7`.
 fn summary(pair: &Pair<ColumnSummary>) -> Option<String> {
     let (one, two) = (&pair.before, &pair.after);
     let mut parts = Vec::new();
@@ -367,7 +367,7 @@ fn summary(pair: &Pair<ColumnSummary>) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// A number with five digits that count.
+/// Formats a number with five significant digits.
 fn rounded(number: f64) -> String {
     if number == 0.0 {
         return "0".to_owned();

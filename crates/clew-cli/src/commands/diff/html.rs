@@ -1,4 +1,4 @@
-//! A diff as HTML: the words of the text, examples in small tables, pictures of both sides beside each other.
+//! A diff as HTML: the same text, with examples in small tables, and pictures side by side.
 
 use clew_value::compare::{Change, ColumnDetail, Detail, MembersDetail, TableDetail, TextDetail};
 use maud::{Markup, html};
@@ -12,10 +12,10 @@ use crate::html::{
 };
 use crate::outputs::CellOutput;
 
-/// Bytes of pictures on one page.
+/// The most bytes of pictures on one page.
 const PICTURES: u64 = 8 << 20;
 
-/// All that lies between two runs.
+/// Renders a diff.
 pub fn body(diff: &Diff) -> Markup {
     let names = diff.state.iter().flatten().filter(|difference| difference.is_name());
     let mut room = PictureBudget(PICTURES);
@@ -51,7 +51,7 @@ fn told(name: &str, found: &Detail) -> Markup {
     }
 }
 
-/// Lines of prose, those of what is new or gone in their colour.
+/// Renders lines of text; added and removed ones in colour.
 fn lines(lines: &[String]) -> Markup {
     let toned = |words: &str| match words.as_bytes() {
         [b'+', b' ', ..] => toned(VariableChange::Added, words),
@@ -74,7 +74,7 @@ fn text(found: &TextDetail) -> Markup {
     }
 }
 
-/// Rows and columns in lines, examples of each column that changed in a table.
+/// Renders row and column changes as lines, and examples of each changed column as a table.
 fn frame(found: &TableDetail) -> Markup {
     let (changed, left_out) = detail::shown_columns(found);
     html! {
@@ -137,7 +137,7 @@ fn code(cell: &CellDifference<String>) -> Markup {
     }
 }
 
-/// What a cell showed on both lines, beside each other.
+/// Renders a cell's outputs on both branches side by side.
 fn shown(cell: &CellDifference<Vec<CellOutput>>, room: &mut PictureBudget) -> Markup {
     let side = |shown: &Option<Vec<CellOutput>>, room: &mut PictureBudget| match shown {
         Some(shown) => outputs(shown, room),

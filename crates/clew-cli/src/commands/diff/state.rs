@@ -1,4 +1,4 @@
-//! The names of two states: which differ, and what lies between their values, from what is stored.
+//! Compares the variables of two states from stored data: which differ, and how their values differ.
 
 use clew_core::format::{Body, Encoding, Manifest};
 use clew_core::graph::is_output;
@@ -12,15 +12,15 @@ use super::super::vars::{Variable, variable};
 use crate::changes::Changes;
 use crate::history_view::{HistoryView, RecordReader};
 
-/// Bytes of a segment of a stream, at most.
+/// The most bytes of a stream segment.
 const SEGMENT: u64 = 1 << 20;
-/// Bytes that all values of one diff may read together.
+/// The most bytes that all values of one diff may read together.
 const TOGETHER: u64 = 512 << 20;
 
-/// What is said of a value that is as it was in a group that is not.
+/// The note for an unchanged value in a group that changed.
 const SHARED: &str = "equal in value; it shares objects with variables that differ";
 
-/// What is said of a name whose class has other contents.
+/// The note for a variable whose class changed.
 const CLASS: &str = "the same class; its contents differ";
 
 /// The difference of one variable between two states.
@@ -38,12 +38,12 @@ pub struct VariableDifference {
 }
 
 impl VariableDifference {
-    /// The root as it is, or as it was.
+    /// Returns the root after the change, else before it.
     pub fn variable(&self) -> Option<&Variable> {
         self.after.as_ref().or(self.before.as_ref())
     }
 
-    /// Whether it is a name.
+    /// Whether it is a variable.
     pub fn is_name(&self) -> bool {
         self.is_of(RootKind::Name)
     }
@@ -54,8 +54,8 @@ impl VariableDifference {
     }
 }
 
-/// The roots that differ between two states, with what lies between the values of names. A class that was changed in place is told by
-/// its name.
+/// Returns the roots that differ between two states, with the differences of variables' values. A class that was changed in place is listed
+/// by name.
 pub fn state(
     from: RunId,
     to: RunId,
@@ -98,7 +98,7 @@ pub fn state(
     found
 }
 
-/// How much of each value is read. Values of a stranger's stay within limits.
+/// Returns how much of each value is read. Limited for untrusted values.
 fn limits(from: RunId, to: RunId, is_deep: bool, place: &HistoryView<'_>) -> ReadLimits {
     let is_trusted = !place.history.is_untrusted(&from) && !place.history.is_untrusted(&to);
     if is_deep && is_trusted {
@@ -108,13 +108,13 @@ fn limits(from: RunId, to: RunId, is_deep: bool, place: &HistoryView<'_>) -> Rea
     }
 }
 
-/// Reads values of two states to compare their details.
+/// A reader that compares the values of two states in detail.
 struct DetailReader<'a, 'p> {
     before: &'a State,
     after: &'a State,
     place: &'a HistoryView<'p>,
     limits: ReadLimits,
-    /// Bytes that may still be read for all names together.
+    /// Bytes that may still be read for all variables together.
     left: u64,
 }
 
@@ -123,7 +123,7 @@ impl DetailReader<'_, '_> {
         self.compared(root).unwrap_or_else(|why| Detail::Unread { why })
     }
 
-    /// What lies between the values of a root; or why that can't be told.
+    /// Returns the difference of a root's values; or why they cannot be compared.
     fn compared(&mut self, root: &Root) -> Result<Detail, String> {
         let (one, two) = (
             manifest(self.before, root, self.place),
@@ -169,7 +169,7 @@ impl DetailReader<'_, '_> {
     }
 }
 
-/// A value that is as it was, in a group of which another one is not.
+/// Adjusts the note of an unchanged value in a group with a changed one.
 fn shared(detail: Detail, has_others: bool) -> Detail {
     match detail {
         Detail::Same { note } if has_others && note == EQUAL => Detail::Same {
@@ -179,12 +179,12 @@ fn shared(detail: Detail, has_others: bool) -> Detail {
     }
 }
 
-/// Whether nothing but outputs came to the objects of a name, or went: a cell that only shows it.
+/// Whether only outputs were added to or removed from a variable's group, as by a cell that displays it.
 fn is_only_shown(root: &Root, before: &State, after: &State, place: &HistoryView<'_>) -> bool {
     let (Ok(one), Ok(two)) = (manifest(before, root, place), manifest(after, root, place)) else {
         return false;
     };
-    // Of several names what they share may be another, though the values are equal.
+    // Among several variables the sharing may differ although the values are equal.
     let is_alone = |manifest: &Manifest| manifest.roots.iter().all(|other| other == root || is_output(other));
     let has_outputs = one.roots.len() + two.roots.len() > 2;
     let alone = one.alone(root);
@@ -219,7 +219,7 @@ fn stream(encoding: &Encoding, records: &dyn RecordReader, limits: &ReadLimits) 
     records.stream(&encoding.stream).map_err(|error| error.to_string())
 }
 
-/// What a class of the notebook is called: its definition's summary says it.
+/// Returns the name of a notebook's class, from the summary of its definition.
 fn class_name(id: &str, state: &State, place: &HistoryView<'_>) -> Option<String> {
     let root = Root {
         kind: RootKind::Definition,

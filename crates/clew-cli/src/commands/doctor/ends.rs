@@ -1,4 +1,4 @@
-//! The ends of histories: whether the user's own logs end where they were last seen to end, or later.
+//! Detects rolled-back histories: whether the user's own logs end where they last ended, or later.
 
 use clew_core::id::HistoryId;
 use clew_core::store::{End, Ends, LastSeenFault, LoadedHistory, Store, StoreError};
@@ -11,7 +11,8 @@ use crate::text;
 
 const WHAT: &str = "history ends";
 
-/// What was noted, read before the histories were, beside these; what is seen now is noted. If asked to, only that counts.
+/// Compares the recorded ends, read before the histories were, with the current ones, which are recorded in turn. With `accept`, only
+/// records the current ones.
 pub(super) fn checks(
     store: &Store,
     noted: Result<Ends, StoreError>,
@@ -47,7 +48,7 @@ fn accepted(compared: &RollbackCheck, store: &Store, context: &Context) -> Check
     }
 }
 
-/// Nothing but this check needs the file: no more is to be said than that it can't be done.
+/// Only this check needs the file, so it just reports that the check is impossible.
 fn unusable(error: &StoreError, context: &Context) -> Check {
     let anew = context.command("doctor --accept-end");
     let hint = match error {

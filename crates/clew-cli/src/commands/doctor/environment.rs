@@ -1,4 +1,4 @@
-//! The environment: settings, what `enable` made, and the versions that go together.
+//! The environment: settings, the files created by `enable`, and compatible versions.
 
 use std::path::Path;
 
@@ -12,9 +12,9 @@ use crate::settings::{SettingProblem, is_off};
 use crate::site::{Site, version_of};
 use crate::text;
 
-/// The oldest versions that Clew works with: major, minor.
+/// The oldest supported versions: major, minor.
 const OLDEST: [(&str, (u32, u32)); 2] = [("ipython", (8, 18)), ("ipykernel", (6, 29))];
-/// The variable that keeps Clew out of a kernel.
+/// The variable that disables Clew in a kernel.
 const VARIABLE: &str = "CLEW";
 
 pub(super) fn checks(context: &Context) -> Vec<Check> {
@@ -56,7 +56,7 @@ fn settings(context: &Context) -> Vec<Check> {
         .collect()
 }
 
-/// A line to edit, a variable to unset; where a folder was left alone, what was found says what to do.
+/// Returns the fix: edit a line, or unset a variable. The message about an ignored folder contains its fix.
 fn mend(problem: &SettingProblem) -> String {
     match problem.line {
         Some(line) => format!("edit line {line} of {}; Clew ignores it until then", problem.place),
@@ -65,7 +65,7 @@ fn mend(problem: &SettingProblem) -> String {
     }
 }
 
-/// Whether kernels record from their start. That they don't is nobody's fault: it was never asked for.
+/// Whether kernels record from their start. If `enable` was never used, this is not a problem.
 fn enabled(site: &Site, context: &Context) -> Option<Check> {
     let name = site.name();
     let enable = context.command(&format!("enable{}", site.option(context)));
@@ -91,7 +91,7 @@ fn enabled(site: &Site, context: &Context) -> Option<Check> {
     })
 }
 
-/// A user's own list of extensions takes the place of the environment's.
+/// Checks whether a user's own list of extensions overrides the environment's.
 fn left_out(name: &str) -> Check {
     let own = Site::own_settings();
     if crate::whole_file::small_text(&own).is_ok_and(|text| sets_extensions(&text)) {
@@ -154,7 +154,7 @@ fn versions(prefix: &Path, context: &Context) -> Vec<Check> {
     checks
 }
 
-/// Whether a version comes before `oldest`. One that can't be read is taken as new.
+/// Whether a version is older than `oldest`. Unparsable versions count as new.
 fn is_older(version: &str, oldest: (u32, u32)) -> bool {
     let mut numbers = version.split('.').map(str::parse::<u32>);
     match (numbers.next(), numbers.next()) {

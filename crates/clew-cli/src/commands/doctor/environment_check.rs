@@ -1,4 +1,4 @@
-//! `clew doctor --for`: in what a bundle or a history was recorded, held against what is here.
+//! `clew doctor --for`: compares the environment of a bundle or a history with this one.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -76,7 +76,7 @@ pub struct ComparedPage {
     packages: usize,
 }
 
-/// Holds what a bundle or a history was recorded in against what is here.
+/// Compares the environment of a bundle or a history with this one.
 pub fn compared(
     wanted: &str,
     arguments: &Arguments,
@@ -110,7 +110,7 @@ pub fn compared(
     })
 }
 
-/// A file is a bundle or a package; else it is what a history is called, as a notebook is in which no package lies.
+/// Opens a bundle or package file; otherwise a history by name, including a notebook without an embedded package.
 fn opened(wanted: &str, directory: &Path, context: &Context) -> Result<StoredHistory, Problem> {
     let path = Path::new(wanted);
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
@@ -164,7 +164,7 @@ fn interpreters(
         found.push(ComparedItem {
             kind: Kind::Machine,
             what: "machine".to_owned(),
-            // Values are stored in the order of their bytes; system and processor change what a replay may give.
+            // Values are stored in native byte order; system and processor can affect the result of a rerun.
             is_fine: here.is_none_or(|here| here.byte_order == recorded.byte_order),
             recorded: Some(machine(recorded)),
             here: here.map(machine),
@@ -174,7 +174,7 @@ fn interpreters(
     found
 }
 
-/// A package or module, and whether what is here does as well. What was recorded of no package and can be imported is none.
+/// Compares a package or module. An importable module that belongs to no recorded package is skipped.
 fn package(need: &Need, here: Option<&LocalInterpreter>) -> Option<ComparedItem> {
     let is_packaged = need.package.is_some() || need.version.is_some();
     let version = here.and_then(|here| here.version(need));
@@ -199,7 +199,7 @@ fn package(need: &Need, here: Option<&LocalInterpreter>) -> Option<ComparedItem>
     })
 }
 
-/// A device that tensors lay on. Where there is none of its kind they come back on the processor.
+/// Checks for a device that tensors were on. Without a device of the same kind they are restored on the CPU.
 fn device(name: &str, roots: &BTreeSet<Root>) -> ComparedItem {
     let is_here = devices::is_here(name);
     ComparedItem {
@@ -212,13 +212,13 @@ fn device(name: &str, roots: &BTreeSet<Root>) -> ComparedItem {
     }
 }
 
-/// Those of the roots that people type.
+/// Returns the variables among the roots.
 fn names(roots: &BTreeSet<Root>) -> Vec<Root> {
     let names = roots.iter().filter(|root| root.kind == RootKind::Name);
     names.cloned().collect()
 }
 
-/// What pip is to install: what values need and what cells imported, each in the version that was recorded last.
+/// Returns the requirements for pip: the packages that values need and cells imported, each in its last recorded version.
 pub(crate) fn requirements(needs: &StateRequirements) -> Vec<String> {
     let known = needs.required.iter().chain(&needs.imported);
     let mut met = BTreeSet::new();
@@ -230,7 +230,7 @@ pub(crate) fn requirements(needs: &StateRequirements) -> Vec<String> {
     lines
 }
 
-/// The text of a file for `pip install -r`.
+/// Returns the content of a file for `pip install -r`.
 pub(crate) fn requirements_text(requirements: &[String], needs: &StateRequirements) -> String {
     let python = needs
         .interpreter
@@ -255,7 +255,7 @@ fn write(file: &Path, requirements: &[String], needs: &StateRequirements) -> Res
 }
 
 impl ComparedItem {
-    /// A line of its own, and one for what it touches. `is_asked`: whether anybody looked.
+    /// Formats the item as a line, and the affected variables as another. `is_asked`: whether the environment was checked.
     fn text(&self, is_asked: bool, context: &Context) -> String {
         let mark = match (is_asked, self.is_fine) {
             (false, _) => "--".to_owned(),

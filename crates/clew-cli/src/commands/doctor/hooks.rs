@@ -1,4 +1,4 @@
-//! The hooks: what Clew hung on IPython and the kernel, and who else follows its cells. Only a kernel knows.
+//! The hooks: Clew's hooks in IPython and the kernel, and other tools that follow its cells. Only available in a kernel.
 
 use super::Check;
 use crate::context::Context;

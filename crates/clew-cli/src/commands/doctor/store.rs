@@ -1,4 +1,4 @@
-//! The store: who may read it, what room it has, what is damaged in it.
+//! The store: its permissions, free space, and corruption.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::problem::Problem;
 use crate::rollback_check::last_seen;
 use crate::text;
 
-/// With less room than this a store is soon full (bytes).
+/// Free bytes below which the store's disk counts as nearly full.
 const LEAST_ROOM: u64 = 500_000_000;
 
-/// The checks of a store, and what follows from them for the other checks.
+/// The checks of a store, and facts for the other checks.
 pub(super) struct StoreChecks {
     pub checks: Vec<Check>,
     pub is_damaged: bool,
@@ -45,7 +45,7 @@ pub(super) fn checks(directory: &Path, arguments: &Arguments, context: &Context)
         return found;
     }
     found.checks.push(rights(directory));
-    // Before the logs: what is noted later they need not hold.
+    // Read before the logs: ends recorded after they were read need not match them.
     let noted = last_seen(directory, context).read();
     match open_store(directory, context) {
         Ok(store) => {
@@ -75,7 +75,7 @@ pub(super) fn checks(directory: &Path, arguments: &Arguments, context: &Context)
     found
 }
 
-/// There is no store; whether there was one.
+/// Checks whether a missing store existed before.
 fn missing(directory: &Path, arguments: &Arguments, context: &Context) -> Check {
     let seen = last_seen(directory, context);
     let noted = seen.read().map(|noted| noted.len()).unwrap_or_default();
@@ -101,7 +101,7 @@ fn missing(directory: &Path, arguments: &Arguments, context: &Context) -> Check 
     )
 }
 
-/// The room on the disk of the store, or of the folder that is to hold it.
+/// Checks the free space on the disk of the store, or of the folder that will contain it.
 #[cfg(unix)]
 fn room(directory: &Path) -> Option<Check> {
     let there = directory.ancestors().find(|folder| folder.exists())?;
@@ -121,7 +121,7 @@ fn room(_: &Path) -> Option<Check> {
     None
 }
 
-/// Whether nobody may write on the disk of a folder.
+/// Whether the file system of a folder is mounted read-only.
 #[cfg(unix)]
 fn is_read_only(directory: &Path) -> bool {
     let disk = rustix::fs::statvfs(directory);
@@ -161,7 +161,7 @@ fn rights(_: &Path) -> Check {
     Check::fine("rights", "not checked on this platform")
 }
 
-/// Whether what the store derives from a history's logs is what they tell; makes it so if asked to.
+/// Checks whether data derived from a history's logs matches them; rebuilds it on request.
 fn derived(store: &Store, id: HistoryId, loaded: &LoadedHistory, rebuild: bool, context: &Context) -> Check {
     const WHAT: &str = "run numbers";
     let name = history_name(id, &loaded.description());
@@ -179,7 +179,7 @@ fn derived(store: &Store, id: HistoryId, loaded: &LoadedHistory, rebuild: bool, 
     }
 }
 
-/// Something lies where the index should. Nothing needs the index, so nobody else would say it.
+/// Reports an obstacle at the index's path. Nothing depends on the index, so no other command reports this.
 fn in_the_way(obstacle: &Path, is_in_place: bool) -> Check {
     let kind = if is_in_place { "file" } else { "folder" };
     let shown = obstacle.display().to_string();
@@ -191,10 +191,10 @@ fn in_the_way(obstacle: &Path, is_in_place: bool) -> Check {
     )
 }
 
-/// Whether the index over the logs says what they do; makes it anew if asked to.
+/// Checks whether the index matches the logs; rebuilds it on request.
 fn index(store: &Store, histories: &[(HistoryId, LoadedHistory)], rebuild: bool, context: &Context) -> Option<Check> {
     const WHAT: &str = "index";
-    // Without a key of the user's own there is none.
+    // Without a key of the user there is no index.
     let indexed = open_indexed(store.directory(), context).ok()?;
     let path = indexed.log_index()?.path().to_owned();
     if let Some(obstacle) = indexed.log_index()?.obstacle() {
@@ -233,7 +233,7 @@ fn writable(store: &Store, context: &Context) -> Result<Store, StoreError> {
     )
 }
 
-/// Whether the file is there that says of which format the store is; makes it anew if asked to.
+/// Checks whether the file with the store's format version exists; recreates it on request.
 fn format(store: &Store, rebuild: bool, context: &Context) -> Check {
     const WHAT: &str = "format";
     if store.is_format_said() {
@@ -250,7 +250,7 @@ fn format(store: &Store, rebuild: bool, context: &Context) -> Check {
     }
 }
 
-/// With which key the store is encrypted; or that it is not, where new ones would be.
+/// Reports the key of an encrypted store, or that a store is unencrypted although new stores would be encrypted.
 fn encryption(store: &Store, context: &Context) -> Option<Check> {
     const WHAT: &str = "encryption";
     let Some(key) = store.key() else {
@@ -273,7 +273,7 @@ fn encryption(store: &Store, context: &Context) -> Option<Check> {
     Some(Check::fine(WHAT, found))
 }
 
-/// Whether packs are missing that nothing needs, since what told that gc took them away is lost; tells it anew if asked to.
+/// Checks whether unneeded packs are missing because the record of their removal by `gc` is lost; recreates it on request.
 fn removals(store: &Store, rebuild: bool, context: &Context) -> Option<Check> {
     const WHAT: &str = "removed packs";
     let unneeded = store.packs_unneeded().unwrap_or_default();
@@ -293,9 +293,9 @@ fn removals(store: &Store, rebuild: bool, context: &Context) -> Option<Check> {
     })
 }
 
-/// Whether there are packs of sessions whose logs are gone: the runs are lost with these, and their values are garbage.
+/// Checks for packs of sessions whose logs are missing: their runs are lost, and their values are garbage.
 fn left(store: &Store, context: &Context) -> Option<Check> {
-    // Who writes can't be told where there are no locks; `gc` says so.
+    // Without locks, running writers cannot be detected; `gc` reports that.
     let left = store.packs_without_log().unwrap_or_default();
     if left.is_empty() {
         return None;
@@ -313,7 +313,7 @@ fn left(store: &Store, context: &Context) -> Option<Check> {
     Some(Check::bad("packs without a log", found, hint))
 }
 
-/// Whether a gc was killed before it was through. Nothing is lost by it.
+/// Checks whether `gc` was killed before it finished, which loses no data.
 fn removal(store: &Store, context: &Context) -> Option<Check> {
     store.has_unfinished_removal().then(|| {
         let next = context.command("gc");
@@ -322,7 +322,7 @@ fn removal(store: &Store, context: &Context) -> Option<Check> {
     })
 }
 
-/// Whether everything that the runs name is there. What it holds only reading all of it would tell.
+/// Checks whether all data that the runs refer to exists. Verifying its content would require reading all of it.
 fn values(store: &Store, context: &Context) -> Check {
     const WHAT: &str = "values";
     let next = context.command("verify --read-data");

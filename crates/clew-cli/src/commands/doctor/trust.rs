@@ -1,4 +1,4 @@
-//! The keys: yours, and those you trust.
+//! The keys: the user's own, and trusted ones.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! `clew config`: shows the settings and where each comes from, or sets one.
+//! `clew config`: shows the settings and their origins, or changes one.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -70,7 +70,7 @@ pub struct ConfigPage {
     is_set: bool,
 }
 
-/// Shows the settings, or sets one.
+/// Shows the settings, or changes one.
 pub fn config(arguments: &Config, context: &Context) -> Result<ConfigPage, Problem> {
     let Some(key) = &arguments.key else {
         return Ok(shown(SETTINGS.iter(), context));
@@ -119,7 +119,7 @@ fn entry(setting: &'static Setting, context: &Context) -> Entry {
         value: found.value.clone(),
         from: found.origins.iter().map(Origin::word).collect(),
         places: found.origins.iter().filter(is_layer).map(Origin::to_string).collect(),
-        // The platform says where the store is where nobody else does.
+        // The store's default depends on the platform.
         default: (setting.key != "store").then(|| setting.default_value()),
         variable: setting.variable(),
         description: setting.about,
@@ -147,7 +147,7 @@ fn file_to_write(setting: &Setting, is_project: bool, context: &Context) -> Resu
 
 fn write(file: &Path, setting: &Setting, value: Option<&SettingValue>, is_project: bool) -> io::Result<()> {
     if let Some(folder) = file.parent().filter(|folder| !is_project && !folder.exists()) {
-        // The key will lie there too: nobody else's to look into.
+        // Create the folder with private permissions, as it will also contain the key.
         RealDisk.create_dir(folder)?;
     }
     if value.is_none() && !file.exists() {
@@ -181,7 +181,7 @@ fn unwritable(file: &Path, error: &io::Error) -> Problem {
     Problem::of(Exit::Refused, format!("{} cannot be changed: {error}", file.display())).with_hint(next)
 }
 
-/// Sentences begin with a capital; keys and words in backticks stay as they are.
+/// Capitalizes a sentence, unless it starts with a key or a backtick.
 fn capitalised(text: &str) -> String {
     let is_word = |word: &str| setting(word).is_none();
     match text.split_once(' ') {

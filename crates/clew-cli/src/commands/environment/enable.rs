@@ -1,4 +1,4 @@
-//! `clew enable` and `clew disable`: kernels that record from their start.
+//! `clew enable` and `clew disable`: automatic recording in all kernels of an environment.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -73,15 +73,15 @@ pub struct EnablePage {
     site: Site,
 }
 
-/// What stands in the way of kernels that are enabled all the same.
+/// Obstacles to recording in kernels that were enabled nevertheless.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Warning {
-    /// A file of the user's sets the same list, later.
+    /// A file of the user sets the same list, with precedence.
     #[error("{why}: {hint}")]
     Overruled {
-        /// Which, and what it does.
+        /// The file, and its effect.
         why: String,
-        /// What to write there.
+        /// The change to make in it.
         hint: String,
     },
     /// No kernel could be added to the list of kernels.
@@ -92,7 +92,7 @@ pub(crate) enum Warning {
     NoPython,
 }
 
-/// Has every kernel of an environment record from its start.
+/// Makes every kernel of an environment record from its start.
 pub fn enable(arguments: &Environment, context: &Context) -> Result<EnablePage, Problem> {
     let site = Site::asked(arguments.prefix.as_deref(), arguments.user, context)?;
     let runs_here = |python: &Python| site.prefix.as_ref() == Some(&python.prefix);
@@ -129,7 +129,7 @@ pub fn enable(arguments: &Environment, context: &Context) -> Result<EnablePage, 
     })
 }
 
-/// Takes back what `enable` did.
+/// Reverts `enable`.
 pub fn disable(arguments: &Environment, context: &Context) -> Result<EnablePage, Problem> {
     let site = Site::asked(arguments.prefix.as_deref(), arguments.user, context)?;
     let mut steps = Vec::new();
@@ -153,7 +153,7 @@ pub fn disable(arguments: &Environment, context: &Context) -> Result<EnablePage,
     })
 }
 
-/// The files of the kernel that are not as they should be. One of that name that is not Clew's is left alone.
+/// Returns the kernel files to write. A kernel of the same name that is not Clew's is not changed.
 fn kernel_steps(site: &Site, python: &Path) -> Result<Vec<Step>, Problem> {
     let there = site.kernel.join("kernel.json");
     if there.exists() && kernelspec::interpreter_of(&site.kernel).is_none() {
@@ -183,7 +183,7 @@ fn step(path: &Path, exists: bool, text: String) -> Step {
     }
 }
 
-/// Writes everything beside its place first, so that a disk that is full or read-only is found before anything changes.
+/// Writes all temporary files first, so that a full or read-only disk is detected before anything changes.
 fn perform(steps: &[Step]) -> io::Result<()> {
     let written = steps.iter().filter(|step| step.action != FileChange::Removed);
     let staged: Vec<StagedFile> = written
@@ -198,14 +198,14 @@ fn perform(steps: &[Step]) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes the folders that a file leaves empty, up to those that are not Clew's to remove.
+/// Removes folders that become empty, up to the first that Clew may not remove.
 fn clear_above(path: &Path, site: &Site) {
     let below = |folder: &Path| match &site.prefix {
         Some(prefix) => folder != prefix && folder.starts_with(prefix),
         None => folder == site.kernel,
     };
     for folder in path.ancestors().skip(1).take_while(|folder| below(folder)) {
-        // Not empty: others' things are there.
+        // Not empty: it contains other files.
         if std::fs::remove_dir(folder).is_err() {
             return;
         }
@@ -215,7 +215,7 @@ fn clear_above(path: &Path, site: &Site) {
 fn read(path: &Path) -> Result<Option<String>, Problem> {
     match crate::whole_file::small_text(path) {
         Ok(text) => Ok(Some(text)),
-        // A file where a folder should be: writing will say so.
+        // A file in place of a folder: writing will report it.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(left_alone(path, "it is not text")),
         Err(error) => Err(Problem::of(
@@ -225,7 +225,7 @@ fn read(path: &Path) -> Result<Option<String>, Problem> {
     }
 }
 
-/// A user's own `ipython_config.py` that sets the very list decides alone: IPython puts the two files over each other.
+/// Checks for a user's own `ipython_config.py` that sets the same list: IPython gives it precedence over the environment's file.
 fn own_settings(site: &Site) -> Option<Problem> {
     let path = Site::own_settings();
     let text = crate::whole_file::small_text(&path).ok()?;
@@ -240,7 +240,7 @@ fn own_settings(site: &Site) -> Option<Problem> {
     Some(Problem::of(Exit::Refused, message).with_hint(format!("add \"clew\" to the list there, as in `{line}`")))
 }
 
-/// Whether a file of Python settings assigns the list of extensions, without Clew in it.
+/// Whether a Python configuration file assigns the list of extensions without Clew.
 pub(crate) fn sets_extensions(text: &str) -> bool {
     let code = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
     let mut lines = code.filter(|line| line.contains("extra_extensions"));

@@ -1,4 +1,4 @@
-//! `clew init`: a store for a project.
+//! `clew init`: creates a store for a project.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,10 +28,10 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-/// Everything: a store is nobody's source.
+/// Ignores everything: a store is not source code.
 const IGNORED: &str = "# A store of Clew: private, and no source of yours.\n*\n";
 
-/// What to know of a key.
+/// The advice about a new key.
 const KEY_MADE: &str = "Without it, the store cannot be read: keep a copy of it elsewhere";
 
 /// The result of `init`.
@@ -67,7 +67,7 @@ struct EarlierStoreHistory {
     runs: usize,
 }
 
-/// Makes a store for a project.
+/// Creates a store for a project.
 pub fn init(arguments: &Init, context: &Context) -> Result<InitPage, Problem> {
     let directory = std::path::absolute(&arguments.directory).unwrap_or_else(|_| arguments.directory.clone());
     if !directory.is_dir() {
@@ -91,7 +91,7 @@ pub fn init(arguments: &Init, context: &Context) -> Result<InitPage, Problem> {
     }
     let seen = last_seen(&store, context);
     if opened.was_made() && seen.read().is_ok_and(|ends| !ends.is_empty()) {
-        // The one that was there before is gone, and the user just said that there be another.
+        // The previous store is gone, and the user asked for a new one.
         seen.replace(&[]).ok();
     }
     let elsewhere = elsewhere(&directory, &opened, context).unwrap_or_default();
@@ -110,8 +110,8 @@ pub fn init(arguments: &Init, context: &Context) -> Result<InitPage, Problem> {
     })
 }
 
-/// Histories of notebooks below `directory` that are in the store used so far, and not in the project's. Where that store can't be read
-/// nothing is said of it: the project's is made all the same.
+/// Returns histories of notebooks below `directory` that are in the previous store and not in the project's. If the previous store cannot
+/// be read, they are omitted: the project's store is created regardless.
 fn elsewhere(directory: &Path, project: &Store, context: &Context) -> Result<Vec<EarlierStoreHistory>, Problem> {
     let before = &context.store;
     if before.as_path() == project.directory() {
@@ -172,7 +172,7 @@ impl Page for InitPage {
 }
 
 impl InitPage {
-    /// Where the notebooks' histories are, and the commands that copy them here.
+    /// Formats where the notebooks' histories are, and the commands that copy them here.
     fn told_elsewhere(&self) -> String {
         if self.elsewhere.is_empty() {
             return String::new();

@@ -1,7 +1,7 @@
-//! IPython's `ipython_config.json`: Clew's name among the extensions that are loaded at the start.
+//! IPython's `ipython_config.json`: adds Clew to the extensions that are loaded at startup.
 //!
-//! Others keep their settings in that file too. It is changed by its syntax tree, so that what is not ours stays letter
-//! by letter, save for the spacing around ours; what is not as IPython wants it is left alone.
+//! The file may also contain settings of other tools. It is edited by its syntax tree, so that everything but Clew's entry and the spacing
+//! around it stays the same. A file that IPython would reject is not changed.
 
 use jsonc_parser::ParseOptions;
 use jsonc_parser::cst::{CstArray, CstInputValue, CstObject, CstRootNode};
@@ -10,7 +10,7 @@ use jsonc_parser::cst::{CstArray, CstInputValue, CstObject, CstRootNode};
 const APPLICATIONS: [&str; 2] = ["IPKernelApp", "TerminalIPythonApp"];
 const KEY: &str = "extra_extensions";
 const NAME: &str = "clew";
-/// What a new file says.
+/// The content of a new file.
 const NEW: &str = r#"{
   "IPKernelApp": {
     "extra_extensions": [
@@ -25,10 +25,10 @@ const NEW: &str = r#"{
 }
 "#;
 
-/// What it would take to change a file: `Some` is its new text, `None` that it is right as it is.
+/// The edit of a file: `Some` with its new text, `None` if it needs no change.
 type Change = Option<String>;
 
-/// The file with Clew in it, or why it is left alone.
+/// Returns the file with Clew in it, or why it is not changed.
 pub(crate) fn with_clew(text: Option<&str>) -> Result<Change, String> {
     let Some(text) = text.filter(|text| !text.trim().is_empty()) else {
         return Ok(Some(NEW.to_owned()));
@@ -51,7 +51,7 @@ pub(crate) fn with_clew(text: Option<&str>) -> Result<Change, String> {
     Ok(is_changed.then(|| root.to_string()))
 }
 
-/// The file without Clew, or why it is left alone. Empty if nothing of anybody is left in it.
+/// Returns the file without Clew, or why it is not changed. Empty if nothing else is in it.
 pub(crate) fn without_clew(text: &str) -> Result<Change, String> {
     let root = parse(text)?;
     let object = object_of(&root)?;
@@ -82,7 +82,7 @@ pub(crate) fn without_clew(text: &str) -> Result<Change, String> {
     Ok(is_changed.then_some(text))
 }
 
-/// For which of the applications Clew is loaded.
+/// Returns the applications that load Clew.
 pub(crate) fn loads_clew(text: &str) -> Result<Vec<&'static str>, String> {
     let root = parse(text)?;
     let object = object_of(&root)?;
@@ -93,7 +93,7 @@ pub(crate) fn loads_clew(text: &str) -> Result<Vec<&'static str>, String> {
         .collect())
 }
 
-/// Strict JSON, as Python's reader takes it; the syntax tree alone would let more pass.
+/// Parses strict JSON, as Python's parser does; the syntax tree's parser alone accepts more.
 fn parse(text: &str) -> Result<CstRootNode, String> {
     let strict: Result<serde_json::Value, _> = serde_json::from_str(text);
     strict.map_err(|error| format!("it is not JSON: {error}"))?;
@@ -136,7 +136,7 @@ fn remove_property(object: &CstObject, name: &str) {
 mod tests {
     use super::*;
 
-    /// As people and programs write such files: any order, any spacing, keys we do not know.
+    /// Realistic files: any key order, any spacing, unknown keys.
     const OTHERS: [&str; 5] = [
         "{}",
         "{\"version\": 1}\n",
@@ -163,7 +163,7 @@ mod tests {
             let back = without_clew(&ours).unwrap().unwrap();
             let rest: serde_json::Value = serde_json::from_str(if back.is_empty() { "{}" } else { &back }).unwrap();
             assert_eq!(rest, before, "{back}");
-            // Only the spacing around ours is not what it was.
+            // Only the spacing around Clew's entry may differ.
             let bare = |text: &str| text.split_whitespace().collect::<String>();
             assert!(
                 back.is_empty() || bare(&back) == bare(others),

@@ -1,15 +1,15 @@
-//! The kernel *Python (Clew)*: an environment's own Python, with Clew loaded whatever the settings say.
+//! The kernel *Python (Clew)*: an environment's Python with Clew loaded regardless of settings.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-/// What front ends show.
+/// The name that front ends display.
 pub(crate) const DISPLAY_NAME: &str = "Python (Clew)";
 const LOGO: &str = include_str!("logo.svg");
 const OPTION: &str = "--ext=clew";
 
-/// The files of the kernel's folder, with what they hold.
+/// Returns the files of the kernel's folder, with their contents.
 pub(crate) fn files(folder: &Path, python: &Path) -> [(PathBuf, String); 2] {
     let kernel = json!({
         "argv": [python.to_string_lossy(), "-m", "ipykernel_launcher", "-f", "{connection_file}", OPTION],
@@ -23,7 +23,7 @@ pub(crate) fn files(folder: &Path, python: &Path) -> [(PathBuf, String); 2] {
     ]
 }
 
-/// The interpreter that the kernel in a folder starts; `None` if that kernel is not one of Clew's.
+/// Returns the interpreter of the kernel in a folder; `None` if it is not Clew's kernel.
 pub(crate) fn interpreter_of(folder: &Path) -> Option<PathBuf> {
     let text = crate::whole_file::small_text(folder.join("kernel.json")).ok()?;
     let kernel: Value = serde_json::from_str(&text).ok()?;

@@ -4,12 +4,12 @@ use clew_core::format::{Ending, Run};
 
 use super::python::{LineSyntax, kind_of, literal};
 
-/// One cell of a script: its source as Python or as IPython runs it from a file.
+/// One cell of a script, with its source as Python or as IPython executes it from a file.
 #[derive(Debug, Clone)]
 pub struct ScriptCell {
-    /// The run, as people write it.
+    /// The label of the run.
     pub run: String,
-    /// What ran.
+    /// The source.
     pub source: String,
     /// How it ended.
     pub ending: Ending,
@@ -18,10 +18,10 @@ pub struct ScriptCell {
 }
 
 impl ScriptCell {
-    /// The cell that `run` ran.
+    /// Creates the cell of `run`.
     pub fn of(run: &Run, source: &str) -> Self {
         let evidence = &run.evidence;
-        // IPython turns its own syntax into calls of `get_ipython`; of runs that nobody watched nothing is known.
+        // IPython translates its own syntax into calls of `get_ipython`; for runs without evidence this is unknown.
         let may_have = evidence.reads.iter().any(|name| name == "get_ipython")
             || (evidence.touched_all && evidence.reads.is_empty());
         Self {
@@ -33,12 +33,12 @@ impl ScriptCell {
         }
     }
 
-    /// Whether only IPython can run it.
+    /// Whether it requires IPython.
     pub fn needs_ipython(&self) -> bool {
         self.has_magics && self.source.lines().any(|line| kind_of(line) == LineSyntax::Ipython)
     }
 
-    /// The cell as it stands in the script, a line above that says which it is.
+    /// Returns the cell as text for the script, preceded by a comment that identifies it.
     pub fn text(&self) -> String {
         let count = self
             .execution_count
@@ -63,7 +63,7 @@ impl ScriptCell {
         }
     }
 
-    /// The source with what only shows something commented out, and a cell magic as a call.
+    /// Returns the source with display-only lines commented out, and a cell magic as a call.
     fn runnable(&self) -> String {
         if !self.has_magics {
             return self.source.clone();
@@ -90,7 +90,7 @@ impl ScriptCell {
         let written = lines.map(|line| match kind_of(line) {
             LineSyntax::Showing => {
                 let indent = &line[..line.len() - line.trim_start().len()];
-                // A block may hold nothing else.
+                // A block must not become empty.
                 let pass = if indent.is_empty() { "" } else { "pass  " };
                 format!("{indent}{pass}# {}", line.trim_start())
             }

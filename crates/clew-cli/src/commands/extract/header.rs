@@ -1,4 +1,4 @@
-//! The comment at the top of a script: what it makes, from where, and what it needs.
+//! The comment at the top of a script: its variables, its origin, and its requirements.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::history_view::HistoryView;
 use crate::input_files::is_folder;
 use crate::text;
 
-/// So many packages and files are listed.
+/// The most packages and files that are listed.
 const MOST: usize = 20;
 
 /// A package that the script imports.
@@ -29,7 +29,7 @@ pub struct ImportedPackage {
     pub version: String,
 }
 
-/// Adds to a page what the cells of a slice need and do besides.
+/// Adds the requirements and side effects of a slice's cells to a page.
 pub(super) fn describe(page: &mut Extract, slice: &Slice, cells: &[ScriptCell], at: RunId, place: &HistoryView<'_>) {
     let runs = runs_of(slice, place);
     page.packages = packages(cells, at, place);
@@ -42,7 +42,7 @@ fn runs_of<'p>(slice: &Slice, place: &HistoryView<'p>) -> Vec<&'p Run> {
     steps.filter_map(|step| place.history.run(&step.run)).collect()
 }
 
-/// The files that runs may have read and written.
+/// Returns the files that runs may have read and written.
 fn files(runs: &[&Run]) -> (Vec<String>, Vec<String>) {
     let written: BTreeSet<String> = runs
         .iter()
@@ -59,7 +59,7 @@ fn files(runs: &[&Run]) -> (Vec<String>, Vec<String>) {
     )
 }
 
-/// Notes where the script may make something else, or does more than make the names.
+/// Adds notes about possible differences in the results, and about side effects of the script.
 fn note(page: &mut Extract, slice: &Slice, cells: &[ScriptCell], runs: &[&Run]) {
     for gap in slice.gaps.iter().filter(|gap| gap.kind == GapKind::NotSeeded) {
         page.notes.push(format!(
@@ -99,7 +99,7 @@ fn note(page: &mut Extract, slice: &Slice, cells: &[ScriptCell], runs: &[&Run]) 
     }
 }
 
-/// The comment.
+/// Returns the comment.
 pub(super) fn comment(page: &Extract, slice: &Slice, at: RunId, place: &HistoryView<'_>, context: &Context) -> String {
     let started = place.history.run(&at).map_or(0, |run| run.started);
     let mut lines = vec![
@@ -134,12 +134,12 @@ pub(super) fn comment(page: &Extract, slice: &Slice, at: RunId, place: &HistoryV
         lines.push("some cells use IPython's syntax: save the script as .ipy and run it with `ipython`".to_owned());
     }
     lines.extend(page.notes.iter().map(|note| format!("note: {note}")));
-    // A file's name may hold a line's end, and what follows it would run.
+    // A file name may contain a line break, and the text after it would be executed.
     let comment = |line: &String| format!("# {}\n", text::clean(line).replace(['\n', '\r'], " "));
     lines.iter().map(comment).collect()
 }
 
-/// Where the first of the cells that touch files ran.
+/// Returns the directory of the first cell that accesses files.
 fn directory(runs: &[&Run], slice: &Slice, place: &HistoryView<'_>) -> Option<String> {
     let touches = |run: &&Run| !(run.evidence.files_read.is_empty() && run.evidence.files_written.is_empty());
     let own = |run: &&Run| {
@@ -157,19 +157,19 @@ fn directory(runs: &[&Run], slice: &Slice, place: &HistoryView<'_>) -> Option<St
     if told.is_empty() {
         return None;
     }
-    // One in the notebook's folder is told from there.
+    // A relative directory is relative to the notebook's folder.
     let folder = place.description.folder().unwrap_or(Path::new(""));
     let whole: PathBuf = folder.join(told).components().collect();
     Some(whole.display().to_string())
 }
 
-/// Packages that the cells import, with the versions that any run of the line found.
+/// Returns the packages that the cells import, with the versions recorded by any run on the branch.
 fn packages(cells: &[ScriptCell], at: RunId, place: &HistoryView<'_>) -> Vec<ImportedPackage> {
     let runs = place.history.line(at);
     let modules = runs.flat_map(|(_, run)| &run.evidence.modules);
     let versions: BTreeMap<&str, &str> = modules
         .filter_map(|module| Some((module.name.as_str(), module.version.as_deref()?)))
-        // One that was looked for in vain.
+        // Excludes imports that failed.
         .filter(|(_, version)| !version.is_empty())
         .collect();
     let imported: BTreeSet<String> = cells.iter().flat_map(|cell| imports(&cell.source)).collect();

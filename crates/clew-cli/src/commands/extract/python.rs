@@ -1,6 +1,6 @@
-//! The little of Python and IPython that writing a script takes. Nothing is parsed: lines are told by how they begin.
+//! The parts of Python and IPython syntax that scripts need. Nothing is parsed: lines are classified by their beginning.
 
-/// Line magics that only choose how things are shown or that speak to Clew: a script is the same without them.
+/// Line magics that only affect display or concern Clew: a script does not need them.
 const SHOWING: [&str; 8] = [
     "matplotlib",
     "config",
@@ -11,7 +11,7 @@ const SHOWING: [&str; 8] = [
     "autosave",
     "precision",
 ];
-/// Cell magics that run the cell as it is and only look on.
+/// Cell magics that execute the cell unchanged and only observe it.
 const LOOKING_ON: [&str; 2] = ["time", "capture"];
 
 /// The kind of a source line, by IPython's syntax.
@@ -19,13 +19,13 @@ const LOOKING_ON: [&str; 2] = ["time", "capture"];
 pub enum LineSyntax {
     /// Plain Python.
     Plain,
-    /// It shows something, or speaks to Clew: a script is the same without it.
+    /// It affects only display, or concerns Clew: a script does not need it.
     Showing,
     /// It needs IPython.
     Ipython,
 }
 
-/// Tells what a line of a cell is that has IPython's syntax somewhere.
+/// Classifies a line of a cell that contains IPython syntax.
 pub fn kind_of(line: &str) -> LineSyntax {
     let line = line.trim();
     if line.starts_with('?') || (line.ends_with('?') && !line.contains('#')) {
@@ -61,7 +61,7 @@ pub fn kind_of(line: &str) -> LineSyntax {
     }
 }
 
-/// A text as a Python literal, over several lines where it has them.
+/// Returns a text as a Python literal, preserving its lines if possible.
 pub fn literal(text: &str) -> String {
     let is_plain = !text.contains('\\') && !text.contains("'''") && !text.ends_with('\'') && !text.contains('\r');
     if is_plain {
@@ -80,7 +80,7 @@ pub fn literal(text: &str) -> String {
     written + "'"
 }
 
-/// Whether a source names `word` as an identifier of its own.
+/// Whether a source contains `word` as an identifier.
 pub fn names(source: &str, word: &str) -> bool {
     let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
     source.match_indices(word).any(|(at, _)| {
@@ -90,7 +90,7 @@ pub fn names(source: &str, word: &str) -> bool {
     })
 }
 
-/// Top-level modules that a source imports, by lines that begin so.
+/// Returns the top-level modules that a source imports, according to the beginnings of its lines.
 pub fn imports(source: &str) -> Vec<String> {
     let mut found = Vec::new();
     for line in source.lines().map(str::trim) {

@@ -1,12 +1,12 @@
-//! `clew bisect`: the first run after which an expression is true, by halves.
+//! `clew bisect`: finds the first run after which an expression is true, by binary search.
 //!
 //! ```text
-//!   1 ── 2 ── 3 ── 4 ── 5 ── 6 ── 7        both ends are tried first: not true, true
-//!   no             no        ▲    yes      then the middle of what is left, until two neighbours differ
+//!   1 ── 2 ── 3 ── 4 ── 5 ── 6 ── 7        both ends are evaluated first: no, yes
+//!   no             no        ▲    yes      then the middle of the rest, until two neighbours differ
 //!                       yes ─┘
 //! ```
 //!
-//! States that differ in nothing that the expression needs give the same answer; one of them is asked.
+//! States that do not differ in anything that the expression needs give the same answer; only one of them is evaluated.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -78,7 +78,7 @@ struct Step {
     same_as: Option<String>,
 }
 
-/// Makes the question of what was typed.
+/// Creates a question from the arguments.
 pub fn bisect(
     arguments: &Bisect,
     place: &HistoryView<'_>,
@@ -98,7 +98,7 @@ pub fn bisect(
             break;
         }
     }
-    // Of what lies behind a missing run nobody knows the whole state, up to the next one that is recorded whole.
+    // After a missing run the whole state is unknown, up to the next run that is recorded in full.
     let is_at_from = from.is_some_and(|from| line.last() == Some(&from));
     let missing = (!is_at_from).then(|| place.missing_in_line(to)).flatten();
     if missing.is_some() {
@@ -183,16 +183,16 @@ pub(super) fn work_out(
     Ok(found)
 }
 
-/// The answer of one state.
+/// The known answer of one state.
 struct KnownAnswer {
     at: usize,
-    /// Variables that the expression needs there; `None` where these may be any.
+    /// Variables that the expression needs in it; `None` if it may need any.
     needs: Option<Vec<String>>,
     is_true: bool,
 }
 
 impl KnownAnswer {
-    /// Whether another state of the line answers the same, since no run between changed what the expression needs.
+    /// Whether another state gives the same answer, since no run between them changed what the expression needs.
     fn holds_at(&self, at: usize, line: &[Candidate]) -> bool {
         let between = &line[self.at.min(at) + 1..=self.at.max(at)];
         !between.iter().any(|run| run.may_change(self.needs.as_deref()))
@@ -201,13 +201,13 @@ impl KnownAnswer {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum BisectAnswer {
-    /// The first that is true.
+    /// The first state for which it is true.
     At(usize),
     Always,
     Never,
 }
 
-/// Finds the first of `length` states that is true, taking it that true stays true.
+/// Finds the first of `length` states for which it is true, assuming that it then stays true.
 fn search<E>(length: usize, mut is_true: impl FnMut(usize) -> Result<bool, E>) -> Result<BisectAnswer, E> {
     let (mut before, mut after) = (0, length.saturating_sub(1));
     if is_true(before)? {
@@ -228,7 +228,7 @@ fn search<E>(length: usize, mut is_true: impl FnMut(usize) -> Result<bool, E>) -
 }
 
 impl BisectPage {
-    /// What each state raised that was asked, if that is that a name is not defined.
+    /// Returns the error of all evaluated states if it is the same undefined name.
     fn names_nothing(&self) -> Option<&str> {
         let mut errors = self.tried.iter().map(|step| step.error.as_deref());
         let error = errors.next()??;
@@ -236,7 +236,7 @@ impl BisectPage {
         is_same.then_some(error)
     }
 
-    /// A state answers as another did that was asked.
+    /// Records that a state has the same answer as an evaluated one.
     fn is_as(&mut self, asked: &Candidate, other: &Candidate) {
         let Some(step) = self.tried.iter().find(|step| step.run == asked.label) else {
             return;

@@ -1,4 +1,4 @@
-//! `clew extract --check`: whether a script makes what was recorded, proven by running it.
+//! `clew extract --check`: runs a script to verify that it recreates the recorded values.
 
 use super::{ProgressMonitor, Question};
 use crate::commands::extract::{ExtractedScript, ScriptCheck, TargetVariable};
@@ -6,7 +6,7 @@ use crate::problem::Problem;
 use crate::sandbox_process::{ScriptResult, make};
 use crate::text;
 
-/// Runs the script in a process that had nothing before, and compares what it made by fingerprint.
+/// Runs the script in a fresh process, and compares its results by fingerprint.
 pub(super) fn work_out(
     question: &Question,
     script: &ExtractedScript,

@@ -1,4 +1,4 @@
-//! `clew eval`: what an expression is in the state that a run left.
+//! `clew eval`: evaluates an expression in the state after a run.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -68,7 +68,7 @@ fn as_in_vars<S: Serializer>(summary: &Summary, to: S) -> Result<S::Ok, S::Error
     page.serialize(to)
 }
 
-/// Makes the question of what was typed.
+/// Creates a question from the arguments.
 pub fn eval(
     arguments: &Eval,
     place: &HistoryView<'_>,

@@ -1,4 +1,4 @@
-//! `clew clone`: a new store from a remote.
+//! `clew clone`: creates a store from a remote.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use crate::remotes::{self, Remotes};
 use crate::settings::FOLDER;
 use crate::text;
 
-/// What a clone calls where it came from.
+/// The name of the remote in a clone.
 const ORIGIN: &str = "origin";
 
 /// Create a project with a store from a remote.
@@ -40,7 +40,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-/// Clones.
+/// Clones a remote.
 pub fn clone(clone: &Clone, context: &Context) -> Result<PullPage, Problem> {
     let near = context.near.clone().unwrap_or_default();
     let url = remotes::url_of(&clone.url, &near)?;
@@ -88,7 +88,7 @@ pub fn clone(clone: &Clone, context: &Context) -> Result<PullPage, Problem> {
     })
 }
 
-/// The last part of a place, as a folder's name.
+/// Returns the last part of a URL, as a folder name.
 fn called(url: &str) -> PathBuf {
     let name = url.trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or("clew");
     Path::new(name).to_owned()

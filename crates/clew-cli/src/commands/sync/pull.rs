@@ -1,4 +1,4 @@
-//! `clew pull`: takes in what a remote has and the store has not.
+//! `clew pull`: imports what a remote has and the store lacks.
 
 use std::path::Path;
 
@@ -74,7 +74,7 @@ pub struct PullPage {
     pub(super) is_clone: bool,
 }
 
-/// Pulls.
+/// Pulls histories.
 pub fn pull(pull: &Pull, directory: &Path, wanted: Option<&str>, context: &Context) -> Result<PullPage, Problem> {
     let remote = meant(pull.remote.as_deref(), directory, context)?;
     let backend = opened_remote(&remote, context)?;
@@ -99,7 +99,7 @@ pub fn pull(pull: &Pull, directory: &Path, wanted: Option<&str>, context: &Conte
     })
 }
 
-/// The history that is meant: by the beginning of its id there, or as it is called here.
+/// Returns the selected history: by a prefix of its id in the remote, or by its local name.
 fn named(wanted: &str, there: &[HistoryId], directory: &Path, context: &Context) -> Result<HistoryId, Problem> {
     let mut found = there
         .iter()
@@ -110,7 +110,7 @@ fn named(wanted: &str, there: &[HistoryId], directory: &Path, context: &Context)
     }
 }
 
-/// Takes histories in.
+/// Pulls the histories into the store.
 pub(super) fn take(
     store: &Store,
     histories: &[HistoryId],

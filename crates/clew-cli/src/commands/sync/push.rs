@@ -1,4 +1,4 @@
-//! `clew push`: sends what a remote has not.
+//! `clew push`: sends what a remote lacks.
 
 use std::path::Path;
 
@@ -81,7 +81,7 @@ pub struct PushPage {
     histories: Vec<PushedHistory>,
 }
 
-/// Pushes everything.
+/// Pushes whole histories.
 pub fn push(push: &Push, directory: &Path, wanted: Option<&str>, context: &Context) -> Result<PushPage, Problem> {
     if !push.options.is_none() {
         let problem = Problem::usage("`--at`, `--budget`, `--rate` and `--dry-run` need a plan");
@@ -92,7 +92,7 @@ pub fn push(push: &Push, directory: &Path, wanted: Option<&str>, context: &Conte
     push_whole((push.all, push.plain), remote, (directory, wanted), context)
 }
 
-/// Pushes what a plan chooses.
+/// Pushes what a plan selects.
 pub fn push_planned(
     push: &Push,
     directory: &Path,
@@ -103,7 +103,7 @@ pub fn push_planned(
     transfer::to_remote(&push.options, push.plain, remote, (directory, wanted), context)
 }
 
-/// Sends everything of a history, or of all.
+/// Sends one history or all, completely.
 pub(super) fn push_whole(
     (is_all, is_plain): (bool, bool),
     remote: Remote,
@@ -138,12 +138,12 @@ pub(super) fn push_whole(
 }
 
 impl PushPage {
-    /// Bytes that went over the network.
+    /// Returns the transferred bytes.
     pub(super) fn bytes(&self) -> u64 {
         self.histories.iter().map(|sent| sent.bytes).sum()
     }
 
-    /// What could not be read here.
+    /// Returns what could not be read on this machine.
     pub(super) fn damage(&self) -> impl Iterator<Item = &String> {
         self.histories.iter().flat_map(|sent| &sent.corruption)
     }

@@ -1,4 +1,4 @@
-//! `clew move` and `clew push --plan`: a state goes to another place, what is cheaper to send sent, the rest left to be replayed there.
+//! `clew move` and `clew push --plan`: move a state to a remote or another store, sending what is cheaper to send than to rerun.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -51,7 +51,7 @@ enum MoveDestination {
     Store(PathBuf),
 }
 
-/// Moves a state to where the arguments say.
+/// Moves a state to the target in the arguments.
 pub fn carry(
     arguments: &Arguments,
     directory: &Path,
@@ -70,7 +70,7 @@ pub fn carry(
     }
 }
 
-/// What a target is: a remote of that name, a place, or a folder. A folder is never made: it is a store, or a remote already.
+/// Resolves a target: a remote's name, a URL, or a folder. The folder must already be a store or a remote.
 fn meant(target: &str, store: &Path, context: &Context) -> Result<MoveDestination, Problem> {
     let all = Remotes::read(&context.config)?;
     let unnamed = match all.find(target, store, context) {
@@ -86,7 +86,7 @@ fn meant(target: &str, store: &Path, context: &Context) -> Result<MoveDestinatio
                 return Err(Problem::usage("That is the store itself").with_hint("name another target"));
             }
             Ok(_) => return Ok(MoveDestination::Store(folder)),
-            // A store that can't be read is no remote either.
+            // An unreadable store is not a remote either.
             Err(problem) if problem.exit != Exit::Usage => return Err(problem),
             Err(_) if folder.join(MARK).exists() => {}
             Err(_) => {
@@ -103,7 +103,7 @@ fn meant(target: &str, store: &Path, context: &Context) -> Result<MoveDestinatio
     })))
 }
 
-/// What says that a folder is a remote.
+/// The file that marks a folder as a remote.
 const MARK: &str = ".clew-remote";
 
 fn is_same(one: &Path, other: &Path) -> bool {
@@ -114,7 +114,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
 /// The store and the history of a state to send.
 type MoveSource<'f> = (&'f Path, Option<&'f str>);
 
-/// Moves a state to a remote, or shows what would go.
+/// Moves a state to a remote, or previews it.
 pub(super) fn to_remote(
     options: &PlanOptions,
     is_plain: bool,
@@ -125,7 +125,7 @@ pub(super) fn to_remote(
     let (store, key) = writable(directory, context)?;
     check_plain(&store, is_plain, context)?;
     let found = StoredHistory::near(store, wanted, context)?;
-    // Before the place is asked anything: a run that is not there is nobody else's business.
+    // Before any request to the remote: an unknown run is a local error.
     options.run(&found.place(), context)?;
     if options.dry_run {
         let backend = opened_remote(&remote, context)?;
@@ -163,7 +163,7 @@ fn plan_to_remote(
     planned(options, &place, &going, context)
 }
 
-/// Sends what was planned to a remote.
+/// Sends what a plan selected to a remote.
 fn send_to_remote(
     (plan, page): (CarryPlan, CarryPage),
     found: &StoredHistory,
@@ -191,7 +191,7 @@ fn send_to_remote(
     Ok(page.finish(done))
 }
 
-/// A remote that was asked whether heads can be shared there. What has no name is asked each time.
+/// Returns a remote that was tested for shared heads. A remote without a name is tested each time.
 fn asked_once(remote: Remote, context: &Context) -> Result<Remote, Problem> {
     if remote.name == remote.url {
         return asked(remote, false, context);
@@ -199,7 +199,7 @@ fn asked_once(remote: Remote, context: &Context) -> Result<Remote, Problem> {
     known(remote, context)
 }
 
-/// How fast the way is. That takes seconds where it is slow, so it is said.
+/// Measures the connection. This takes seconds if it is slow, so it is reported.
 fn measured(way: &SyncTarget<'_>, remote: &Remote, context: &Context) -> Result<Speed, Problem> {
     tell(&format!("Measuring the connection to {}", text::clean(&remote.name)));
     let speed = sync::speed(way, context.now);
@@ -217,7 +217,7 @@ fn measured(way: &SyncTarget<'_>, remote: &Remote, context: &Context) -> Result<
     })
 }
 
-/// Pushes send what they write, and what is there is read once more by whoever resumes.
+/// Returns the link of a remote: a push uploads the data, and the resuming machine downloads it.
 fn link(speed: Speed) -> LinkSpeed {
     LinkSpeed {
         up: speed.up,
@@ -226,7 +226,7 @@ fn link(speed: Speed) -> LinkSpeed {
     }
 }
 
-/// Moves a state to the store in a folder of this machine, or shows what would go.
+/// Moves a state to a store in a local folder, or previews it.
 fn to_store(
     options: &PlanOptions,
     is_plain: bool,
@@ -275,7 +275,7 @@ fn plan_to_store(
     planned(options, &place, &going, context)
 }
 
-/// Sends what was planned to a store.
+/// Sends what a plan selected to a store.
 fn send_to_store(
     (plan, page): (CarryPlan, CarryPage),
     found: &StoredHistory,
@@ -313,23 +313,23 @@ fn send_to_store(
     Ok(page.finish(done))
 }
 
-/// What goes out of what was planned: all that happened, and what the plan sends.
+/// Returns the history to send: all runs, and the values that the plan sends.
 fn outgoing(found: &StoredHistory, plan: &CarryPlan) -> OutgoingHistory {
     let kept: BTreeSet<ManifestId> = plan.sent.iter().map(|sent| sent.manifest).collect();
     let history = (found.id, found.loaded.clone());
     OutgoingHistory::of_loaded(&found.store, history, &|value| kept.contains(value))
 }
 
-/// Says what is not to be had there before anything is sent. A program reads it in the answer.
+/// Prints what would be lost before anything is sent. Programs read it from the answer.
 fn say_losses(page: &CarryPage) {
     let losses = page.losses();
     if !losses.is_empty() {
-        // Nobody may read it: then the answer says it.
+        // If standard error is closed, the answer contains it.
         TerminalText::of(&losses).write(&mut std::io::stderr(), false).ok();
     }
 }
 
-/// What to do there, and what is left.
+/// Formats the next steps at the target, and what remains.
 fn next(page: &CarryPage, take: &str, rest: &str, key: &SigningKey) -> String {
     let resume = format!("`%clew resume {}` in a notebook there restores it", page.run());
     if !page.replays() {

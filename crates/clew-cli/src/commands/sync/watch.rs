@@ -1,4 +1,4 @@
-//! `clew watch`: pushes as the runs come, until it is told to end.
+//! `clew watch`: pushes new runs continuously until it is stopped.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,9 +25,9 @@ use crate::problem::{Exit, Problem};
 use crate::remotes::Remote;
 use crate::text;
 
-/// How often it is looked whether there are new runs.
+/// The interval between checks for new runs.
 const BEAT: Duration = Duration::from_millis(500);
-/// How long it is waited after a push or a look that failed; twice as long after the next one, up to [`LONGEST_PAUSE`].
+/// The pause after a failed push or check; doubled after each further failure, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
@@ -94,14 +94,14 @@ pub struct WatchPage {
     corruption: Vec<String>,
 }
 
-/// Told to end: by Ctrl+C, a scheduler, a terminal that is closed.
+/// A request to stop: Ctrl+C, a scheduler, or a closed terminal.
 struct Ending(Arc<AtomicBool>);
 
 impl Ending {
     fn listen() -> Result<Self, Problem> {
         let is_told = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM, SIGHUP] {
-            // Whoever tells it twice does not want to wait for a network.
+            // The second signal ends the process without waiting for the network.
             let twice = signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, is_told.clone());
             let once = twice.and_then(|_| signal_hook::flag::register(signal, is_told.clone()));
             once.map_err(|error| Problem::of(Exit::Refused, format!("Signals cannot be received: {error}")))?;
@@ -114,10 +114,10 @@ impl Ending {
     }
 }
 
-/// How far the logs of histories go.
+/// The ends of the logs of histories.
 type Reach = BTreeMap<HistoryId, LogEnds>;
 
-/// The files of logs with their lengths, as their folders tell: whether anything came is seen by these, without opening the store.
+/// The log files with their lengths, from directory listings: changes are detected by these, without opening the store.
 type LogLengths = BTreeMap<PathBuf, u64>;
 
 fn glance(directory: &Path, only: Option<HistoryId>) -> LogLengths {
@@ -143,23 +143,23 @@ fn glance(directory: &Path, only: Option<HistoryId>) -> LogLengths {
 struct WatchLoop<'w> {
     watch: &'w Watch,
     directory: &'w Path,
-    /// The history that is meant; `None`: all.
+    /// The selected history; `None`: all.
     only: Option<HistoryId>,
     remote: Remote,
     context: Context,
     page: WatchPage,
-    /// What the folders told when it was looked last.
+    /// The listing at the last check.
     glanced: Option<LogLengths>,
-    /// What had been recorded when it was looked last.
+    /// The log ends at the last check.
     seen: Reach,
-    /// How many runs there were at the last push that came through.
+    /// The number of runs at the last successful push.
     pushed_runs: usize,
     runs: usize,
-    /// Since when there is something new, if there is.
+    /// When unpushed data was first seen, if there is any.
     since: Option<Instant>,
 }
 
-/// Pushes until it is told to end.
+/// Pushes until it is stopped.
 pub fn watch(watch: &Watch, directory: &Path, wanted: Option<&str>, context: &Context) -> Result<WatchPage, Problem> {
     if !matches!(context.interface, Interface::Terminal) {
         let problem = Problem::usage("It runs until it is stopped, and would block the notebook");
@@ -194,7 +194,7 @@ pub fn watch(watch: &Watch, directory: &Path, wanted: Option<&str>, context: &Co
     };
     watching.look()?;
     let begun_with = watching.runs;
-    // What would fail each time fails now, and is told as an error: no such remote, an encrypted store.
+    // The first push reports permanent failures as errors: an unknown remote, an encrypted store.
     watching.push()?;
     let mut pause = FIRST_PAUSE;
     let mut not_before = Instant::now();
@@ -211,7 +211,7 @@ pub fn watch(watch: &Watch, directory: &Path, wanted: Option<&str>, context: &Co
             }
         }
     }
-    // A kernel that ends with the same signal records its last runs meanwhile; they come if they are faster than the push.
+    // A kernel that receives the same signal records its last runs now; they are included if they arrive before this push.
     if let Err(problem) = watching.look() {
         watching.failed(&problem, Duration::ZERO);
     }
@@ -223,10 +223,10 @@ pub fn watch(watch: &Watch, directory: &Path, wanted: Option<&str>, context: &Co
 }
 
 impl WatchLoop<'_> {
-    /// Looks what is recorded by now.
+    /// Checks for new data.
     fn look(&mut self) -> Result<(), Problem> {
         if !self.directory.exists() {
-            return Ok(()); // The kernels of this job are still to start.
+            return Ok(()); // The kernels of this job have not started yet.
         }
         let glanced = glance(self.directory, self.only);
         if self.glanced.as_ref() == Some(&glanced) {
@@ -237,7 +237,7 @@ impl WatchLoop<'_> {
         Ok(())
     }
 
-    /// Reads what is new.
+    /// Reads the new data.
     fn take_in(&mut self) -> Result<(), Problem> {
         let store = open_indexed(self.directory, &self.context)?;
         let ids = if let Some(id) = self.only {
@@ -309,7 +309,7 @@ impl WatchLoop<'_> {
     }
 }
 
-/// A line that stays, where somebody looks; the answer at the end has all of it.
+/// Prints a permanent line on a terminal; the final answer contains all of it.
 fn say(what: &str) {
     tell(&format!("{what}.\n"));
 }

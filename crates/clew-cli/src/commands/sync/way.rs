@@ -1,4 +1,4 @@
-//! The way to a remote: which is meant, its backend, what is remembered of it, and what is shown on the way.
+//! The connection to a remote: its selection, its backend, its cache, and the progress display.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -18,19 +18,19 @@ use crate::problem::{Exit, Problem};
 use crate::remotes::{self, Heads, Remote, Remotes};
 use crate::text;
 
-/// Work shorter than this is not talked about.
+/// Shorter transfers show no progress.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How often it is told how far it is.
+/// The interval between progress updates.
 const BEAT: Duration = Duration::from_millis(200);
 
-/// A network that comes and goes is waited for; Ctrl+C ends that.
+/// Waits for an unreliable network; Ctrl+C cancels.
 const PACE: RetryPolicy = RetryPolicy {
     tries: 6,
     first: Duration::from_millis(500),
     most: Duration::from_secs(20),
 };
 
-/// The remote that is meant: the one that is named, else the only one.
+/// Returns the named remote, else the only one.
 pub(super) fn meant(name: Option<&str>, store: &Path, context: &Context) -> Result<Remote, Problem> {
     let all = Remotes::read(&context.config)?;
     if let Some(name) = name {
@@ -50,7 +50,7 @@ pub(super) fn meant(name: Option<&str>, store: &Path, context: &Context) -> Resu
     }
 }
 
-/// The same remote, asked now whether heads can be shared there if it was not before.
+/// Returns the remote, after testing it for shared heads if that was not done before.
 pub(super) fn known(remote: Remote, context: &Context) -> Result<Remote, Problem> {
     if remote.heads != Heads::Unknown {
         return Ok(remote);
@@ -62,13 +62,13 @@ pub(super) fn known(remote: Remote, context: &Context) -> Result<Remote, Problem
     Ok(remote)
 }
 
-/// Opens the place of a remote.
+/// Opens a remote by URL.
 pub(super) fn opened(url: &str, context: &Context) -> Result<Patient, Problem> {
     let place = remotes::open(url, false, remotes::may_ask(context));
     Ok(Patient::new(place.map_err(|error| remotes::problem(&error))?, PACE).telling(tell_retry))
 }
 
-/// Opens the place of a remote of the list. Where it is none any more nobody mistyped it.
+/// Opens a listed remote. If it no longer exists, the cause is not a mistyped URL.
 pub(super) fn opened_remote(remote: &Remote, context: &Context) -> Result<Patient, Problem> {
     opened(&remote.url, context).map_err(|problem| {
         if problem.exit != Exit::Usage || remote.name == remote.url {
@@ -93,7 +93,7 @@ fn tell_retry(retry: &Retry<'_>) {
     ));
 }
 
-/// The way between a store and a place.
+/// Returns the sync target for a store and a remote.
 pub(super) fn way<'b>(backend: &'b dyn Backend, url: &str, store: &Path, context: &Context) -> SyncTarget<'b> {
     let mut hasher = blake3::Hasher::new();
     hasher.update(store.as_os_str().as_encoded_bytes());
@@ -104,7 +104,7 @@ pub(super) fn way<'b>(backend: &'b dyn Backend, url: &str, store: &Path, context
     SyncTarget::new(backend, RemoteCache::new(&folder))
 }
 
-/// A store to write to, and the user's key, which is made where there is none.
+/// Opens a store for writing, with the user's key, which is created if necessary.
 pub(super) fn writable(directory: &Path, context: &Context) -> Result<(Store, SigningKey), Problem> {
     let disk = Arc::new(RealDisk);
     let store = Store::open_with(disk.clone(), directory, Access::ReadWrite, &context.keys())?;
@@ -113,7 +113,7 @@ pub(super) fn writable(directory: &Path, context: &Context) -> Result<(Store, Si
     Ok((store.with_trust(trust), key))
 }
 
-/// What went wrong on the way.
+/// Converts errors of transfers.
 impl From<SyncError> for Problem {
     fn from(error: SyncError) -> Self {
         let refused = || Self::of(Exit::Refused, error.to_string());
@@ -141,7 +141,7 @@ pub(super) struct TransferProgress {
 }
 
 impl TransferProgress {
-    /// `what` is done: `Pushing to lab`.
+    /// `what` describes the transfer: `Pushing to lab`.
     pub fn new(what: String) -> Self {
         Self {
             what,
@@ -150,7 +150,7 @@ impl TransferProgress {
         }
     }
 
-    /// Tells.
+    /// Updates the progress.
     pub fn tell(&self, progress: SyncProgress) -> ControlFlow<()> {
         let Ok(mut told) = self.told.lock() else {
             return ControlFlow::Continue(());
@@ -177,7 +177,7 @@ impl Drop for TransferProgress {
     }
 }
 
-/// Refuses to send what lies encrypted here, unless that was said.
+/// Refuses to send data of an encrypted store without `--plain`.
 pub(super) fn check_plain(store: &Store, is_plain: bool, context: &Context) -> Result<(), Problem> {
     if store.key().is_none() || is_plain {
         return Ok(());

@@ -1,4 +1,4 @@
-//! All keys that are known: yours, those you said something of, those that signed something in the store.
+//! All known keys: the user's own, those with a trust decision, and those that signed data in the store.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::history_view::{by_recency, history_name, open_indexed};
 use crate::problem::Problem;
 use crate::text;
 
-/// So many digits of a key are enough where it is known: no one can make another key with the same ones.
+/// Digits that identify a known key: creating another key with the same ones is infeasible.
 const ENOUGH: usize = 16;
 /// The digits of a whole key.
 const WHOLE: usize = 64;
@@ -44,13 +44,13 @@ fn digits<S: Serializer>(key: &PublicKey, serializer: S) -> Result<S::Ok, S::Err
     serializer.collect_str(key)
 }
 
-#[allow(clippy::ref_option)] // as serde hands it over
+#[allow(clippy::ref_option)] // required by serde
 fn moment<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
     time.map(text::rfc3339).serialize(serializer)
 }
 
 impl KnownKey {
-    /// A key of which nothing is known yet.
+    /// Creates the entry of an unknown key.
     pub(super) fn new(key: PublicKey, label: String) -> Self {
         Self {
             key,
@@ -62,17 +62,17 @@ impl KnownKey {
         }
     }
 
-    /// Whether what it signed may run, without being the user's own of now.
+    /// Whether code signed by it may run, other than by the user's current key.
     pub(super) fn is_trusted(&self) -> bool {
         matches!(self.trust, "former" | "trusted")
     }
 
-    /// As many digits as name it.
+    /// Returns the digits that identify it.
     pub(super) fn short(&self) -> String {
         self.key.to_string()[..ENOUGH].to_owned()
     }
 
-    /// What people call whoever has it.
+    /// Returns the name of the key's owner.
     pub(super) fn called(&self) -> String {
         match (self.label.as_str(), self.trust) {
             ("", "own" | "former") => "yours".to_owned(),
@@ -82,7 +82,7 @@ impl KnownKey {
         }
     }
 
-    /// What it signed in the store, in a few words.
+    /// Summarizes what it signed in the store.
     pub(super) fn signed(&self) -> String {
         match self.runs {
             0 => "nothing".to_owned(),
@@ -91,14 +91,14 @@ impl KnownKey {
     }
 }
 
-/// A key as people compare it: eight digits at a time.
+/// Formats a key for comparison: in groups of eight digits.
 pub(super) fn grouped(key: PublicKey) -> String {
     let digits = key.to_string();
     let groups: Vec<&str> = (0..digits.len()).step_by(8).map(|at| &digits[at..at + 8]).collect();
     groups.join(" ")
 }
 
-/// The user's own first, then those they trust, then all others, of whom something is signed.
+/// Returns the user's own keys first, then trusted ones, then all others that signed data.
 pub(super) fn all(own: Option<PublicKey>, signed: &SignedByKey, context: &Context) -> Result<Vec<KnownKey>, Problem> {
     let mut known: BTreeMap<PublicKey, KnownKey> = BTreeMap::new();
     if let Some(own) = own {
@@ -131,14 +131,14 @@ pub(super) fn all(own: Option<PublicKey>, signed: &SignedByKey, context: &Contex
 /// The records that each key signed in a store.
 pub(super) type SignedByKey = BTreeMap<PublicKey, SignedByOne>;
 
-/// What one key signed.
+/// The records that one key signed.
 #[derive(Debug, Default)]
 pub(super) struct SignedByOne {
     runs: usize,
     histories: Vec<String>,
 }
 
-/// What is signed in the store. One that is not there, or can't be read, has nothing to tell of keys.
+/// Returns what is signed in the store; empty if the store is missing or unreadable.
 pub(super) fn signed(store: &Path, context: &Context) -> SignedByKey {
     let mut signed = SignedByKey::new();
     let Ok(histories) = open_indexed(store, context).and_then(|store| by_recency(&store)) else {
@@ -157,7 +157,7 @@ pub(super) fn signed(store: &Path, context: &Context) -> SignedByKey {
     signed
 }
 
-/// The key that was typed: whole, or the beginning of one that is known.
+/// Resolves a typed key: a whole key, or a prefix of a known one.
 pub(super) fn meant(typed: &str, known: &[KnownKey]) -> Result<PublicKey, Problem> {
     let typed = typed.trim().to_ascii_lowercase();
     let is_hex = !typed.is_empty() && typed.bytes().all(|byte| byte.is_ascii_hexdigit());

@@ -1,4 +1,4 @@
-//! What a crate tells of runs: steps, tools and actions.
+//! The runs in an RO-Crate: steps, tools and actions.
 
 use std::collections::BTreeSet;
 
@@ -68,7 +68,7 @@ impl PackageDescription<'_> {
         action
     }
 
-    /// What the runs of a state came to: one action, whose tool is the notebook.
+    /// Returns one action for all runs that led to a state, with the notebook as its tool.
     pub(super) fn whole_run(&self) -> Value {
         let mut action = json!({
             "@id": "#run",

@@ -1,4 +1,4 @@
-//! How things are written in a crate: references, addresses, times.
+//! Formats of values in an RO-Crate: references, URLs, times.
 
 use clew_core::format::Timestamp;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ pub(super) fn id(of: &str) -> Value {
     json!({"@id": of})
 }
 
-/// As RO-Crate writes lists: one is no list.
+/// Formats a list as RO-Crate does: a single value without brackets.
 pub(super) fn ids(of: impl IntoIterator<Item = String>) -> Value {
     one_or_all(of.into_iter().map(|one| id(&one)).collect())
 }
@@ -23,7 +23,7 @@ pub(super) fn one_or_all(mut values: Vec<Value>) -> Value {
     }
 }
 
-/// The address of a licence that was named by one, or by its SPDX id.
+/// Returns the URL of a licence given as a URL or an SPDX id.
 pub(super) fn license_id(license: &str) -> Option<String> {
     let is_spdx = |letter: char| letter.is_ascii_alphanumeric() || "-.+".contains(letter);
     if license.starts_with("https://") || license.starts_with("http://") {
@@ -35,7 +35,7 @@ pub(super) fn license_id(license: &str) -> Option<String> {
     is_id.then(|| format!("https://spdx.org/licenses/{license}"))
 }
 
-/// A name as a part of a URI.
+/// Percent-encodes a name for a URI.
 pub(super) fn encoded(name: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
     name.bytes()
@@ -49,7 +49,7 @@ pub(super) fn encoded(name: &str) -> String {
         .collect()
 }
 
-/// ISO 8601, UTC, to the second.
+/// Formats a time as ISO 8601 in UTC, to the second.
 pub(super) fn moment(time: Timestamp) -> String {
     jiff::Timestamp::from_nanosecond(i128::from(time)).map_or_else(
         |_| String::new(),
@@ -57,7 +57,7 @@ pub(super) fn moment(time: Timestamp) -> String {
     )
 }
 
-/// What a file is, as its name says.
+/// Returns the media type of a file name.
 pub(super) fn encoding(name: &str) -> &'static str {
     let ending = name
         .rsplit_once('.')

@@ -1,41 +1,41 @@
-//! The header of an encrypted file: a frame of the kind FILE whose cipher is 1, and nothing else that can be read.
+//! The header of an encrypted file: a frame of kind FILE with cipher 1. It is the only readable part of the file.
 //!
 //! ```text
 //! offset  bytes  what
 //!      0     88  a frame's header: kind FILE, cipher 1, a meta section of 40 bytes, no payload
 //!     88     16  id of the key
-//!    104     24  random bytes, never the same for two files: with the key they make the file's own key
+//!    104     24  random bytes, different in each file: the file's own key is derived from them and the store's key
 //!    128         zeros
-//!  3,968    128  bytes 0 to 127 once more: without them all of the file would be lost
-//!  4,096         everything that would lie in the file from byte 0 on, encrypted
+//!  3,968    128  a copy of bytes 0 to 127: the whole file is lost without them
+//!  4,096         the content of the file, encrypted
 //! ```
-//! So a Clew that knows no cipher finds a sound frame of which it can say that it uses one that it does not know.
+//! So a version of Clew without this cipher finds a sound frame, and can report that its cipher is unknown.
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Codec, FRAME_MAGIC, FRAME_VERSION, FrameHeader, FrameKind, HEADER_LENGTH, PAGE, number_at};
 use crate::id::KeyId;
 
-/// What the file `format` of an encrypted store calls the cipher.
+/// The name of the cipher in the file `format` of an encrypted store.
 pub const CIPHER: &str = "aes-256-ctr";
-/// Its number in a frame's header.
+/// The number of the cipher in a frame's header.
 pub(super) const NUMBER: u8 = 1;
 const META_LENGTH: usize = 40;
 const ONCE: usize = HEADER_LENGTH + META_LENGTH;
-/// Bytes of the header. What lies behind it lies as far behind a page as it would without it.
+/// Bytes of the header: a whole page, so that the offsets after it keep their alignment.
 pub const ENCRYPTED_HEADER_LENGTH: usize = PAGE as usize;
 
-/// What an encrypted file begins with.
+/// The header of an encrypted file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EncryptedHeader {
-    /// The key of the store that it belongs to.
+    /// The id of the store's key.
     pub key: KeyId,
     /// Random bytes.
     pub nonce: [u8; 24],
 }
 
 impl EncryptedHeader {
-    /// The header as it lies.
+    /// Encodes the header, with its second copy.
     pub fn to_bytes(&self) -> [u8; ENCRYPTED_HEADER_LENGTH] {
         let meta = [self.key.0.as_slice(), &self.nonce].concat();
         let header = FrameHeader {
@@ -61,7 +61,7 @@ impl EncryptedHeader {
         bytes
     }
 
-    /// Reads a header, one of the two at least as it was; `None` where bytes begin no encrypted file.
+    /// Parses a header. One sound copy of the two is enough; `None` if the bytes do not begin an encrypted file.
     pub fn parse(bytes: &[u8; ENCRYPTED_HEADER_LENGTH]) -> Option<Self> {
         let last = &bytes[ENCRYPTED_HEADER_LENGTH - ONCE..];
         Self::parse_once(&bytes[..ONCE]).or_else(|| Self::parse_once(last))

@@ -1,4 +1,4 @@
-//! The table of a frame that holds several blocks or segments: its meta section.
+//! The table of a frame with several blocks or segments: its meta section.
 
 use super::{FrameError, FrameHeader};
 
@@ -7,7 +7,7 @@ use super::{FrameError, FrameHeader};
 pub struct TableEntry {
     /// Its id.
     pub id: [u8; 32],
-    /// Where it starts in the plain payload.
+    /// Offset of its first byte in the plain payload.
     pub offset: u64,
     /// Its length: 1 to 65,536 bytes.
     pub length: u32,
@@ -17,7 +17,7 @@ impl TableEntry {
     /// Bytes of an entry on disk.
     pub const LENGTH: usize = 44;
 
-    /// A table as it lies.
+    /// Encodes a table.
     pub fn write_table(table: &[Self]) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(table.len() * Self::LENGTH);
         for entry in table {
@@ -28,7 +28,7 @@ impl TableEntry {
         bytes
     }
 
-    /// Reads a table. Everything in it lies within the payload afterwards.
+    /// Parses a table and checks that all entries are within the payload.
     pub fn parse_table(bytes: &[u8], header: &FrameHeader) -> Result<Vec<Self>, FrameError> {
         let (entries, rest) = bytes.as_chunks::<{ Self::LENGTH }>();
         if !rest.is_empty() {

@@ -1,5 +1,5 @@
-//! What a run bound anew and left as it was. Its record has only what came out otherwise, so whoever takes the run for its cell elsewhere has to know
-//! the rest: `x = 1` where `x` is 1 changes nothing, and where `x` is 2 it does.
+//! Versions that a run rebound without changing them. A run records only differences, so reusing the run in another state needs
+//! these, too: `x = 1` changes nothing if `x` is 1, but it does if `x` is 2.
 
 use std::borrow::Cow;
 
@@ -7,8 +7,8 @@ use crate::format::{Run, Version};
 use crate::history::History;
 use crate::id::{Root, RootKind, RunId};
 
-/// Versions that a run certainly bound anew and that are as they were before it; each is alone in its co-variable, so that it means the
-/// same beside anything else.
+/// Returns versions that a run certainly rebound, and that are the same as before it. Each is alone in its co-variable, so that
+/// it has the same meaning in any other state.
 pub(crate) fn bound_again(history: &History, id: &RunId) -> Vec<Version> {
     let Some((run, parent)) = history.run(id).and_then(|run| Some((run, run.parent?))) else {
         return Vec::new();
@@ -21,8 +21,8 @@ pub(crate) fn bound_again(history: &History, id: &RunId) -> Vec<Version> {
     found.filter(|version| version.roots.len() == 1).cloned().collect()
 }
 
-/// A run as it stands for running its cell again: without the generators that came with an import. Each process has those in a state of its
-/// own, so whoever draws from one has nothing on record that would decide what comes of it.
+/// Returns a run as a replacement for executing its cell: without random generators that imports created and that it did not draw
+/// from. Each process has its own state of those, so no recorded state determines what a later draw returns.
 pub(crate) fn as_reused(run: &Run) -> Cow<'_, Run> {
     if run.evidence.undrawn.is_empty() {
         return Cow::Borrowed(run);
@@ -38,7 +38,7 @@ pub(crate) fn as_reused(run: &Run) -> Cow<'_, Run> {
     Cow::Owned(run)
 }
 
-/// Roots that a run may have bound or taken away, and that its record says nothing of.
+/// Returns roots that a run may have rebound or removed, and that are not among its recorded changes.
 pub(super) fn written_again(run: &Run) -> Vec<Root> {
     let all = run.evidence.writes.iter().map(Root::name).chain(seeded(run));
     all.filter(|root| !is_changed(run, root)).collect()

@@ -1,4 +1,4 @@
-//! What was found out of the lines and values of a history, for whoever asks of it again and again.
+//! A cache of the lines and values of a history, for repeated requests.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -11,14 +11,15 @@ use super::reach::{RootReach, reach};
 use crate::format::{Manifest, Version};
 use crate::id::{ManifestId, RunId};
 
-/// Results that a [`Flow`](super::Flow) computed for a history. A run and its ancestors never change, so they stay valid when runs are added.
+/// Results that a [`Flow`](super::Flow) computed for a history. A run and its ancestors never change, so they stay valid when
+/// runs are added.
 #[derive(Debug, Default)]
 pub struct FlowCache {
-    /// Where each run is of which the line is known.
+    /// The position of each run on a known line.
     spots: RefCell<FxHashMap<RunId, AncestryDepth>>,
     manifests: RefCell<FxHashMap<ManifestId, Option<Arc<Manifest>>>>,
     reaches: RefCell<FxHashMap<ManifestId, Option<Arc<Vec<RootReach>>>>>,
-    /// Whether two runs set in libraries what they set to the same.
+    /// Whether two runs set the same attributes of libraries to the same values.
     setters: RefCell<FxHashMap<(RunId, RunId), bool>>,
 }
 
@@ -45,7 +46,7 @@ impl FlowCache {
         self.reaches.borrow_mut().insert(version.manifest, found.clone());
         found
     }
-    /// Whether two runs set the same in libraries, found out once.
+    /// Returns whether two runs set attributes of libraries to the same values; computed once.
     pub(super) fn are_same_setters(&self, runs: (RunId, RunId), find: impl FnOnce() -> bool) -> bool {
         let known = self.setters.borrow().get(&runs).copied();
         known.unwrap_or_else(|| {

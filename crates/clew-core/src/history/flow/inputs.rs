@@ -1,4 +1,4 @@
-//! What a run may have read, as roots of the state it found.
+//! The roots that a run may have read, in the state before it.
 
 use std::collections::BTreeSet;
 
@@ -7,21 +7,21 @@ use super::{Flow, RunPosition};
 use crate::format::{Run, first_word};
 use crate::id::{Root, RootKind};
 
-/// The setting that is not called after its library.
+/// The only setting that is not named after its library.
 const RECURSION: &str = "recursion limit";
 
-/// The library that this is. Its codecs stand in what they encode: a cell that made such a value did not use it.
+/// This library. The names of its codecs are part of encoded values, so a cell that created such a value did not necessarily use it.
 const ITSELF: &str = "clew";
 
-/// Settings that a run may go by and leave no trace of it: how it is compiled, whether a warning is hidden, what a division by zero in any
-/// library that calculates with numpy comes to.
+/// Settings that may affect a run without a trace: how it is compiled, whether a warning is hidden, and the result of a division
+/// by zero in any library that uses numpy.
 const UNTRACED: [&str; 3] = ["future statements", "warnings hidden", "numpy errors"];
 
-/// Names under which a cell may find any output.
+/// Names through which a cell may read any output.
 const LAST_OUTPUTS: [&str; 5] = ["Out", "_oh", "_", "__", "___"];
 
 impl<'a> Flow<'a> {
-    /// Roots that the run at `place` may have read, of those that were there before it.
+    /// Returns roots that the run at `place` may have read, out of those that existed before it.
     pub fn inputs(&self, place: &RunPosition<'a>) -> BTreeSet<Root> {
         let Some(before) = place.before() else {
             return BTreeSet::new();
@@ -33,7 +33,7 @@ impl<'a> Flow<'a> {
         let context: Vec<&Root> = context
             .filter(|root| is_context(root.kind) && self.is_cells(root, &before))
             .collect();
-        // Most histories have none, and to tell libraries is to read every input's manifest.
+        // Most histories have none, and determining the libraries reads the manifests of all inputs.
         if !context.is_empty() {
             let libraries = self.libraries(&found, place, &before);
             let is_needed = |root: &&Root| needs(run, root, &libraries);
@@ -42,15 +42,15 @@ impl<'a> Flow<'a> {
         found
     }
 
-    /// State without a name that the run went on from: what it drew from a generator or asked it for, drew on figures, the
-    /// directory that it left.
+    /// Returns other session state on which the run built: random generators that it drew from or whose state it read, figures
+    /// that it drew on, and the directory that it left.
     fn taken_up(&self, run: &Run, place: &RunPosition<'a>, before: &RunPosition<'a>) -> Vec<Root> {
         let is_taken_up = |root: &&Root| match root.kind {
             RootKind::Random => !run.evidence.seeded.contains(&root.key),
             RootKind::Figures | RootKind::Directory | RootKind::Path => true,
             _ => false,
         };
-        // Who asks for the state of a generator goes on from it, too, and leaves it as it is.
+        // A cell that reads the state of a generator depends on it, too, and leaves it unchanged.
         let asked = run.evidence.random.keys();
         let asked: Vec<Root> = asked.map(|name| Root::new(RootKind::Random, name.clone())).collect();
         let changed = self.changed(place).into_iter().chain(&asked).filter(is_taken_up);
@@ -60,12 +60,12 @@ impl<'a> Flow<'a> {
             .collect()
     }
 
-    /// Whether a cell, and not what was there at the start, set it.
+    /// Returns whether a cell set the root, and it did not exist at the start.
     pub(super) fn is_cells(&self, root: &Root, before: &RunPosition<'a>) -> bool {
         self.maker(root, before).is_some_and(|maker| maker.depth > 0)
     }
 
-    /// First words of the modules that what the run read or made belongs to, and of those that it imported.
+    /// Returns the top-level modules of values that the run read or created, and of modules that it imported.
     pub(super) fn libraries(
         &self,
         read: &BTreeSet<Root>,
@@ -79,7 +79,7 @@ impl<'a> Flow<'a> {
         let evidence = &place.recorded().evidence;
         let made = self.changed(place).into_iter();
         let made = made.filter(|root| matches!(root.kind, RootKind::Name | RootKind::Out));
-        // What it imported again is bound to what it was.
+        // A name that it imported again is bound to the same object as before.
         let bound = evidence.writes.iter().map(Root::name);
         let bound = bound.filter(|root| place.line.is_there(root, place.depth));
         let all: BTreeSet<Root> = made.cloned().chain(bound).collect();
@@ -105,7 +105,7 @@ impl<'a> Flow<'a> {
     }
 }
 
-/// Names that the run may have read, and the classes behind them; everything, where nobody could tell.
+/// Returns variables that the run may have read, and the classes behind them; all of them if that cannot be determined.
 fn named(run: &Run, before: &RunPosition<'_>) -> BTreeSet<Root> {
     let reads = &run.evidence.reads;
     let mut found = BTreeSet::new();
@@ -120,19 +120,19 @@ fn named(run: &Run, before: &RunPosition<'_>) -> BTreeSet<Root> {
     let outputs = reads.iter().filter_map(|name| name.strip_prefix('_'));
     let outputs = outputs.map(|number| Root::new(RootKind::Out, number));
     found.extend(outputs.filter(|root| before.line.is_there(root, before.depth)));
-    // A name that was taken away was looked for in vain: had it been there, the run had done something else.
+    // A lookup of a removed name failed. If it had existed, the run would have behaved differently.
     let names = reads.iter().map(Root::name);
     found.extend(names.filter(|root| before.line.was_there(root, before.depth)));
     found
 }
 
-/// Whether a run may have read any output.
+/// Returns whether a run may have read any output.
 pub(super) fn reads_last_outputs(run: &Run) -> bool {
     let mut reads = run.evidence.reads.iter();
     reads.any(|name| LAST_OUTPUTS.contains(&name.as_str()))
 }
 
-/// State that decides how code behaves without being named in it.
+/// Returns whether roots of a kind affect code without being named in it.
 pub(super) fn is_context(kind: RootKind) -> bool {
     matches!(
         kind,
@@ -142,12 +142,12 @@ pub(super) fn is_context(kind: RootKind) -> bool {
             | RootKind::Option
             | RootKind::Setting
             | RootKind::ModuleAttribute
-            // With a backend that keeps them from cell to cell, `gca()` finds what others drew.
+            // With a backend that keeps figures from cell to cell, `gca()` finds what other cells drew.
             | RootKind::Figures
     )
 }
 
-/// Whether a run that uses these libraries may have behaved by that state.
+/// Returns whether the root may have affected a run that uses these libraries.
 pub(super) fn needs(run: &Run, root: &Root, libraries: &BTreeSet<String>) -> bool {
     let evidence = &run.evidence;
     if root.kind == RootKind::Setting && UNTRACED.contains(&root.key.as_str()) {

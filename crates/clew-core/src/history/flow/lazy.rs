@@ -1,5 +1,5 @@
-//! Values that hold no data yet: what they name is read when somebody asks for it, by means that nobody sees. Who uses one may read the
-//! files that its cell read.
+//! Lazy values, whose data is read when it is used, in ways that Clew does not observe. A cell that uses one may read the files
+//! that the value's own cell read.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ const LAZY: [&str; 12] = [
     "polars", "pyarrow", "duckdb", "dask", "xarray", "zarr", "h5py", "ibis", "vaex", "intake", "fsspec", "datasets",
 ];
 
-/// Types of these that hold their data.
+/// Types of these libraries that contain their data.
 const WHOLE: [&str; 5] = [
     "polars.DataFrame",
     "polars.Series",
@@ -22,7 +22,8 @@ const WHOLE: [&str; 5] = [
 ];
 
 impl<'a> Flow<'a> {
-    /// Files that cells read which made the lazy ones among `needed`, what the run at `place` may have read, and those behind these.
+    /// Returns files read by the cells that created the lazy values among `needed`, the roots that the run at `place` may have
+    /// read, and by the cells behind these.
     pub(super) fn behind_lazy(&self, place: &RunPosition<'a>, needed: &BTreeSet<Root>) -> Vec<&'a FileEvidence> {
         let mut found = Vec::new();
         let mut seen = BTreeSet::new();
@@ -53,7 +54,7 @@ impl<'a> Flow<'a> {
         };
         let modules = manifest.modules_of(root);
         let is_whole = modules.first().is_some_and(|name| WHOLE.contains(&name.as_str()));
-        // A module itself is called after itself.
+        // The summary of a module object contains its own name.
         let is_module = modules.first().is_some_and(|name| name == "module");
         !is_whole && !is_module && modules.iter().any(|name| LAZY.contains(&first_word(name)))
     }

@@ -1,4 +1,4 @@
-//! Lines of runs, and where on them each root changed.
+//! Lines of ancestors, and the runs on them that changed each root.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -29,7 +29,7 @@ impl<'a> RunPosition<'a> {
         }
     }
 
-    /// Another place on the line, no deeper than its end.
+    /// Returns another position on the line, at most at its end.
     pub(crate) fn at(&self, depth: usize) -> Self {
         Self {
             history: self.history,
@@ -38,33 +38,33 @@ impl<'a> RunPosition<'a> {
         }
     }
 
-    /// The run.
+    /// Returns the id of the run.
     pub fn run(&self) -> RunId {
         self.line.run(self.depth)
     }
 
-    /// What is on record of the run.
+    /// Returns the record of the run.
     pub fn recorded(&self) -> &'a Run {
         let run = self.history.run(&self.run());
         run.expect("lines are made of runs that can be read")
     }
 
-    /// How many runs led to it.
+    /// Returns the number of runs before it.
     pub fn depth(&self) -> usize {
         self.depth
     }
 
-    /// The run before it on its line.
+    /// Returns the position of the run before it.
     pub fn before(&self) -> Option<Self> {
         self.depth.checked_sub(1).map(|depth| self.at(depth))
     }
 
-    /// All places of the line up to this one, the first run first.
+    /// Returns all positions of the line up to this one, first run first.
     pub fn line(&self) -> impl Iterator<Item = Self> + '_ {
         (0..=self.depth).map(|depth| self.at(depth))
     }
 
-    /// Whether a run led here.
+    /// Returns whether a run is on the line up to this position.
     pub(super) fn follows(&self, run: &RunId) -> bool {
         self.line.depth_of(run).is_some_and(|depth| depth <= self.depth)
     }
@@ -83,39 +83,40 @@ impl AncestryDepth {
     }
 }
 
-/// A run with all its ancestors, the first one first. Two of these share their common part, so a history needs as many as it has
+/// A run with all its ancestors, first run first. Two of these share their common part, so a history needs as many as it has
 /// ends, and most of them are short.
 #[derive(Debug)]
 pub(super) struct Ancestry {
-    /// The line that this one left, and the last depth of it that is on this one too.
+    /// The line from which this one branched off, and the last depth that both share.
     base: Option<AncestryDepth>,
     /// Its runs after that.
     runs: Vec<RunId>,
-    /// How deep each of them lies, once somebody asked.
+    /// The depth of each of these runs, computed on first use.
     depths: OnceLock<FxHashMap<RunId, usize>>,
-    /// Where each root got another version (true) or went away (false), in order.
+    /// The depths at which each root got another version (true) or was removed (false), in order.
     changes: FxHashMap<Root, Vec<(usize, bool)>>,
     /// These roots.
     roots: BTreeSet<Root>,
-    /// Runs that may have left some of the roots as they were of which they recorded versions.
+    /// Runs that may not have changed some of the roots of which they recorded versions.
     doubts: FxHashMap<usize, Doubt>,
-    /// What runs set in libraries, and how deep these lie.
+    /// Attributes that runs set in libraries, with the depths of the runs.
     patched: Vec<(usize, String)>,
-    /// The same of what libraries were told of the environment.
+    /// Environment variables that libraries read, with the depths of the runs.
     kept: Vec<(usize, LibraryEnvironment)>,
 }
 
-/// Of a run that recorded co-variables that it may have joined or parted only.
+/// A run that recorded co-variables that it may only have joined or separated.
 #[derive(Debug)]
 struct Doubt {
-    /// The versions that it found.
+    /// The versions before the run.
     before: FxHashMap<Root, Arc<Version>>,
-    /// Roots that it left as they were, once somebody asked: to tell, what is stored of them is read.
+    /// Roots that it did not change, computed on first use, since it requires reading their stored values.
     spared: OnceLock<FxHashSet<Root>>,
 }
 
 impl Ancestry {
-    /// The line of `runs`, behind `base`, which left `state`. Where it is coarse, each version that a run recorded counts as a change.
+    /// Creates the line of `runs` after `base`, which left `state`. In coarse mode, each version that a run recorded counts as a
+    /// change.
     pub fn of(is_coarse: bool, base: Option<AncestryDepth>, mut state: State, runs: &[(RunId, &Run)]) -> Self {
         let start = base.as_ref().map_or(0, |base| base.depth + 1);
         let mut line = Self {
@@ -139,7 +140,7 @@ impl Ancestry {
             let kept: Vec<_> = kept.map(|told| (depth, told)).collect();
             line.kept.extend(kept);
             run.removed.iter().for_each(|root| line.note(root, (depth, false)));
-            // Of what is the same object and has no value nobody can tell whether it changed.
+            // If the object is the same and has no value, it is unknown whether it changed.
             let used = run.evidence.used.iter();
             run.changed_roots()
                 .chain(used)
@@ -153,7 +154,7 @@ impl Ancestry {
         line
     }
 
-    /// Where its own runs are: those behind where it left another.
+    /// Returns the positions of its own runs, after it branched off.
     pub fn own_spots(self: &Arc<Self>) -> impl Iterator<Item = (RunId, AncestryDepth)> {
         let spot = |(depth, id): (usize, &RunId)| {
             let line = Arc::clone(self);
@@ -171,20 +172,20 @@ impl Ancestry {
         }
     }
 
-    /// How many of its runs lie on the line that it left.
+    /// Returns how many of its runs are on the line from which it branched off.
     fn start(&self) -> usize {
         self.base.as_ref().map_or(0, |base| base.depth + 1)
     }
 
-    /// The last depth.
+    /// Returns the last depth.
     pub fn last(&self) -> usize {
         (self.start() + self.runs.len()).saturating_sub(1)
     }
 
-    /// The run at a depth.
+    /// Returns the run at a depth.
     ///
     /// # Panics
-    /// No run is so deep: places are made of depths that are there.
+    /// Panics if there is no such depth. Positions contain only existing depths.
     pub fn run(&self, depth: usize) -> RunId {
         match &self.base {
             Some(base) if depth <= base.depth => base.line.run(depth),
@@ -192,7 +193,7 @@ impl Ancestry {
         }
     }
 
-    /// How deep a run lies on it.
+    /// Returns the depth of a run.
     pub fn depth_of(&self, run: &RunId) -> Option<usize> {
         let depths = || self.runs.iter().copied().zip(self.start()..).collect();
         let own = self.depths.get_or_init(depths).get(run).copied();
@@ -202,7 +203,7 @@ impl Ancestry {
         })
     }
 
-    /// Roots that the run at a depth left as they were, though it recorded versions of them; `None` if there are none.
+    /// Returns roots that the run at a depth did not change, although it recorded versions of them; `None` if there are none.
     pub fn spared(&self, flow: &Flow<'_>, depth: usize) -> Option<&FxHashSet<Root>> {
         if let Some(base) = self.base.as_ref().filter(|base| depth <= base.depth) {
             return base.line.spared(flow, depth);
@@ -212,7 +213,7 @@ impl Ancestry {
         Some(doubt.spared.get_or_init(|| spared(flow, run, &doubt.before)))
     }
 
-    /// What runs set in libraries up to `depth`.
+    /// Returns what runs set in libraries up to `depth`.
     pub fn patched(&self, depth: usize) -> Patches {
         let base = self.base.as_ref();
         let mut found = base
@@ -226,7 +227,7 @@ impl Ancestry {
         found
     }
 
-    /// The last change (true) or removal (false) of `root` up to `depth`.
+    /// Returns the last change (true) or removal (false) of `root` up to `depth`.
     fn last_of(&self, flow: &Flow<'_>, root: &Root, depth: usize) -> Option<(usize, bool)> {
         let own = self.changes.get(root).and_then(|changes| {
             let before = changes.partition_point(|(at, _)| *at <= depth);
@@ -240,28 +241,28 @@ impl Ancestry {
         })
     }
 
-    /// Where `root` got the value it has at `depth`; `None` if it is not there.
+    /// Returns the depth at which `root` got its value at `depth`; `None` if it does not exist there.
     pub fn last_change(&self, flow: &Flow<'_>, root: &Root, depth: usize) -> Option<usize> {
         self.last_of(flow, root, depth)
             .and_then(|(at, is_there)| is_there.then_some(at))
     }
 
-    /// The last change or removal of `root` up to `depth`.
+    /// Returns the depth of the last change or removal of `root` up to `depth`.
     pub fn last_event(&self, flow: &Flow<'_>, root: &Root, depth: usize) -> Option<usize> {
         self.last_of(flow, root, depth).map(|(at, _)| at)
     }
 
-    /// Roots that are there at `depth`.
+    /// Returns the roots that exist at `depth`.
     pub fn roots(&self, depth: usize) -> impl Iterator<Item = &Root> {
         self.roots_from(None, depth)
     }
 
-    /// Those of them that are neither values nor classes.
+    /// Returns those of them that are neither values nor classes.
     pub fn state_roots(&self, depth: usize) -> impl Iterator<Item = &Root> {
         self.roots_from(Some(Root::new(RootKind::ModuleAttribute, "")), depth)
     }
 
-    /// Roots that are there at `depth`, from the first or a later one on.
+    /// Returns the roots that exist at `depth`, starting with `first` if given.
     fn roots_from(&self, first: Option<Root>, depth: usize) -> impl Iterator<Item = &Root> {
         let first = first.map_or(Bound::Unbounded, Bound::Included);
         let mut met: BTreeSet<&Root> = BTreeSet::new();
@@ -273,7 +274,8 @@ impl Ancestry {
         met.into_iter().filter(move |root| self.is_there(root, depth))
     }
 
-    /// Whether a root is there at `depth`. A run that leaves it as it was found it, so no value is read to tell.
+    /// Returns whether a root exists at `depth`. It reads no value, since a run that does not change a root does not remove it
+    /// either.
     pub fn is_there(&self, root: &Root, depth: usize) -> bool {
         let own = self.changes.get(root).and_then(|changes| {
             let before = changes.partition_point(|(at, _)| *at <= depth);
@@ -285,7 +287,7 @@ impl Ancestry {
         })
     }
 
-    /// Whether a root is there at `depth`, or was before.
+    /// Returns whether a root exists at `depth`, or existed before.
     pub fn was_there(&self, root: &Root, depth: usize) -> bool {
         let changes = self.changes.get(root);
         let own = changes.and_then(|changes| changes.first());
@@ -296,7 +298,7 @@ impl Ancestry {
 }
 
 impl Doubt {
-    /// Whether a run may have left something as it was that it recorded; `before` is what it found.
+    /// Returns the doubt about a run that may have recorded roots without changing them; `before` is the state before it.
     fn of(run: &Run, before: &State) -> Option<Self> {
         if run.evidence.reads_all() {
             return None;
@@ -317,13 +319,15 @@ impl Doubt {
     }
 }
 
-/// Whether nothing but its values tells that a run changed a root: it was not bound, and others have a part in it.
+/// Returns whether only a comparison of values can show that a run changed a root, because it was not rebound and is in a
+/// co-variable with others.
 fn may_be_as_it_was(run: &Run, root: &Root, old: &Version, new: &Version) -> bool {
     let are_alone = old.roots.len() == 1 && new.roots.len() == 1;
     !are_alone && !run.evidence.writes.contains(&root.to_string())
 }
 
-/// Roots of co-variables that a run merely joined or parted: they were neither bound anew nor do they reach anything else than before.
+/// Returns roots of co-variables that a run only joined or separated: they were not rebound, and they reach the same objects as
+/// before.
 fn spared(flow: &Flow<'_>, run: &Run, before: &FxHashMap<Root, Arc<Version>>) -> FxHashSet<Root> {
     let mut changed: BTreeSet<&Root> = BTreeSet::new();
     let mut doubtful: BTreeSet<&Root> = BTreeSet::new();
@@ -334,7 +338,7 @@ fn spared(flow: &Flow<'_>, run: &Run, before: &FxHashMap<Root, Arc<Version>>) ->
             told.insert(root);
         }
     }
-    // What still shares as before, or shares otherwise only with what did change, is as it was.
+    // A root is unchanged if it shares objects with the same roots as before, apart from roots that did change.
     let all: BTreeSet<&Root> = changed.union(&doubtful).copied().collect();
     let keeps_neighbours = |root: &Root, changed: &BTreeSet<&Root>| {
         let after = run.changed.iter().find(|version| version.roots.contains(root));
@@ -352,7 +356,7 @@ fn spared(flow: &Flow<'_>, run: &Run, before: &FxHashMap<Root, Arc<Version>>) ->
     }
 }
 
-/// Other roots that share something with `root`, but for those that changed.
+/// Returns the other roots that share objects or memory with `root`, except those that changed.
 fn neighbours<'v>(
     flow: &Flow<'_>,
     root: &Root,
@@ -364,7 +368,7 @@ fn neighbours<'v>(
     Some(near)
 }
 
-/// Neighbours that are gone altogether took nothing with them that anybody could see.
+/// Keeps those neighbours that still exist: removing a neighbour has no observable effect on a root.
 fn present<'v>(neighbours: BTreeSet<&'v Root>, all: &BTreeSet<&Root>) -> BTreeSet<&'v Root> {
     neighbours.into_iter().filter(|root| all.contains(*root)).collect()
 }

@@ -1,4 +1,4 @@
-//! What has to be there before a run is replayed.
+//! The roots that must exist before a run is rerun.
 
 use std::collections::BTreeSet;
 
@@ -7,9 +7,9 @@ use crate::format::{Evidence, Run};
 use crate::id::{Root, RootKind};
 
 impl<'a> Flow<'a> {
-    /// Roots that a replay of the run at `place` has to find as they were, of those that were there: what it may have read, and what
-    /// it left without having bound it anew. What was changed in place is of these, what may have been, and what only shared objects
-    /// with something that the run took elsewhere.
+    /// Returns the roots that a rerun of the run at `place` needs in their earlier state, if they existed. These are the roots
+    /// that it may have read, and those that it recorded without certainly rebinding them. The latter include roots that were
+    /// changed in place, may have been, or only came to share objects with something else.
     pub fn needs(&self, place: &RunPosition<'a>) -> BTreeSet<Root> {
         let Some(before) = place.before() else {
             return BTreeSet::new();
@@ -27,12 +27,12 @@ impl<'a> Flow<'a> {
     }
 }
 
-/// Whether nobody watched what a run read and wrote, or nobody can tell whether there was anything to see.
+/// Returns whether the reads and writes of a run were not recorded, or could not be determined.
 pub(crate) fn is_unwatched(evidence: &Evidence) -> bool {
     evidence.reads.is_empty() && evidence.writes.is_empty() && !evidence.reads_known
 }
 
-/// Whether what a run left of a root does not depend on what that was before.
+/// Returns whether the new value of a root does not depend on the value before.
 pub(super) fn is_bound_anew(run: &Run, root: &Root) -> bool {
     match root.kind {
         RootKind::Name => run.evidence.binds.contains(&root.key),

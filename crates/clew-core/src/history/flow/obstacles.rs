@@ -1,13 +1,14 @@
-//! Which recorded run stands for running its cell again: one that found what the cell would find now.
+//! Decides whether a recorded run can replace executing its cell: whether it found the inputs that the cell would find now.
 //!
-//! In: a recorded run, the state that its cell would find, and what lies outside the session now. Out: all that stands against taking
-//! what that run left for what the cell would leave; nothing, if it may be taken. These are *verifying traces* (Mokhov, Mitchell, Peyton
-//! Jones: Build Systems à la Carte, ICFP 2018, section 4.2): no key names all that a cell may read before it runs, so each recorded run
-//! tells what it read, and that is held against what is there. A cell that reads under a condition has one for each way.
+//! The input is a recorded run, the state that its cell would find, and the current inputs outside the session. The output is all
+//! obstacles to reusing the result of that run; none if it can be reused. These are *verifying traces* (Mokhov, Mitchell, Peyton
+//! Jones: Build Systems à la Carte, ICFP 2018, section 4.2). No key could name all inputs of a cell before it runs. So each
+//! recorded run lists what it read, and this is compared with the current inputs. A cell that reads under a condition has a
+//! recorded run for each case.
 //!
 //! ```text
-//!   found ──► cell 1: recorded runs of its code, newest first ──► none stands against ──► found = found + what that run left
-//!                                                            └──► each has something ──► the cell runs, and leaves what it leaves
+//!   found ──► cell 1: recorded runs of its code, newest first ──► one has no obstacle ──► found = found + the effects of that run
+//!                                                            └──► each has an obstacle ──► the cell is executed
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,39 +26,39 @@ use crate::history::environments::Environments;
 use crate::history::{History, State};
 use crate::id::{Root, RootKind, RunId};
 
-/// Inputs of cells outside the session, such as files, as they are now.
+/// The current inputs of cells outside the session, such as files.
 pub trait ExternalInputs {
-    /// Whether a file is what it was.
+    /// Returns whether a file is unchanged.
     fn has_file(&self, file: &FileEvidence) -> bool;
 
-    /// The version of a package that is there now, where it is not what it was; empty if there is none.
+    /// Returns the installed version of a package if it differs from the recorded one; empty if the package is missing.
     fn other_module(&self, module: &ModuleEvidence) -> Option<String>;
 
-    /// The version of Python that a cell would run in, where that is known.
+    /// Returns the Python version in which a cell would run, if it is known.
     fn python(&self) -> Option<&str>;
 
-    /// What an environment variable is; `None` if it is not set.
+    /// Returns the value of an environment variable; `None` if it is not set.
     fn variable(&self, name: &str) -> Option<String>;
 
-    /// Whether code finds something under a name that nobody in the session bound.
+    /// Returns whether a name that is not bound in the session is built into Python.
     fn is_builtin(&self, name: &str) -> bool;
 }
 
 /// The state, the working directory and the changed library settings with which a cell would be executed.
 #[derive(Debug, Clone, Default)]
 pub struct ExecutionContext {
-    /// The session.
+    /// The session state.
     pub state: State,
-    /// The working directory, where that is known.
+    /// The working directory, if it is known.
     pub directory: Option<String>,
-    /// What cells set in libraries ([`Flow::patched`]).
+    /// Attributes that cells set in libraries ([`Flow::patched`]).
     pub patched: Patches,
-    /// Whether nothing is executed at all, so that nobody needs what cells set in libraries: it only has to be the same.
+    /// Whether no cell is executed at all. Then attributes that cells set in libraries are not needed; they only have to be equal.
     pub overlooks_patches: bool,
 }
 
 impl ExecutionContext {
-    /// What the next cell would find if a run of this history is taken for the one before; nothing else if there is no such run.
+    /// Applies the effects of a reused run of this history, for the next cell. Does nothing if there is no such run.
     pub fn reuse(&mut self, history: &History, id: &RunId) {
         let Some(run) = history.run(id) else { return };
         self.state.reuse(&as_reused(run), &bound_again(history, id));
@@ -68,89 +69,89 @@ impl ExecutionContext {
     }
 }
 
-/// Why the recorded result of a run cannot be used in place of executing its cell.
+/// The reason why the recorded result of a run cannot replace executing its cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReuseObstacle {
-    /// It failed, was interrupted, or its kernel died.
+    /// The run failed, was interrupted, or its kernel died.
     Unfinished,
-    /// Somebody else recorded it, whom nobody trusted yet.
+    /// It was recorded by another person, who is not trusted.
     Untrusted,
-    /// Its source was not kept whole.
+    /// Its source was not recorded completely.
     Masked,
-    /// Right after it something changed that no cell did, and not only what shares objects.
+    /// Right after it, an external change was recorded, and more than sharing of objects changed.
     WentOn {
-        /// The change.
+        /// The run of that change.
         run: RunId,
     },
-    /// Something that it may have read is not what it was.
+    /// A root that it may have read is different.
     Input {
-        /// The input.
+        /// The root.
         root: Root,
-        /// What it was; `None` if it was not there.
+        /// Its recorded version; `None` if it did not exist.
         then: Option<Version>,
-        /// What it is.
+        /// Its current version.
         now: Option<Version>,
     },
-    /// Nobody can tell what an input was when it ran.
+    /// The version of an input before the run is unverified.
     Uncertain {
         /// The input.
         root: Root,
     },
-    /// A file that it may have read is not what it was.
+    /// A file that it may have read is different.
     FileRead(FileEvidence),
-    /// A file that it wrote is not as it left it.
+    /// A file that it wrote is no longer as it was after the run.
     FileWritten(FileEvidence),
-    /// A file with code of the user's own is not what it was.
+    /// A file of the user's own modules is different.
     Code(FileEvidence),
-    /// A package is another.
+    /// A package has another version.
     Module {
-        /// What it was.
+        /// The recorded package.
         then: ModuleEvidence,
-        /// What it is.
+        /// The current version.
         now: String,
     },
-    /// It ran in another Python.
+    /// It ran in another Python version.
     Python {
-        /// In which.
+        /// The recorded version.
         then: String,
-        /// In which the cell would run.
+        /// The version in which the cell would run.
         now: String,
     },
-    /// It ran in another directory, and asked in which, or went to another from there.
+    /// It ran in another directory, and read its path or changed to another directory.
     Directory {
-        /// In which.
+        /// The recorded directory.
         then: String,
-        /// In which the cell would run.
+        /// The directory in which the cell would run.
         now: String,
     },
-    /// An environment variable that it may have read is not what it was.
+    /// An environment variable that it may have read is different.
     Variable {
         /// Its name.
         name: String,
-        /// What it was; `None` if it was not set.
+        /// Its recorded value; `None` if it was not set.
         then: Option<String>,
-        /// What it is.
+        /// Its current value.
         now: Option<String>,
     },
     /// It used the network.
     Network,
     /// It started programs.
     Programs,
-    /// It drew random numbers that depend on nothing.
+    /// It drew random numbers that do not depend on recorded state.
     Random,
-    /// It asked for what is another each time: the time, somebody at the keyboard.
+    /// It read something that differs each time: the time, or keyboard input.
     Asked(String),
-    /// It set something in a library, or used a library in which a cell set something: nobody brings that back.
+    /// It set an attribute of a library, or used a library in which a cell set one. Clew does not restore such attributes.
     Patched(String),
-    /// Something that it left can't be brought back.
+    /// Some of its results cannot be restored.
     Unstored {
-        /// What it left.
+        /// Their roots.
         roots: Vec<Root>,
     },
 }
 
 impl ReuseObstacle {
-    /// Whether it is that the run itself sets something in a library.
+    /// Returns whether the obstacle is an attribute of a library that the run itself sets.
     pub fn is_own_patch(&self, run: &Run) -> bool {
         let is_own = |set: &str| run.evidence.patched.iter().any(|entry| Patches::name_of(entry) == set);
         matches!(self, Self::Patched(set) if is_own(set))
@@ -165,21 +166,21 @@ impl ReuseObstacle {
     }
 }
 
-/// The variable that says where Python looks for modules besides: it decides on those of the user's own, and on those that are not there.
+/// The variable with additional paths on which Python searches modules. It affects the user's own modules and missing ones.
 const SEARCHED: &str = "PYTHONPATH";
 
-/// The variable that says which warnings Python shows.
+/// The variable that selects which warnings Python shows.
 const WARNINGS: &str = "PYTHONWARNINGS";
 
-/// Folders that hold nothing but what is installed.
+/// Folders that contain only installed packages.
 const PACKAGES: [&str; 2] = ["/site-packages/", "/dist-packages/"];
 
-/// The generator whose state nobody knows.
+/// The random generator whose state is unknown.
 const SYSTEM: &str = "os.urandom";
 
 impl<'a> Flow<'a> {
-    /// What stands against taking what the run at `place` left for what its cell would leave where it finds `found`. Empty if nothing
-    /// does: then [`ExecutionContext::reuse`] tells what it would leave.
+    /// Returns the obstacles to reusing the run at `place` instead of executing its cell with `found`. If there are none,
+    /// [`ExecutionContext::reuse`] applies the run's effects.
     pub fn obstacles(
         &self,
         place: &RunPosition<'a>,
@@ -228,8 +229,8 @@ impl<'a> Flow<'a> {
         obstacles
     }
 
-    /// What changed right behind it and no cell did: threads and callbacks go on after their cell. Where only what shares objects
-    /// changed, others that share objects with what it left have to be what they were.
+    /// Returns obstacles from external changes right after the run, since threads and callbacks may continue after their cell. If
+    /// only sharing of objects changed, the other roots that came to share objects with its results must be unchanged.
     fn of_what_went_on(&self, place: &RunPosition<'a>, found: &State) -> Vec<ReuseObstacle> {
         let id = place.run();
         let Some(next) = outside_behind(self.history, &id) else {
@@ -246,9 +247,9 @@ impl<'a> Flow<'a> {
         other.map(|root| ReuseObstacle::input(root, &left, found)).collect()
     }
 
-    /// The run right behind a recorded one that belongs to it: it has nothing but that roots share objects, or no longer do, each of them as it
-    /// was. A look at some names misses what these share with others to which no name leads, such as a list of a library's. Who takes
-    /// the recorded run takes that one after it.
+    /// Returns the external change right after a recorded run that belongs to it: it only records that roots share objects, or no
+    /// longer do, while each of them is unchanged. A look at some roots misses objects that these share with others through
+    /// objects without a name, such as a list in a library. If the recorded run is reused, this run is applied after it.
     pub fn joined(&self, id: &RunId) -> Option<RunId> {
         let joined = outside_behind(self.history, id).filter(|next| outside_behind(self.history, next).is_none())?;
         let next = self.history.run(&joined)?;
@@ -261,8 +262,8 @@ impl<'a> Flow<'a> {
         (next.removed.is_empty() && next.changed.iter().all(is_joined)).then_some(joined)
     }
 
-    /// That it drew from a generator that was not there before it, or asked for its state, and did not seed it: one that came with what it
-    /// imported, or that nobody had drawn from.
+    /// Returns an obstacle if the run drew from a random generator that did not exist before it, or read its state, without
+    /// seeding it. Such a generator was created by an import, or no cell had drawn from it.
     fn of_draws(&self, place: &RunPosition<'a>) -> Option<ReuseObstacle> {
         let run = place.recorded();
         let asked = run
@@ -280,8 +281,8 @@ impl<'a> Flow<'a> {
             .then_some(ReuseObstacle::Random)
     }
 
-    /// Packages and modules that it may have used. What a run imports it names; what it used of that later ones tell by what they read
-    /// and made.
+    /// Returns obstacles from packages and modules that the run may have used. Its evidence lists the modules that it imported
+    /// itself. Other modules that it used follow from the values that it read and created.
     fn of_modules(
         &self,
         place: &RunPosition<'a>,
@@ -314,7 +315,8 @@ impl<'a> Flow<'a> {
         obstacles
     }
 
-    /// Where modules of the user's own are looked for, where it may have used any: another path may lead to others of the same name.
+    /// Returns obstacles from the module search path, if the run may have used any of the user's own modules: on another path,
+    /// other modules may have the same names.
     fn of_path(
         &self,
         place: &RunPosition<'a>,
@@ -348,7 +350,7 @@ impl<'a> Flow<'a> {
         other.map(|root| ReuseObstacle::input(root, &then, found)).collect()
     }
 
-    /// Files behind values that hold no data yet.
+    /// Returns obstacles from files behind lazy values.
     fn of_lazy(
         &self,
         place: &RunPosition<'a>,
@@ -361,7 +363,7 @@ impl<'a> Flow<'a> {
         files.into_iter().map(ReuseObstacle::FileRead).collect()
     }
 
-    /// Packages and modules that it may have used, as they were.
+    /// Returns the packages and modules that the run may have used, as recorded.
     pub(super) fn modules<'e>(
         &self,
         place: &RunPosition<'a>,
@@ -378,7 +380,7 @@ impl<'a> Flow<'a> {
         let known = names.iter().filter_map(|name| environments.module(&place.run(), name));
         let mut all: BTreeMap<&str, &ModuleEvidence> = known.map(|module| (module.name.as_str(), module)).collect();
         all.extend(own.map(|module| (module.name.as_str(), module)));
-        // The user's own modules call each other, and what they have in common.
+        // The user's own modules call each other, and modules that they have in common.
         let mut others: Vec<&ModuleEvidence> = environments.own_modules(&place.run()).collect();
         let mut reached: Vec<&ModuleEvidence> = all
             .values()
@@ -396,8 +398,8 @@ impl<'a> Flow<'a> {
         all.into_values().collect()
     }
 
-    /// What it set in libraries, and what cells set before it, then or now, in libraries that it may have used: where that was not certainly
-    /// set to the same.
+    /// Returns obstacles from attributes of libraries: those that the run set, and those that cells set before it, then or now,
+    /// in libraries that it may have used, unless they certainly have the same values.
     fn of_patches(
         &self,
         place: &RunPosition<'a>,
@@ -425,7 +427,8 @@ impl<'a> Flow<'a> {
             .collect()
     }
 
-    /// Whether two runs certainly set in libraries what they set to the same: they are of one source, and the one found all that the other had.
+    /// Returns whether two runs certainly set attributes of libraries to the same values: they have the same source, and each
+    /// found the same inputs.
     fn set_same(&self, one: RunId, other: RunId, environments: &Environments, outside: &dyn ExternalInputs) -> bool {
         one == other
             || self.known.are_same_setters((one, other), || {
@@ -443,7 +446,7 @@ impl<'a> Flow<'a> {
         let (Some(recorded), Some(run)) = (self.history.run(&one), self.history.run(&other)) else {
             return false;
         };
-        // Each text has a salt of its own.
+        // Texts are compared and not their ids, since each text has a salt of its own.
         let source = |run: &Run| run.source.and_then(|source| self.values.source(source));
         let has_ended = run.ending == Ending::Done && run.death.is_none();
         if !has_ended || source(recorded).is_none_or(|text| Some(text) != source(run)) {
@@ -462,7 +465,8 @@ impl<'a> Flow<'a> {
         obstacles.iter().all(|obstacle| obstacle.is_own_patch(recorded))
     }
 
-    /// Environment variables that a library that it uses asked for in an earlier cell, and may have kept, where it was told something else.
+    /// Returns obstacles from environment variables that a library, which the run uses, read in an earlier cell and may have
+    /// cached with another value.
     fn of_kept(
         &self,
         place: &RunPosition<'a>,
@@ -477,7 +481,7 @@ impl<'a> Flow<'a> {
         let state = self.history.state(before.run());
         let is_other = |(library, name, was): &(&str, &str, Option<&str>)| match found.patched.told(library, name) {
             Some(now) => now.as_deref() != *was,
-            // Nothing before it asks any more, so the library asks now.
+            // No reused or executed cell before it reads the variable, so the library reads it now.
             None => other_variable(name, *was, Some(&state), &found.state, outside).is_some(),
         };
         let others: Vec<_> = then.kept().filter(is_other).collect();
@@ -494,12 +498,12 @@ impl<'a> Flow<'a> {
         used.map(obstacle).collect()
     }
 
-    /// What runs set in libraries up to `place`. It is no part of a state.
+    /// Returns the attributes that runs set in libraries up to `place`. They are not part of a state.
     pub fn patched(&self, place: &RunPosition<'a>) -> Patches {
         place.line.patched(place.depth)
     }
 
-    /// What it may have read, and what it left without having bound it anew.
+    /// Returns obstacles from roots that the run may have read, and from roots that it left without certainly rebinding them.
     fn of_inputs(
         &self,
         place: &RunPosition<'a>,
@@ -516,12 +520,13 @@ impl<'a> Flow<'a> {
         let left = left.filter(|root| !run.evidence.is_undrawn(root));
         let left: BTreeSet<&Root> = left.chain(&run.removed).collect();
         let all: BTreeSet<&Root> = needed.iter().chain(left.iter().copied()).collect();
-        // The run tells its directory itself.
+        // The run records its directory itself.
         let is_told = |root: &&Root| root.kind == RootKind::Directory && run.evidence.directory.is_some();
-        // Where modules are looked for before any cell changes that follows from the environment and the directory.
+        // The module search path follows from the environment and the directory, until a cell changes it.
         let is_of_start =
             |root: &Root| is_same_directory && root.kind == RootKind::Path && !self.is_cells(root, &before);
-        // No kernel begins with what somebody decided, and libraries that drew left it so.
+        // In a new kernel, no cell has decided the generator's state. That is equivalent to the recorded state if no cell had
+        // decided that either, and the run did not change it.
         let is_undecided = |root: &Root| {
             let states = run
                 .evidence
@@ -540,7 +545,8 @@ impl<'a> Flow<'a> {
             let is_same = match (was, is) {
                 (None, None) => true,
                 (Some(_), None) if is_of_start(root) || is_undecided(root) => true,
-                // What it binds anew, or bound and took away, may have been anything, but not a part of something that goes on.
+                // A root that the run certainly rebinds, or removes, may have had any value, unless it is part of a larger
+                // co-variable.
                 (_, Some(is)) if !needed.contains(root) => {
                     (root.kind == RootKind::Out || is_bound_anew(run, root) || run.removed.contains(root))
                         && (is.roots.len() == 1 || are_same(was, Some(is)))
@@ -557,7 +563,7 @@ impl<'a> Flow<'a> {
             }
             obstacles.extend(self.of_classes(was, &then, found, &obstacles));
         }
-        // Who asks for the last results finds those of other cells where there are any.
+        // A cell that reads the last outputs would find those of other cells, if there are any.
         if reads_last_outputs(run) {
             let is_new = |root: &&Root| root.kind == RootKind::Out && then.version(root).is_none();
             let came = found.roots().filter(is_new);
@@ -566,8 +572,8 @@ impl<'a> Flow<'a> {
         obstacles
     }
 
-    /// What it may have bound and left as it was: where that is another now, nobody knows what the cell would leave of it, unless it certainly
-    /// binds it anew.
+    /// Returns obstacles from roots that the run may have rebound without changing them. If such a root has another value now,
+    /// the value after the cell is unknown, unless the run certainly rebinds it.
     fn of_written(&self, place: &RunPosition<'a>, needed: &BTreeSet<Root>, found: &State) -> Vec<ReuseObstacle> {
         let Some(before) = place.before() else {
             return Vec::new();
@@ -587,7 +593,7 @@ impl<'a> Flow<'a> {
         unknown.map(|root| ReuseObstacle::input(root, &then, found)).collect()
     }
 
-    /// State that decides how code behaves without being named in it (options, the directory), where a cell set it since.
+    /// Returns obstacles from state that affects code without being named in it (options, the directory), if a cell changed it.
     fn of_context(&self, place: &RunPosition<'a>, needed: &BTreeSet<Root>, found: &State) -> Vec<ReuseObstacle> {
         let Some(before) = place.before() else {
             return Vec::new();
@@ -603,7 +609,7 @@ impl<'a> Flow<'a> {
         let libraries = self.libraries(needed, place, &before);
         let is_told = |root: &Root| match root.kind {
             RootKind::Directory => run.evidence.directory.is_some(),
-            // Those that it may have read it tells, too.
+            // The variables that it may have read are recorded, too.
             RootKind::Environment => run.evidence.variables.contains_key(&root.key),
             _ => false,
         };
@@ -620,7 +626,8 @@ impl<'a> Flow<'a> {
             .collect()
     }
 
-    /// Environment variables that it may have read: as the session has them where a cell set them, else as they are outside.
+    /// Returns obstacles from environment variables that the run may have read. Their values come from the session if a cell set
+    /// them, otherwise from outside.
     fn of_variables(&self, place: &RunPosition<'a>, found: &State, outside: &dyn ExternalInputs) -> Vec<ReuseObstacle> {
         let (run, before) = (place.recorded(), place.before());
         let then = before.map(|before| self.history.state(before.run()));
@@ -630,7 +637,7 @@ impl<'a> Flow<'a> {
             .collect()
     }
 
-    /// Names that it looked for in vain, or found where Python has its own, and that are there now.
+    /// Returns obstacles from names whose lookup failed or found a builtin in the recorded run, and that are bound now.
     fn of_lookups(&self, place: &RunPosition<'a>, found: &State, outside: &dyn ExternalInputs) -> Vec<ReuseObstacle> {
         let Some(before) = place.before() else {
             return Vec::new();
@@ -645,13 +652,13 @@ impl<'a> Flow<'a> {
         let came = found
             .roots()
             .filter(|root| is_looked_for(root) && then.version(root).is_none());
-        // What it binds anew itself it looks for in vain only before that.
+        // For a name that the run itself certainly binds, only lookups before that count.
         let came = came.filter(|root| !evidence.binds.contains(&root.key) || reads.contains(root.key.as_str()));
         came.map(|root| ReuseObstacle::input(root, &then, found)).collect()
     }
 
-    /// Classes of the notebook that an input refers to, and those that these refer to, as a class does to its bases: they are part of how it
-    /// behaves.
+    /// Returns obstacles from classes of the notebook to which an input refers, and from classes to which these refer, such as
+    /// their bases: they affect its behaviour.
     fn of_classes(
         &self,
         version: Option<&Version>,
@@ -681,15 +688,15 @@ impl<'a> Flow<'a> {
         other
     }
 
-    /// Whether an input that was only read is what it was. What else shares objects with it makes no difference to who reads nothing else
-    /// of that.
+    /// Returns whether an input that was only read is unchanged. Other roots that share objects with it are irrelevant if the
+    /// cell reads none of them.
     fn reads_same(&self, needed: &BTreeSet<Root>, root: &Root, was: &Version, is: &Version) -> bool {
         let is_alone = |version: &Version| version.roots.iter().filter(|root| needed.contains(root)).count() == 1;
         are_same(Some(was), Some(is)) || is_alone(was) && is_alone(is) && self.is_alike(root, was, is)
     }
 
-    /// What it left that can't be brought back: what is not stored, and what it did to live objects without a value, as reading moves a file
-    /// along.
+    /// Returns obstacles from results that cannot be restored: values that are not stored, and effects on live objects, such as
+    /// the position of a file that was read.
     fn of_results(&self, run: &Run) -> Vec<ReuseObstacle> {
         let is_stored = |version: &&Version| {
             let manifest = self.manifest(version);
@@ -706,7 +713,7 @@ impl<'a> Flow<'a> {
     }
 }
 
-/// That an environment variable is not what it was: as cells set it by the state `then`, or, where none did, as it lies outside.
+/// Returns an obstacle if an environment variable has changed: as set by cells in the state `then`, otherwise as set outside.
 fn other_variable(
     name: &str,
     was: Option<&str>,
@@ -731,7 +738,7 @@ fn other_variable(
     }
 }
 
-/// That a variable is another by which Python itself starts.
+/// Returns an obstacle if a variable has changed that affects the start of Python itself.
 fn of_start(
     name: &str,
     id: &RunId,
@@ -746,7 +753,7 @@ fn of_start(
     (then != now).then_some(ReuseObstacle::Variable { name, then, now })
 }
 
-/// What of the record itself speaks against it.
+/// Returns obstacles from the record itself.
 fn of_record(history: &History, id: &RunId, run: &Run) -> Vec<ReuseObstacle> {
     let mut obstacles = Vec::new();
     if run.kind != RunKind::Cell || run.ending != Ending::Done || run.death.is_some() {
@@ -761,13 +768,13 @@ fn of_record(history: &History, id: &RunId, run: &Run) -> Vec<ReuseObstacle> {
     obstacles
 }
 
-/// What was found right behind a run and no cell did.
+/// Returns the external change recorded right after a run.
 fn outside_behind(history: &History, id: &RunId) -> Option<RunId> {
     let is_outside = |next: &&RunId| history.run(next).is_some_and(|next| next.kind == RunKind::Outside);
     history.children(id).iter().find(is_outside).copied()
 }
 
-/// What it did that nobody can repeat, and files that are not what they were.
+/// Returns obstacles from effects that cannot be repeated, and from files that changed.
 fn of_evidence(
     evidence: &Evidence,
     elsewhere: Option<DirectoryChange<'_>>,
@@ -799,19 +806,19 @@ fn of_evidence(
     obstacles
 }
 
-/// Those of the files, where a cell would look for them now, that are not what they were.
+/// Returns those files that changed, with the paths at which a cell would find them now.
 fn others<'f>(
     files: impl Iterator<Item = &'f FileEvidence>,
     elsewhere: Option<DirectoryChange<'_>>,
     outside: &dyn ExternalInputs,
 ) -> Vec<FileEvidence> {
-    // What the run itself read of the environment is an input like any other: what libraries read of their own is marked.
+    // Files of the environment that the run itself read are inputs like any other. Those that libraries read internally are marked.
     let inputs = files.filter(|file| !file.of_environment);
     let here = inputs.flat_map(|file| elsewhere.map_or_else(|| vec![file.clone()], |elsewhere| elsewhere.places(file)));
     here.filter(|file| !outside.has_file(file)).collect()
 }
 
-/// Whether two versions are the same: the same roots together, with the same value.
+/// Returns whether two versions are equal: the same roots together, with the same value.
 fn are_same(one: Option<&Version>, other: Option<&Version>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => one.fingerprint == other.fingerprint && one.roots == other.roots,
@@ -819,13 +826,14 @@ fn are_same(one: Option<&Version>, other: Option<&Version>) -> bool {
     }
 }
 
-/// The minor version of a version of Python: `3.11` of `3.11.7`.
+/// Returns the minor version of a Python version: `3.11` for `3.11.7`.
 fn minor(version: &str) -> &str {
     let end = version.match_indices('.').nth(1).map_or(version.len(), |(at, _)| at);
     &version[..end]
 }
 
-/// Whether a root is what a cell set in a library: that counts by what the record says of it (`of_patches`), a part of the state or not.
+/// Returns whether a root is an attribute that a cell set in a library. `of_patches` compares these by the run's evidence,
+/// whether they are part of the state or not.
 fn is_patch(root: &Root, patched: &Patches) -> bool {
     root.kind == RootKind::ModuleAttribute && patched.names(&root.key)
 }

@@ -1,32 +1,33 @@
-//! What cells set in libraries: no state holds it, so it counts by what their records say of it.
+//! Attributes that cells set in libraries. They are not part of a state, so they are compared by the evidence of the runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::format::{Evidence, first_word};
 use crate::id::RunId;
 
-/// What cells set in libraries, by name, and what libraries were told of the environment when cells used them, which they may keep.
+/// Attributes that cells set in libraries, by name, and the environment variables that libraries read when cells used them, and
+/// may have cached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Patches {
     settings: BTreeMap<String, Setting>,
-    /// What environment variables were, by the library that asked for them and their name.
+    /// The values of environment variables, by the library that read them and their name.
     kept: BTreeMap<(String, String), Option<String>>,
 }
 
-/// To what something was set.
+/// The value of an attribute.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Setting {
-    /// To what the record tells.
+    /// The value, if it is recorded.
     to: Option<String>,
-    /// The runs that set it since to what no record tells, one after the other. `None` stands for a cell that is still to run and may set
-    /// something else than when it last ran.
+    /// The runs that have since set it to values that are not recorded, in order. `None` represents a cell that has yet to run
+    /// and may set another value than when it last ran.
     by: Vec<Option<RunId>>,
 }
 
-/// An environment variable that a library read and may have kept: the library and the variable, and the value.
+/// An environment variable that a library read and may have cached: the library and the variable, and the value.
 pub(super) type LibraryEnvironment = ((String, String), Option<String>);
 
-/// What libraries were told of the environment by a run. Of what may be a credential nobody knows the value, so it is left out.
+/// Returns the environment variables that libraries read during a run. Omits possible credentials, whose values are unknown.
 pub(super) fn kept_by(evidence: &Evidence) -> impl Iterator<Item = LibraryEnvironment> + '_ {
     let all = evidence
         .kept
@@ -39,14 +40,14 @@ pub(super) fn kept_by(evidence: &Evidence) -> impl Iterator<Item = LibraryEnviro
 }
 
 impl Patches {
-    /// Adds what a run set in libraries, and what these were told of the environment by it.
+    /// Adds the attributes that a run set in libraries, and the environment variables that libraries read during it.
     pub fn add(&mut self, evidence: &Evidence, run: RunId) {
         self.set(&evidence.patched, Some(run));
         self.keep(kept_by(evidence));
     }
 
-    /// Adds what a cell will set that is still to run, by the evidence of a run of it: the same as that `run`, if there is one. Nobody knows yet
-    /// what libraries will be told.
+    /// Adds the attributes that a pending cell will set, by the evidence of one of its runs. They are the same as in that `run`,
+    /// if there is one. It is not yet known which environment variables libraries will read.
     pub fn await_run(&mut self, evidence: &Evidence, run: Option<RunId>) {
         self.set(&evidence.patched, run);
         self.kept.retain(|(library, name), _| {
@@ -59,18 +60,18 @@ impl Patches {
         self.kept.extend(kept);
     }
 
-    /// What libraries were told: the library, the variable, and what that was.
+    /// Returns the environment variables that libraries read: the library, the variable and its value.
     pub(super) fn kept(&self) -> impl Iterator<Item = (&str, &str, Option<&str>)> {
         let all = self.kept.iter();
         all.map(|((library, name), value)| (library.as_str(), name.as_str(), value.as_deref()))
     }
 
-    /// What a library was told of a variable; `None` if nothing.
+    /// Returns the value of a variable that a library read; `None` if it read none.
     pub(super) fn told(&self, library: &str, name: &str) -> Option<&Option<String>> {
         self.kept.get(&(library.to_owned(), name.to_owned()))
     }
 
-    /// Adds what a run set, as evidence has it: a name, or `NAME = VALUE`.
+    /// Adds attributes that a run set, in the format of the evidence: a name, or `NAME = VALUE`.
     pub(super) fn set<'a>(&mut self, entries: impl IntoIterator<Item = &'a String>, run: Option<RunId>) {
         for entry in entries {
             let (name, value) = named(entry);
@@ -88,12 +89,13 @@ impl Patches {
         }
     }
 
-    /// Whether a cell set what goes by this name.
+    /// Returns whether a cell set the attribute with this name.
     pub fn names(&self, name: &str) -> bool {
         self.settings.contains_key(name)
     }
 
-    /// Names of what is not certainly the same there. `set_same` says whether two runs certainly set what they set to the same.
+    /// Returns the names of attributes that are not certainly the same in `other`. `set_same` returns whether two runs certainly
+    /// set the same values.
     pub fn differing<'a>(
         &'a self,
         other: &'a Self,
@@ -111,24 +113,25 @@ impl Patches {
         names.filter(is_other).map(String::as_str).collect()
     }
 
-    /// The name in an entry of evidence.
+    /// Returns the name in an entry of the evidence.
     pub fn name_of(entry: &str) -> &str {
         named(entry).0
     }
 }
 
-/// The name and the value of an entry.
+/// Returns the name and the value of an entry.
 fn named(entry: &str) -> (&str, Option<&str>) {
     entry
         .split_once(" = ")
         .map_or((entry, None), |(name, value)| (name, Some(value)))
 }
 
-/// Stands for threads and tasks that a cell began and that went on after it: they may do anything while others run.
+/// Represents threads and tasks that a cell started and that continued after it: they may have any effect while other cells run.
 pub const THREADS: &str = "threads";
 
-/// Whether what is set there decides for cells that never name the library: how IPython shows and runs things, what Python has built in
-/// and how it is set, how texts are encoded and objects copied, the time zone, what was entered without a `with` that leaves it, and what goes on beside them.
+/// Returns whether an attribute affects cells that never name its library: how IPython shows and runs things, builtins and
+/// settings of Python, encodings of texts and copying of objects, the time zone, contexts that were entered without a `with` that
+/// exits them, and threads that run in the background.
 pub(super) fn is_everywhere(name: &str) -> bool {
     name.starts_with('%')
         || name == "time.tzset"
@@ -182,7 +185,7 @@ mod tests {
         other.set(&entry, Some(run(3)));
         assert_eq!(one.differing(&other, SAME), BTreeSet::from(["gc.disable"]));
         assert_eq!(one.differing(&other, |_, _| true), BTreeSet::new());
-        // A later value hides what was before it.
+        // A later value replaces all values before it.
         let value = ["gc.disable = 1".to_owned()];
         one.set(&value, Some(run(4)));
         other.set(&value, None);
@@ -193,7 +196,7 @@ mod tests {
     fn what_a_library_was_told_counts_until_a_cell_asks_anew() {
         let evidence = |value: Option<&str>| Evidence {
             variables: BTreeMap::from([("TZ".to_owned(), value.map(str::to_owned))]),
-            // A variable without a value may hold a credential.
+            // A variable without a value may contain a credential.
             kept: BTreeMap::from([("duckdb".to_owned(), vec!["TZ".to_owned(), "HIDDEN".to_owned()])]),
             ..Evidence::default()
         };

@@ -1,4 +1,5 @@
-//! What each root of a stored co-variable reaches by itself, read off its stream where it was not recorded. Nothing is built.
+//! The objects and memory that each root of a stored co-variable reaches, read from its stream if they were not recorded. Nothing
+//! is built.
 
 use std::collections::BTreeSet;
 
@@ -6,27 +7,27 @@ use super::ValueSource;
 use crate::format::{Encoding, Version};
 use crate::graph::{Arena, ArenaLimits, Mention, block_cuts, reached};
 
-/// Longer streams are not gone through, in bytes: then all of a co-variable counts as changed when a part of it did. Only values with
-/// handles and those that were too large when they were recorded have no summary that tells the same.
+/// The maximum length of a stream that is read, in bytes. Beyond it, all of a co-variable counts as changed if a part changed.
+/// Only values with handles, and values that were too large when they were recorded, lack a summary with the same information.
 const LONGEST: u64 = 1 << 20;
 
 /// The nodes and extents of a co-variable that one root reaches.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct RootReach {
-    /// Equal when the root alone could not be told from the other.
+    /// Equal if the two roots alone are indistinguishable.
     pub hash: u128,
     nodes: BTreeSet<u32>,
     extents: BTreeSet<u32>,
 }
 
 impl RootReach {
-    /// Whether two roots of one co-variable reach a common object or piece of memory.
+    /// Returns whether two roots of one co-variable reach a common object or extent.
     pub fn meets(&self, other: &Self) -> bool {
         !self.nodes.is_disjoint(&other.nodes) || !self.extents.is_disjoint(&other.extents)
     }
 }
 
-/// What each root of a version reaches, in their order; `None` where that can't be told.
+/// Returns what each root of a version reaches, in order; `None` if that cannot be determined.
 pub(super) fn reach(values: &dyn ValueSource, version: &Version) -> Option<Vec<RootReach>> {
     let manifest = values.manifest(&version.manifest)?;
     let encoding = manifest.encoding()?;
@@ -52,7 +53,7 @@ pub(super) fn reach(values: &dyn ValueSource, version: &Version) -> Option<Vec<R
     Some(found.collect())
 }
 
-/// Stands for the bytes of a buffer: the ids of the blocks it lies in, and where it lies in them.
+/// Represents the bytes of a buffer by the ids of the blocks that contain it, and its position in them.
 fn stored(encoding: &Encoding, mention: &Mention) -> Vec<u8> {
     let Some(extent) = encoding.extents.get(mention.extent as usize) else {
         return Vec::new();

@@ -1,28 +1,28 @@
-//! Runs whose cell would run in another directory now: where it would find the files that it then found.
+//! Runs whose cell would now run in another directory: the paths at which it would find the recorded files.
 
 use std::path::{Component, Path, PathBuf};
 
 use crate::format::{Evidence, FileEvidence, ModuleEvidence};
 
-/// The working directory that a run had, and the one that its cell would have now, if they differ.
+/// The working directory of a run, and the one that its cell would have now, if they differ.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DirectoryChange<'a> {
-    /// The directory that the run found.
+    /// The recorded directory.
     pub then: &'a str,
-    /// The one that its cell would find.
+    /// The current directory.
     pub now: &'a str,
 }
 
 impl<'a> DirectoryChange<'a> {
-    /// `None` where they are the same, or nobody knows.
+    /// Returns `None` if the directories are the same, or one of them is unknown.
     pub fn of(evidence: &'a Evidence, now: Option<&'a str>) -> Option<Self> {
         let then = evidence.directory.as_deref()?;
         let now = now.filter(|now| *now != then)?;
         Some(Self { then, now })
     }
 
-    /// Where the cell would look for a file that the run used. Two places where nobody can tell whether a library made a relative path
-    /// whole: then both count.
+    /// Returns the paths at which the cell would look for a file that the run used. There are two if a library may have made a
+    /// relative path absolute; both count then.
     pub fn places(self, file: &FileEvidence) -> Vec<FileEvidence> {
         let path = Path::new(&file.path);
         let there = |path: &Path| FileEvidence {
@@ -40,14 +40,15 @@ impl<'a> DirectoryChange<'a> {
         }
     }
 
-    /// Where it would find a file of a module of the user's own: those lie in the working directory, or where they lay.
+    /// Returns the path at which the cell would find a file of the user's own modules: relative to the working directory if it
+    /// was there, otherwise unchanged.
     pub fn place_of_code(self, file: &FileEvidence) -> FileEvidence {
         let places = self.places(file);
         places.into_iter().next_back().unwrap_or_else(|| file.clone())
     }
 }
 
-/// What a run may have touched outside the session, as its cell would have in another directory.
+/// Returns the evidence outside the session as the cell would have it in another directory.
 pub fn rebased(evidence: &Evidence, now: Option<&str>) -> Evidence {
     let Some(elsewhere) = DirectoryChange::of(evidence, now) else {
         return evidence.clone();
@@ -66,7 +67,7 @@ pub fn rebased(evidence: &Evidence, now: Option<&str>) -> Evidence {
     }
 }
 
-/// A path without `.` and `..`, as Python's `abspath` makes it: links are not followed.
+/// Removes `.` and `..` from a path, as Python's `abspath` does; links are not followed.
 fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
@@ -109,7 +110,7 @@ mod tests {
         assert_eq!(places("/a/x.csv", Some("./../x.csv")), ["/x.csv"]);
         assert_eq!(places("/a/b/d/x.csv", None), ["/a/b/d/x.csv", "/c/d/x.csv"]);
         assert_eq!(places("/data/x.csv", None), ["/data/x.csv"]);
-        // Given when the run had gone elsewhere already.
+        // A relative path, after the run had changed its directory.
         assert_eq!(places("/a/b/d/x.csv", Some("x.csv")), ["/a/b/d/x.csv", "/c/d/x.csv"]);
     }
 

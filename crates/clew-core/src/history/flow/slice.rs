@@ -1,4 +1,4 @@
-//! Slices: the runs that made some values, and no others.
+//! Slices: the runs that created some values, without unrelated runs.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -13,33 +13,33 @@ use crate::id::{Root, RootKind, RunId};
 pub struct SliceStep {
     /// The run.
     pub run: RunId,
-    /// Roots that it is needed for: what it made or changed of them, or that it took them away.
+    /// The roots for which the run is needed: it created, changed or removed them.
     pub made: BTreeSet<Root>,
-    /// What it may have read, and the run that made that what it was; `None` for what nothing in the slice makes.
+    /// The roots that it may have read, with the runs that created their values; `None` for values that no run of the slice creates.
     pub inputs: BTreeMap<Root, Option<RunId>>,
-    /// Files it may have read, or gone on writing, and the runs before it that may have written them.
+    /// The files that it may have read or appended to, with the runs before it that may have written them.
     pub files: BTreeMap<String, BTreeSet<RunId>>,
 }
 
-/// Why a slice can't make what is asked for.
+/// The reason why a slice cannot create a root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GapKind {
-    /// It was there before recording began.
+    /// It existed before recording began.
     Start,
     /// It was changed outside of any cell.
     Outside,
-    /// A move brought it, and no run on record made it as it came.
+    /// A restore brought it back, and no recorded run created it in this form.
     Moved,
-    /// The run's source is not on record.
+    /// The source of the run is not recorded.
     NoSource,
-    /// Runs of two lines changed it, and no order of them makes both what they were.
+    /// Runs of two branches changed it, and no order of them gives both their recorded values.
     Tangled,
-    /// A random generator drew before anything seeded it: the script draws other numbers.
+    /// A random generator was used before it was seeded: the script draws other numbers.
     NotSeeded,
 }
 
 impl GapKind {
-    /// Whether a script can't be written at all; else it runs and may make something else.
+    /// Returns whether no script can be written; otherwise the script runs, but may create another value.
     pub fn is_fatal(self) -> bool {
         self != Self::NotSeeded
     }
@@ -50,25 +50,25 @@ impl GapKind {
 pub struct SliceGap {
     /// The root.
     pub root: Root,
-    /// The run that left it so.
+    /// The run that left the root in its state.
     pub run: RunId,
-    /// Why no run of the slice can.
+    /// The reason.
     pub kind: GapKind,
 }
 
-/// The runs that made some values, in an order in which they make them again.
+/// The runs that created some values, in an order in which they create them again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Slice {
     /// The runs.
     pub steps: Vec<SliceStep>,
-    /// What they can't make.
+    /// Roots that they cannot create.
     pub gaps: Vec<SliceGap>,
-    /// The run that made each of the roots asked for.
+    /// The run that created each requested root.
     pub makers: BTreeMap<Root, RunId>,
 }
 
 impl<'a> Flow<'a> {
-    /// The runs that made `roots` what they were after the run `at`. Roots that were not there are left out.
+    /// Returns the runs that created the values of `roots` after the run `at`. Ignores roots that did not exist then.
     pub fn slice(&self, at: RunId, roots: &[Root]) -> Slice {
         let mut slicer = Slicer {
             flow: self,
@@ -100,7 +100,8 @@ impl<'a> Flow<'a> {
         slice
     }
 
-    /// What the functions asked for read when they are called later: without it they are of no use.
+    /// Includes the globals that the requested functions read when they are called later, since the functions would not work
+    /// without them.
     fn need_globals(&self, slicer: &mut Slicer<'_, 'a>, makers: &BTreeMap<Root, RunId>, place: &RunPosition<'a>) {
         let mut open: Vec<(Root, RunId)> = makers.iter().map(|(root, run)| (root.clone(), *run)).collect();
         let mut met: BTreeSet<Root> = makers.keys().cloned().collect();
@@ -140,13 +141,14 @@ impl<'a> Flow<'a> {
             .map_or_else(Default::default, |run| (run.number, run.suffix.clone()))
     }
 
-    /// Puts runs of several lines into an order in which each finds what it found; a gap where there is none.
+    /// Sorts runs of several branches so that each finds its recorded inputs. Adds a gap if there is no such order.
     fn untangle(&self, slice: &mut Slice, at: RunId, brought: &BTreeSet<Root>) {
         let line: HashSet<RunId> = self.history.ancestry(at).map(|(id, _)| id).collect();
         let Some(wrong) = self.first_wrong(slice, at, brought) else {
             return;
         };
-        // What a move brought over was made on a line of its own: that line first, then the others; or the other way.
+        // A value that a restore brought back was created on a branch of its own. Tries the runs of that branch first, then the
+        // reverse order.
         for is_main_first in [false, true] {
             slice
                 .steps
@@ -159,12 +161,12 @@ impl<'a> Flow<'a> {
         slice.gaps.push(wrong);
     }
 
-    /// The first root that a run of the slice, or whoever asked, would not find as it was.
+    /// Returns the first root that a run of the slice, or the result, would not find with its recorded value.
     fn first_wrong(&self, slice: &Slice, at: RunId, brought: &BTreeSet<Root>) -> Option<SliceGap> {
         let included: HashSet<RunId> = slice.steps.iter().map(|step| step.run).collect();
         let here = self.place(at);
         let mut script = Script::default();
-        // What the script does not make must be as it is at a script's start.
+        // Roots that the script does not create must be as they are at the start of a script.
         let expected = |maker: Option<RunId>| maker.filter(|maker| included.contains(maker));
         let gap = |root: &Root, run: RunId| SliceGap {
             root: root.clone(),
@@ -173,7 +175,7 @@ impl<'a> Flow<'a> {
         };
         for (at, step) in slice.steps.iter().enumerate() {
             let place = self.place(step.run);
-            // What a move brought back must not be bound again on any line.
+            // A root that a restore brought back must not be rebound on any branch.
             let line = |root: &Root| (!brought.contains(root)).then_some(&place);
             let wrong = |(root, maker): &(&Root, &Option<RunId>)| !script.has(root, expected(**maker), line(root));
             if let Some((root, _)) = step.inputs.iter().find(wrong) {
@@ -185,7 +187,7 @@ impl<'a> Flow<'a> {
             for root in self.shared_elsewhere(&place, &here) {
                 script.last.insert(root, (at, step.run));
             }
-            // What a run bound and took away again, or bound to what it was, is no change on its own line.
+            // On its own branch, binding a name to the same value, or binding and removing it, is not a change.
             let writes = self.history.run(&step.run).map(|run| &run.evidence.writes);
             for name in writes.into_iter().flatten() {
                 script.bound.entry(Root::name(name)).or_default().push((at, step.run));
@@ -196,7 +198,7 @@ impl<'a> Flow<'a> {
         slice.makers.iter().find(wrong).map(|(root, maker)| gap(root, *maker))
     }
 
-    /// Roots that on the line to `here` share objects with what a run of another line changed in place.
+    /// Returns roots that share objects, on the line of `here`, with roots that a run of another branch changed in place.
     fn shared_elsewhere(&self, place: &RunPosition<'a>, here: &RunPosition<'a>) -> BTreeSet<Root> {
         let id = place.run();
         let Some(run) = self.history.run(&id).filter(|_| !here.follows(&id)) else {
@@ -211,17 +213,18 @@ impl<'a> Flow<'a> {
     }
 }
 
-/// What a script has done up to a line of it.
+/// The effects of a script up to one of its steps.
 #[derive(Default)]
 struct Script {
-    /// The run that changed each root last, and where it stands in the script.
+    /// The run that last changed each root, and its index in the script.
     last: HashMap<Root, (usize, RunId)>,
-    /// Runs that bound each name, whether they changed it or not.
+    /// The runs that bound each name, even without changing it.
     bound: HashMap<Root, Vec<(usize, RunId)>>,
 }
 
 impl Script {
-    /// Whether a root is as `maker` made it, for a run at that place; `None` where no other may have bound it.
+    /// Returns whether a root has the value that `maker` created, for a run at this position. With `None` as position, no other
+    /// run may have bound it.
     fn has(&self, root: &Root, maker: Option<RunId>, place: Option<&RunPosition<'_>>) -> bool {
         let last = self.last.get(root).copied();
         let mut bound = self.bound.get(root).into_iter().flatten();
@@ -236,17 +239,17 @@ struct Slicer<'f, 'a> {
     flow: &'f Flow<'a>,
     steps: HashMap<RunId, SliceStep>,
     gaps: Vec<SliceGap>,
-    /// What was followed: roots and the runs that made them.
+    /// The roots that were followed, with the runs that created them.
     met: HashSet<(Root, RunId)>,
-    /// Roots asked for, and where.
+    /// The requested roots, with the positions at which they are needed.
     asked: HashMap<(Root, RunId), RunPosition<'a>>,
-    /// Roots that moves brought over from elsewhere: the move, and where they were made.
+    /// Roots that restores brought back: the restore, and the position where they were created.
     brought: Vec<(Root, RunPosition<'a>, RunPosition<'a>)>,
     open: Vec<(Root, RunPosition<'a>)>,
 }
 
 impl<'a> Slicer<'_, 'a> {
-    /// Asks for `root` as it is at `place`; the run that made it so, wherever it stands.
+    /// Requests `root` with its value at `place`; returns the run that created it, on any branch.
     fn need(&mut self, root: &Root, place: &RunPosition<'a>) -> Option<RunId> {
         let maker = self.origin(root, place)?;
         let run = maker.run();
@@ -260,10 +263,10 @@ impl<'a> Slicer<'_, 'a> {
         Some(run)
     }
 
-    /// Where `root` was made what it is at `place`; through moves, that brought it over from other lines.
+    /// Returns where the value of `root` at `place` was created, also if a restore brought it back from another branch.
     fn origin(&mut self, root: &Root, place: &RunPosition<'a>) -> Option<RunPosition<'a>> {
         let Some(maker) = self.flow.maker(root, place) else {
-            // It was taken away: the run that did is needed for that.
+            // It was removed: the run that removed it is needed.
             let event = place.line.last_event(self.flow, root, place.depth);
             return event.map(|depth| place.at(depth));
         };
@@ -279,8 +282,8 @@ impl<'a> Slicer<'_, 'a> {
         Some(origin)
     }
 
-    /// What a move brought over came as a copy of its own. A script would make it sharing objects with what it shared
-    /// them with where it was made: a gap, if that is needed beside it.
+    /// Adds gaps for roots that a restore brought back as separate copies. A script would create such a root sharing objects with
+    /// the roots with which it shared them originally. That is wrong if one of them is needed, too.
     fn part(&mut self) {
         for (root, moved, origin) in std::mem::take(&mut self.brought) {
             let beside = |(other, _): &(Root, RunId), place: &RunPosition<'a>| {
@@ -301,7 +304,7 @@ impl<'a> Slicer<'_, 'a> {
         }
     }
 
-    /// Takes in the run that made `root`, with what it needs.
+    /// Includes the run that created `root`, with its inputs.
     fn include(&mut self, root: Root, maker: &RunPosition<'a>) {
         let id = maker.run();
         let Some(run) = self.flow.history.run(&id) else { return };
@@ -350,7 +353,7 @@ impl<'a> Slicer<'_, 'a> {
         }
     }
 
-    /// Runs that wrote what this one read from disk, or goes on writing.
+    /// Includes the runs that wrote files which this run reads or appends to.
     fn add_files(&mut self, reader: &RunPosition<'a>) {
         let id = reader.run();
         let Some(run) = self.flow.history.run(&id) else { return };
@@ -366,7 +369,7 @@ impl<'a> Slicer<'_, 'a> {
         }
     }
 
-    /// Takes in a run for what it did outside of the session.
+    /// Includes a run because of its effects outside the session.
     fn take_in(&mut self, run: RunId) {
         let place = self.flow.place(run);
         let is_cell = self
@@ -379,7 +382,7 @@ impl<'a> Slicer<'_, 'a> {
         }
     }
 
-    /// Begins the step of a run, unless it is there: with all that the run may have read.
+    /// Adds the step of a run with all its possible inputs, unless it exists.
     fn begin(&mut self, place: &RunPosition<'a>) {
         let run = place.run();
         let Entry::Vacant(step) = self.steps.entry(run) else {
@@ -398,7 +401,7 @@ impl<'a> Slicer<'_, 'a> {
     }
 
     fn gap(&mut self, root: Root, run: RunId, kind: GapKind) {
-        // The state that a session starts with is there in a script's process too; only a generator's is not the same.
+        // The state at the start of a session also exists in the process of a script, except the state of random generators.
         let kind = match (root.kind, kind) {
             (RootKind::Random, GapKind::Start) => GapKind::NotSeeded,
             (RootKind::Name | RootKind::Out | RootKind::Definition, kind) => kind,
@@ -413,7 +416,7 @@ impl<'a> Slicer<'_, 'a> {
 }
 
 impl<'a> Flow<'a> {
-    /// Whether two roots shared objects between `origin` and the move, and share none after it.
+    /// Returns whether two roots shared objects between `origin` and the restore, and share none after it.
     fn parted(&self, root: &Root, other: &Root, origin: &RunPosition<'a>, moved: &RunPosition<'a>) -> bool {
         let share = |version: &Version| version.roots.contains(root) && version.roots.contains(other);
         let (from, until) = (self.order_of(&origin.run()), self.order_of(&moved.run()));
@@ -422,7 +425,7 @@ impl<'a> Flow<'a> {
         root != other && !has(&moved.run()) && self.history.runs().any(|(id, _)| between(id) && has(id))
     }
 
-    /// The last run before `moved` that recorded the value which the move brought back.
+    /// Returns the last run before `moved` that recorded the value which the restore brought back.
     fn recorded_before(&self, root: &Root, version: &Version, moved: &RunId) -> Option<RunPosition<'a>> {
         let until = self.order_of(moved);
         let is_before = |id: &RunId| self.order_of(id) < until;
@@ -433,12 +436,12 @@ impl<'a> Flow<'a> {
         let is_same = |other: &Version| other.roots == version.roots && other.fingerprint == version.fingerprint;
         let whole = runs().find(|(_, run)| run.changed.iter().any(is_same));
         let found = whole.or_else(|| {
-            // Taken out of a co-variable it has another fingerprint; by itself it reaches the same.
+            // Without the rest of its co-variable it has another fingerprint, but the root alone reaches the same objects.
             let has = |other: &Version| other.roots.contains(root) && self.is_alike(root, version, other);
             runs().find(|(_, run)| run.changed.iter().any(has))
         });
         let place = self.place(*found?.0);
-        // The run that recorded the whole may have left this root as it was.
+        // The run that recorded the co-variable may not have changed this root.
         self.maker(root, &place)
     }
 }

@@ -1,4 +1,4 @@
-//! Stale runs: run again in the order of their cells they would find other inputs than when they ran.
+//! Stale runs: runs that would find other inputs if the cells ran again in order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use crate::format::{FileEvidence, RunKind};
 use crate::history::environments::Environments;
 use crate::id::{Root, RootKind, RunId};
 
-/// Why a run is stale.
+/// The reason why a run is stale.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
     /// An input has another value now.
@@ -17,18 +17,18 @@ pub enum Reason {
         /// The run that changed it.
         by: RunId,
     },
-    /// An input is gone.
+    /// An input was removed.
     Removed {
         /// The input.
         root: Root,
-        /// The run that took it away.
+        /// The run that removed it.
         by: RunId,
     },
-    /// A file it may have read is not as it was.
+    /// A file that it may have read has changed.
     File(FileEvidence),
-    /// A file with code of the user's own that it may have used is not as it was.
+    /// A file of the user's own modules that it may have used has changed.
     Code(FileEvidence),
-    /// An input was made by a run that is stale itself.
+    /// An input was created by a run that is stale itself.
     Through {
         /// The input.
         root: Root,
@@ -42,14 +42,15 @@ pub enum Reason {
 pub struct StaleRun {
     /// The run, the last of its cell.
     pub run: RunId,
-    /// Why.
+    /// The reasons.
     pub reasons: Vec<Reason>,
 }
 
 impl<'a> Flow<'a> {
-    /// The last run of each cell on the line of `at` that would find other inputs if all cells ran again in their order, in order.
+    /// Returns the last run of each cell on the line of `at` that would find other inputs if all cells ran again in order. The
+    /// result is in that order.
     ///
-    /// What a run changed itself does not make it stale. `is_as_it_was` says whether a file is still what it was.
+    /// A run's own changes do not make it stale. `is_as_it_was` returns whether a file is unchanged.
     pub fn stale(
         &self,
         at: RunId,
@@ -75,14 +76,14 @@ impl<'a> Flow<'a> {
         stale
     }
 
-    /// The last run of each cell on the line of `at`, in order.
+    /// Returns the last run of each cell on the line of `at`, in order.
     pub fn cells(&self, at: RunId) -> Vec<RunId> {
         let cells = last_of_cells(&self.place(at));
         cells.iter().map(RunPosition::run).collect()
     }
 
-    /// Inputs that count: names and classes. A generator goes on with every draw, and what no name refers to is no
-    /// cell's to keep.
+    /// Returns the inputs that count: variables and attributes of the user's own modules. The state of a random generator changes
+    /// with every draw, and state without a name does not belong to one cell.
     fn read(&self, place: &RunPosition<'a>) -> Vec<Root> {
         let is_told = !place.recorded().evidence.reads_all();
         let inputs = if is_told { self.inputs(place) } else { BTreeSet::new() };
@@ -115,14 +116,14 @@ impl<'a> Flow<'a> {
         reasons
     }
 
-    /// The last run that changed the root, or took it away, as far as that counts for the run at `place`.
+    /// Returns the last run that changed or removed the root, among those that count for the run at `place`.
     fn last_event(&self, root: &Root, place: &RunPosition<'a>, now: &RunPosition<'a>) -> Option<RunPosition<'a>> {
         let up_to = |depth: usize| now.line.last_event(self, root, depth).map(|depth| now.at(depth));
         let mut events = std::iter::successors(up_to(now.depth), |event| up_to(event.depth.checked_sub(1)?));
         events.find(|event| event.depth <= place.depth || counts(root, event, place))
     }
 
-    /// Whether the root has the same value at both places, though it may have had others between. `other` is the later one.
+    /// Returns whether the root has the same value at both positions, even if it had others in between. `other` is the later one.
     fn is_same(&self, root: &Root, one: &RunPosition<'a>, other: &RunPosition<'a>) -> bool {
         let maker = self.maker(root, other);
         if maker.is_some_and(|maker| maker.recorded().evidence.used.contains(root)) {
@@ -137,7 +138,8 @@ impl<'a> Flow<'a> {
         }
     }
 
-    /// Files of modules that it imported, or that what it read belongs to. Where nobody could tell what it read, what it imported.
+    /// Returns changed files of modules that the run imported, or to which its inputs belong. If its inputs are unknown, only
+    /// modules that it imported count.
     fn changed_code(
         &self,
         place: &RunPosition<'a>,
@@ -169,7 +171,7 @@ impl<'a> Flow<'a> {
     }
 }
 
-/// The last run of each cell, in the order of the line. A run without a cell's id is a cell by itself.
+/// Returns the last run of each cell, in order. A run without a cell id counts as a cell of its own.
 fn last_of_cells<'a>(now: &RunPosition<'a>) -> Vec<RunPosition<'a>> {
     let mut last: BTreeMap<String, usize> = BTreeMap::new();
     for place in now.line() {
@@ -183,7 +185,7 @@ fn last_of_cells<'a>(now: &RunPosition<'a>) -> Vec<RunPosition<'a>> {
     depths.into_iter().map(|depth| now.at(depth)).collect()
 }
 
-/// The first run of the same cell.
+/// Returns the first run of the same cell.
 fn first_of_cell<'a>(place: &RunPosition<'a>) -> RunPosition<'a> {
     let cell = place.recorded().cell.as_ref();
     let mut runs = place.line();
@@ -201,10 +203,10 @@ fn changed_files(place: &RunPosition<'_>, is_as_it_was: &dyn Fn(&FileEvidence) -
     changed.cloned().map(Reason::File).collect()
 }
 
-/// Whether what a run did to the root counts for the run at `place`: whether the notebook, run again in its order, would come by it
-/// before. What a cell further down did would come after. So `df["a"] = …` in one cell after the other makes none of them stale.
-/// Cells are taken to stand in the order in which they ran first. What ran without a cell's id has no place in that order, and
-/// counts, but where it may merely have used a live object.
+/// Returns whether the effect of a run on the root counts for the run at `place`: whether it would come earlier if the notebook
+/// ran again in order. The effect of a cell further down would come later. So `df["a"] = …` in several cells makes none of them
+/// stale. Cells are assumed to be in the order of their first runs. A run without a cell id has no position in that order. It
+/// counts, unless it may only have used a live object.
 fn counts(root: &Root, event: &RunPosition<'_>, place: &RunPosition<'_>) -> bool {
     let run = event.recorded();
     let is_unordered = run.cell.is_none() && !run.evidence.used.contains(root);

@@ -1,4 +1,4 @@
-//! What was decided, in terms of runs and roots: what is shown, and what whoever performs it needs.
+//! The decision in terms of runs and roots, for display and for its execution.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,29 +11,29 @@ use crate::plan::cut::{
     SharedPiece,
 };
 
-/// What is sent to a place and which runs are replayed there, beside sending all and replaying all.
+/// The versions that are sent to a place and the runs that are rerun there, beside the alternatives to send all and to rerun all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CarryPlan {
-    /// The run whose state is carried.
+    /// The run whose state is transferred.
     pub run: RunId,
-    /// What is sent: first what goes along in any plan, state around the values that was there before any cell, and classes; then the
-    /// others in the order in which they were left.
+    /// The versions that are sent. First those that every plan sends: state other than values that existed before any cell, and
+    /// classes. Then the others, in the order in which runs left them.
     pub sent: Vec<SentVersion>,
-    /// What is replayed, in the order in which that is done.
+    /// The runs that are rerun, in this order.
     pub replayed: Vec<ReplayedRun>,
-    /// What can't be had there. All else is planned as if nobody had asked for it.
+    /// The parts that cannot be transferred. The rest is planned as if they had not been requested.
     pub unattainable: Vec<UnattainableCoVariable>,
-    /// Expected time.
+    /// The expected time.
     pub cost: Cost,
-    /// Bytes to send.
+    /// The number of bytes to send.
     pub bytes: u64,
-    /// How good the plan is known to be.
+    /// The known quality of the plan.
     pub proof: Optimality,
-    /// The bytes that were allowed.
+    /// The budget in bytes.
     pub budget: Option<u64>,
-    /// What it would be to send everything.
+    /// The alternative to send everything.
     pub send_all: PlanAlternative,
-    /// What it would be to send nothing.
+    /// The alternative to send nothing.
     pub replay_all: PlanAlternative,
 }
 
@@ -44,11 +44,11 @@ pub struct SentVersion {
     pub roots: Vec<Root>,
     /// The run that left it.
     pub run: RunId,
-    /// What is stored of it.
+    /// Its manifest.
     pub manifest: ManifestId,
-    /// Bytes of it that the place lacks. What several versions share counts with each.
+    /// Its bytes that the target lacks. Bytes shared by several versions count for each.
     pub bytes: u64,
-    /// Whether it is a part of the state; else only a replay reads it.
+    /// Whether it is a part of the state; otherwise only a rerun reads it.
     pub is_wanted: bool,
 }
 
@@ -57,9 +57,9 @@ pub struct SentVersion {
 pub struct ReplayedRun {
     /// The run.
     pub run: RunId,
-    /// How long it takes.
+    /// Its expected time.
     pub cost: Cost,
-    /// What of the state comes of it; nothing where only other replays need it.
+    /// The roots of the state that it recreates; empty if only other reruns need it.
     pub roots: Vec<Root>,
 }
 
@@ -68,54 +68,54 @@ pub struct ReplayedRun {
 pub struct UnattainableCoVariable {
     /// Its roots.
     pub roots: Vec<Root>,
-    /// Why it can't be sent.
+    /// Why it cannot be sent.
     pub not_sent: SendObstacle,
-    /// What stands in the way of making it there.
+    /// Why it cannot be recreated there.
     pub not_made: CarryObstacle,
 }
 
-/// The cost of doing it another way.
+/// The cost of an alternative plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PlanAlternative {
-    /// It would do.
+    /// The alternative is possible.
     Possible {
-        /// Expected time.
+        /// The expected time.
         cost: Cost,
-        /// Bytes to send.
+        /// The number of bytes to send.
         bytes: u64,
     },
-    /// Not all can be had that way.
+    /// Not all roots can be transferred in this way.
     Impossible {
-        /// The first that can't be.
+        /// The roots of the first co-variable that cannot be transferred.
         roots: Vec<Root>,
-        /// Why.
+        /// The reason.
         why: CarryObstacle,
     },
 }
 
-/// Why a version can be neither sent nor recreated.
+/// The reason why a version can be neither sent nor recreated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CarryObstacle {
-    /// It can't be sent.
+    /// It cannot be sent.
     NotSent(SendObstacle),
-    /// No run made these: they were there when recording began, came from outside or by a move.
+    /// No run created these roots: they existed when recording began, or came from an external change or a restore.
     NoMaker(Vec<Root>),
-    /// A run that would have to be replayed may not be.
+    /// A run that would have to be rerun may not be.
     NotReplayed {
         /// The run.
         run: RunId,
-        /// Why.
+        /// The reason.
         why: ReplayProhibition,
     },
 }
 
 impl<'a> CarryRequest<'a> {
-    /// The cheapest way to carry the state, of those that send no more than `budget` bytes.
+    /// Returns the cheapest plan that sends at most `budget` bytes.
     ///
     /// # Errors
-    /// What can't be replayed takes more bytes.
+    /// Fails if the values that cannot be recreated take more bytes.
     pub fn plan(&self, budget: Option<u64>) -> Result<CarryPlan, BudgetError> {
         let laid = self.lay_out();
         let along = laid.along_takes.bytes;
@@ -124,7 +124,7 @@ impl<'a> CarryRequest<'a> {
                 let within = laid
                     .choice
                     .decide_within(budget.saturating_sub(along), self.charges(&laid));
-                // What goes along may be too much by itself.
+                // The versions that every plan sends may exceed the budget themselves.
                 if budget < along {
                     within.and(Err(BudgetError { budget, least: 0 }))
                 } else {
@@ -140,7 +140,7 @@ impl<'a> CarryRequest<'a> {
         Ok(self.told(&laid, &decision, budget))
     }
 
-    /// What there is to choose between.
+    /// Lays out the choice.
     pub fn lay_out(&self) -> IndexedChoice<'a> {
         let ways = RemoteTransferCosts {
             carry: *self,
@@ -151,7 +151,7 @@ impl<'a> CarryRequest<'a> {
         laid
     }
 
-    /// The process in which runs are replayed imports what the session imports.
+    /// The process in which cells are rerun repeats the imports of the session.
     fn charges(&self, laid: &IndexedChoice<'_>) -> Charges {
         Charges {
             sending: self.rates.link.round_trip,
@@ -159,7 +159,7 @@ impl<'a> CarryRequest<'a> {
         }
     }
 
-    /// What any plan takes.
+    /// Returns the cost of everything that every plan sends.
     fn along(&self, laid: &IndexedChoice<'_>) -> SharedPiece {
         let records = self.rates.records;
         let takes = [self.rates.link.time(records), laid.importing, laid.along_takes.cost];

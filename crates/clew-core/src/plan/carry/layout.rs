@@ -1,4 +1,4 @@
-//! What there is to choose between: from what is wanted back over all that making it would need.
+//! The layout of a choice: goes back from the wanted values to everything that recreating them requires.
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
@@ -15,18 +15,18 @@ use crate::plan::cut::{
     Choice, ChoiceValue, Cost, Replay, ReplayProhibition, SendObstacle, SharedPiece, ValueTransfer,
 };
 
-/// The costs of sending a value and of replaying a run.
+/// The costs of sending a value and of rerunning a run.
 pub trait TransferCosts {
-    /// What is known of versions, in their order; of each else why it can't be sent.
+    /// Returns manifests, in the order of `ids`; otherwise the reason why a version cannot be sent.
     fn manifests(&self, ids: &[ManifestId]) -> Vec<SendableManifest>;
 
-    /// What it takes to send versions, in their order.
+    /// Returns the costs of sending versions, in their order.
     fn sending(&self, versions: &[StoredVersion<'_>]) -> Vec<Result<VersionTransfer, SendObstacle>>;
 
-    /// What it takes to replay a run.
+    /// Returns the cost of rerunning a run.
     ///
     /// # Errors
-    /// Why that may not be done.
+    /// Returns why the run may not be rerun.
     fn replaying(&self, id: RunId, run: &Run) -> Result<Cost, ReplayProhibition>;
 }
 
@@ -40,14 +40,14 @@ pub struct StoredVersion<'a> {
     pub version: &'a Version,
     /// The run that left it.
     pub run: RunId,
-    /// What is stored of it.
+    /// Its manifest.
     pub manifest: &'a Manifest,
 }
 
 /// The cost of sending a version: its own time, and the pieces that it may share with other versions.
 #[derive(Debug, Clone, Default)]
 pub struct VersionTransfer {
-    /// Time that is its own whatever the place has.
+    /// The time for itself, independent of the data at the target.
     pub cost: Cost,
     /// Its pieces, each once.
     pub pieces: Vec<([u8; 32], SharedPiece)>,
@@ -58,17 +58,17 @@ pub struct VersionTransfer {
 pub struct IndexedChoice<'a> {
     /// The choice.
     pub choice: Choice,
-    /// The versions, by the positions of its values, and the runs that left them.
+    /// The versions at the positions of the values, and the runs that left them.
     pub values: Vec<(&'a Version, RunId)>,
-    /// The runs, by their positions.
+    /// The runs at their positions.
     pub runs: Vec<RunId>,
-    /// What goes along in any plan: state around the values that was there before any cell (generators, the directory, options), which
-    /// is small and no cell makes; and classes, whose cell can only make them again, and instances of them, where it is known
-    /// what they were.
+    /// Versions that every plan sends, if they are stored: state other than values that existed before any cell (random
+    /// generators, the directory, options), which is small and which no cell creates, and classes with their instances, since a
+    /// rerun cell would create new classes.
     pub along: Vec<IncludedVersion<'a>>,
-    /// What that takes, and, in a plan, all else that goes along in any.
+    /// The cost of these versions and, in a plan, of everything else that every plan sends.
     pub along_takes: SharedPiece,
-    /// What it takes a process to import what the cells imported, before anything of theirs can be loaded or run there.
+    /// The time for a process to repeat the cells' imports, before it can load or run anything of theirs.
     pub importing: Cost,
 }
 
@@ -79,7 +79,7 @@ pub struct IncludedVersion<'a> {
     pub version: &'a Version,
     /// The run that left it.
     pub run: RunId,
-    /// Bytes of it that are not there.
+    /// Its bytes that the target lacks.
     pub bytes: u64,
     /// Whether it is a part of the state.
     pub is_wanted: bool,
@@ -90,23 +90,23 @@ pub struct ChoiceLayout<'f, 'a, W> {
     flow: &'f Flow<'a>,
     ways: &'f W,
     line: VersionTimeline<'a>,
-    /// What is stored of each version, by position, as far as it was asked for.
+    /// The manifest of each version, by position, as far as it was requested.
     known: Vec<OnceCell<SendableManifest>>,
-    /// What a run needs, by its depth, as far as it was asked for.
+    /// The requirements of each run, by its depth, as far as they were requested.
     replays: Vec<Option<Need>>,
     is_needed: Vec<bool>,
 }
 
-/// What a replay needs.
+/// The requirements of a rerun.
 struct Need {
     cost: Result<Cost, ReplayProhibition>,
     reads: Vec<usize>,
-    /// Whether the classes of what it reads are among that, and all of it has a value.
+    /// Whether the classes of the values that it reads are included, and all of these were recorded.
     is_whole: bool,
 }
 
 impl<'f, 'a, W: TransferCosts> ChoiceLayout<'f, 'a, W> {
-    /// Lays out what it takes to have the state that `run` left: all of it, or the versions of which `is_wanted` holds.
+    /// Lays out the choice for the state after `run`: all of it, or the versions for which `is_wanted` is true.
     pub fn of(flow: &'f Flow<'a>, run: RunId, ways: &'f W, is_wanted: &dyn Fn(&Version) -> bool) -> IndexedChoice<'a> {
         let line = VersionTimeline::to(flow.place(run));
         let mut layout = Self {
@@ -125,8 +125,8 @@ impl<'f, 'a, W: TransferCosts> ChoiceLayout<'f, 'a, W> {
         layout.lay(&wanted)
     }
 
-    /// Goes back from values to what making them needs as far as runs tell, and returns all that was met: nearly always what is needed
-    /// in the end, so that what is stored of it can be read at once, in the order in which it lies.
+    /// Goes back from values to the requirements of their runs, without reading manifests, and returns all versions on the way.
+    /// Nearly all of these are needed in the end, so their manifests can be read at once, in the order in which they are stored.
     fn meet(&mut self, mut open: Vec<usize>) -> Vec<usize> {
         let mut is_met = vec![false; self.line.left.len()];
         while let Some(value) = open.pop() {
@@ -141,7 +141,7 @@ impl<'f, 'a, W: TransferCosts> ChoiceLayout<'f, 'a, W> {
         (0..is_met.len()).filter(|value| is_met[*value]).collect()
     }
 
-    /// Reads what is stored of versions.
+    /// Reads the manifests of versions.
     fn read(&self, values: &[usize]) {
         let ids: Vec<ManifestId> = values
             .iter()
@@ -152,7 +152,7 @@ impl<'f, 'a, W: TransferCosts> ChoiceLayout<'f, 'a, W> {
         }
     }
 
-    /// What is stored of a version.
+    /// Returns the manifest of a version.
     fn known(&self, value: usize) -> &SendableManifest {
         if self.known[value].get().is_none() {
             self.read(&[value]);
@@ -160,7 +160,7 @@ impl<'f, 'a, W: TransferCosts> ChoiceLayout<'f, 'a, W> {
         self.known[value].get().unwrap_or(&Err(SendObstacle::Missing))
     }
 
-    /// Goes back from values to what making them needs.
+    /// Goes back from values to the requirements of their runs.
     fn follow(&mut self, mut open: Vec<usize>) {
         while let Some(value) = open.pop() {
             if std::mem::replace(&mut self.is_needed[value], true) {
@@ -176,7 +176,7 @@ impl<'f, 'a, W: TransferCosts> ChoiceLayout<'f, 'a, W> {
         }
     }
 
-    /// What a replay of the run at a depth needs, as the runs tell.
+    /// Returns the requirements of rerunning the run at a depth, from the records of the runs.
     fn need(&self, depth: usize) -> Need {
         let place = self.line.place(depth);
         let run = place.recorded();
@@ -195,7 +195,7 @@ impl<'f, 'a, W: TransferCosts> ChoiceLayout<'f, 'a, W> {
         }
     }
 
-    /// The same with the classes of what the run reads; forbidden where that has no value.
+    /// Adds the classes of the values that the run reads. Forbids the rerun if one of them could not be recorded.
     fn whole(&self, depth: usize, need: Need) -> Need {
         let reads = self.with_classes(depth, need.reads);
         let live = reads.iter().find(|value| self.has_no_value(**value));
@@ -212,7 +212,7 @@ impl<'f, 'a, W: TransferCosts> ChoiceLayout<'f, 'a, W> {
         }
     }
 
-    /// Values that the run at a depth reads, in order, with the classes that they are of.
+    /// Returns the values that the run at a depth reads, in order, with their classes.
     fn with_classes(&self, depth: usize, mut open: Vec<usize>) -> Vec<usize> {
         let mut reads = BTreeSet::new();
         while let Some(value) = open.pop() {
@@ -224,7 +224,7 @@ impl<'f, 'a, W: TransferCosts> ChoiceLayout<'f, 'a, W> {
         reads.into_iter().collect()
     }
 
-    /// Whether a value, or a member of it, could not even be recorded, so that nothing hands it on from one run to another.
+    /// Returns whether a value, or a member of it, could not even be recorded, so that it cannot be passed from one run to another.
     fn has_no_value(&self, value: usize) -> bool {
         let manifest = self.known(value).as_deref();
         manifest.is_ok_and(|manifest| match &manifest.body {
@@ -234,7 +234,7 @@ impl<'f, 'a, W: TransferCosts> ChoiceLayout<'f, 'a, W> {
         })
     }
 
-    /// A generator that the run drew from, and of which nobody knows where it stood.
+    /// Returns a random generator from which the run drew and whose state before is unknown.
     fn unseeded(&self, depth: usize, run: &Run) -> Option<String> {
         let is_known = |generator: &String| {
             let root = Root::new(RootKind::Random, generator.clone());
@@ -251,7 +251,7 @@ impl<'f, 'a, W: TransferCosts> ChoiceLayout<'f, 'a, W> {
         drawn.find(|generator| !is_known(generator)).cloned()
     }
 
-    /// Puts what was met into a choice, in the order in which it happened.
+    /// Adds the needed values and runs to a choice, in the order in which they were recorded.
     fn lay(&self, wanted: &[usize]) -> IndexedChoice<'a> {
         let mut laid = IndexedChoice {
             choice: Choice::default(),
@@ -299,7 +299,7 @@ impl<'f, 'a, W: TransferCosts> ChoiceLayout<'f, 'a, W> {
         laid
     }
 
-    /// What it takes to replay the run at a depth; `positions` are those of values in the choice.
+    /// Returns the requirements of the run at a depth; `positions` are those of values in the choice.
     fn replay(&self, depth: usize, positions: &[Option<usize>]) -> Replay {
         match &self.replays[depth] {
             Some(need) => Replay {
@@ -310,7 +310,7 @@ impl<'f, 'a, W: TransferCosts> ChoiceLayout<'f, 'a, W> {
         }
     }
 
-    /// What it takes to send values.
+    /// Returns the costs of sending values.
     fn loads(&self, values: &[usize]) -> Vec<Result<VersionTransfer, SendObstacle>> {
         let sendable = |value: &usize| {
             let left = &self.line.left[*value];
@@ -365,26 +365,26 @@ impl<'a> IndexedChoice<'a> {
     }
 }
 
-/// Whether it is state around the values that was there before any cell.
+/// Returns whether it is state other than values that existed before any cell.
 fn is_around(left: &RecordedVersion<'_>) -> bool {
     let is_value = |root: &Root| matches!(root.kind, RootKind::Name | RootKind::Out | RootKind::Definition);
     !left.is_made && !left.version.roots.iter().any(is_value)
 }
 
-/// Whether there is a class in it.
+/// Returns whether it contains a class.
 fn has_class(left: &RecordedVersion<'_>) -> bool {
     let mut roots = left.version.roots.iter();
     roots.any(|root| root.kind == RootKind::Definition)
 }
 
-/// Pieces that several values have, as against those that are one value's own.
+/// The pieces, with the number of values that have each.
 struct Pieces(FxHashMap<[u8; 32], Users>);
 
-/// Who has a piece.
+/// The values that have a piece.
 #[derive(Default)]
 struct Users {
     count: usize,
-    /// Where in the choice the piece is, once one of several users was laid out.
+    /// The position of the piece in the choice, once one of several values was laid out.
     position: Option<usize>,
 }
 

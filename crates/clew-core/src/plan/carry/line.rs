@@ -1,4 +1,4 @@
-//! The line of runs that led to a state: every version on it, and when each root had which.
+//! The ancestors of a state: every version that they left, and which version each root had when.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -13,34 +13,35 @@ use crate::id::{ManifestId, Root, RunId};
 pub(super) struct RecordedVersion<'a> {
     /// The version.
     pub version: &'a Version,
-    /// How deep on the line the run is that left it.
+    /// The depth of the run that left it.
     pub depth: usize,
-    /// Whether a cell did: a move or a change from outside makes nothing, and what a library seeded itself with nobody makes again.
+    /// Whether a cell created it. A restore or an external change creates nothing, and no rerun recreates the state with which a
+    /// library seeded a random generator.
     pub is_made: bool,
-    /// Where in [`VersionTimeline::roots`] the numbers of its roots are.
+    /// The range in [`VersionTimeline::roots`] with the numbers of its roots.
     roots: Range<usize>,
 }
 
-/// All versions that the ancestors of a run left, in their order.
+/// All versions that the ancestors of a run left, in order.
 pub(super) struct VersionTimeline<'a> {
-    /// The place of its last run.
+    /// The position of the last run.
     end: RunPosition<'a>,
-    /// All versions, in the order in which they came.
+    /// All versions, in the order in which they were left.
     pub left: Vec<RecordedVersion<'a>>,
-    /// The number of each root: what is hashed is hashed once a version.
+    /// The number of each root, so that roots are hashed only once for each version.
     numbers: FxHashMap<&'a Root, usize>,
     /// The numbers of the roots of all versions, one version after another.
     roots: Vec<usize>,
-    /// What each root had from a depth on, by position; `None` where it was gone.
+    /// The version of each root from a depth on, by position; `None` if it was removed.
     times: Vec<Vec<(usize, Option<usize>)>>,
-    /// How long its cells' imports took, in nanoseconds.
+    /// The total time of its cells' imports, in nanoseconds.
     pub importing: u64,
     /// The last version of each manifest.
     by_manifest: FxHashMap<ManifestId, usize>,
 }
 
 impl<'a> VersionTimeline<'a> {
-    /// The line that led to a place.
+    /// Creates the timeline up to a position.
     pub fn to(end: RunPosition<'a>) -> Self {
         let runs: Vec<&Run> = end.line().map(|place| place.recorded()).collect();
         let mut line = Self {
@@ -58,22 +59,22 @@ impl<'a> VersionTimeline<'a> {
         line
     }
 
-    /// The place at a depth.
+    /// Returns the position at a depth.
     pub fn place(&self, depth: usize) -> RunPosition<'a> {
         self.end.at(depth)
     }
 
-    /// The run that left a version.
+    /// Returns the run that left a version.
     pub fn run_of(&self, left: &RecordedVersion<'a>) -> RunId {
         self.place(left.depth).run()
     }
 
-    /// How many runs it has.
+    /// Returns the number of runs.
     pub fn length(&self) -> usize {
         self.end.depth() + 1
     }
 
-    /// What is there in the end, by position, each once.
+    /// Returns the versions in the final state, by position, each once.
     pub fn last(&self) -> Vec<usize> {
         let mut values: Vec<usize> = (0..self.times.len()).filter_map(|root| self.now(root)).collect();
         values.sort_unstable();
@@ -81,19 +82,19 @@ impl<'a> VersionTimeline<'a> {
         values
     }
 
-    /// What `root` had before the run at a depth.
+    /// Returns the version of `root` before the run at a depth.
     pub fn before(&self, depth: usize, root: &Root) -> Option<usize> {
         let times = &self.times[*self.numbers.get(root)?];
         let until = times.partition_point(|(at, _)| *at < depth);
         times[..until].last()?.1
     }
 
-    /// What a root has now.
+    /// Returns the current version of a root.
     fn now(&self, root: usize) -> Option<usize> {
         self.times[root].last()?.1
     }
 
-    /// As [`crate::history::State::apply`] does.
+    /// Applies a run, as [`crate::history::State::apply`] does.
     fn take(&mut self, depth: usize, run: &'a Run) {
         self.importing = self.importing.saturating_add(run.evidence.importing);
         for root in &run.removed {
@@ -110,7 +111,8 @@ impl<'a> VersionTimeline<'a> {
         }
     }
 
-    /// What a run may have changed although it recorded no other version: whoever makes it without that run makes something else.
+    /// Adds versions of roots that a run may have changed although it recorded no new version: without that run, a rerun would
+    /// give another value.
     fn take_used(&mut self, depth: usize, run: &'a Run) {
         let now = |root: &Root| self.now(*self.numbers.get(root)?);
         let used: BTreeSet<usize> = run.evidence.used.iter().filter_map(now).collect();
@@ -124,7 +126,7 @@ impl<'a> VersionTimeline<'a> {
         self.replace(depth, &left);
     }
 
-    /// A run that has all of its state says nothing of the one before.
+    /// Applies a whole state, which does not depend on the runs before it.
     fn take_whole(&mut self, depth: usize, full: &'a [Version]) {
         let has = |line: &Self, version: &Version| {
             let number = version.roots.first().and_then(|root| line.numbers.get(root));
@@ -142,7 +144,7 @@ impl<'a> VersionTimeline<'a> {
         self.replace(depth, &positions);
     }
 
-    /// The position of a version that is left now. What no cell made and was there before is what it was, whoever made it.
+    /// Returns the position of a version that a run left. If no cell created it and it existed before, it is the earlier version.
     fn position(&mut self, depth: usize, version: &'a Version, is_made: bool) -> usize {
         if let Some(known) = self.by_manifest.get(&version.manifest).filter(|_| !is_made) {
             return *known;
@@ -174,7 +176,7 @@ impl<'a> VersionTimeline<'a> {
         number
     }
 
-    /// Binds the roots of versions, and drops the co-variables that these were in.
+    /// Binds the roots of versions, and removes the co-variables that contained these roots.
     fn replace(&mut self, depth: usize, positions: &[usize]) {
         for position in positions {
             for at in self.left[*position].roots.clone() {
@@ -192,7 +194,7 @@ impl<'a> VersionTimeline<'a> {
         }
     }
 
-    /// Notes what the roots of a version have from a depth on.
+    /// Records the version of the roots of a version from a depth on.
     fn note(&mut self, position: usize, from: (usize, Option<usize>)) {
         for root in &self.roots[self.left[position].roots.clone()] {
             self.times[*root].push(from);
@@ -200,7 +202,7 @@ impl<'a> VersionTimeline<'a> {
     }
 }
 
-/// Whether a version is nothing but generators that the run brought and drew nothing from.
+/// Returns whether a version consists only of random generators that imports of the run created and that the run did not draw from.
 fn is_undrawn(run: &Run, version: &Version) -> bool {
     version.roots.iter().all(|root| run.evidence.is_undrawn(root))
 }

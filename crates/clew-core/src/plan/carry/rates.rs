@@ -1,4 +1,4 @@
-//! How fast things are: what a plan's seconds come from. Nothing here is guessed; whoever makes one has measured it, or was told.
+//! Measured speeds, from which the times of a plan are computed. Callers must provide measured or configured values, never guesses.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use crate::plan::cut::Cost;
 /// The measured speed of the connection to a remote.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LinkSpeed {
-    /// Bytes a second that go out from here.
+    /// Bytes per second that are sent from here.
     pub up: f64,
-    /// Bytes a second that the place then reads: infinite where what goes out arrives there at once.
+    /// Bytes per second that the target then reads; infinite if sent data arrives there at once.
     pub down: f64,
-    /// Time until the first answer comes. Pieces travel in packs, so a plan that sends anything pays it once.
+    /// The time until the first response. Pieces are sent in packs, so a plan that sends anything pays it once.
     pub round_trip: Cost,
 }
 
 impl LinkSpeed {
-    /// A link over which bytes arrive at the place as they go out.
+    /// Creates a link over which data arrives at the target as it is sent.
     pub fn direct(bytes_a_second: f64) -> Self {
         Self {
             up: bytes_a_second,
@@ -26,24 +26,24 @@ impl LinkSpeed {
         }
     }
 
-    /// Time that bytes are on their way.
+    /// Returns the transfer time of this number of bytes.
     pub(super) fn time(&self, bytes: u64) -> Cost {
         let bytes = bytes as f64;
         Cost::of_seconds(bytes / self.up + bytes / self.down)
     }
 }
 
-/// The measured speed of reading, checking and decoding stored values here: plain bytes a second, by codec.
+/// The measured speed of reading, checking and decoding stored values here: plain bytes per second, by codec.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoadingSpeed {
-    /// As measured with values that use this codec.
+    /// The speed for values that use this codec.
     pub by_codec: BTreeMap<String, f64>,
-    /// As measured with all of them: for codecs of which no value was measured.
+    /// The speed for all values, used for codecs without a measurement.
     pub all: f64,
 }
 
 impl LoadingSpeed {
-    /// Time to load a value: that of its slowest codec.
+    /// Returns the time to load a value, by its slowest codec.
     pub(super) fn time(&self, encoding: &Encoding) -> Cost {
         let known = encoding.codecs.keys().filter_map(|codec| self.by_codec.get(codec));
         let slowest = known.copied().fold(f64::INFINITY, f64::min);
@@ -52,19 +52,22 @@ impl LoadingSpeed {
     }
 }
 
-/// All that a plan's seconds come from.
+/// All speeds from which the times of a plan are computed.
 ///
-/// Assumed, and said: the place is as fast as this machine, so a run takes there what it took here and a value loads there as it does here; one thing
-/// is done after the other; what is stored is sent as it lies, so nothing is encoded for it; a value that was made there is handed on without
-/// being stored. What the user starts there, a kernel and commands, is not reckoned.
+/// The plan assumes, and states, that:
+/// - The target is as fast as this machine: cells run and values load there in the same time as here.
+/// - Nothing happens in parallel.
+/// - Data is sent as stored, so nothing is encoded for the transfer.
+/// - A value that is recreated there is passed on without being stored.
+/// - The time for starting a kernel and for the user's commands there is not included.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rates {
-    /// The way there.
+    /// The connection to the target.
     pub link: LinkSpeed,
-    /// What loading takes.
+    /// The loading of values.
     pub loading: LoadingSpeed,
-    /// What it takes to start the process in which runs are replayed, once for all of them.
+    /// The time to start the process in which cells are rerun, once for all of them.
     pub start: Cost,
-    /// Bytes that go along in any plan, and that the place lacks: what happened, sources, outputs, what describes each value.
+    /// The bytes that every plan sends and the target lacks: runs, sources, outputs and manifests.
     pub records: u64,
 }

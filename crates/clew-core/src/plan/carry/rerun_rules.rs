@@ -1,4 +1,4 @@
-//! Which runs may be replayed at another place, as far as what was seen of them tells.
+//! The rules for which runs may be rerun at another place, judging by their evidence.
 
 use rustc_hash::FxHashSet;
 
@@ -9,7 +9,7 @@ use crate::history::flow::{Patches, is_unwatched};
 use crate::id::RunId;
 use crate::plan::cut::ReplayProhibition;
 
-/// Whether a run may not be replayed, for the first reason that is found.
+/// Returns the first reason why a run may not be rerun, as an error.
 pub(super) fn forbidden(
     history: &History,
     target: &dyn Target,
@@ -29,7 +29,7 @@ pub(super) fn forbidden(
         (!evidence.sockets.is_empty(), ReplayProhibition::UsedNetwork),
         (!evidence.processes.is_empty(), ReplayProhibition::StartedPrograms),
         (is_differing, ReplayProhibition::Differs),
-        // Another thread that ran beside it is said in the same way: what came of that, no replay brings back.
+        // Threads that ran in parallel are recorded in the same way; a rerun cannot reproduce their effects.
         (
             evidence.reads_all() || is_unwatched(evidence),
             ReplayProhibition::ReadsUnknown,
@@ -46,7 +46,7 @@ pub(super) fn forbidden(
         let what = Patches::name_of(what).to_owned();
         return Err(ReplayProhibition::Patched { what });
     }
-    // What it needs of the environment there is told by other means: packages, and the fingerprint of what it makes.
+    // Requirements on the environment are checked by other means: by packages, and by the fingerprint of the result.
     let mut inputs = evidence.files_read.iter().filter(|file| !file.is_of_environment());
     match inputs.find(|file| !target.has_file(file)) {
         Some(file) => Err(ReplayProhibition::MissingFile {
@@ -56,9 +56,10 @@ pub(super) fn forbidden(
     }
 }
 
-/// Runs of which something else came in a move: whose version in the state that was asked for is not what was there afterwards.
+/// Returns runs whose values a restore did not reproduce: their version in the target state differs from the version after the
+/// restore.
 ///
-/// A move that brings names from elsewhere leaves another state on purpose, and tells nothing.
+/// A restore of selected variables intentionally leaves another state, so it is ignored.
 pub(super) fn differing(history: &History) -> FxHashSet<RunId> {
     let moves = history.operations().iter().map(|(_, operation)| operation);
     let whole = moves.filter(|operation| operation.action.is_move() && operation.action != Action::Restore);
@@ -71,7 +72,7 @@ pub(super) fn differing(history: &History) -> FxHashSet<RunId> {
         let asked = history.state(parent);
         for version in &run.changed {
             let then = version.roots.first().and_then(|root| asked.version(root));
-            // A co-variable of which a part was lost is another one for that alone.
+            // A co-variable of which a part was lost differs for that reason alone.
             let then = then.filter(|then| then.roots == version.roots && then.fingerprint != version.fingerprint);
             found.extend(then.and_then(|then| history.recorded_by(parent, then)));
         }

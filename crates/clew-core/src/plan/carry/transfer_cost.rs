@@ -1,4 +1,4 @@
-//! What it takes to send a value: its pieces as they are stored, and loading it there.
+//! The cost of sending a value: its pieces as stored, and loading it at the target.
 
 use rustc_hash::FxHashSet;
 
@@ -11,7 +11,7 @@ use crate::plan::cut::{Cost, ReplayProhibition, SendObstacle, SharedPiece};
 /// The costs of a transfer to a remote.
 pub(super) struct RemoteTransferCosts<'a> {
     pub carry: CarryRequest<'a>,
-    /// Runs of which something else came when they were replayed, or what they left was loaded.
+    /// Runs that gave another value when they were rerun, or when their values were loaded.
     pub differing: FxHashSet<RunId>,
 }
 
@@ -23,7 +23,7 @@ impl TransferCosts for RemoteTransferCosts<'_> {
     fn sending(&self, versions: &[StoredVersion<'_>]) -> Vec<Result<VersionTransfer, SendObstacle>> {
         let encodings: Vec<_> = versions.iter().map(|version| self.encoding(*version)).collect();
         let pieces: Vec<Vec<[u8; 32]>> = encodings.iter().flatten().map(|encoding| encoding.pieces()).collect();
-        // All at once, so that they are looked up in the order in which they lie.
+        // All at once, so that they are looked up in the order in which they are stored.
         let sizes = self.carry.stock.sizes(&pieces.concat());
         let (mut pieces, mut sizes) = (pieces.into_iter(), sizes.as_slice());
         let load = |encoding: Result<&Encoding, SendObstacle>| {
@@ -38,14 +38,14 @@ impl TransferCosts for RemoteTransferCosts<'_> {
     fn replaying(&self, id: RunId, run: &Run) -> Result<Cost, ReplayProhibition> {
         let is_differing = self.differing.contains(&id);
         rerun_rules::forbidden(self.carry.history, self.carry.target, id, run, is_differing)?;
-        // What the process in which it runs imports is reckoned once, for all runs.
+        // The imports of the process in which it runs are counted once, for all runs.
         let own = run.duration.saturating_sub(run.evidence.importing);
         Ok(Cost::of_nanoseconds(own))
     }
 }
 
 impl RemoteTransferCosts<'_> {
-    /// What a version lies in.
+    /// Returns the encoding of a version.
     fn encoding<'m>(
         &self,
         StoredVersion { version, run, manifest }: StoredVersion<'m>,
@@ -62,7 +62,7 @@ impl RemoteTransferCosts<'_> {
         Ok(encoding)
     }
 
-    /// `None` where a piece is not here.
+    /// Returns `None` if a piece is missing.
     fn load(&self, encoding: &Encoding, ids: &[[u8; 32]], sizes: &[Option<u64>]) -> Option<VersionTransfer> {
         let CarryRequest { target, rates, .. } = self.carry;
         let pieces = ids.iter().zip(sizes).map(|(id, bytes)| {

@@ -1,18 +1,18 @@
-//! Plans that keep to a budget of bytes. To find the best is a knapsack problem, and this is a heuristic: every byte gets a
-//! price in time, the cut is the best plan at that price, and the price is the lowest found at which it keeps to the budget (a Lagrangian
-//! relaxation). What lies between two prices is not met.
+//! Plans within a budget of bytes. Finding the best one is a knapsack problem; this is a heuristic (a Lagrangian relaxation).
+//! Every byte gets a price in time, the cut is the optimal plan at that price, and the lowest price is searched at which the plan
+//! fits into the budget. Plans that are not optimal at any price are not found.
 
 use super::Cost;
 use super::problem::{CutProblem, Price, Solution};
 use super::search::search;
 
-/// Halves of the price's last doubling that are tried.
+/// The number of bisection steps within the last doubling of the price.
 const STEPS: u32 = 10;
 
 /// The highest exponent of a price. Prices are in microseconds for 4 GiB.
 const HIGHEST: u32 = 62;
 
-/// The best way met that sends no more than `budget` bytes; else the fewest bytes met.
+/// Returns the best solution found that sends at most `budget` bytes; otherwise the fewest bytes found.
 pub(super) fn within(problem: &CutProblem, budget: u64) -> Result<Solution, u64> {
     let at = |prices: &CutProblem| problem.way(&search(prices).way.is_replayed);
     let bytes_only = problem.repriced(|price| price.bytes.min(Cost::LONGEST.microseconds()), |_| 0);
@@ -49,7 +49,7 @@ pub(super) fn within(problem: &CutProblem, budget: u64) -> Result<Solution, u64>
     Ok(best)
 }
 
-/// A cost with the price of its bytes.
+/// Returns a cost that includes the price of its bytes.
 fn priced(price: Price, rate: u64) -> u64 {
     let bytes = (u128::from(price.bytes) * u128::from(rate)) >> 32;
     let cost = bytes.saturating_add(u128::from(price.cost));

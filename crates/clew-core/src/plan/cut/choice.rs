@@ -1,47 +1,47 @@
-//! What there is to choose between, as plain data: values, the runs that made them, the pieces that values share.
+//! The choice as plain data: values, the runs that created them, and the pieces that values share.
 
 use serde::{Deserialize, Serialize};
 
 use super::Cost;
 
-/// Why a value can't be sent. Sentences follow a comma or a colon: they begin small and have no full stop.
+/// The reason why a value cannot be sent. The texts follow a comma or a colon, so they begin in lower case and have no full stop.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum SendObstacle {
     /// It has no encoding: it could not be stored, or was not.
     #[error("it is not stored: {why}")]
     NotStored {
-        /// Why, for people.
+        /// The reason, for people.
         why: String,
     },
-    /// It is kept out of the record: excluded, or a credential.
+    /// It is not recorded: excluded, or a credential.
     #[error("it is excluded from recording")]
     Withheld,
     /// The user forgot it.
     #[error("it was forgotten")]
     Forgotten,
-    /// What is stored of it is not at hand.
+    /// Its stored value is missing.
     #[error("its stored value is not here")]
     Missing,
-    /// Whoever recorded it is not trusted.
+    /// It was recorded with an untrusted key.
     #[error("its history is signed by a key you have not trusted")]
     Untrusted,
 }
 
-/// Why a run may not be replayed: of the run that left a value, said of what it left.
+/// The reason why a run may not be rerun. The texts refer to a value that the run left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum ReplayProhibition {
-    /// No cell made the change: it was there at the start, came from outside, or by a move.
+    /// No cell made the change: it existed at the start, or came from an external change or a restore.
     #[error("no cell created it")]
     NoCell,
-    /// Its source is not on record, or only in part.
+    /// Its source is not recorded, or incomplete.
     #[error("its source is incomplete")]
     NoSource,
-    /// It did not end well, so that nobody knows how far it would come.
+    /// It did not finish, so it is unknown how far a rerun would come.
     #[error("its cell did not finish")]
     Unfinished,
-    /// It was recorded by somebody else.
+    /// It was recorded by another person.
     #[error("another person ran its cell")]
     Foreign,
     /// It may have written a file.
@@ -56,25 +56,25 @@ pub enum ReplayProhibition {
     /// It started programs.
     #[error("its cell started other programs")]
     StartedPrograms,
-    /// It changed attributes of a library, which no value holds.
+    /// It changed attributes of a library, which are not part of any value.
     #[error("its cell changed {what}, which is not a value")]
     Patched {
         /// The first of them.
         what: String,
     },
-    /// It drew from a generator that no run seeded, and nobody recorded where that stood.
+    /// It drew from a random generator that no run had seeded, and whose state was not recorded.
     #[error("its cell drew random numbers, and the state of {generator} was not recorded")]
     Unseeded {
-        /// The generator.
+        /// The random generator.
         generator: String,
     },
-    /// Something else came of it in a move before.
+    /// An earlier rerun of it in a restore gave another value.
     #[error("an earlier rerun gave another value")]
     Differs,
-    /// It read what could not be recorded: nothing hands that on from one run to another.
+    /// It read an object that could not be recorded, and that therefore cannot be passed from one run to another.
     #[error("its cell read {name}, which has no value that could be sent")]
     ReadLive {
-        /// What it read.
+        /// The root that it read.
         name: String,
     },
     /// It read a file that the target does not have.
@@ -83,13 +83,13 @@ pub enum ReplayProhibition {
         /// The first of them.
         path: String,
     },
-    /// What it read is not known, or others ran beside it.
+    /// It is unknown what it read, or other threads ran in parallel.
     #[error("it is not known what its cell read")]
     ReadsUnknown,
 }
 
 impl SendObstacle {
-    /// Whether it is not to be had by another way either: what the user forgot, or keeps out.
+    /// Returns whether the value cannot be recreated either: the user forgot or excluded it.
     pub fn is_for_good(&self) -> bool {
         matches!(self, Self::Forgotten | Self::Withheld)
     }
@@ -98,49 +98,49 @@ impl SendObstacle {
 /// Bytes that several values may share. They are sent once, and not at all if the target has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SharedPiece {
-    /// Time to send and to read it.
+    /// The time to send and to read it.
     pub cost: Cost,
-    /// Its size on the way.
+    /// Its transferred size in bytes.
     pub bytes: u64,
-    /// Whether the target has it already: then it costs nothing.
+    /// Whether the target already has it, so that it costs nothing.
     pub is_there: bool,
 }
 
 /// The cost of sending a value of a choice.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ValueTransfer {
-    /// Time to send and to load what is only its own.
+    /// The time to send and to load its own data.
     pub cost: Cost,
-    /// Bytes that are only its own.
+    /// The number of its own bytes.
     pub bytes: u64,
-    /// The pieces that it consists of beside these, by position.
+    /// Its other pieces, by position.
     pub pieces: Vec<usize>,
 }
 
 /// A version of a co-variable that a plan may send or recreate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChoiceValue {
-    /// The run that left it, by position; `None` where no run did.
+    /// The run that left it, by position; `None` if no run did.
     pub maker: Option<usize>,
-    /// What it takes to send it, or why that is impossible.
+    /// The cost of sending it, or why that is impossible.
     pub sending: Result<ValueTransfer, SendObstacle>,
-    /// Whether it is to be there in the end. Others may be sent too, for runs that read them.
+    /// Whether it must exist in the end. Other values may be sent, too, for runs that read them.
     pub is_wanted: bool,
 }
 
-/// A run that may be replayed.
+/// A run that may be rerun.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replay {
-    /// How long it takes, or why it may not be done.
+    /// Its expected time, or why it may not be rerun.
     pub cost: Result<Cost, ReplayProhibition>,
-    /// Values that have to be there before it, by position: all that it may have read.
+    /// The values that must exist before it, by position: all that it may have read.
     pub reads: Vec<usize>,
 }
 
-/// Everything that a move chooses between.
+/// All options of a transfer.
 ///
-/// It is filled in the order in which things happened: a run reads values that are there already, a value is left by a run that is. So
-/// positions are an order in which runs can be replayed, and nothing depends on itself.
+/// It is filled in chronological order: a run reads values that were added before it, and a value is left by a run that was added
+/// before it. So runs can be rerun in the order of their positions, and there are no cycles.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Choice {
     pieces: Vec<SharedPiece>,
@@ -149,16 +149,16 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// Adds a piece, and says at which position.
+    /// Adds a piece, and returns its position.
     pub fn add_piece(&mut self, piece: SharedPiece) -> usize {
         self.pieces.push(piece);
         self.pieces.len() - 1
     }
 
-    /// Adds a run that came after all others, and says at which position.
+    /// Adds a run that came after all others, and returns its position.
     ///
     /// # Panics
-    /// It reads a value that was not added.
+    /// Panics if it reads a value that was not added.
     pub fn add_run(&mut self, run: Replay) -> usize {
         assert!(
             run.reads.iter().all(|value| *value < self.values.len()),
@@ -168,11 +168,11 @@ impl Choice {
         self.runs.len() - 1
     }
 
-    /// Adds a value, and says at which position. One that two runs left alike is added twice, with the same pieces: which of two runs
-    /// makes it would be a choice of another kind.
+    /// Adds a value, and returns its position. If two runs left the same value, it is added twice, with the same pieces: choosing
+    /// between the two runs would be another kind of problem.
     ///
     /// # Panics
-    /// Its maker or one of its pieces was not added.
+    /// Panics if its maker or one of its pieces was not added.
     pub fn add_value(&mut self, mut value: ChoiceValue) -> usize {
         assert!(
             value.maker.is_none_or(|run| run < self.runs.len()),
@@ -191,25 +191,25 @@ impl Choice {
         self.values.len() - 1
     }
 
-    /// Says that a value is to be there in the end.
+    /// Marks a value as one that must exist in the end.
     ///
     /// # Panics
-    /// There is no such value.
+    /// Panics if there is no such value.
     pub fn want(&mut self, value: usize) {
         self.values[value].is_wanted = true;
     }
 
-    /// The pieces, by position.
+    /// Returns the pieces, by position.
     pub fn pieces(&self) -> &[SharedPiece] {
         &self.pieces
     }
 
-    /// The values, by position.
+    /// Returns the values, by position.
     pub fn values(&self) -> &[ChoiceValue] {
         &self.values
     }
 
-    /// The runs, by position: the first one first.
+    /// Returns the runs, by position, first one first.
     pub fn runs(&self) -> &[Replay] {
         &self.runs
     }

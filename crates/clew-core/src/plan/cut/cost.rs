@@ -1,32 +1,32 @@
-//! What a way costs: time, in whole microseconds.
+//! The cost of a plan: time, in whole microseconds.
 
 use serde::{Deserialize, Serialize};
 
 /// An expected time.
 ///
-/// Whole microseconds, and not seconds as floating-point numbers: sums come out the same in any order, so that an arc of a
-/// network is saturated or is not, two plans cost the same or do not, and the reference of the tests has to agree to the digit.
+/// It has whole microseconds instead of floating-point seconds, so that sums do not depend on their order. An arc of a network is
+/// then clearly saturated or not, two plans clearly cost the same or not, and the reference of the tests must agree exactly.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Cost(u64);
 
 impl Cost {
-    /// Nothing.
+    /// No time.
     pub const ZERO: Self = Self(0);
 
-    /// About 101 days, and what anything longer counts as. A million times as much still fits into 64 bits.
+    /// About 101 days, the maximum for longer times. A million times as much still fits into 64 bits.
     pub const LONGEST: Self = Self(1 << 43);
 
-    /// A time in microseconds.
+    /// Creates a time from microseconds.
     pub fn of_microseconds(microseconds: u64) -> Self {
         Self(microseconds.min(Self::LONGEST.0))
     }
 
-    /// A time in nanoseconds, as runs note how long they took; rounded up, so that nothing that took time is free.
+    /// Creates a time from nanoseconds, the unit of recorded times. Rounds up, so that nothing that took time is free.
     pub fn of_nanoseconds(nanoseconds: u64) -> Self {
         Self::of_microseconds(nanoseconds.div_ceil(1_000))
     }
 
-    /// A time in seconds, as it comes out of bytes and a rate; rounded up. What is not a number is the longest time: a rate of zero.
+    /// Creates a time from seconds, computed from bytes and a rate. Rounds up. NaN, from a rate of zero, becomes the longest time.
     pub fn of_seconds(seconds: f64) -> Self {
         if seconds.is_nan() {
             return Self::LONGEST;
@@ -35,22 +35,22 @@ impl Cost {
         Self::of_microseconds((seconds * 1e6).ceil() as u64)
     }
 
-    /// A sum of costs in microseconds, which may be longer than the longest.
+    /// Creates a sum of costs from microseconds, which may be longer than the longest time.
     pub(super) fn of_sum(microseconds: u64) -> Self {
         Self(microseconds)
     }
 
-    /// In microseconds.
+    /// Returns the time in microseconds.
     pub fn microseconds(self) -> u64 {
         self.0
     }
 
-    /// In seconds.
+    /// Returns the time in seconds.
     pub fn seconds(self) -> f64 {
         self.0 as f64 / 1e6
     }
 
-    /// A sum of costs, which may be longer than [`Cost::LONGEST`].
+    /// Returns the sum of two costs, which may be longer than [`Cost::LONGEST`].
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))

@@ -1,27 +1,27 @@
-//! What was chosen, as plain data: `--dry-run` prints it, and whoever performs it needs nothing else.
+//! The decision as plain data: `--dry-run` prints it, and its execution needs no other data.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Cost, ReplayProhibition, SendObstacle};
 
-/// What is sent and what is replayed, and what that costs.
+/// The values that are sent and the runs that are rerun, with the cost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
-    /// Values to send, by position.
+    /// The values to send, by position.
     pub sent: Vec<usize>,
-    /// Runs to replay, by position, in the order in which that is done. Each has to find what it read in the version that it read.
+    /// The runs to rerun, by position, in this order. Each must find its inputs in the recorded versions.
     pub replayed: Vec<usize>,
-    /// Wanted values that can't be had, with what stands in the way. All others are planned as if nobody had asked for these.
+    /// Wanted values that are unattainable, with the obstacles. The others are planned as if these had not been requested.
     pub out_of_reach: Vec<UnattainableValue>,
-    /// Expected time: everything one after the other.
+    /// The expected time, with nothing in parallel.
     pub cost: Cost,
-    /// Bytes to send.
+    /// The number of bytes to send.
     pub bytes: u64,
-    /// How good it is.
+    /// The known quality of the decision.
     pub proof: Optimality,
-    /// What it would be to send everything that is wanted.
+    /// The alternative to send all wanted values.
     pub send_all: Alternative,
-    /// What it would be to send nothing.
+    /// The alternative to send nothing.
     pub replay_all: Alternative,
 }
 
@@ -31,15 +31,15 @@ pub struct Decision {
 pub enum Optimality {
     /// No plan costs less.
     Optimal,
-    /// No plan costs less than this; the search for a better one was given up. Only pieces that are shared between
-    /// wanted values and values for replays lead there.
+    /// No plan costs less than this; the search for a better plan was stopped. This can only happen with pieces that are shared
+    /// between wanted values and values for reruns.
     Bound(Cost),
-    /// A plan that keeps to a budget, found by a heuristic. No plan, whatever it sends, costs less than this.
+    /// A plan within a budget, found by a heuristic. No plan costs less than this, even without a budget.
     Budget(Cost),
 }
 
 impl Optimality {
-    /// What no plan costs less than, for a decision that costs `cost`.
+    /// Returns a lower bound for the cost of any plan, for a decision that costs `cost`.
     pub fn bound(self, cost: Cost) -> Cost {
         match self {
             Self::Optimal => cost,
@@ -48,29 +48,29 @@ impl Optimality {
     }
 }
 
-/// What another plan would be.
+/// An alternative plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Alternative {
-    /// It would do.
+    /// The alternative is possible.
     Possible {
-        /// Expected time.
+        /// The expected time.
         cost: Cost,
-        /// Bytes to send.
+        /// The number of bytes to send.
         bytes: u64,
     },
-    /// A wanted value can't be sent.
+    /// A wanted value cannot be sent.
     NotSent {
         /// The first of them, by position.
         value: usize,
-        /// Why.
+        /// The reason.
         why: SendObstacle,
     },
-    /// A wanted value can't be made by replays alone.
+    /// A wanted value cannot be recreated by reruns alone.
     NotReplayed {
         /// The first of them, by position.
         value: usize,
-        /// Why.
+        /// The reason.
         why: ReplayObstacle,
     },
 }
@@ -80,9 +80,9 @@ pub enum Alternative {
 pub struct UnattainableValue {
     /// Its position.
     pub value: usize,
-    /// Why it can't be sent.
+    /// Why it cannot be sent.
     pub not_sent: SendObstacle,
-    /// Why it can't be made.
+    /// Why it cannot be recreated.
     pub not_replayed: ReplayObstacle,
 }
 
@@ -90,26 +90,26 @@ pub struct UnattainableValue {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReplayObstacle {
-    /// No run made this value, which is the one asked for or is needed to make it.
+    /// No run created this value, which is either the requested one or required for it.
     NoMaker {
         /// Its position.
         value: usize,
     },
-    /// A run that would have to be replayed may not be.
+    /// A run that would have to be rerun may not be.
     Run {
         /// Its position.
         run: usize,
-        /// Why.
+        /// The reason.
         why: ReplayProhibition,
     },
 }
 
-/// Why there is no decision that keeps to a budget.
+/// The budget is too small for any decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("A budget of {budget} bytes is too small: the values that cannot be recreated take {least}")]
 pub struct BudgetError {
-    /// Bytes that were allowed.
+    /// The budget in bytes.
     pub budget: u64,
-    /// The fewest bytes that were found to do.
+    /// The fewest bytes of any plan that was found.
     pub least: u64,
 }

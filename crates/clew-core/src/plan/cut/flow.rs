@@ -1,14 +1,14 @@
-//! Minimum cuts of networks, by preflows that are pushed along distance labels.
+//! Minimum cuts of networks, by the push-relabel method.
 //!
-//! After Goldberg and Tarjan ("A new approach to the maximum-flow problem", J. ACM 35(4), 1988), with what Cherkassky and
-//! Goldberg found to matter ("On implementing the push-relabel method", Algorithmica 19, 1997): the highest label first,
-//! exact labels by breadth-first search now and then, and gaps. Only the cut is asked for, so what can't get through stays where it is:
-//! nobody needs a flow of it.
+//! After Goldberg and Tarjan ("A new approach to the maximum-flow problem", J. ACM 35(4), 1988), with the heuristics that
+//! Cherkassky and Goldberg found important ("On implementing the push-relabel method", Algorithmica 19, 1997): highest label
+//! first, occasional exact relabeling by breadth-first search, and the gap heuristic. Only the cut is needed, so excess that
+//! cannot reach the target stays where it is, and no flow is computed.
 //!
-//! The networks of plans are thousands of runs deep and every run has an arc to the sink. Algorithms that look for paths
-//! one length after the other look once for every depth there; this one sweeps.
+//! The networks of plans are thousands of runs deep, and every run has an arc to the sink. Algorithms that search paths in the
+//! order of their lengths would search once for every depth; this one sweeps.
 
-/// The capacity of an arc that no cut may go through. It never gets less: no arithmetic is done on it.
+/// The capacity of an arc that no cut may contain. It never decreases, since it is excluded from arithmetic.
 pub(super) const INFINITE: u64 = u64::MAX;
 
 /// A network of arcs with capacities between numbered nodes.
@@ -18,17 +18,17 @@ pub(super) struct Network {
     arcs: Vec<(u32, u32, u64)>,
 }
 
-/// A cut of least capacity.
+/// A cut of minimum capacity.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct MinimumCut {
     /// Its capacity.
     pub capacity: u64,
-    /// Which nodes lie on the source's side. Of all minimum cuts it is the one with the fewest.
+    /// Whether each node is on the source side. Of all minimum cuts, this one has the fewest nodes there.
     pub is_source_side: Vec<bool>,
 }
 
 impl Network {
-    /// A network of so many nodes, without arcs.
+    /// Creates a network of `nodes` nodes without arcs.
     pub fn new(nodes: usize) -> Self {
         Self {
             nodes,
@@ -49,13 +49,13 @@ impl Network {
         }
     }
 
-    /// How large it is: nodes and arcs.
+    /// Returns the size of the network: nodes and arcs.
     pub fn size(&self) -> usize {
         self.nodes + self.arcs.len()
     }
 
-    /// The cut of least capacity between two nodes, in at most O(nodes² √arcs). There must be one that is finite, and arcs into the sink
-    /// must be: their sum has to fit into 64 bits.
+    /// Computes the cut of minimum capacity between two nodes, in at most O(nodes² √arcs). There must be a finite cut. Arcs into
+    /// the sink must be finite, and their sum must fit into 64 bits.
     pub fn minimum_cut(&self, source: usize, sink: usize) -> MinimumCut {
         let mut preflow = Preflow::new(self, sink, source);
         preflow.begin();
@@ -73,28 +73,29 @@ impl Network {
     }
 }
 
-/// A preflow from the sink to the source, against the arcs: what of it can still reach the source at the end is the
+/// A preflow from the sink to the source, against the arcs. The nodes that can still reach the source at the end form the
 /// smallest source side of a minimum cut.
 struct Preflow {
     origin: usize,
     target: usize,
-    /// Where the arcs of each node begin.
+    /// The index of the first arc of each node.
     first: Vec<u32>,
     heads: Vec<u32>,
-    /// How much may still be pushed along each arc.
+    /// The residual capacity of each arc.
     residual: Vec<u64>,
-    /// The same arc the other way.
+    /// The reverse arc.
     partner: Vec<u32>,
     excess: Vec<u64>,
-    /// At most the number of arcs to the target that something could still be pushed along; as many as there are nodes: none.
+    /// A lower bound of the distance to the target along arcs with residual capacity. The number of nodes means that the target
+    /// is unreachable.
     labels: Vec<usize>,
-    /// The arc of each node that is tried next.
+    /// The current arc of each node.
     current: Vec<u32>,
-    /// Nodes with an excess, by label; some are there no more.
+    /// Nodes with an excess, by label; may contain nodes with another label.
     active: Vec<Vec<u32>>,
-    /// All nodes below the last label, by label; some are there no more.
+    /// All nodes with a valid label, by label; may contain nodes with another label.
     members: Vec<Vec<u32>>,
-    /// How many nodes really have each label.
+    /// The actual number of nodes with each label.
     counts: Vec<u32>,
     highest: usize,
     relabels: usize,
@@ -140,7 +141,7 @@ impl Preflow {
         }
     }
 
-    /// Pushes all that may leave the origin, and labels every node.
+    /// Pushes the maximum from the origin, and labels every node.
     fn begin(&mut self) {
         let arcs = self.arcs(self.origin);
         self.excess[self.origin] = self.residual[arcs.clone()].iter().sum();
@@ -178,7 +179,7 @@ impl Preflow {
         }
     }
 
-    /// A node with an excess and the highest label below the last.
+    /// Returns a node with an excess and the highest valid label.
     fn highest(&mut self) -> Option<usize> {
         loop {
             while let Some(node) = self.active[self.highest].pop() {
@@ -191,7 +192,7 @@ impl Preflow {
         }
     }
 
-    /// Pushes on what a node has too much, until nothing is left or nothing can reach the target from there.
+    /// Pushes the excess of a node, until there is none or the target is unreachable from the node.
     fn discharge(&mut self, node: usize) {
         let last = self.first[node + 1];
         while self.labels[node] < self.labels.len() {
@@ -232,7 +233,7 @@ impl Preflow {
         }
     }
 
-    /// No node has this label, so those above it are cut off.
+    /// No node has this label, so the target is unreachable from all nodes with higher labels.
     fn close_gap(&mut self, gap: usize) {
         let nodes = self.labels.len();
         for label in gap + 1..nodes {
@@ -248,7 +249,7 @@ impl Preflow {
         }
     }
 
-    /// Labels every node with its distance from the target.
+    /// Labels every node with its exact distance from the target.
     fn label_exactly(&mut self) {
         let nodes = self.labels.len();
         self.relabels = 0;
@@ -284,7 +285,7 @@ mod tests {
 
     use super::*;
 
-    /// Arcs between random nodes; some are infinite, none of these ends in the sink.
+    /// Creates random arcs. Some are infinite, but none of these ends in the sink.
     fn random(dice: &mut Dice, nodes: usize) -> Network {
         let mut network = Network::new(nodes);
         for _ in 0..dice.below(4 * nodes as u64) {
@@ -296,7 +297,7 @@ mod tests {
         network
     }
 
-    /// The capacity of the cut with this source side.
+    /// Returns the capacity of the cut with this source side.
     fn capacity(network: &Network, is_source_side: &[bool]) -> u64 {
         let crossing = network
             .arcs
@@ -305,7 +306,7 @@ mod tests {
         crossing.fold(0, |sum, (_, _, capacity)| sum.saturating_add(*capacity))
     }
 
-    /// What petgraph finds: the flow, and what can be reached where more of it could go.
+    /// Computes the flow with petgraph, and the nodes that are reachable in the residual network.
     fn reference(network: &Network) -> (u64, Vec<bool>) {
         let arcs = network
             .arcs

@@ -1,5 +1,5 @@
-//! A choice without what no plan depends on: values that nothing wanted needs, runs that may not be, pieces that are there.
-//! Pieces that the same values share are one, and what only one value has is the value's own.
+//! A choice reduced to the parts that affect plans: without values that no wanted value needs, runs that may not be rerun, and
+//! pieces that the target has. Pieces shared by the same values are merged, and pieces of a single value become the value's own.
 
 use rustc_hash::FxHashMap;
 
@@ -7,10 +7,10 @@ use super::Choice;
 use super::reach::Feasibility;
 use super::sure::ProblemReduction;
 
-/// What something takes to send.
+/// The price of sending something.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Price {
-    /// Microseconds.
+    /// In microseconds.
     pub cost: u64,
     pub bytes: u64,
 }
@@ -27,14 +27,14 @@ impl Price {
 pub(super) struct ValueCandidate {
     /// Its position in the choice.
     pub at: usize,
-    /// What it takes to send what is only its own; `None` where it can't be sent.
+    /// The price of sending its own data; `None` if it cannot be sent.
     pub own: Option<Price>,
-    /// The run that can make it.
+    /// The run that can recreate it.
     pub maker: Option<usize>,
     pub is_wanted: bool,
 }
 
-/// A run that can be replayed.
+/// A run that can be rerun.
 #[derive(Debug, Clone)]
 pub(super) struct RunSlot {
     /// Its position in the choice.
@@ -43,15 +43,15 @@ pub(super) struct RunSlot {
     pub reads: Vec<usize>,
 }
 
-/// What several values have in common.
+/// Data that several values share.
 #[derive(Debug, Clone)]
 pub(super) struct Share {
     pub price: Price,
-    /// In order; two at least.
+    /// The values, in order; at least two.
     pub users: Vec<usize>,
 }
 
-/// A choice, reduced. Values and runs are in the order of the choice, so what a run reads comes before what it leaves.
+/// A reduced choice. Values and runs are in the order of the choice, so the inputs of a run come before the values that it leaves.
 #[derive(Debug, Clone, Default)]
 pub(super) struct CutProblem {
     pub values: Vec<ValueCandidate>,
@@ -65,12 +65,12 @@ pub(super) struct Solution {
     pub price: Price,
     pub is_replayed: Vec<bool>,
     pub is_sent: Vec<bool>,
-    /// Which shares are sent.
+    /// The shares that are sent.
     pub is_paid: Vec<bool>,
 }
 
 impl CutProblem {
-    /// What of a choice matters. Wanted values that can't be had are not in it.
+    /// Reduces a choice. Wanted values that are unattainable are omitted.
     pub fn of(choice: &Choice, reach: &Feasibility<'_>, sure: &ProblemReduction) -> Self {
         let maker = |value: usize| reach.maker(value).filter(|run| sure.may_replay(*run));
         let (is_needed, is_used) = relevant(choice, reach, &maker);
@@ -124,7 +124,7 @@ impl CutProblem {
         self.shares.sort_by(|one, other| one.users.cmp(&other.users));
     }
 
-    /// The same with other prices for what is sent, and for runs.
+    /// Returns the same problem with other prices for sending, and for runs.
     pub fn repriced(&self, price: impl Fn(Price) -> u64, run: impl Fn(u64) -> u64) -> Self {
         let mut other = self.clone();
         let owns = other.values.iter_mut().filter_map(|value| value.own.as_mut());
@@ -134,7 +134,8 @@ impl CutProblem {
         other
     }
 
-    /// The way that replays these runs, as far as they are needed, and sends what is missing then; `None` where that can't be sent.
+    /// Returns the solution that reruns these runs, as far as they are needed, and sends the remaining values; `None` if one of
+    /// those cannot be sent.
     pub fn way(&self, may_replay: &[bool]) -> Option<Solution> {
         let mut way = Solution {
             price: Price::default(),
@@ -167,7 +168,7 @@ impl CutProblem {
     }
 }
 
-/// What it takes to send what is only a value's own.
+/// Returns the price of sending a value's own data.
 fn own_price(choice: &Choice, value: usize) -> Option<Price> {
     let sending = choice.values()[value].sending.as_ref().ok()?;
     Some(Price {
@@ -176,7 +177,7 @@ fn own_price(choice: &Choice, value: usize) -> Option<Price> {
     })
 }
 
-/// Values and runs that some plan may need for what is wanted.
+/// Returns the values and runs that some plan may need for the wanted values.
 fn relevant(
     choice: &Choice,
     reach: &Feasibility<'_>,
@@ -195,7 +196,7 @@ fn relevant(
     (is_needed, is_used)
 }
 
-/// Positions that are kept, and which of them each has become.
+/// The positions that are kept, and the slot of each.
 struct Slots {
     places: Vec<usize>,
     slots: Vec<usize>,

@@ -1,17 +1,17 @@
-//! What can be had at all: a value that can be sent, or that a run leaves which may be replayed and whose inputs can be had.
+//! The attainable values: those that can be sent, and those of runs that may be rerun and whose inputs are attainable.
 
 use super::{Choice, ReplayObstacle, UnattainableValue};
 
-/// Which values and runs of a choice are possible.
+/// The values and runs of a choice that are possible.
 pub(super) struct Feasibility<'a> {
     choice: &'a Choice,
     runs: Vec<bool>,
-    /// Whether a value counts that can be sent.
+    /// Whether values may be sent.
     may_send: bool,
 }
 
 impl<'a> Feasibility<'a> {
-    /// What can be had; without sending anything unless `may_send`.
+    /// Determines the attainable values; without sending unless `may_send`.
     pub fn of(choice: &'a Choice, may_send: bool) -> Self {
         let runs = Vec::with_capacity(choice.runs().len());
         let mut reach = Self { choice, runs, may_send };
@@ -22,12 +22,12 @@ impl<'a> Feasibility<'a> {
         reach
     }
 
-    /// Whether a value can be had.
+    /// Returns whether a value is attainable.
     pub fn has_value(&self, value: usize) -> bool {
         self.is_sendable(value) || self.maker(value).is_some()
     }
 
-    /// The run that can make a value.
+    /// Returns the run that can recreate a value.
     pub fn maker(&self, value: usize) -> Option<usize> {
         self.choice.values()[value].maker.filter(|run| self.runs[*run])
     }
@@ -36,7 +36,7 @@ impl<'a> Feasibility<'a> {
         self.may_send && self.choice.values()[value].sending.is_ok()
     }
 
-    /// What keeps a value from being made that no run can make.
+    /// Returns the obstacle to recreating a value that no run can recreate.
     pub fn obstacle(&self, value: usize) -> ReplayObstacle {
         let mut value = value;
         loop {
@@ -55,7 +55,7 @@ impl<'a> Feasibility<'a> {
         }
     }
 
-    /// Wanted values that can't be had.
+    /// Returns the wanted values that are unattainable.
     pub fn out_of_reach(&self) -> Vec<UnattainableValue> {
         let wanted = self
             .choice

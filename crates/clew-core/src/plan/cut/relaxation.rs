@@ -1,25 +1,26 @@
-//! The network of a problem. Its minimum cut is the best plan where no share is used by values of both kinds, and what no
-//! plan costs less than where one is.
+//! The network of a problem. Its minimum cut is the optimal plan if no share is used by values of both kinds; otherwise it is a
+//! lower bound.
 //!
 //! ```text
-//!   source ─ time to send ─► run that made a wanted value ─ time to replay ─► sink
+//!   source ─ time to send ─► run that made a wanted value ─ time to rerun ─► sink
 //!                                        │ infinite
 //!                                        ▼
 //!                            value that it read ─ time to send ─► run that made that ─ ...
 //! ```
 //!
-//! A run on the source's side is replayed. A value on the source's side is needed, and is sent if its maker is on the other
-//! side: that arc is cut. An infinite arc says that one thing entails the other. A value that can't be sent has an infinite arc to its maker, one
-//! that can't be made has its arc to the sink.
+//! A run on the source side is rerun. A value on the source side is needed, and it is sent if its maker is on the other side:
+//! that arc is cut. An infinite arc means that one node entails the other. A value that cannot be sent has an infinite arc to its
+//! maker; one that cannot be recreated has its arc to the sink.
 //!
-//! **Shares.** What a share costs is saved where no user of it is sent. Of a wanted user that means that its maker is replayed; so
-//! the users which that one read are needed, are not sent either, and *their* makers are replayed, and so on. It is saved only if
-//! all these runs are: source ─ price ─► share ─ infinite ─► each of them. That is exact where every user is wanted or
-//! needed by others in that way: versions of one table that was edited again and again. Where one of these users can't be made, the share is
-//! paid anyhow. Where no user is wanted the same holds of the last user, if that is needed: value ─ price ─► share ─ infinite ─► runs; or, of users
-//! that can't be made, value ─ infinite ─► share ─ price ─► sink.
-//! What remains (a piece of a wanted value in the input of a run of which it was not made) is no cut (see [`super`]): there
-//! the network has less than what is paid.
+//! **Shares.** The price of a share is saved if none of its users is sent. For a wanted user this means that its maker is rerun.
+//! The users that this run read are then needed and not sent either, so *their* makers are rerun, and so on. The price is saved
+//! only if all these runs are rerun: source ─ price ─► share ─ infinite ─► each of them. That is exact if every user is wanted,
+//! or needed by others in this way, such as versions of one table that was edited repeatedly. If one of these users cannot be
+//! recreated, the share is always paid. If no user is wanted, the same applies to the last user, if it is needed: value ─ price
+//! ─► share ─ infinite ─► runs; or, for users that cannot be recreated: value ─ infinite ─► share ─ price ─► sink.
+//!
+//! The remaining case cannot be represented by a cut (see [`super`]): a piece of a wanted value is shared with the input of a run
+//! from which the value was not made. There, the network underestimates the price.
 
 use rustc_hash::FxHashMap;
 
@@ -31,22 +32,22 @@ use super::problem::{CutProblem, Share};
 pub(super) enum ShareDecision {
     /// No assumption: it is paid if it is sent.
     Open,
-    /// It is paid, so whoever has it may be sent without paying it again.
+    /// It is paid, so its users may be sent without paying it again.
     Paid,
-    /// It is not sent, and nothing that has it.
+    /// Neither it nor any of its users is sent.
     Unsent,
 }
 
 /// The solution of a relaxed problem.
 #[derive(Debug)]
 pub(super) struct RelaxationResult {
-    /// What no plan costs less than, in microseconds.
+    /// A lower bound for the cost of any plan, in microseconds.
     pub bound: u64,
-    /// Runs on the source's side.
+    /// The runs on the source side.
     pub is_replayed: Vec<bool>,
-    /// Shares that the bound has in it.
+    /// The shares that are included in the bound.
     pub is_charged: Vec<bool>,
-    /// Nodes and arcs of the network.
+    /// The number of nodes and arcs of the network.
     pub size: usize,
 }
 
@@ -54,7 +55,7 @@ const SOURCE: usize = 0;
 const SINK: usize = 1;
 const FIRST: usize = 2;
 
-/// Cuts the network of a problem; `None` where with these fates not everything can be had.
+/// Computes the minimum cut of a problem's network; returns `None` if some wanted value is unattainable under these assumptions.
 pub(super) fn relax(problem: &CutProblem, fates: &[ShareDecision]) -> Option<RelaxationResult> {
     let builder = Builder::new(problem, fates)?;
     let (network, constant, nodes) = builder.build(fates);
@@ -74,12 +75,12 @@ pub(super) fn relax(problem: &CutProblem, fates: &[ShareDecision]) -> Option<Rel
     })
 }
 
-/// When the bound has a share in it.
+/// The condition under which the bound includes a share.
 #[derive(Debug, Clone, Copy)]
 enum Charge {
     Always,
     Never,
-    /// Where a node is on the other side than the source or the sink that it is tied to.
+    /// The arc between these nodes is cut.
     Crosses(usize, usize),
 }
 
@@ -96,12 +97,12 @@ impl Charge {
 struct Builder<'a> {
     problem: &'a CutProblem,
     network: Network,
-    /// What every cut costs.
+    /// The cost of every cut.
     constant: u64,
-    /// What it takes to send each value, where that is allowed.
+    /// The price of sending each value, if that is allowed.
     sendable: Vec<Option<u64>>,
     is_possible: Vec<bool>,
-    /// Nodes that stand for several runs.
+    /// Nodes that represent several runs.
     joined: FxHashMap<(Option<usize>, usize), usize>,
 }
 
@@ -143,7 +144,7 @@ impl<'a> Builder<'a> {
         self.problem.values[value].maker.filter(|run| self.is_possible[*run])
     }
 
-    /// The node of a value: what is wanted is needed anyhow.
+    /// Returns the node of a value. Wanted values are always needed, so theirs is the source.
     fn node(&self, value: usize) -> usize {
         if self.problem.values[value].is_wanted {
             SOURCE
@@ -188,12 +189,12 @@ impl<'a> Builder<'a> {
         match (self.sendable[value], self.maker(value)) {
             (cost, Some(run)) => self.network.add_arc(node, FIRST + run, cost.unwrap_or(INFINITE)),
             (Some(cost), None) => self.add_cost(node, cost),
-            // Nothing that is possible reads it.
+            // No possible run reads it.
             (None, None) => {}
         }
     }
 
-    /// A cost that is paid if a node is on the source's side.
+    /// Adds a cost that is paid if a node is on the source side.
     fn add_cost(&mut self, node: usize, cost: u64) {
         if node == SOURCE {
             self.constant = self.constant.saturating_add(cost);
@@ -234,7 +235,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// A share that is paid if the top is on the source's side, unless all these runs are.
+    /// Adds a share that is paid if `top` is on the source side, unless all these runs are, too.
     fn saved_by(&mut self, top: usize, share: &Share, runs: Vec<usize>) -> Charge {
         let all = runs.into_iter().fold(None, |before, run| Some(self.both(before, run)));
         let node = self.network.add_node();
@@ -244,8 +245,8 @@ impl<'a> Builder<'a> {
         Charge::Crosses(top, node)
     }
 
-    /// A node that is on the source's side only with a run and with what came before it. Shares of one line of versions begin with the
-    /// same runs, so they have these nodes in common.
+    /// Returns a node that is on the source side only together with a run and the node before. Shares of consecutive versions
+    /// begin with the same runs, so they have these nodes in common.
     fn both(&mut self, before: Option<usize>, run: usize) -> usize {
         if let Some(node) = self.joined.get(&(before, run)) {
             return *node;
@@ -260,11 +261,11 @@ impl<'a> Builder<'a> {
         node
     }
 
-    /// Users with which the share is sent if they are needed: they can't be made, or only from such.
+    /// Returns users that imply sending the share if they are needed: they cannot be recreated, or only from such users.
     fn fixed(&self, share: &Share, marks: &mut Marks) -> Vec<usize> {
         let fixed = marks.begin();
         let mut users = Vec::new();
-        // In order: what a user was made of comes before it.
+        // In order: the inputs of a user come before it.
         for user in share.users.iter().copied().filter(|user| self.has_value(*user)) {
             let reads_fixed = |run: usize| self.problem.runs[run].reads.iter().any(|read| marks.has(*read, fixed));
             if self.maker(user).is_none_or(reads_fixed) {
@@ -275,7 +276,7 @@ impl<'a> Builder<'a> {
         users
     }
 
-    /// Runs that are replayed if the tops are needed and no user is sent.
+    /// Returns the runs that are rerun if the tops are needed and no user is sent.
     fn entailed(&self, share: &Share, marks: &mut Marks, is_top: impl Fn(&usize) -> bool) -> Vec<usize> {
         let needed = marks.begin();
         let mut runs = Vec::new();
@@ -291,7 +292,7 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// Marks on values that need not be wiped off.
+/// Marks on values that need not be cleared.
 struct Marks {
     marks: Vec<u32>,
     last: u32,
@@ -305,7 +306,7 @@ impl Marks {
         }
     }
 
-    /// A mark that no value has.
+    /// Returns a new mark that no value has.
     fn begin(&mut self) -> u32 {
         self.last += 1;
         self.last

@@ -1,5 +1,5 @@
-//! The best plan where a cut alone does not tell: shares that are used both ways are taken as paid, then as not sent, the
-//! most promising case first (branch and bound).
+//! The search for the optimal plan if a single cut is not exact (branch and bound): shares that are used in both ways are assumed
+//! to be paid, then not sent, most promising case first.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -7,20 +7,20 @@ use std::collections::BinaryHeap;
 use super::problem::{CutProblem, Solution};
 use super::relaxation::{RelaxationResult, ShareDecision, relax};
 
-/// Nodes and arcs that may be looked at before the search is given up. Counted, since the engine has no clock: a few cuts of the
-/// longest histories, all cases of small ones.
+/// The number of nodes and arcs that are processed before the search stops. It is counted since the engine has no clock: enough
+/// for a few cuts of the longest histories, and for all cases of short ones.
 const MOST_WORK: usize = 1 << 17;
 
 /// The result of a search: the best solution, and a lower bound for the cost of any solution.
 #[derive(Debug)]
 pub(super) struct SearchResult {
-    /// The best way met.
+    /// The best solution found.
     pub way: Solution,
-    /// What no way costs less than, in microseconds.
+    /// A lower bound for the cost of any solution, in microseconds.
     pub bound: u64,
 }
 
-/// A case: what is taken for granted, and what comes of it.
+/// A case: its assumptions and the result of the relaxation.
 struct Case {
     fates: Vec<ShareDecision>,
     relaxed: RelaxationResult,
@@ -28,14 +28,14 @@ struct Case {
 
 struct Search<'a> {
     problem: &'a CutProblem,
-    /// Cases by their bounds, the lowest first, the first found of equal ones first.
+    /// Cases by bound, lowest first; of equal ones, the first found.
     open: BinaryHeap<Reverse<(u64, usize)>>,
     cases: Vec<Option<Case>>,
     best: Option<Solution>,
     work: usize,
 }
 
-/// The best way through a problem all of whose values can be had.
+/// Returns the best solution of a problem whose values are all attainable.
 pub(super) fn search(problem: &CutProblem) -> SearchResult {
     let mut search = Search {
         problem,
@@ -53,7 +53,8 @@ pub(super) fn search(problem: &CutProblem) -> SearchResult {
 }
 
 impl Search<'_> {
-    /// Splits cases until none can be better than the best way, or it takes too long. Returns what no way costs less than.
+    /// Splits cases until none can improve the best solution, or the search takes too long. Returns a lower bound for the cost of
+    /// any solution.
     fn run(&mut self) -> u64 {
         while let Some(Reverse((bound, case))) = self.open.pop() {
             let cost = self.cost();
@@ -84,7 +85,7 @@ impl Search<'_> {
         self.best.as_ref().map_or(u64::MAX, |way| way.price.cost)
     }
 
-    /// The dearest share that the case's plan sends and its bound does not have.
+    /// Returns the most expensive share that the case's plan sends and its bound does not include.
     fn doubtful(&self, case: &Case) -> Option<usize> {
         let way = self.problem.way(&case.relaxed.is_replayed)?;
         let is_doubtful = |share: &usize| {
@@ -106,7 +107,7 @@ impl Search<'_> {
         }
     }
 
-    /// Keeps the way that replays these runs if it is better than all before.
+    /// Keeps the solution that reruns these runs if it is the best so far.
     fn meet(&mut self, is_replayed: &[bool]) {
         if let Some(way) = self.problem.way(is_replayed)
             && way.price.cost < self.cost()

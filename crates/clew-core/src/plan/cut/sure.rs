@@ -1,17 +1,17 @@
-//! What can be told without a cut: values that no best plan sends, runs that some best plan does not replay. Each has its
-//! reason in a plan that costs no more, so leaving them out changes no cost; it makes most networks many times smaller.
+//! A reduction that needs no cut: values that no optimal plan sends, and runs that some optimal plan does not rerun. For each of
+//! them there is a plan that costs no more without it, so removing them changes no cost. Most networks become many times smaller.
 
 use super::Choice;
 use super::reach::Feasibility;
 
-/// The values that need not be sent and the runs that need not be replayed in some optimal plan.
+/// The values that need not be sent and the runs that need not be rerun in some optimal plan.
 pub(super) struct ProblemReduction {
     never_sent: Vec<bool>,
     never_replayed: Vec<bool>,
 }
 
 impl ProblemReduction {
-    /// Nothing: for other prices than those of the choice.
+    /// Removes nothing; for other prices than those of the choice.
     pub fn nothing(choice: &Choice) -> Self {
         Self {
             never_sent: vec![false; choice.values().len()],
@@ -19,9 +19,9 @@ impl ProblemReduction {
         }
     }
 
-    /// What the prices of the choice tell. A value that takes longer to send, its pieces not counted, than to make from
-    /// what it takes one by one to have what its maker reads, is not sent. A run that takes as long as to send all that it leaves, each
-    /// with all its pieces, is not replayed. The two never meet at one value, so everything can still be had.
+    /// Computes the reduction for the prices of the choice. A value is not sent if sending it, without its pieces, takes longer
+    /// than recreating it, with each input of its maker obtained separately. A run is not rerun if it takes at least as long as
+    /// sending all values that it leaves, each with all its pieces. Both never apply to one value, so all values stay attainable.
     pub fn of(choice: &Choice, reach: &Feasibility<'_>) -> Self {
         let mut sure = Self::nothing(choice);
         let mut to_have = Vec::with_capacity(choice.values().len());
@@ -48,18 +48,18 @@ impl ProblemReduction {
         sure
     }
 
-    /// Whether a value may be sent.
+    /// Returns whether a value may be sent.
     pub fn may_send(&self, value: usize) -> bool {
         !self.never_sent[value]
     }
 
-    /// Whether a run may be replayed.
+    /// Returns whether a run may be rerun.
     pub fn may_replay(&self, run: usize) -> bool {
         !self.never_replayed[run]
     }
 }
 
-/// Microseconds; the most there are where it may not be replayed.
+/// Returns the time of a run in microseconds; the maximum if it may not be rerun.
 fn time_of(choice: &Choice, run: usize) -> u64 {
     choice.runs()[run]
         .cost
@@ -67,7 +67,7 @@ fn time_of(choice: &Choice, run: usize) -> u64 {
         .map_or(u64::MAX, |cost| cost.microseconds())
 }
 
-/// What it takes to send a value with all its pieces; the most there is where that can't be done.
+/// Returns the price of sending a value with all its pieces; the maximum if that is impossible.
 fn to_send(choice: &Choice, value: usize) -> u64 {
     choice.values()[value].sending.as_ref().map_or(u64::MAX, |sending| {
         let pieces = sending.pieces.iter().map(|piece| &choice.pieces()[*piece]);

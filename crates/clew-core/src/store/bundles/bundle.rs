@@ -1,12 +1,12 @@
-//! Bundles: a store in one file, signed by who made it.
+//! Bundles: a store in one file, signed by its maker.
 //!
 //! ```text
-//! byte 0        FILE frame: which format, how long the file is, where its contents are told; zeros up to byte 4,096
+//! byte 0        FILE frame: the format, the length of the file, the offset of its contents; zeros up to byte 4,096
 //! byte 4,096 n  the files of a store, each from a multiple of 4,096 on
-//! at the end    CONTENTS frame: path, place, length and hash of each, signed
+//! at the end    CONTENTS frame: path, offset, length and hash of each, signed
 //! ```
-//! The first frame is written last, into a file that gets its name after that: a bundle is whole, or was cut off later and
-//! says so. What lies in it is a store like any other, and is read by whatever reads one.
+//! The first frame is written last, into a file that is renamed after that. So a bundle is complete, or was truncated later and is detected
+//! by its length. The store in a bundle is read with the same code as any other.
 
 mod inputs;
 
@@ -30,10 +30,10 @@ use crate::store::logs::signatures::{PublicKey, SigningKey};
 use crate::store::packs::survey::Survey;
 use crate::store::{Access, Store};
 
-/// So many bytes are hashed at once.
+/// Bytes that are hashed at once.
 const PORTION: usize = 1 << 20;
 
-/// A bundle that is being made.
+/// A writer of a bundle.
 #[derive(Debug)]
 pub struct BundleMaker {
     disk: Arc<dyn Disk>,
@@ -47,10 +47,10 @@ pub struct BundleMaker {
 }
 
 impl BundleMaker {
-    /// Begins a bundle that gets the name `path` when it is whole.
+    /// Starts a bundle. It gets the name `path` when it is complete.
     ///
     /// # Errors
-    /// No file can be made there.
+    /// The file cannot be created.
     pub fn begin(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, StoreError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let temporary = path.with_file_name(disk.temporary_name(&format!(".{name}")));
@@ -71,15 +71,15 @@ impl BundleMaker {
         })
     }
 
-    /// The store in it.
+    /// Returns the store in the bundle.
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// Signs it and gives it its name; its length in bytes. It would survive a power cut when this returns.
+    /// Signs the bundle, renames it to its final name, and returns its length in bytes. It survives a power failure when this returns.
     ///
     /// # Errors
-    /// The disk refused. Nothing has the name then, or what had it before.
+    /// A disk operation failed. The final name does not exist then, or still belongs to the previous file.
     pub fn finish(mut self, history: HistoryId, key: &SigningKey, time: Timestamp) -> Result<u64, StoreError> {
         let refused = |what| StoreError::io(what, &self.path);
         let lying = self.bundled.settle().map_err(refused("write to"))?;
@@ -113,7 +113,7 @@ impl BundleMaker {
         Ok(length)
     }
 
-    /// Says that a file in it goes on behind so many bytes that who gets the bundle has.
+    /// Marks a file of the bundle as the continuation of a file of which the recipient already has the first `start` bytes.
     pub(in crate::store) fn begin_behind(&self, path: &Path, start: u64) {
         self.bundled.begin_behind(path, start);
     }
@@ -137,7 +137,7 @@ impl BundleMaker {
 impl Drop for BundleMaker {
     fn drop(&mut self) {
         if !self.is_done {
-            // Half a bundle is worth nothing.
+            // Half a bundle has no use.
             self.disk.unlink(&self.temporary).ok();
         }
     }
@@ -156,14 +156,14 @@ fn hash(file: &dyn DiskFile, range: Range<u64>) -> std::io::Result<BundledId> {
     Ok(hasher.finish())
 }
 
-/// A bundle to read.
+/// A reader of a bundle.
 #[derive(Debug)]
 pub struct Bundle {
     path: PathBuf,
     file: Arc<dyn DiskFile>,
     length: u64,
     contents: Contents,
-    /// The frames that say what lies in it.
+    /// The ranges of the frames that describe the content.
     told: [Range<u64>; 2],
     files: Vec<BundledRange>,
     key: PublicKey,
@@ -172,20 +172,19 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// Opens a bundle: reads what lies in it, and whether its maker's seal is over that. What lies in the files is read, and
-    /// checked, when it is asked for.
+    /// Opens a bundle: reads its table of contents and checks its maker's signature. The files in it are read and checked on demand.
     ///
     /// # Errors
-    /// It is none, was cut off, is of a later Clew, or not what its maker signed.
+    /// The file is not a bundle, was truncated, is of a later version, or differs from what its maker signed.
     pub fn open(disk: &Arc<dyn Disk>, path: &Path) -> Result<Self, StoreError> {
         let file = Arc::from(disk.open(path).map_err(StoreError::io("read", path))?);
         Self::open_in(disk, path, file)
     }
 
-    /// The same, where the bundle lies in something else: `file` has its bytes, `path` is what people call it.
+    /// Opens a bundle that is inside another file: `file` has its bytes, `path` is its name for people.
     ///
     /// # Errors
-    /// As of [`Bundle::open`].
+    /// As for [`Bundle::open`].
     pub fn open_in(disk: &Arc<dyn Disk>, path: &Path, file: Arc<dyn DiskFile>) -> Result<Self, StoreError> {
         let refused = |why| StoreError::Bundle {
             path: path.to_owned(),
@@ -220,15 +219,15 @@ impl Bundle {
         })
     }
 
-    /// The store in it, in which every key is foreign.
+    /// Returns the store in the bundle, in which every key is untrusted.
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// The same, in which logs that are in it in part begin with what `base` has of them.
+    /// Returns the store in the bundle, with the beginnings of partial logs taken from `base`.
     ///
     /// # Errors
-    /// `base` has not enough of one.
+    /// `base` does not have enough of a log.
     pub(in crate::store) fn over(&self, base: &Store) -> Result<Store, StoreError> {
         if self.files.iter().all(|(_, _, start)| *start == 0) {
             return Ok(self.store.clone());
@@ -249,8 +248,8 @@ impl Bundle {
         Store::open(Arc::new(bundled), &self.path, Access::ReadOnly)
     }
 
-    /// What happened, as far as it is told here: where each file of it lies in a store, how many bytes of it come before, and the
-    /// bytes that are here.
+    /// Returns the files of the histories in the bundle: the path in a store, the number of bytes that come before, and the bytes in the
+    /// bundle.
     pub(in crate::store) fn told(&self) -> Result<Vec<(PathBuf, u64, Vec<u8>)>, StoreError> {
         let mut told = Vec::new();
         for (path, range, start) in &self.files {
@@ -263,54 +262,54 @@ impl Bundle {
         Ok(told)
     }
 
-    /// The paths of its files in a store, and of files that runs read.
+    /// Returns the paths of its files in a store, and of files that runs read.
     pub(in crate::store) fn inner_paths(&self) -> impl Iterator<Item = &Path> {
         self.files
             .iter()
             .map(|(path, ..)| path.strip_prefix(&self.path).unwrap_or(path))
     }
 
-    /// The ids of what lies in its packs, as these say: whether it is whole shows when it is read.
+    /// Returns the ids of the data in its packs, according to their tables. The data itself is checked when it is read.
     pub fn ids(&self) -> Vec<[u8; 32]> {
         let survey = Survey::to_read(&self.store);
         let things = survey.packs.iter().flat_map(|pack| &pack.things);
         things.map(|thing| thing.id).collect()
     }
 
-    /// A disk in memory, for what is told by bundles together.
+    /// Returns an in-memory disk, for the combined records of several bundles.
     pub(in crate::store) fn beside(&self) -> BundledDisk {
         BundledDisk::new(Arc::clone(&self.file), Arc::clone(&self.disk))
     }
 
-    /// The file.
+    /// Returns the path of the bundle.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// How long it is, in bytes.
+    /// Returns its length in bytes.
     pub fn length(&self) -> u64 {
         self.length
     }
 
-    /// Who made it.
+    /// Returns the key of its maker.
     pub fn key(&self) -> PublicKey {
         self.key
     }
 
-    /// When it was made.
+    /// Returns when it was made.
     pub fn time(&self) -> Timestamp {
         self.contents.time
     }
 
-    /// The history that it holds, or a part of.
+    /// Returns the history that it contains, completely or in part.
     pub fn history(&self) -> HistoryId {
         self.contents.history
     }
 
-    /// Reads every byte of it and holds it against what its maker signed.
+    /// Reads every byte of the bundle and compares it with what its maker signed.
     ///
     /// # Errors
-    /// A file in it is another one, or can't be read; or something lies between the files.
+    /// A file in it differs or cannot be read, or there is data between the files.
     pub fn check(&self) -> Result<(), StoreError> {
         if !self.is_blank_between().map_err(StoreError::io("read", &self.path))? {
             return Err(StoreError::Bundle {
@@ -330,7 +329,7 @@ impl Bundle {
         Ok(())
     }
 
-    /// Whether all that no hash and no checksum is over is zeros.
+    /// Returns whether all bytes without a hash or checksum are zeros.
     fn is_blank_between(&self) -> std::io::Result<bool> {
         let [head, contents] = &self.told;
         let files = self.files.iter().map(|(_, range, _)| range);
@@ -349,9 +348,9 @@ fn damaged(why: &str) -> BundleFault {
     BundleFault::Damaged(why.to_owned())
 }
 
-/// What the first frame of a bundle says.
+/// The content of a bundle's first frame.
 struct Head {
-    /// Where the frame ends.
+    /// The offset of the frame's end.
     end: u64,
     length: u64,
     contents: u64,
@@ -377,7 +376,7 @@ fn head(file: &dyn DiskFile, path: &Path) -> Result<Head, StoreError> {
     }
 }
 
-/// The payload of the frame that `bytes` begin with, if it is sound, of that kind, and all there; and how long the frame is.
+/// Returns the payload of the first frame of `bytes`, if it is sound, complete and of that kind, and the length of the frame.
 fn frame(bytes: &[u8], kind: FrameKind) -> Option<(Vec<u8>, u64)> {
     let header = FrameHeader::parse(bytes.first_chunk::<HEADER_LENGTH>()?).ok()?;
     let payload = bytes.get(header.payload_at(0) as usize..header.end(0) as usize)?;
@@ -386,7 +385,7 @@ fn frame(bytes: &[u8], kind: FrameKind) -> Option<(Vec<u8>, u64)> {
     Some((plain, header.end(0)))
 }
 
-/// What its maker says lies in it, who that is, and where that ends.
+/// Returns the signed table of contents, the maker's key, and the offset of the frame's end.
 fn told(file: &dyn DiskFile, head: &Head) -> Result<(Contents, PublicKey, u64), BundleFault> {
     let length = head.length.checked_sub(head.contents);
     let length = length.filter(|length| *length <= limits::FILE_PLAIN && head.contents >= BUNDLE_HEAD);
@@ -401,7 +400,7 @@ fn told(file: &dyn DiskFile, head: &Head) -> Result<(Contents, PublicKey, u64), 
     Ok((contents, PublicKey(signed.key), head.contents + end))
 }
 
-/// Where the files lie, by their paths; `None` where one leads out of the store, or lies where none can.
+/// Returns the ranges of the files with their paths; `None` if a path leads out of the store, or a range is impossible.
 fn placed(contents: &Contents, end: u64) -> Option<Vec<BundledRange>> {
     let mut free = BUNDLE_HEAD;
     let placed = contents.files.iter().map(|bundled| {
@@ -417,7 +416,7 @@ fn placed(contents: &Contents, end: u64) -> Option<Vec<BundledRange>> {
     placed.collect()
 }
 
-/// Whether it can be a part of a path in a store: what no system takes for another folder.
+/// Returns whether it is valid as a part of a path in a store, and leads to no other folder on any system.
 fn is_part(part: &str) -> bool {
     let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     !part.is_empty() && !part.starts_with('.') && part.bytes().all(is_known)

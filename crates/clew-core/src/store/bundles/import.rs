@@ -1,4 +1,4 @@
-//! Bundles that a store takes in.
+//! Importing bundles into a store.
 
 use super::outgoing::OutgoingHistory;
 use super::set::BundleSet;
@@ -10,16 +10,16 @@ use crate::store::transfer::copy::{CopyCallback, TransferSummary, copy_all};
 use crate::store::transfer::records::RecordTransfer;
 use crate::store::{Bundle, LoadedHistory, OmissionTimes, Store, StoreError};
 
-/// How often what a gc disturbed is tried.
+/// How often an import is tried when a gc interferes.
 const ATTEMPTS: usize = 3;
 
 impl Store {
-    /// Takes in what lies in a bundle and is not here. Runs no code, and believes nothing: every byte is held against what its maker
-    /// signed before anything is written, and what it is worth is judged when it is used.
+    /// Imports the data of a bundle that this store lacks. It runs no code and trusts nothing: it compares every byte with what the maker
+    /// signed before it writes anything. Signatures of the records are judged when the records are used.
     ///
     /// # Errors
-    /// The bundle is not what its maker signed, this store was opened to read only, or a disk refused. What was here is untouched;
-    /// what came of a failed attempt shows nowhere, and a gc takes it away.
+    /// The bundle differs from what its maker signed, this store was opened read-only, or a disk operation failed. Existing data is
+    /// untouched. Data of a failed attempt is not visible, and gc deletes it.
     pub fn receive(
         &self,
         bundle: &Bundle,
@@ -29,7 +29,7 @@ impl Store {
         self.receive_all(std::slice::from_ref(bundle), now, watch)
     }
 
-    /// The same for bundles that belong together: what one refers to may lie in another before it.
+    /// Imports bundles that belong together: one may refer to data in an earlier one.
     ///
     /// # Errors
     /// As for [`Self::receive`].
@@ -44,8 +44,8 @@ impl Store {
         self.within_gate(&mut || self.receive_inside(bundles, now, watch))
     }
 
-    /// Takes in what goes out of another store that this process can read, without a bundle between them. What it says is judged as
-    /// ever, when it is used: logs go with the seals over them.
+    /// Imports a history directly from another store that this process can read, without a bundle. Its logs keep their signatures, which
+    /// are judged when the records are used.
     ///
     /// # Errors
     /// As for [`Self::receive`].
@@ -68,7 +68,7 @@ impl Store {
         })
     }
 
-    /// Does what takes things in, with no gc beside it.
+    /// Runs an import while no gc runs.
     fn within_gate(
         &self,
         work: &mut dyn FnMut() -> Result<TransferSummary, StoreError>,
@@ -77,7 +77,7 @@ impl Store {
             let inside = gc_lock::enter(self.disk(), self.directory())?;
             self.index().refresh(self.disk(), self.directory())?;
             let carried = work()?;
-            // Where locks do not hold between machines, a gc may have been at it all the same (decision 23).
+            // If locks do not work between machines, a gc may have run anyway (decision 23).
             if gc_lock::generation(self.disk(), self.directory()) == inside.generation {
                 return Ok(carried);
             }
@@ -94,7 +94,7 @@ impl Store {
         let mut carried = TransferSummary::default();
         let surveys: Vec<Survey> = bundles.iter().map(|bundle| Survey::to_read(bundle.store())).collect();
         let all: Vec<_> = bundles.iter().map(Bundle::store).zip(&surveys).collect();
-        // One pack of all: who pushes often would leave hundreds of packs to whoever comes late.
+        // One pack for all bundles: otherwise a clone after many pushes would have hundreds of packs.
         let copied = copy_all(&all, self, None, &mut carried, watch)?;
         let packs: Vec<PackId> = copied.iter().map(|copied| copied.id).collect();
         self.index().refresh(self.disk(), self.directory())?;
@@ -131,7 +131,7 @@ impl Store {
         records.carry(loaded, packs, now, carried)
     }
 
-    /// What came without a word of what happened may be what was left out.
+    /// Updates the notes of left-out values of all histories: a bundle without records may have brought their data.
     fn settle_all_left_out(&self) -> Result<(), StoreError> {
         for (history, _) in self.histories()? {
             self.settle_left_out(history, OmissionTimes::default())?;

@@ -1,6 +1,7 @@
-//! Bundles of one maker, made one: what lies in them, and what they tell, behind what the first of them goes on from.
+//! Merging bundles of one maker into one: their data, and their records from the start of the first bundle on.
 //!
-//! Logs keep the seals of who recorded them. Whoever made the bundles makes this one, so nobody vouches for what they did not vouch for before.
+//! Logs keep the signatures of their recorders. The merged bundle is signed by the maker of the original bundles, so no signature covers
+//! anything new.
 
 use std::path::Path;
 
@@ -14,11 +15,11 @@ use crate::store::transfer::copy::{CopyCallback, TransferSummary, copy_all};
 use crate::store::{Bundle, BundleMaker, Store, StoreError};
 
 impl BundleMaker {
-    /// Takes all that is in these bundles, which are of one history and were sent one after the other. `false` where they can't be one:
-    /// what was written of it is worth nothing then.
+    /// Copies everything in these bundles, which are of one history and were sent one after the other. Returns `false` if they cannot be
+    /// merged; the caller must discard what was written then.
     ///
     /// # Errors
-    /// A bundle is not what its maker signed, or a disk refused.
+    /// A bundle differs from what its maker signed, or a disk operation failed.
     pub fn merge(&self, bundles: &[Bundle], watch: CopyCallback<'_>) -> Result<bool, StoreError> {
         let Some(first) = bundles.first() else { return Ok(false) };
         let history = first.history();
@@ -60,7 +61,7 @@ fn tell(to: &BundleMaker, history: HistoryId, pieces: &FileParts) -> Result<(), 
     Ok(())
 }
 
-/// Whether nothing is in it but what a push writes: what is not known here would be lost.
+/// Returns whether the bundle contains only files that a push writes: unknown files would be lost.
 fn has_nothing_else(bundle: &Bundle) -> bool {
     let folder = layout::history_folder(Path::new(""), bundle.history());
     let is_known = |inner: &Path| {

@@ -1,4 +1,4 @@
-//! What of a history is to be sent, in portions: so that a sending that was cut goes on, and several go at once.
+//! Selecting the parts of a history to send, in portions: an interrupted transfer can continue, and several portions can be sent at once.
 
 use std::cell::RefCell;
 
@@ -13,36 +13,36 @@ use crate::store::transfer::copy::{CopyCallback, TransferSummary, copy_all};
 use crate::store::transfer::records::RecordTransfer;
 use crate::store::{BundleMaker, LoadedHistory, LogEnds, OmissionTimes, Store, StoreError};
 
-/// A history to be sent, as it was when this was created; later runs are not in it.
+/// A history to send, as it was when this was created; later runs are not included.
 pub struct OutgoingHistory {
     store: Store,
     history: HistoryId,
     loaded: LoadedHistory,
     survey: Survey,
     needed: FxHashSet<[u8; 32]>,
-    /// Values of which something does not go.
+    /// Values with data that is left out.
     left: FxHashSet<ManifestId>,
 }
 
 impl OutgoingHistory {
-    /// Reads the history, and what its values lie in.
+    /// Reads the history, and which data its values need.
     ///
     /// # Errors
-    /// The history is not there.
+    /// The history does not exist.
     pub fn of(store: &Store, history: HistoryId) -> Result<Self, StoreError> {
         Self::with(store, history, &|_| true)
     }
 
-    /// The same, of which what these values do not lie in is left out. What happened goes whole, and what describes each value:
-    /// whoever gets it knows what to make again, and what has to come of that.
+    /// Like [`Self::of`], but includes only data of the values that `goes` selects. All records and manifests are included, so the
+    /// recipient knows what to rerun and which values to expect.
     ///
     /// # Errors
-    /// The history is not there.
+    /// The history does not exist.
     pub fn with(store: &Store, history: HistoryId, goes: &dyn Fn(&ManifestId) -> bool) -> Result<Self, StoreError> {
         Ok(Self::of_loaded(store, (history, store.load(history)?), goes))
     }
 
-    /// The same of a history that was read: what came since is not in it.
+    /// Like [`Self::with`], for a history that is already loaded: later records are not included.
     pub fn of_loaded(
         store: &Store,
         (history, loaded): (HistoryId, LoadedHistory),
@@ -59,7 +59,7 @@ impl OutgoingHistory {
         Self {
             needed,
             left: left.into_inner(),
-            // After the logs: what they reach is in packs by then.
+            // After the logs: the data to which they refer is in packs by then.
             survey: Survey::to_read(store),
             store: store.clone(),
             history,
@@ -67,23 +67,24 @@ impl OutgoingHistory {
         }
     }
 
-    /// The history.
+    /// Returns the history's id.
     pub fn history(&self) -> HistoryId {
         self.history
     }
 
-    /// How far its logs go.
+    /// Returns the ends of its logs.
     pub fn ends(&self) -> LogEnds {
         self.loaded.ends().collect()
     }
 
-    /// Whether something was done in it that lies behind these ends. A flush alone, which logs note, is nothing new.
+    /// Returns whether the history has operations after these ends. A mere flush, which logs note, does not count.
     pub fn has_news(&self, there: &LogEnds) -> bool {
         let mut last = self.loaded.last_operations();
         last.any(|(log, at)| there.get(&log).is_none_or(|end| *end <= at))
     }
 
-    /// What is needed and not there, in portions of about `most` bytes, before compression; what lies together goes together.
+    /// Returns the needed data that the recipient lacks, in portions of about `most` bytes before compression. Data keeps its order in the
+    /// packs.
     pub fn portions(&self, has: &dyn Fn(&[u8; 32]) -> bool, most: u64) -> Vec<TransferPortion> {
         let (mut portions, mut portion, mut met) = (Vec::new(), TransferPortion::default(), FxHashSet::default());
         for thing in self.survey.packs.iter().flat_map(|pack| &pack.things) {
@@ -102,10 +103,10 @@ impl OutgoingHistory {
         portions
     }
 
-    /// Writes a portion into a bundle.
+    /// Writes a portion to a bundle.
     ///
     /// # Errors
-    /// A disk refused.
+    /// A disk operation failed.
     pub fn write(
         &self,
         portion: &TransferPortion,
@@ -119,7 +120,7 @@ impl OutgoingHistory {
         Ok(carried)
     }
 
-    /// How many bytes it has, before compression, whoever has them already.
+    /// Returns its size in bytes before compression, including data that the recipient already has.
     pub fn bytes(&self) -> u64 {
         self.portions(&|_| false, u64::MAX)
             .iter()
@@ -127,7 +128,7 @@ impl OutgoingHistory {
             .sum()
     }
 
-    /// Copies all of it that is not there to another store.
+    /// Copies the data that `to` lacks to that store.
     pub(in crate::store) fn copy_to(
         &self,
         to: &Store,
@@ -137,7 +138,7 @@ impl OutgoingHistory {
         copy_all(&[(&self.store, &self.survey)], to, Some(&self.needed), carried, watch)
     }
 
-    /// What happened, as it is carried to another store.
+    /// Returns the records of the history, for the transfer to another store.
     pub(in crate::store) fn records_for<'s>(
         &'s self,
         to: &'s Store,
@@ -152,17 +153,18 @@ impl OutgoingHistory {
         (&self.loaded, records)
     }
 
-    /// What is left out of what goes: of what is here, and what never came here.
+    /// Returns the values that are left out of the transfer, and those that are missing here because an earlier sender left them out.
     fn left_out(&self, now: Timestamp) -> OmissionTimes {
         let mut left: OmissionTimes = self.left.iter().map(|value| (*value, now)).collect();
         left.extend(self.store.left_out(self.history));
         left
     }
 
-    /// Writes what happened into a bundle: of each log what comes behind `there`, what the history was called, and what was left out of it.
+    /// Writes the records of the history to a bundle: the part of each log after `there`, the descriptions, and the note of left-out
+    /// values.
     ///
     /// # Errors
-    /// A disk refused.
+    /// A disk operation failed.
     pub fn write_records(
         &self,
         to: &BundleMaker,
@@ -181,7 +183,7 @@ impl OutgoingHistory {
     }
 }
 
-/// A part of the data that is to be sent.
+/// A portion of the data to send.
 #[derive(Debug, Clone, Default)]
 pub struct TransferPortion {
     things: FxHashSet<[u8; 32]>,
@@ -189,12 +191,12 @@ pub struct TransferPortion {
 }
 
 impl TransferPortion {
-    /// What is in it.
+    /// Returns the ids of its data.
     pub fn things(&self) -> impl Iterator<Item = &[u8; 32]> {
         self.things.iter()
     }
 
-    /// How many bytes it has, before compression.
+    /// Returns its size in bytes before compression.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }

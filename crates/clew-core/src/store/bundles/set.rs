@@ -1,7 +1,7 @@
-//! What several bundles tell of histories, put together in memory.
+//! The records of several bundles, combined in memory.
 //!
-//! Each push tells the new end of a log. Taken in one bundle after another, each would have the whole log read, judged and written
-//! again: who clones after n pushes would pay for n logs. Together each log is that once.
+//! Each push adds a piece to the end of a log. Importing one bundle after another would read, check and write the whole log for each
+//! bundle, n times for a clone after n pushes. A set processes each log once.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -14,20 +14,20 @@ use crate::store::disk::read_all;
 use crate::store::layout;
 use crate::store::{Access, Bundle, LoadedHistory, OmissionTimes, Store, StoreError};
 
-/// The combined content of several bundles.
+/// The combined records of several bundles.
 pub(in crate::store) struct BundleSet {
     /// A store without packs.
     pub store: Store,
-    /// Its histories, as they were read.
+    /// Its histories, loaded.
     pub histories: Vec<(HistoryId, LoadedHistory)>,
 }
 
 impl BundleSet {
-    /// Puts together what `bundles` tell, behind what `base` has. `None` where that is more than one log going on behind the
-    /// other: then each of them is to be taken in alone, and to be told what is wrong with it.
+    /// Combines the records of `bundles`, following those of `base`. Returns `None` if they are not a simple continuation of the logs. The
+    /// bundles must be imported one by one then, to report what is wrong with each.
     ///
     /// # Errors
-    /// A disk refused.
+    /// A disk operation failed.
     pub fn of(bundles: &[Bundle], base: &Store) -> Result<Option<Self>, StoreError> {
         let [first, _, ..] = bundles else { return Ok(None) };
         let Some(files) = put_together(bundles, |inner, _| Ok((0, here(base, inner)?)))? else {
@@ -47,7 +47,7 @@ impl BundleSet {
                 let path = layout::log_path(Path::new(""), history, session, part);
                 files.get(&path).is_some_and(|(_, bytes)| bytes.len() as u64 == end)
             };
-            // What is no operation at the end of one piece would stand before the next.
+            // Bytes that are not an operation at the end of one piece would precede the next piece.
             if !loaded.ends().all(is_whole) {
                 return Ok(None);
             }
@@ -61,8 +61,8 @@ impl BundleSet {
 /// Parts of files by their paths in a store: the offset of the part, and its bytes.
 pub(in crate::store) type FileParts = BTreeMap<PathBuf, (u64, Vec<u8>)>;
 
-/// Logs and descriptions as bundles tell them one after another; `None` where a log does not go on where it ended, or says otherwise
-/// than before. `begin` says what comes before the first piece of a log, which starts at that byte.
+/// Combines logs and descriptions of consecutive bundles; `None` if a piece of a log does not continue at its end, or differs from known
+/// bytes. `begin` returns the offset and bytes before the first piece of a log, which starts at the given byte.
 pub(in crate::store) fn put_together(
     bundles: &[Bundle],
     begin: impl Fn(&Path, u64) -> Result<(u64, Vec<u8>), StoreError>,
@@ -71,7 +71,7 @@ pub(in crate::store) fn put_together(
     for bundle in bundles {
         for (inner, start, bytes) in bundle.told()? {
             if layout::is_description(name(&inner)) {
-                // It is written once.
+                // A description is written once.
                 pieces.entry(inner).or_insert((start, bytes));
             } else if layout::log_part(name(&inner)).is_some() {
                 let (from, known) = match pieces.entry(inner) {
@@ -91,12 +91,12 @@ pub(in crate::store) fn put_together(
     Ok(Some(pieces))
 }
 
-/// What a file of a bundle is called.
+/// Returns the name of a file in a bundle.
 pub(in crate::store) fn name(inner: &Path) -> &str {
     inner.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
 
-/// Adds what comes behind `start` and is not known; not where that is unknown, or another.
+/// Appends the bytes from `start` on that are not known yet. Returns false if there is a gap before them, or known bytes differ.
 fn goes_on(known: &mut Vec<u8>, start: u64, bytes: &[u8]) -> bool {
     let Some(met) = known.get(start as usize..) else {
         return false;
@@ -109,7 +109,7 @@ fn goes_on(known: &mut Vec<u8>, start: u64, bytes: &[u8]) -> bool {
     true
 }
 
-/// What a store has of a log: nothing, where it has none.
+/// Returns the bytes of a log in a store; empty if the store does not have it.
 fn here(base: &Store, inner: &Path) -> Result<Vec<u8>, StoreError> {
     let path = base.directory().join(inner);
     let Ok(file) = base.disk().open(&path) else {
@@ -118,7 +118,7 @@ fn here(base: &Store, inner: &Path) -> Result<Vec<u8>, StoreError> {
     read_all(&*file, &path)
 }
 
-/// What any of them says was left out, and when first.
+/// Returns the values that any of the bundles left out, with the earliest time.
 pub(in crate::store) fn left_out(bundles: &[Bundle], history: HistoryId) -> OmissionTimes {
     let mut left = OmissionTimes::default();
     for bundle in bundles {

@@ -1,4 +1,4 @@
-//! Appending to files that only ever grow.
+//! Appending to append-only files.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ pub(in crate::store) struct WriteError {
     pub error: StoreError,
     /// Whether nothing may be appended any more.
     pub is_stuck: bool,
-    /// Whether the file was brought back to its last whole frame, so that nobody need doubt what it holds.
+    /// Whether the file was truncated to its last complete frame, so that its content is certain.
     pub is_whole: bool,
 }
 
@@ -21,8 +21,8 @@ impl From<WriteError> for StoreError {
     }
 }
 
-/// Writes `bytes` at `at`. After an error the file is cut back to `end`, so that no half of a frame, and no frame that
-/// was not acknowledged, stays where the next one goes. A file that is written once takes no next one there.
+/// Writes `bytes` at `at`. After an error the file is truncated to `end`, so that no partial or unacknowledged frame stays where the next
+/// one goes. If each offset of the file may be written only once, nothing can be appended after an error.
 pub(in crate::store) fn append(
     file: &dyn DiskFile,
     path: &Path,

@@ -1,7 +1,8 @@
-//! A disk whose files lie one behind the other in one file: what a bundle holds, or is to hold.
+//! A disk whose files are stored one after another in one file: the content of a bundle.
 //!
-//! While it is made, a pack, or a file that a run read, goes straight to where it will lie; everything else is small and waits in memory. Only the last
-//! pack can grow. There are no locks, since nobody else sees it, and nothing is synced before it is whole.
+//! While a bundle is written, packs and files that runs read are written directly to their final place. All other files are small and stay
+//! in memory. Only the last pack or input file can grow. There are no locks, because no other process sees the files, and nothing is synced
+//! before the bundle is complete.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -12,11 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::{Disk, DiskFile, DiskLock, Stamp};
 use crate::format::{BUNDLE_HEAD, PAGE};
 
-/// A disk in one file. Clones are handles on the same one.
+/// A disk in one file. Clones are handles to the same disk.
 #[derive(Debug, Clone)]
 pub struct BundledDisk {
     beneath: Arc<dyn DiskFile>,
-    /// What random bytes come from.
+    /// The source of random bytes.
     disk: Arc<dyn Disk>,
     files: Arc<Mutex<Files>>,
 }
@@ -25,27 +26,27 @@ pub struct BundledDisk {
 struct Files {
     named: BTreeMap<PathBuf, Kept>,
     folders: BTreeSet<PathBuf>,
-    /// Files that begin with bytes of another: how many, and where these are.
+    /// Files of which the beginning is not in the bundle: its length, and the file that has it.
     begun: BTreeMap<PathBuf, Begun>,
-    /// The last pack, which can still grow.
+    /// The last pack or input file, which can still grow.
     growing: Option<Growing>,
-    /// Whether anything can be made.
+    /// Whether files can be created.
     is_open: bool,
 }
 
-/// What lies before a file, elsewhere.
+/// The beginning of a file that is not in the bundle.
 #[derive(Debug, Clone)]
 struct Begun {
-    /// So many bytes of it.
+    /// Its length in bytes.
     start: u64,
-    /// Where they are, if that is known.
+    /// The file that has it, if known.
     file: Option<Arc<dyn DiskFile>>,
 }
 
 /// A file as the recipient of a bundle sees it: its path, its range in the bundle, and how many bytes before it are not in the bundle.
 pub(in crate::store) type BundledRange = (PathBuf, Range<u64>, u64);
 
-/// Where a file is.
+/// The place of a file.
 #[derive(Debug, Clone)]
 enum Kept {
     /// In the bundle.
@@ -56,7 +57,7 @@ enum Kept {
     Waits(Arc<Mutex<Vec<u8>>>),
 }
 
-/// A pack that is written.
+/// A file that is being written to the bundle.
 #[derive(Debug, Clone)]
 struct Growing {
     at: u64,
@@ -66,7 +67,7 @@ struct Growing {
 #[derive(Debug, Default)]
 struct Extent {
     length: u64,
-    /// Whether something lies behind it by now.
+    /// Whether another file follows it.
     is_closed: bool,
 }
 
@@ -82,10 +83,10 @@ impl Growing {
         self.at..self.at + locked(&self.extent).length
     }
 
-    /// Its extent, to be changed.
+    /// Returns its extent for a change.
     ///
     /// # Errors
-    /// Something lies behind it.
+    /// Another file follows it.
     fn open(&self) -> io::Result<MutexGuard<'_, Extent>> {
         let extent = locked(&self.extent);
         if extent.is_closed {
@@ -100,12 +101,12 @@ impl Growing {
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Every change is one assignment, so what lies in it is sound even where a thread that held it panicked.
+    // Every change is a single assignment, so the content is sound even if a thread that held the lock panicked.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl BundledDisk {
-    /// An empty one, to be written to `file`. `disk` gives random bytes.
+    /// Creates an empty disk that writes to `file`. `disk` provides random bytes.
     pub fn new(file: Arc<dyn DiskFile>, disk: Arc<dyn Disk>) -> Self {
         let files = Files {
             is_open: true,
@@ -118,9 +119,9 @@ impl BundledDisk {
         }
     }
 
-    /// The files that lie in `file` where `named` says. Nothing can be written.
+    /// Creates a read-only disk of the files in `file`, at the ranges in `named`.
     ///
-    /// `beginning` opens what comes before a file that is in it in part.
+    /// `beginning` opens the file with the beginning of a file of which the bundle has only a part.
     pub(in crate::store) fn of(
         file: Arc<dyn DiskFile>,
         disk: Arc<dyn Disk>,
@@ -143,7 +144,7 @@ impl BundledDisk {
         }
     }
 
-    /// Writes what waits in memory behind the packs; nothing can be written from then on. Gives where everything lies, in order.
+    /// Writes the files in memory after the packs and ends all writing. Returns the ranges of all files, in order.
     pub(in crate::store) fn settle(&self) -> io::Result<Vec<BundledRange>> {
         let mut files = locked(&self.files);
         files.is_open = false;
@@ -175,7 +176,7 @@ impl BundledDisk {
         Ok(lying)
     }
 
-    /// Says that a file goes on behind so many bytes that are not in the bundle.
+    /// Records that the first `start` bytes of a file are not in the bundle.
     pub(in crate::store) fn begin_behind(&self, path: &Path, start: u64) {
         let begun = Begun { start, file: None };
         locked(&self.files).begun.insert(path.to_owned(), begun);
@@ -190,7 +191,7 @@ impl BundledDisk {
 }
 
 impl Files {
-    /// Where the next pack goes.
+    /// Returns the offset for the next pack.
     fn end(&self) -> u64 {
         let last = self.growing.as_ref().map_or(BUNDLE_HEAD, |growing| growing.range().end);
         last.next_multiple_of(PAGE)
@@ -203,7 +204,7 @@ impl Files {
 
 impl Begun {
     /// # Errors
-    /// `NotFound` where what comes before is not known, or is shorter than it must be.
+    /// `NotFound` if the beginning is unknown or too short.
     fn joined(&self, rest: Box<dyn DiskFile>) -> io::Result<Joined> {
         let before = self.file.clone().ok_or(io::ErrorKind::NotFound)?;
         if before.length()? < self.start {
@@ -217,7 +218,7 @@ impl Begun {
     }
 }
 
-/// The beginning of one file, and another.
+/// The beginning of one file, followed by another file.
 #[derive(Debug)]
 struct Joined {
     before: Arc<dyn DiskFile>,
@@ -303,7 +304,7 @@ impl DiskFile for BundledFile {
         }
     }
 
-    /// Nothing is worth syncing before the bundle is whole.
+    /// Nothing needs syncing before the bundle is complete.
     fn sync(&self) -> io::Result<()> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Files that hold one number and its checksum.
+//! Files that contain one number and its checksum.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{DiskFile, read_exact_at, write_all_at};
 
-/// The number in a file that holds one; `None` where it is torn.
+/// Reads the number; `None` if the file is torn.
 pub(in crate::store) fn read_number(file: &dyn DiskFile) -> Option<u64> {
     let mut bytes = [0; 16];
     read_exact_at(file, &mut bytes, 0).ok()?;

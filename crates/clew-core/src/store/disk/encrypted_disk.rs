@@ -1,12 +1,12 @@
-//! A disk on which everything with data in it lies encrypted.
+//! A disk that stores all files with data encrypted.
 //!
-//! Each file has a key of its own, made from the store's and the random bytes in the file's header, and is encrypted with
-//! AES-256 in counter mode: a stream that can be read from anywhere. Two files share no key, so equal bytes in them have
-//! nothing in common. What the same key may never do is to encrypt two different things at one place. So each place of a
-//! file is written once, in the order of the bytes, and after a write that failed none; who writes goes on in another file.
+//! Each file has its own key, derived from the store's key and the random bytes in the file's header. It is encrypted with AES-256 in
+//! counter mode, which allows reading from any offset. No two files share a key, so equal plaintexts in them have unrelated ciphertexts. A
+//! key must never encrypt two different contents at one offset. So each offset of a file is written once, in ascending order, and none
+//! after a failed write; the writer continues in another file then.
 //!
-//! A stream cipher hides and does not protect: whoever may write to the disk can flip bits. What is stored is named by
-//! its hash and signed, as in a store that is not encrypted (decision 21).
+//! A stream cipher ensures confidentiality, not integrity: anyone with write access to the disk can flip bits. Stored data is identified by
+//! hashes and signed, as in an unencrypted store (decision 21).
 
 use std::ops::Range;
 use std::path::Path;
@@ -24,12 +24,12 @@ use crate::format::{ENCRYPTED_HEADER_LENGTH, EncryptedHeader};
 use crate::id::KeyId;
 
 const HEADER: u64 = ENCRYPTED_HEADER_LENGTH as u64;
-/// So many bytes are encrypted and written together: they stay in the processor's cache.
+/// Bytes that are encrypted and written at once: they fit the processor's cache.
 const PORTION: usize = 256 * 1024;
-/// Files without anything of the user's: which format the store has, and numbers under locks, which are written in place.
+/// Files without user data: the store's format, and numbers under locks, which are written in place.
 const PLAIN: [&str; 3] = ["format", "numbers", "generation"];
 
-/// A disk that encrypts what is made on it, and decrypts what is read.
+/// A disk that encrypts the files it creates, and decrypts the files it reads.
 #[derive(Debug, Clone)]
 pub struct EncryptedDisk {
     disk: Arc<dyn Disk>,
@@ -37,7 +37,7 @@ pub struct EncryptedDisk {
 }
 
 impl EncryptedDisk {
-    /// What lies on `disk`, with the store's key.
+    /// Wraps `disk`, with the store's key.
     pub fn new(disk: Arc<dyn Disk>, key: StoreKey) -> Self {
         Self {
             disk,
@@ -46,7 +46,7 @@ impl EncryptedDisk {
     }
 }
 
-/// Whether a file has no data in it. Its name may have random digits behind a dot while it is made.
+/// Returns whether a file contains no user data. Its temporary name may have random digits after a dot.
 fn is_plain(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let stem = name.split('.').next().unwrap_or_default();
@@ -61,8 +61,7 @@ impl Cipher {
         Self(Aes256Enc::new(&key.of_file(&header.nonce).into()))
     }
 
-    /// Encrypts, or decrypts, what lies from byte `offset` on. The blocks of a file are counted from 0 in 128 bits, so that
-    /// no file is too long.
+    /// Encrypts or decrypts bytes that start at `offset`. The counter of blocks starts at 0 and has 128 bits, so no file is too long.
     fn apply(&self, bytes: &mut [u8], offset: u64) {
         let mut stream = Ctr128BE::from_core(CtrCore::inner_iv_init(self.0.clone(), &[0; 16].into()));
         stream.seek(offset);
@@ -70,22 +69,22 @@ impl Cipher {
     }
 }
 
-/// What a file turned out to be.
+/// The content of a file, according to its header.
 enum Content {
     /// Encrypted with the store's key.
     Encrypted(Box<Cipher>),
-    /// Nothing yet: its maker died before the header was there, or is about to write it.
+    /// Nothing yet: its writer died before the header was complete, or is about to write it.
     Nothing,
-    /// With another key, or its header is damaged. It is shown as it lies, so that whoever reads it finds, and says, that
-    /// these are no frames of this store.
+    /// Encrypted with another key, or its header is corrupted. The bytes are returned unchanged, so that readers report that they are not
+    /// frames of this store.
     Foreign,
 }
 
-/// A file that lies encrypted in another.
+/// A decrypting view of a file.
 struct EncryptedFile {
     file: Box<dyn DiskFile>,
     content: Content,
-    /// How far it was written; `None` where it takes no more.
+    /// The end of the written data; `None` if nothing more may be written.
     end: Mutex<Option<u64>>,
 }
 
@@ -109,7 +108,7 @@ impl EncryptedFile {
         })
     }
 
-    /// Where its first byte lies in the file beneath.
+    /// Returns the offset of its first byte in the underlying file.
     fn start(&self) -> u64 {
         match self.content {
             Content::Encrypted(_) | Content::Nothing => HEADER,
@@ -117,7 +116,7 @@ impl EncryptedFile {
         }
     }
 
-    /// Writes behind all that was written; what was left out is filled with zeros, encrypted like all else.
+    /// Writes after all data written before; skipped bytes are filled with encrypted zeros.
     fn append(&self, cipher: &Cipher, bytes: &[u8], from: u64, offset: u64) -> io::Result<()> {
         let mut portion = Vec::new();
         let mut put = |bytes: Option<&[u8]>, count: usize, at: u64| {
@@ -143,9 +142,9 @@ impl EncryptedFile {
     }
 }
 
-/// What the header of a file is.
+/// The header of a file.
 enum Header {
-    /// Too short to be one.
+    /// The file is too short for one.
     Begun,
     Sound(EncryptedHeader),
     None,
@@ -160,7 +159,7 @@ fn header_of(file: &dyn DiskFile) -> io::Result<Header> {
     }
 }
 
-/// The key with which a file is encrypted; `None` if it is not.
+/// Returns the key id of an encrypted file; `None` if the file is not encrypted.
 pub(in crate::store) fn key_of(disk: &dyn Disk, path: &Path) -> Option<KeyId> {
     match header_of(&*disk.open(path).ok()?).ok()? {
         Header::Sound(header) => Some(header.key),
@@ -182,10 +181,10 @@ impl DiskFile for EncryptedFile {
         }
     }
 
-    /// Writes all of it, or takes no more.
+    /// Writes all bytes, or refuses all further writes.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
-        // Taken first: after an error nobody knows which places were written.
+        // Taken first: after an error it is unknown which offsets were written.
         let (Content::Encrypted(cipher), Some(from)) = (&self.content, end.take()) else {
             return Err(refused());
         };
@@ -257,7 +256,7 @@ impl Disk for EncryptedDisk {
         };
         self.disk.random(&mut header.nonce);
         if let Err(error) = write_all_at(&*file, &header.to_bytes(), 0) {
-            // A file without a whole header holds nothing; if it can't be taken away readers find it empty.
+            // A file without a complete header has no content; if it cannot be deleted, readers find it empty.
             self.disk.unlink(path).ok();
             return Err(error);
         }

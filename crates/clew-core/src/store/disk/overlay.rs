@@ -1,5 +1,4 @@
-//! A folder that can't be written, with what would be written to it in another folder: what an overlay file system does, for
-//! the files of one store.
+//! A read-only folder, with all writes to it redirected to another folder, like an overlay file system for the files of one store.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,19 +6,19 @@ use std::sync::Arc;
 
 use super::{Disk, DiskFile, DiskLock};
 
-/// A disk on which one folder is only read. Files that are made in it lie in another folder and are found under the names
-/// that they were given; files that lie beneath can't be replaced or removed.
+/// A disk with one folder that is only read. Files created in it are stored in another folder and found under their original names. Files
+/// of the lower folder cannot be removed.
 #[derive(Debug)]
 pub struct OverlayDisk {
     disk: Arc<dyn Disk>,
-    /// What is only read.
+    /// The lower folder, which is only read.
     beneath: PathBuf,
-    /// What is written.
+    /// The upper folder, which is written.
     above: PathBuf,
 }
 
 impl OverlayDisk {
-    /// `beneath` as it is, with all that is made there put in `above`. Both lie on `disk`.
+    /// Overlays `beneath` with `above`, which has all new files. Both are on `disk`.
     pub fn new(disk: Arc<dyn Disk>, beneath: &Path, above: &Path) -> Self {
         Self {
             disk,
@@ -28,7 +27,7 @@ impl OverlayDisk {
         }
     }
 
-    /// Where a file would be made; one that lies outside the folder, where it is.
+    /// Returns the path at which a file would be created; outside the lower folder, the path itself.
     fn above(&self, path: &Path) -> PathBuf {
         match path.strip_prefix(&self.beneath) {
             Ok(rest) => self.above.join(rest),
@@ -36,7 +35,7 @@ impl OverlayDisk {
         }
     }
 
-    /// The same, with the folders above it.
+    /// Returns the same path, and creates its parent folders.
     fn made(&self, path: &Path) -> io::Result<PathBuf> {
         let above = self.above(path);
         if let Some(folder) = above.parent().filter(|folder| folder.starts_with(&self.above)) {
@@ -45,7 +44,7 @@ impl OverlayDisk {
         Ok(above)
     }
 
-    /// Where a file is.
+    /// Returns the path of an existing file.
     fn found(&self, path: &Path) -> PathBuf {
         let above = self.above(path);
         if self.is_there(&above) { above } else { path.to_owned() }
@@ -55,7 +54,7 @@ impl OverlayDisk {
         self.disk.open(path).is_ok()
     }
 
-    /// The file that was made, to be renamed or unlinked.
+    /// Returns the path of a file in the upper folder, to rename or unlink it.
     fn own(&self, path: &Path) -> io::Result<PathBuf> {
         let above = self.above(path);
         match self.is_there(&above) {
@@ -103,7 +102,7 @@ impl Disk for OverlayDisk {
     }
 
     fn sync_dir(&self, _path: &Path) -> io::Result<()> {
-        // What is written here is to be forgotten.
+        // Everything that is written here is temporary.
         Ok(())
     }
 
@@ -182,7 +181,7 @@ mod tests {
         assert_eq!(kind(disk.rename(&old, &other)), io::ErrorKind::ReadOnlyFilesystem);
         assert_eq!(kind(disk.unlink(&other)), io::ErrorKind::NotFound);
         assert_eq!(kind(disk.list(&other).map(drop)), io::ErrorKind::NotFound);
-        // A file that replaces one beneath is what is found from then on: the store's own names of a generation.
+        // A file that replaces one of the lower folder is found from then on.
         make(&disk, &other, "new").unwrap();
         disk.rename(&other, &old).unwrap();
         assert_eq!(text(&disk, &old).unwrap(), "new");

@@ -1,4 +1,4 @@
-//! Files that are no file of the system's: a part of another one, and bytes in memory. Both are only read.
+//! Files that are not files of the operating system: a part of another file, and bytes in memory. Both are read-only.
 
 use std::io;
 use std::ops::Range;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{DiskFile, Stamp};
 
-/// A part of a file, read as if it were one: a bundle in a package.
+/// A part of a file, read as a file, for example a bundle in a package.
 #[derive(Debug, Clone)]
 pub struct FilePart {
     file: Arc<dyn DiskFile>,
@@ -14,13 +14,13 @@ pub struct FilePart {
 }
 
 impl FilePart {
-    /// The bytes of `file` in `range`.
+    /// Creates a view of the bytes of `file` in `range`.
     pub fn new(file: Arc<dyn DiskFile>, range: Range<u64>) -> Self {
         Self { file, range }
     }
 }
 
-/// Bytes in memory, read as if they were a file.
+/// Bytes in memory, read as a file.
 #[derive(Debug, Clone)]
 pub struct MemoryFile(pub Arc<[u8]>);
 
@@ -43,7 +43,7 @@ impl DiskFile for FilePart {
     }
 
     fn length(&self) -> io::Result<u64> {
-        // What was cut off is not there, whatever a list says of it.
+        // The range may extend beyond a truncated file.
         let end = self.range.end.min(self.file.length()?);
         Ok(end.saturating_sub(self.range.start))
     }
@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(read(2..5, 9), (3, String::new()));
         assert_eq!(read(8..20, 0), (2, "89".to_owned()));
         assert_eq!(read(20..30, 0), (0, String::new()));
-        #[allow(clippy::reversed_empty_ranges)] // what a damaged list may say
+        #[allow(clippy::reversed_empty_ranges)] // a corrupted list may contain this
         let empty = read(5..2, 0);
         assert_eq!(empty, (0, String::new()));
     }

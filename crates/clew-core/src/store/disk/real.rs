@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use super::Stamp;
 use super::{Disk, DiskFile, DiskLock};
 
-/// The disk of the machine, through the standard library. Where a platform lacks something (rights, syncing folders)
-/// it degrades without a word; what that costs is in the README.
+/// The disk of the machine, through the standard library. If a platform lacks a feature (permissions, syncing of folders), it is silently
+/// omitted.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RealDisk;
 
@@ -48,7 +48,7 @@ impl DiskFile for File {
         self.set_len(length)
     }
 
-    /// By the time of the last change, which no program can set.
+    /// Uses the time of the last change (ctime), which programs cannot set.
     #[cfg(unix)]
     fn stamp(&self) -> Option<Stamp> {
         use std::os::unix::fs::MetadataExt;
@@ -67,7 +67,7 @@ impl DiskFile for File {
     }
 }
 
-/// The system lets go of the lock when the file is closed, also when the process dies.
+/// The system releases the lock when the file is closed, also when the process dies.
 #[derive(Debug)]
 struct RealLock(File);
 
@@ -77,7 +77,7 @@ impl DiskLock for RealLock {
     }
 }
 
-/// Options that make files for their owner's eyes only.
+/// Returns options that create files accessible to their owner only.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
@@ -126,7 +126,7 @@ impl Disk for RealDisk {
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(path)? {
-            // A name that is not text is none of ours.
+            // Files of a store have UTF-8 names.
             names.extend(entry?.file_name().into_string());
         }
         names.sort();
@@ -186,10 +186,10 @@ impl Disk for RealDisk {
     }
 }
 
-/// Makes a folder that only its owner reads, and those above it that are not there.
+/// Creates a folder that only its owner can access, and its missing parents.
 ///
 /// # Errors
-/// The file system refused.
+/// A file system operation failed.
 pub fn private_folder(path: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);

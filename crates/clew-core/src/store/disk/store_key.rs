@@ -1,4 +1,4 @@
-//! Keys of encrypted stores: made once a store, kept in the user's own folder of settings, never in a store.
+//! Keys of encrypted stores: each created for one store and kept in the user's settings folder, never in a store.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,9 +8,9 @@ use super::{Disk, PrivateFileFault};
 use crate::id::KeyId;
 use crate::store::error::{StoreError, StoreKeyFault};
 
-/// The folder of keys in the folder of settings.
+/// The folder of keys in the settings folder.
 const FOLDER: &str = "store-keys";
-/// What ids of keys, and keys of files, are made for.
+/// Contexts of the derivation of key ids and file keys.
 const ID_OF_KEY: &str = "clew 2026 id of a store's key v1";
 const KEY_OF_FILE: &str = "clew 2026 key of an encrypted file v1";
 const MASK: &str = "clew 2026 mask of operations of an encrypted store v1";
@@ -28,28 +28,28 @@ impl fmt::Debug for StoreKey {
 }
 
 impl StoreKey {
-    /// A key from its 32 secret bytes.
+    /// Creates a key from its 32 secret bytes.
     pub fn from_secret(secret: &[u8; LENGTH]) -> Self {
         Self(*secret)
     }
 
-    /// Its name, which tells nothing of it.
+    /// Returns its id, which reveals nothing about it.
     pub fn id(&self) -> KeyId {
         let hash = blake3::derive_key(ID_OF_KEY, &self.0);
         KeyId(std::array::from_fn(|index| hash[index]))
     }
 
-    /// What hides ids of what is stored with it.
+    /// Returns the mask that hides ids of operations of the store.
     pub(in crate::store) fn mask(&self) -> [u8; 32] {
         blake3::derive_key(MASK, &self.0)
     }
 
-    /// The key of the file that has these random bytes in its header.
+    /// Returns the key of the file with these random bytes in its header.
     pub(in crate::store) fn of_file(&self, nonce: &[u8; 24]) -> [u8; 32] {
         blake3::derive_key(KEY_OF_FILE, &[self.0.as_slice(), nonce].concat())
     }
 
-    /// Reads a key file. One that others may read is refused: it may be known to them.
+    /// Reads a key file. A file that others may read is refused, because they may know the key.
     fn read(disk: &dyn Disk, path: &Path) -> Result<Option<Self>, StoreError> {
         let length = LENGTH as u64;
         let refuse = |fault| match fault {
@@ -64,7 +64,7 @@ impl StoreKey {
     }
 }
 
-/// Where the keys of encrypted stores are, and whether stores that are made get one.
+/// The location of the keys of encrypted stores, and whether new stores are encrypted.
 #[derive(Debug, Clone, Default)]
 pub struct Keyring {
     held: Option<StoreKey>,
@@ -74,7 +74,7 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// The keys in the folder of settings `config`.
+    /// Creates a keyring of the keys in the settings folder `config`.
     pub fn new(config: &Path) -> Self {
         Self {
             folder: Some(config.join(FOLDER)),
@@ -82,7 +82,7 @@ impl Keyring {
         }
     }
 
-    /// A key that is at hand, and no other.
+    /// Creates a keyring of one given key.
     pub fn holding(key: StoreKey) -> Self {
         Self {
             held: Some(key),
@@ -90,35 +90,35 @@ impl Keyring {
         }
     }
 
-    /// The same, with a key file that counts instead of those.
+    /// Returns the same keyring with a key file that overrides its keys.
     #[must_use]
     pub fn with_key(mut self, path: Option<PathBuf>) -> Self {
         self.given = path;
         self
     }
 
-    /// The same, where stores that are made are encrypted, or not.
+    /// Returns the same keyring, with a setting whether new stores are encrypted.
     #[must_use]
     pub fn for_new(mut self, is_for_new: bool) -> Self {
         self.is_for_new = is_for_new;
         self
     }
 
-    /// Whether stores that are made are encrypted.
+    /// Returns whether new stores are encrypted.
     pub fn is_for_new(&self) -> bool {
         self.is_for_new
     }
 
-    /// The file that holds the key `id`, or would.
+    /// Returns the path of the file for the key `id`, whether or not it exists.
     pub fn place_of(&self, id: KeyId) -> PathBuf {
         let own = || self.folder.clone().unwrap_or_default().join(file_name(id));
         self.given.clone().unwrap_or_else(own)
     }
 
-    /// The key `id`, with which the store in `store` is encrypted.
+    /// Returns the key `id`, with which the store in `store` is encrypted.
     ///
     /// # Errors
-    /// It is not here, or it can't be used.
+    /// It is missing, or cannot be used.
     pub(in crate::store) fn find(&self, disk: &dyn Disk, store: &Path, id: KeyId) -> Result<StoreKey, StoreError> {
         if let Some(key) = self.held.clone().filter(|key| key.id() == id) {
             return Ok(key);
@@ -151,7 +151,7 @@ impl Keyring {
         }
     }
 
-    /// A key for a store that is being made, and where it was put if it is a new one.
+    /// Returns a key for a new store, and its path if the key is new.
     pub(in crate::store) fn make(&self, disk: &dyn Disk) -> Result<(StoreKey, Option<PathBuf>), StoreError> {
         if let Some(key) = &self.held {
             return Ok((key.clone(), None));
@@ -166,7 +166,7 @@ impl Keyring {
         let path = folder.join(file_name(key.id()));
         disk.make_folder(&folder)?;
         atomic_file::write_new(disk, &path, &secret)?;
-        // Before the store is: else a power cut might leave a store without its key.
+        // Before the store is created: otherwise a power failure might leave a store without its key.
         for folder in folder.ancestors().take(2) {
             disk.sync_folder(folder)?;
         }

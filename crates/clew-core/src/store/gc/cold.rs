@@ -1,7 +1,7 @@
-//! Which raw memory is to be compressed: what no newest state holds, where a sample says that it pays.
+//! Selecting raw memory to compress: memory that is in no newest state, if a sample shows that compression saves enough.
 //!
-//! Memory lies raw, so that it can be mapped, and recording waits for no compressor. What only older states hold is
-//! seldom asked for, and read all the same when it is.
+//! Memory is stored raw so that it can be mapped, and so that recording does not wait for a compressor. Memory that is only in older states
+//! is rarely needed.
 
 use rustc_hash::FxHashSet;
 
@@ -12,19 +12,19 @@ use crate::store::packs::pack_reader::PackReader;
 use crate::store::packs::read::read_and_hash;
 use crate::store::packs::survey::{PackItem, PackSurvey};
 
-/// How many blocks of a pack are tried.
+/// The number of blocks of a pack that are sampled.
 const SAMPLE: usize = 8;
-/// Writing a pack anew pays from this share of its cold memory on, in hundredths, and from so many bytes on.
+/// Rewriting a pack pays from this share of its cold memory on, in percent, and from this number of bytes on.
 const LEAST_SHARE: u64 = 10;
 const LEAST_SAVED: u64 = 1 << 20;
 
-/// Whether a thing is raw memory that none of the `newest` states holds.
+/// Returns whether an item is raw memory that none of the `newest` states contains.
 pub(super) fn is_cold(thing: &PackItem, newest: &FxHashSet<[u8; 32]>) -> bool {
     thing.place.form == Placement::Raw && !newest.contains(&thing.id)
 }
 
-/// About how many bytes fewer a pack would have, were its cold memory compressed; `None` where that does not pay.
-/// `stays` says what would be copied.
+/// Estimates the bytes that compressing a pack's cold memory would save; `None` if that is not worthwhile. `stays` returns whether an item
+/// would be copied.
 pub(super) fn saving(
     store: &Store,
     pack: &PackSurvey,
@@ -43,7 +43,7 @@ pub(super) fn saving(
     let mut reader = PackReader::new(store.disk());
     let (mut plain, mut stored) = (0, 0);
     for thing in cold.iter().step_by(cold.len().div_ceil(SAMPLE)) {
-        // One that can't be read is found out when it is copied.
+        // A block that cannot be read is reported when it is copied.
         let Ok(block) = read_and_hash(&mut reader, &pack.path, &thing.place, &thing.id, thing.kind) else {
             continue;
         };

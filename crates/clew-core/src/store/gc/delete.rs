@@ -1,7 +1,7 @@
-//! Deleting a history: its folder gets another name in one step, and what lies in it is taken away after that.
+//! Deleting a history: its folder is renamed atomically, and its files are deleted after that.
 //!
-//! A kill leaves either the history as it was, or a folder that no reader takes for one; the next deletion or gc removes that. What
-//! only the history needed lies in packs, and is gc's to remove ([`super`]).
+//! After a kill there is either the unchanged history, or a folder that readers ignore and that the next deletion or gc removes. Data that
+//! only this history needed stays in packs until gc removes it ([`super`]).
 
 use super::{Marker, Tally};
 use crate::id::HistoryId;
@@ -10,14 +10,14 @@ use crate::store::error::StoreError;
 use crate::store::layout;
 use crate::store::packs::survey::{Survey, lengths};
 
-/// How the folder of a deleted history ends.
+/// The suffix of the folder of a deleted history.
 const DELETED: &str = ".deleted";
 
 impl Store {
     /// Deletes a history. Values and texts that only it needed stay in the packs until gc.
     ///
     /// # Errors
-    /// There is no such history, the store was opened to read only, or the disk refuses. The history is as it was.
+    /// The history does not exist, the store was opened read-only, or a disk operation failed. The history is unchanged then.
     pub fn delete_history(&self, history: HistoryId) -> Result<(), StoreError> {
         self.check_writable()?;
         self.clear_deleted();
@@ -33,7 +33,7 @@ impl Store {
         Ok(())
     }
 
-    /// Takes away the files of deleted histories. What can't be taken away now is left for the next time: nothing reads it.
+    /// Removes the files of deleted histories. Files that cannot be removed are left for the next time; no reader uses them.
     pub(in crate::store) fn clear_deleted(&self) {
         let histories = layout::histories_folder(self.directory());
         let names = self.disk().list(&histories).unwrap_or_default();
@@ -46,10 +46,10 @@ impl Store {
         }
     }
 
-    /// What of the packs only this history needs: so much gc could remove if the history were deleted.
+    /// Returns the data in packs that only this history needs, and that gc could remove if the history were deleted.
     ///
     /// # Errors
-    /// The logs of the store can't be read.
+    /// The logs of the store cannot be read.
     pub fn held_only_by(&self, history: HistoryId) -> Result<Tally, StoreError> {
         let survey = Survey::to_read(self);
         let alive = |without: Option<HistoryId>| -> Result<_, StoreError> {

@@ -1,4 +1,4 @@
-//! The file in which gc notes what is dead (`garbage`).
+//! The file in which gc notes unneeded data (`garbage`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -14,10 +14,10 @@ use crate::store::disk::Disk;
 use crate::store::disk::atomic_file;
 use crate::store::scan::records;
 
-/// The note's file.
+/// The name of the file.
 const GARBAGE: &str = "garbage";
 
-/// Ids of the data that is known to be garbage, each with the time since when.
+/// Ids of unneeded data, each with the time when it was found.
 #[derive(Debug, Clone, Default)]
 pub(super) struct KnownGarbage {
     pub dead: FxHashMap<[u8; 32], Timestamp>,
@@ -26,9 +26,9 @@ pub(super) struct KnownGarbage {
 }
 
 impl KnownGarbage {
-    /// For how long something has been known to be dead, and since when; `None` where it is not known, or where clocks
-    /// contradict each other so that it has to wait anew. A clock that people set is believed only where the machine was
-    /// started since, or another one made the note.
+    /// Returns since when data is known to be unneeded, and for how long. Returns `None` if it is not known, or if contradictory clocks
+    /// restart its grace period. The system clock, which users can set, is used only if the machine was rebooted since, or another machine
+    /// made the note.
     pub fn age(&self, id: &[u8; 32], now: Timestamp, uptime: Option<Uptime>) -> Option<(Timestamp, i64)> {
         let since = *self.dead.get(id)?;
         if since == GarbageEntry::FORGOTTEN {
@@ -52,7 +52,7 @@ impl KnownGarbage {
     }
 }
 
-/// Since when things are known to be dead. A note that can't be read is none: its things are found again, and wait anew.
+/// Reads the note. An unreadable note counts as empty: its data is found again, and its grace period restarts.
 pub(super) fn read(disk: &dyn Disk, store: &Path) -> KnownGarbage {
     let mut noted = KnownGarbage::default();
     for garbage in records::<Garbage>(disk, &store.join(GARBAGE), FrameKind::GARBAGE) {
@@ -64,10 +64,10 @@ pub(super) fn read(disk: &dyn Disk, store: &Path) -> KnownGarbage {
     noted
 }
 
-/// The most entries of one frame: it is decoded at once.
+/// The most entries of one frame, because a frame is decoded at once.
 const MOST: usize = 100_000;
 
-/// Writes the note anew, whole or not at all.
+/// Replaces the note atomically.
 pub(super) fn write(disk: &dyn Disk, store: &Path, noted: &KnownGarbage) -> Result<(), StoreError> {
     if noted.dead.is_empty() && disk.open(&store.join(GARBAGE)).is_err() {
         return Ok(());

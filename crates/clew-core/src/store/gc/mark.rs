@@ -1,4 +1,4 @@
-//! What operations reach, and what they said is forgotten.
+//! The mark phase: finds the data that operations need, and the data that they forgot.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,45 +12,45 @@ use crate::store::packs::survey::{PackSurvey, Survey, lengths};
 use crate::store::scan::{Payloads, scan};
 use crate::store::{Damage, FileFault, LoadedHistory, Store, StoreError, layout};
 
-/// Damage that prevents garbage collection from determining what is needed.
+/// Unreadable records that prevent garbage collection from determining which data is needed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::store) struct UnreadableRecords {
-    /// In logs. Whatever a lost record referred to is told by the manifests and texts in the packs.
+    /// Faults of logs. The manifests and texts in the packs replace the lost records.
     pub logs: Vec<Damage>,
-    /// Manifests, and what a later Clew wrote: nobody knows what they name.
+    /// Faults of manifests, and records of later versions: it is unknown what these refer to.
     pub contents: Vec<Damage>,
 }
 
 impl UnreadableRecords {
-    /// All of them.
+    /// Returns all faults.
     pub fn all(&self) -> Vec<Damage> {
         [self.logs.as_slice(), &self.contents].concat()
     }
 }
 
-/// Goes over all histories, and later over what was added to them. What it reached once stays alive.
+/// Marks the needed data of all histories, and later that of newly added records. Data stays marked once it was needed.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Marker {
-    /// A history that is passed over, as if it were not there.
+    /// A history to ignore, as if it did not exist.
     pub without: Option<HistoryId>,
     histories: BTreeMap<HistoryId, LoadedHistory>,
     followed: FxHashSet<OperationId>,
-    /// Manifests that a history forgot.
+    /// Manifests that each history forgot.
     forgotten: BTreeMap<HistoryId, FxHashSet<ManifestId>>,
-    /// What users named when they forgot.
+    /// The roots that users named when they forgot.
     pub forgotten_roots: BTreeSet<Root>,
     read: FxHashSet<ManifestId>,
-    /// What need not be kept, of histories in which nothing was done since that was worked out.
+    /// Values that need not be kept, of histories without new operations since these were computed.
     spared: BTreeMap<HistoryId, Sparing>,
-    /// The only history that names a manifest; `None` where several do.
+    /// The only history that names a manifest; `None` if several do.
     named_by: FxHashMap<ManifestId, Option<HistoryId>>,
-    /// What lies in the packs.
+    /// The ids of all data in the packs.
     here: FxHashSet<[u8; 32]>,
     pub alive: FxHashSet<[u8; 32]>,
     pub doubts: UnreadableRecords,
 }
 
-/// What of one history need not be kept.
+/// The values of one history that need not be kept.
 #[derive(Debug, Default)]
 struct Sparing {
     seen: BTreeMap<SessionId, u64>,
@@ -58,7 +58,7 @@ struct Sparing {
 }
 
 impl Marker {
-    /// One that keeps everything but what may be spared.
+    /// Creates a marker that keeps everything except `spared` values.
     pub fn new(survey: &Survey, spared: &[HistoryRetention]) -> Self {
         let sparing = |spared: &HistoryRetention| Sparing {
             seen: spared.seen.clone(),
@@ -72,7 +72,7 @@ impl Marker {
         }
     }
 
-    /// Everything that need not be kept, by history.
+    /// Returns all values that need not be kept, with their histories.
     pub fn spared(&self) -> Vec<(HistoryId, ManifestId)> {
         let all = self.spared.iter();
         let all = all.flat_map(|(history, spared)| spared.values.iter().map(|value| (*history, *value)));
@@ -81,18 +81,18 @@ impl Marker {
         spared
     }
 
-    /// Whether it is known what is needed, and all of it is there.
+    /// Returns whether the needed data is completely known and exists.
     pub fn has_all(&self) -> bool {
         self.doubts == UnreadableRecords::default() && self.alive.iter().all(|id| self.here.contains(id))
     }
 
-    /// Whether a value of the history need not be kept.
+    /// Returns whether a value of the history need not be kept.
     fn is_spared(&self, history: HistoryId, value: &ManifestId) -> bool {
         let spared = self.spared.get(&history);
         spared.is_some_and(|spared| spared.values.contains(value)) && !self.read.contains(value)
     }
 
-    /// Spares a value that was kept, unless others name it, or something was done in its history. Says whether it did.
+    /// Drops a value that was kept, unless other histories name it, or its own history has new operations. Returns whether it did.
     pub fn spare(&mut self, history: HistoryId, value: ManifestId) -> bool {
         let is_own = self.named_by.get(&value) == Some(&Some(history));
         let spared = self
@@ -102,7 +102,7 @@ impl Marker {
         spared.is_some_and(|spared| spared.values.insert(value))
     }
 
-    /// Follows every operation that was not followed yet, of all histories.
+    /// Follows all operations of all histories that were not followed yet.
     pub fn advance(&mut self, store: &Store) -> Result<(), StoreError> {
         for (history, _) in store.histories()? {
             if self.without == Some(history) {
@@ -117,8 +117,7 @@ impl Marker {
         Ok(())
     }
 
-    /// Looks for what is unreadable in the logs, or came later; but what a power cut leaves of the end that nobody synced
-    /// is lost, and reaches nothing.
+    /// Looks for unreadable and newer records in the logs. An unsynced end that a power failure destroyed is lost, and refers to nothing.
     fn check(&mut self, store: &Store, history: HistoryId, loaded: &LoadedHistory) {
         for found in loaded.doubts() {
             found.clone().join(&mut self.doubts.logs);
@@ -142,8 +141,8 @@ impl Marker {
         }
     }
 
-    /// Where a log can't be read whole: keeps every manifest and every text in the packs that was not forgotten, since a
-    /// lost record may name it. Where bytes of a pack are no frames, there may be manifests that nobody can read.
+    /// If a log cannot be read completely: keeps every manifest and every text in the packs that was not forgotten, because a lost record
+    /// may name it. Unreadable bytes of a pack may have been manifests.
     pub fn presume(&mut self, store: &Store, packs: &[PackSurvey]) {
         if self.doubts.logs.is_empty() {
             return;
@@ -211,8 +210,8 @@ impl Marker {
         }
     }
 
-    /// Where something was done in a history since it was worked out what of it need not be kept, all of it is: it may be
-    /// just that run to which somebody went. Gives what it is then.
+    /// If a history has new operations since its unneeded values were computed, keeps all of them: a session may have restored one of these
+    /// states. Returns these values.
     fn withdraw<'o>(
         &mut self,
         history: HistoryId,
@@ -229,12 +228,12 @@ impl Marker {
         self.spared.remove(&history).unwrap_or_default().values
     }
 
-    /// Whether all parts of a value are there.
+    /// Returns whether all parts of a value exist.
     fn is_here(&self, store: &Store, value: ManifestId) -> bool {
         contents(store, value).is_ok_and(|contents| contents.parts.iter().all(|id| self.here.contains(id)))
     }
 
-    /// Keeps what is said of a value, and not what it lies in.
+    /// Keeps the records of a value, and not its data.
     fn keep_record(&mut self, store: &Store, value: ManifestId) {
         self.alive.insert(value.0);
         if let Ok(contents) = contents(store, value) {
@@ -242,7 +241,7 @@ impl Marker {
         }
     }
 
-    /// The manifests that an operation reaches; texts are kept on the way.
+    /// Returns the manifests to which an operation refers, and keeps the texts.
     fn reached(
         &mut self,
         store: &Store,
@@ -277,7 +276,7 @@ impl Marker {
         self.alive.insert(id.0);
         match contents(store, id) {
             Ok(contents) => self.alive.extend(contents.all()),
-            // A power cut took it: what names it was never synced. A synced operation may name it too.
+            // A power failure destroyed it, so the operation that names it was never synced. A synced operation may name it too.
             Err(_) if !is_synced => {
                 self.read.remove(&id);
             }
@@ -287,7 +286,7 @@ impl Marker {
         }
     }
 
-    /// What the newest states hold: of each root the version that was seen last in its history.
+    /// Returns the data of the newest states: the last seen version of each root of each history.
     pub fn newest(&self, store: &Store) -> FxHashSet<[u8; 32]> {
         let mut things = FxHashSet::default();
         for loaded in self.histories.values() {
@@ -298,7 +297,7 @@ impl Marker {
         things
     }
 
-    /// Everything that forgotten manifests hold and nothing else does, by what is still there of them.
+    /// Returns the remaining data of forgotten manifests that no other manifest needs.
     pub fn forgotten_things(&self, store: &Store) -> FxHashSet<[u8; 32]> {
         let mut things = FxHashSet::default();
         for id in self.forgotten.values().flatten() {
@@ -311,7 +310,7 @@ impl Marker {
         things
     }
 
-    /// What the dead manifest `id` holds, if it is one of a name that was forgotten: one that no operation ever named.
+    /// Returns the data of the unneeded manifest `id`, which no operation named, if it belongs to a forgotten root.
     pub fn left_of_forgotten(&self, store: &Store, id: ManifestId) -> Vec<[u8; 32]> {
         if self.forgotten_roots.is_empty() {
             return Vec::new();
@@ -329,7 +328,7 @@ impl Marker {
     }
 }
 
-/// The versions that were seen last of each root. A run with a full map ends the search: nothing else was there.
+/// Returns the last seen version of each root. A run with the full state ends the search, because it names all roots.
 fn newest(loaded: &LoadedHistory) -> Vec<ManifestId> {
     let mut runs: Vec<_> = loaded.runs.values().collect();
     runs.sort_by_key(|stored| std::cmp::Reverse(stored.outline().number));
@@ -350,7 +349,7 @@ fn newest(loaded: &LoadedHistory) -> Vec<ManifestId> {
 }
 
 impl Marker {
-    /// Lets go of cheap values until no more than `most` bytes are alive; how many more there are then, if there are.
+    /// Drops recreatable values until at most `most` bytes are needed. Returns the excess that remains.
     pub fn fit(&mut self, store: &Store, keeping: &RetentionRequest<'_>, survey: &Survey) -> u64 {
         let lengths = lengths(&survey.packs);
         let length = |id: &[u8; 32]| lengths.get(id).copied().unwrap_or(0);
@@ -364,7 +363,7 @@ impl Marker {
                 *uses.entry(id).or_default() += 1;
             }
         }
-        // What was dropped before is made again from what stays, too.
+        // The inputs of values that were dropped earlier must stay, too.
         let all = keeping.spared.iter().flat_map(|spared| &spared.cheap);
         let dropped = all.filter(|cheap| !self.read.contains(&cheap.value));
         let mut needed: FxHashSet<ManifestId> = dropped.flat_map(|cheap| cheap.needs.iter().copied()).collect();

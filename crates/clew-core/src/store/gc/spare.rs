@@ -1,8 +1,8 @@
-//! Values that rules of the user's no longer keep.
+//! Values that the user's retention rules no longer keep.
 //!
-//! Which these are is worked out from the history, above the store ([`crate::session::spared`]). Here they are let go of:
-//! their records and the lists in these stay, what only they lie in is dead, and waits like everything that is. Before any
-//! of it goes, an operation in the history says so.
+//! They are selected from the history, above the store ([`crate::session::spared`]). The collection drops them: their records and the lists
+//! in these stay, and data that only they need becomes unneeded, with the usual grace period. Before any of it is deleted, an operation in
+//! the history records that.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +14,11 @@ use crate::store::StoreError;
 pub struct HistoryRetention {
     /// The history.
     pub history: HistoryId,
-    /// How many operations of each session were seen. Where there are more, all of the history stays for now.
+    /// The number of operations of each session that were considered. If there are more now, the whole history stays for the time being.
     pub seen: BTreeMap<SessionId, u64>,
-    /// Values that go, oldest first.
+    /// Values to drop, oldest first.
     pub values: Vec<ManifestId>,
-    /// Values that go where the store holds more than it may, as long as it does: what to begin with comes first.
+    /// Values to drop only while the store exceeds its size limit, in this order.
     pub cheap: Vec<RecreatableValue>,
 }
 
@@ -27,17 +27,17 @@ pub struct HistoryRetention {
 pub struct RecreatableValue {
     /// The value.
     pub value: ManifestId,
-    /// What its cell may read, which has to stay.
+    /// The values that its cell may read and that therefore must stay.
     pub needs: Vec<ManifestId>,
 }
 
-/// What a collection keeps besides all new data, and how large the store may be.
+/// The retention rules of a collection, and the size limit of the store.
 pub struct RetentionRequest<'k> {
-    /// What need not be.
+    /// The values that need not be kept.
     pub spared: Vec<HistoryRetention>,
-    /// How many bytes the store may hold, before compression.
+    /// The size limit of the store in bytes, before compression.
     pub most: u64,
-    /// Says in a history that values were dropped, for sure when it returns.
+    /// Records in a history that values were dropped. The record is synced when this returns.
     pub tell: &'k mut dyn FnMut(HistoryId, Vec<ManifestId>) -> Result<(), StoreError>,
 }
 
@@ -48,8 +48,8 @@ pub struct DroppedValue {
     pub history: HistoryId,
     /// The value.
     pub value: ManifestId,
-    /// What lies only for it and for those before it, in bytes before compression.
+    /// Bytes before compression that only this value and the values before it in the list need.
     pub bytes: u64,
-    /// Whether any of it goes now.
+    /// Whether any of its data is deleted now.
     pub goes: bool,
 }

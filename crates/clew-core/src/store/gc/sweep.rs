@@ -1,4 +1,4 @@
-//! Which of what lies in the packs may go, and the taking away of packs with it.
+//! The sweep phase: decides which data and which packs may be deleted, and deletes the packs.
 
 mod transfer;
 
@@ -23,47 +23,47 @@ use crate::store::packs::survey::{PackItem, PackSurvey, Survey, lengths};
 use crate::store::{Store, StoreError, gc_lock, layout};
 use transfer::{SweepTransfer, Transfer};
 
-/// What becomes of a thing that is dead.
+/// The decision about unneeded data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
-    /// It goes now; since when it was known to be dead.
+    /// Delete it now; the time since when it is known to be unneeded.
     Goes(Timestamp),
-    /// It waits, and since when.
+    /// Keep it until the grace period has passed; the time since when it is known to be unneeded.
     Waits(Timestamp),
 }
 
-/// What is to be done.
+/// The plan of a collection.
 #[derive(Debug, Default)]
 pub(super) struct Sweep {
     pub packs: Vec<PackSurvey>,
     pub marker: Marker,
     dead: FxHashMap<[u8; 32], Fate>,
-    /// Forgotten, but in a pack that is written.
+    /// Forgotten data in packs that are being written.
     left: FxHashSet<[u8; 32]>,
-    /// Forgotten, and in no pack that tells so.
+    /// Forgotten data that no table of a pack lists.
     lost: FxHashSet<[u8; 32]>,
-    /// Packs that are to go.
+    /// Packs to delete.
     pub chosen: Vec<usize>,
-    /// What the newest states hold: it stays raw.
+    /// Data of the newest states, which stays raw.
     newest: FxHashSet<[u8; 32]>,
-    /// Packs of which the rest is compressed.
+    /// Packs of which the remaining memory is compressed.
     cold: FxHashSet<usize>,
-    /// Packs with something forgotten among bytes that are no frames.
+    /// Packs with forgotten data among their unreadable bytes.
     tainted: FxHashSet<usize>,
-    /// Whether everything alive is named by some pack.
+    /// Whether tables of packs list all needed data.
     is_all_here: bool,
-    /// Packs that were said to go before, and may be gone any moment.
+    /// Packs that an earlier record calls deleted, and that may disappear at any moment.
     told: FxHashSet<PackId>,
-    /// All that was said of packs that go before these here were gone over.
+    /// The names of all removal records before the packs were surveyed.
     removals: BTreeSet<String>,
-    /// Packs that went.
+    /// Packs that were deleted.
     gone: Vec<usize>,
-    /// How long the machine had been up when something was noted.
+    /// How long the machine had been up when data was noted as unneeded.
     uptimes: BTreeMap<Timestamp, Uptime>,
 }
 
 impl Sweep {
-    /// Tells the dead from the living, and which packs are to go.
+    /// Separates unneeded from needed data, and chooses the packs to delete.
     pub fn plan(
         store: &Store,
         survey: Survey,
@@ -84,7 +84,7 @@ impl Sweep {
         sweep.is_all_here = sweep.judge(&forgotten, noted, order, collected);
         collected.dropped = sweep.dropped(store);
         sweep.find_tainted(store);
-        // Who was killed between saying that packs go and taking them away is helped.
+        // Completes the deletion of a gc that was killed after it recorded it.
         let removals = removals::removals(store.disk(), store.directory());
         sweep.told = removals.into_iter().flat_map(|removal| removal.removed).collect();
         let open = sweep.choose(order, collected);
@@ -94,7 +94,7 @@ impl Sweep {
         sweep
     }
 
-    /// Adds packs with much to compress to those that are to go. `open` are all that may.
+    /// Adds packs with much memory to compress to the packs to rewrite. `open` are all packs that may be deleted.
     fn choose_cold(&mut self, store: &Store, open: &[usize], collected: &mut CollectionReport) {
         self.newest = self.marker.newest(store);
         for number in open {
@@ -135,7 +135,7 @@ impl Sweep {
         forgotten
     }
 
-    /// What becomes of everything in the packs; says whether everything alive is there.
+    /// Decides about all data in the packs. Returns whether all needed data exists.
     fn judge(
         &mut self,
         forgotten: &FxHashSet<[u8; 32]>,
@@ -186,7 +186,7 @@ impl Sweep {
             };
             match (fate, since) {
                 (Fate::Goes(_), _) => collected.gone.add(length),
-                // Who only forgets finds nothing new.
+                // A collection of forgotten data only notes nothing new.
                 (Fate::Waits(_), None) if order.forgotten_only && !order.with_dead => continue,
                 (Fate::Waits(_), None) => collected.found.add(length),
                 (Fate::Waits(_), Some(_)) => collected.waiting.add(length),
@@ -200,51 +200,50 @@ impl Sweep {
         is_all_here
     }
 
-    /// Whether nothing needs it, as far as can be told.
+    /// Returns whether data is unneeded, as far as known.
     pub fn is_dead(&self, id: &[u8; 32]) -> bool {
         self.dead.contains_key(id)
     }
 
-    /// Whether it goes.
+    /// Returns whether data is deleted now.
     pub fn goes(&self, id: &[u8; 32]) -> bool {
         matches!(self.dead.get(id), Some(Fate::Goes(_)))
     }
 
-    /// Whether it goes since it was forgotten.
+    /// Returns whether data is deleted because it was forgotten.
     pub fn is_forgotten(&self, id: &[u8; 32]) -> bool {
         self.dead.get(id) == Some(&Fate::Goes(GarbageEntry::FORGOTTEN))
     }
 
-    /// Whether bytes name what was forgotten, as tables and headers of frames do.
+    /// Returns whether bytes contain ids of forgotten data, as tables and headers of frames do.
     pub fn names_forgotten(&self, bytes: &[u8]) -> bool {
         let forgotten = self.dead.keys().filter(|id| self.is_forgotten(id));
         let all: Vec<&[u8; 32]> = forgotten.chain(&self.lost).collect();
         all.iter().any(|id| memchr::memmem::find(bytes, *id).is_some())
     }
 
-    /// Whether nobody can tell what is needed; then only what was forgotten goes.
+    /// Returns whether it is unknown which data is needed; only forgotten data is deleted then.
     fn is_unsure(&self) -> bool {
         !self.marker.doubts.contents.is_empty()
     }
 
-    /// Whether something may be needed, as far as can be told.
+    /// Returns whether data may be needed, as far as known.
     pub fn may_be_needed(&self, id: &[u8; 32]) -> bool {
         self.is_unsure() || self.marker.alive.contains(id)
     }
 
-    /// Whether bytes that are no frames may hold what is needed.
+    /// Returns whether unreadable bytes of the pack may be needed data.
     pub fn has_needed_gaps(&self, pack: &PackSurvey) -> bool {
         !pack.gaps.is_empty() && (self.is_unsure() || !self.is_all_here)
     }
 
-    /// Whether what stays of a pack is seldom asked for, this part of it too.
+    /// Returns whether the remaining memory of the pack is compressed, and this item is part of it.
     pub fn is_cold(&self, number: usize, thing: &PackItem) -> bool {
         self.cold.contains(&number) && is_cold(thing, &self.newest)
     }
 
-    /// Packs with something that goes; and those of which everything lies in others too, as a gc leaves that was killed.
-    /// One with bytes that can't be read stays where something needed may be in there, unless something in it was forgotten.
-    /// Gives all that may go.
+    /// Chooses packs with data to delete, and packs of which all data is also in other packs, as a killed gc leaves them. A pack with
+    /// unreadable bytes stays if these may be needed data, unless the pack has forgotten data. Returns all packs that may be deleted.
     fn choose(&mut self, order: Collection, collected: &mut CollectionReport) -> Vec<usize> {
         let mut open = Vec::new();
         for (number, pack) in self.packs.iter().enumerate().filter(|(_, pack)| !pack.is_written) {
@@ -270,7 +269,7 @@ impl Sweep {
         if order.forgotten_only {
             return open;
         }
-        // How often each thing lies whole in packs that stay.
+        // The number of complete copies of each item in packs that stay.
         let mut copies: FxHashMap<[u8; 32], u32> = FxHashMap::default();
         for (number, pack) in self.packs.iter().enumerate() {
             if self.stays(number) {
@@ -296,12 +295,12 @@ impl Sweep {
         open
     }
 
-    /// Whether nobody said that the pack goes.
+    /// Returns whether neither this gc nor an earlier record deletes the pack.
     fn stays(&self, number: usize) -> bool {
         !self.chosen.contains(&number) && !self.told.contains(&self.packs[number].id)
     }
 
-    /// What is said to lie whole in packs that stay, and in which of them.
+    /// Returns the items that are complete in packs that stay, according to their tables, and in which of them.
     pub fn elsewhere(&self) -> FxHashMap<[u8; 32], (usize, PackLocation)> {
         let mut elsewhere = FxHashMap::default();
         for (number, pack) in self.packs.iter().enumerate() {
@@ -313,7 +312,7 @@ impl Sweep {
         elsewhere
     }
 
-    /// Writes what stays of the chosen packs to a new one, and takes them away.
+    /// Copies the remaining data of the chosen packs to a new one, and deletes them.
     pub fn perform(
         &mut self,
         store: &Store,
@@ -352,8 +351,8 @@ impl Sweep {
         Ok(())
     }
 
-    /// Says which packs are to go, before it is looked for the last time whether they may: who records and was not kept out
-    /// either comes before that look, or reads this. Gives the name of the file in which it is said.
+    /// Records which packs are deleted, before the last check whether that is allowed: a recorder that no lock stops either commits before
+    /// that check, or reads this record. Returns the name of the record's file.
     fn tell(
         &self,
         store: &Store,
@@ -376,8 +375,8 @@ impl Sweep {
         Ok(Some(told))
     }
 
-    /// Follows what was recorded meanwhile. `false` where more can't be judged than before: what was judged with less doubt
-    /// may be needed. The next gc knows.
+    /// Follows operations that were recorded meanwhile. Returns `false` if more records are unreadable than before: earlier decisions may
+    /// be wrong then. The next gc decides again.
     fn look_again(&mut self, store: &Store, collected: &mut CollectionReport) -> Result<bool, StoreError> {
         let doubts = self.marker.doubts.clone();
         self.marker.advance(store)?;
@@ -389,8 +388,8 @@ impl Sweep {
         Ok(is_as_sure)
     }
 
-    /// Whether no gc of another machine came in between: it may take away what this one relies on, as this one may what
-    /// that one relies on. Whichever of them says so last sees it.
+    /// Checks that no gc on another machine ran in between: each could delete copies on which the other relies. The one that wrote its
+    /// record last sees the record of the other.
     fn check_alone(&self, store: &Store, told: Option<&str>) -> Result<(), StoreError> {
         if told.is_none() {
             return Ok(());
@@ -407,7 +406,7 @@ impl Sweep {
         Ok(())
     }
 
-    /// Whether nothing was taken up again in a pack, or written to it, since it was gone over.
+    /// Returns whether a pack is unchanged since the survey, and none of its data is needed that is not held elsewhere.
     fn may_still_go(&self, store: &Store, number: usize, transferred: &SweepTransfer) -> bool {
         let pack = &self.packs[number];
         let alive = &self.marker.alive;
@@ -419,7 +418,7 @@ impl Sweep {
     fn take_away(&self, store: &Store) -> Result<(), StoreError> {
         for number in &self.gone {
             let path = &self.packs[*number].path;
-            // A gc of another machine may have been at the same.
+            // A gc on another machine may have deleted the same pack.
             if_exists(store.disk().unlink(path)).map_err(StoreError::io("take away", path))?;
         }
         Ok(())
@@ -448,7 +447,7 @@ impl Sweep {
         }
     }
 
-    /// Packs that did not go.
+    /// Returns the packs that were not deleted.
     fn staying(&self) -> impl Iterator<Item = &PackSurvey> {
         let packs = self.packs.iter().enumerate();
         packs
@@ -456,8 +455,8 @@ impl Sweep {
             .map(|(_, pack)| pack)
     }
 
-    /// What is dead and still there, with its time: what waits, what is in packs that stayed, what was forgotten and is in
-    /// a pack that is written.
+    /// Returns the unneeded data that still exists, with its time: data in its grace period, data in packs that stayed, and forgotten data
+    /// in packs that are being written.
     pub fn note(&self) -> KnownGarbage {
         let mut noted = FxHashMap::default();
         for thing in self.staying().flat_map(|pack| &pack.things) {
@@ -470,7 +469,7 @@ impl Sweep {
                 noted.insert(thing.id, since);
             }
         }
-        // What waits was written to the new pack.
+        // Data in its grace period was copied to the new pack.
         for (id, fate) in &self.dead {
             if let Fate::Waits(since) = fate {
                 noted.insert(*id, *since);
@@ -484,7 +483,7 @@ impl Sweep {
 }
 
 impl Sweep {
-    /// Values that need not be kept, with what lies only for them.
+    /// Returns the values that need not be kept, with the size of the data that only they need.
     pub fn dropped(&self, store: &Store) -> Vec<DroppedValue> {
         let lengths = lengths(&self.packs);
         let mut met = FxHashSet::default();
@@ -512,7 +511,7 @@ impl Sweep {
         dropped
     }
 
-    /// Says in the histories which values will miss something.
+    /// Records in the histories which values lose data.
     pub fn tell_dropped(&self, store: &Store, keeping: &mut RetentionRequest<'_>) -> Result<(), StoreError> {
         let mut told: BTreeMap<HistoryId, Vec<ManifestId>> = BTreeMap::new();
         for dropped in self.dropped(store).iter().filter(|dropped| dropped.goes) {

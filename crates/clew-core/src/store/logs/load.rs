@@ -1,4 +1,4 @@
-//! Reading a history back from its logs.
+//! Loading a history from its logs.
 
 mod content;
 mod index_lookup;
@@ -29,19 +29,19 @@ use reading::LogReading;
 
 pub use order::sort_operations;
 
-/// How far each part of each log goes, in bytes.
+/// The length of each part of each log, in bytes.
 pub type LogEnds = BTreeMap<(SessionId, u32), u64>;
 
-/// One operation as it lies.
+/// One operation with its signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadedOperation {
     /// Its id.
     pub id: OperationId,
-    /// What it says.
+    /// The operation.
     pub operation: Operation,
-    /// Who sealed it.
+    /// The key that signed it.
     pub key: PublicKey,
-    /// What the seal is worth. Operations with a bad seal are not listed at all; they are in the damage.
+    /// The trust in its key. Operations with a wrong signature are not listed at all; they are in the damage.
     pub verdict: Verdict,
 }
 
@@ -50,34 +50,34 @@ pub struct LoadedOperation {
 pub struct LoadedSession {
     /// Its operations, oldest first.
     pub operations: Vec<LoadedOperation>,
-    /// How many of them are known to survive a power cut: those with a lower number.
+    /// The number of operations known to survive a power failure: those with a lower number.
     pub synced: u64,
 }
 
-/// What the logs of one history say. Only what an operation made visible is in here.
+/// The content of the logs of one history, as far as operations made it visible.
 #[derive(Debug, Clone, Default)]
 pub struct LoadedHistory {
-    /// What it is called and where its notebook is: the newest, after all before it.
+    /// Its descriptions, newest last.
     pub descriptions: Vec<HistoryDescription>,
     /// Its sessions.
     pub sessions: BTreeMap<SessionId, LoadedSession>,
     /// Its runs.
     pub runs: FxHashMap<RunId, Arc<StoredRun>>,
-    /// What is missing or damaged. Everything else is here all the same.
+    /// Faults of its files. Everything else is loaded nevertheless.
     pub damage: Vec<Damage>,
-    /// How far each part of each log was read.
+    /// The read position in each part of each log.
     tails: BTreeMap<(SessionId, u32), Tail>,
     chains: BTreeMap<SessionId, Chain>,
     packs: BTreeSet<PackId>,
-    /// Damage that a power cut may have left, where it lies behind the last mark of its log.
+    /// Damage that a power failure may have left, if it is after the last MARK of its log.
     torn: Vec<Torn>,
-    /// Of the damage, what is none: a later Clew wrote it.
+    /// Entries of `damage` that are not damage: data of a later version of Clew.
     later: Vec<Damage>,
-    /// Of the damage, packs that are missing: the logs are none the less whole.
+    /// Entries of `damage` for missing packs: the logs themselves are complete.
     lacking: Vec<Damage>,
 }
 
-/// Damage of a kind that a power cut leaves.
+/// Damage of a kind that a power failure leaves.
 #[derive(Debug, Clone)]
 struct Torn {
     session: SessionId,
@@ -86,21 +86,21 @@ struct Torn {
     damage: Damage,
 }
 
-/// Where the reading of one part of a log goes on.
+/// The state in which the reading of a part of a log continues.
 #[derive(Debug, Clone, Default)]
 struct Tail {
     end: u64,
-    /// Runs that no operation made visible yet.
+    /// Runs that no operation has made visible yet.
     waiting: FxHashMap<RunId, Arc<StoredRun>>,
-    /// Where each operation lies.
+    /// The offset of each operation.
     offsets: Vec<u64>,
-    /// So many bytes are known to have been synced.
+    /// The number of bytes known to be synced.
     synced: u64,
-    /// Packs that it names, in order.
+    /// Packs that the log names, in order.
     packs: Vec<PackId>,
 }
 
-/// Where a session's chain of operations goes on.
+/// The state in which a session's chain of operations continues.
 #[derive(Debug, Clone, Copy, Default)]
 struct Chain {
     previous: Option<OperationId>,
@@ -108,12 +108,12 @@ struct Chain {
 }
 
 impl LoadedHistory {
-    /// The newest description.
+    /// Returns the newest description.
     pub fn description(&self) -> HistoryDescription {
         self.descriptions.last().cloned().unwrap_or_default()
     }
 
-    /// All operations in the order in which they were done.
+    /// Returns all operations in the order in which they were done.
     pub fn operations(&self) -> Vec<&LoadedOperation> {
         let mut all: Vec<_> = self.all_operations().collect();
         let number = |run: &RunId| self.runs.get(run)?.outline().given_number();
@@ -121,18 +121,18 @@ impl LoadedHistory {
         all
     }
 
-    /// All operations, session by session.
+    /// Returns all operations, session by session.
     pub(in crate::store) fn all_operations(&self) -> impl Iterator<Item = &LoadedOperation> {
         self.sessions.values().flat_map(|session| &session.operations)
     }
 
-    /// Manifests that were forgotten, and when first.
+    /// Returns the manifests that were forgotten, with the earliest time.
     pub fn forgotten(&self) -> FxHashMap<ManifestId, Timestamp> {
         let forgetting = |operation: &Operation| operation.forgetting.as_ref().map(|it| it.manifests.clone());
         self.first_told(forgetting)
     }
 
-    /// Values that a keep rule of gc dropped, and when first.
+    /// Returns the values that a retention rule of gc dropped, with the earliest time.
     pub fn dropped(&self) -> FxHashMap<ManifestId, Timestamp> {
         let dropping = |operation: &Operation| operation.dropping.as_ref().map(|it| it.manifests.clone());
         self.first_told(dropping)
@@ -148,8 +148,8 @@ impl LoadedHistory {
         first
     }
 
-    /// Packs that its logs name, those of the session that did something last at the end: what is asked for first lies
-    /// there more often than not.
+    /// Returns the packs that its logs name, with those of the most recently active session last: they are the most likely to be needed
+    /// first.
     fn packs_by_recency(&self) -> Vec<PackId> {
         let mut parts: Vec<_> = self.tails.iter().collect();
         parts.sort_by_key(|((session, part), _)| {
@@ -162,35 +162,35 @@ impl LoadedHistory {
             .collect()
     }
 
-    /// Packs that its logs name.
+    /// Returns the packs that its logs name.
     pub(in crate::store) fn packs(&self) -> &BTreeSet<PackId> {
         &self.packs
     }
 
-    /// The parts of all logs.
+    /// Returns the parts of all logs.
     pub(in crate::store) fn parts(&self) -> impl Iterator<Item = (SessionId, u32)> {
         self.tails.keys().copied()
     }
 
-    /// How far each part of each log was read: behind the last whole frame.
+    /// Returns the read position in each part of each log: after the last complete frame.
     pub(in crate::store) fn ends(&self) -> impl Iterator<Item = ((SessionId, u32), u64)> {
         self.tails.iter().map(|(part, tail)| (*part, tail.end))
     }
 
-    /// Where the last operation of each part of each log lies.
+    /// Returns the offset of the last operation of each part of each log.
     pub(in crate::store) fn last_operations(&self) -> impl Iterator<Item = ((SessionId, u32), u64)> {
         let parts = self.tails.iter();
         parts.filter_map(|(part, tail)| Some((*part, *tail.offsets.last()?)))
     }
 
-    /// Forgets what was read of a session.
+    /// Discards everything that was read of a session.
     fn forget(&mut self, session: SessionId) {
         self.tails.retain(|(other, _), _| *other != session);
         self.chains.remove(&session);
         self.sessions.remove(&session);
     }
 
-    /// How many operations of the session are known to be synced: those before the first that is not.
+    /// Counts the operations of the session that are known to be synced: those before the first that is not.
     fn count_synced(&mut self, session: SessionId) {
         let mut count = 0;
         for tail in self
@@ -209,10 +209,10 @@ impl LoadedHistory {
         }
     }
 
-    /// Damage of the logs that a power cut can't have left: it was synced.
+    /// Returns the damage of logs that a power failure cannot have left, because the bytes were synced.
     pub(in crate::store) fn doubts(&self) -> impl Iterator<Item = &Damage> {
         let is_other = |damage: &Damage| self.later.contains(damage) || self.lacking.contains(damage);
-        // Nothing is alive only because of a description.
+        // No data is needed only because of a description.
         let is_beside = |damage: &Damage| {
             let extension = damage.path.extension();
             extension.is_some_and(|extension| extension == "description")
@@ -221,7 +221,7 @@ impl LoadedHistory {
         self.damage.iter().filter(is_doubt)
     }
 
-    /// What a later Clew wrote.
+    /// Returns data of a later version of Clew.
     pub(in crate::store) fn later(&self) -> &[Damage] {
         &self.later
     }
@@ -269,23 +269,23 @@ pub(in crate::store) struct MissingPacks {
     packs: Vec<PackId>,
 }
 
-/// So many packs are looked for by name.
+/// Up to this number of packs, each is checked by name.
 const FEW: usize = 8;
 
 impl Store {
-    /// Reads a history's logs. Never fails for damage: that is listed.
+    /// Loads a history from its logs. Damage is not an error: it is listed in the result.
     ///
     /// # Errors
-    /// The history is not there.
+    /// The history does not exist.
     pub fn load(&self, history: HistoryId) -> Result<LoadedHistory, StoreError> {
         let mut loaded = LoadedHistory::default();
         self.refresh(history, None, &mut loaded)?;
         Ok(loaded)
     }
 
-    /// Adds what was written since `loaded` was read, by all sessions but `except`. Says whether there was anything.
+    /// Adds records that were written since `loaded` was read, by all sessions except `except`. Returns whether there were any.
     ///
-    /// Reads the new ends of the logs only.
+    /// Reads only the new ends of the logs.
     pub fn refresh(
         &self,
         history: HistoryId,
@@ -326,17 +326,17 @@ impl Store {
         Ok(before != count(loaded))
     }
 
-    /// The names of the files of a history.
+    /// Returns the names of the files of a history.
     ///
     /// # Errors
-    /// The history is not there.
+    /// The history does not exist.
     pub(in crate::store) fn names_in(&self, history: HistoryId) -> Result<Vec<String>, StoreError> {
         let folder = layout::history_folder(self.directory(), history);
         self.disk().list(&folder).map_err(|_| StoreError::NoHistory(history))
     }
 
-    /// How far the logs of a history go, what is being written at their ends included: to tell without reading them whether
-    /// anything came. Empty where the history is not there.
+    /// Returns the lengths of a history's logs, including unfinished writes: to detect new records without reading. Empty if the history
+    /// does not exist.
     pub fn log_ends(&self, history: HistoryId) -> LogEnds {
         let names = self.names_in(history).unwrap_or_default();
         let parts = names.iter().filter_map(|name| layout::log_part(name));
@@ -349,7 +349,7 @@ impl Store {
         parts.map(|log| (log, length(log))).collect()
     }
 
-    /// All descriptions of a history, the one that counts last, and which of them are damaged.
+    /// Returns all descriptions of a history, the valid one last, and the damage of their files.
     pub(in crate::store) fn descriptions(&self, history: HistoryId) -> (Vec<HistoryDescription>, Vec<Damage>) {
         let folder = layout::history_folder(self.directory(), history);
         let (mut descriptions, mut damage) = (Vec::new(), Vec::new());
@@ -361,7 +361,7 @@ impl Store {
             let Ok(file) = self.disk().open(&path) else {
                 continue;
             };
-            // What is not there, or was not written to its end, is a description less.
+            // Missing or incomplete files are ignored.
             let scanned = scan(&*file, 0, Payloads::Read, |frame| {
                 if frame.header.kind == FrameKind::DESCRIPTION {
                     descriptions.extend(decode_record::<HistoryDescription>(&frame.payload));
@@ -370,12 +370,12 @@ impl Store {
             let gaps = scanned.map(|scanned| scanned.gaps).unwrap_or_default();
             damage.extend(gaps.iter().map(|gap| Damage::of(&path, gap.flaw())));
         }
-        // One without a path came with an exported state, and does not take the place of the notebook's own.
+        // A description without a path came with an exported state, and does not override the notebook's own.
         descriptions.sort_by_key(|description| (description.path.is_some(), description.time));
         (descriptions, damage)
     }
 
-    /// Reads what is new of a session's log. `pieces` are what the index holds of it; what is read may be kept there.
+    /// Reads the new records of a session's log. `pieces` are the index's content for it. Returns a new piece for the index, if any.
     fn refresh_session(
         &self,
         history: HistoryId,
@@ -391,13 +391,13 @@ impl Store {
                 .open(&layout::log_path(self.directory(), history, session, *part));
             file.and_then(|file| file.length()).is_ok_and(|length| length < end)
         };
-        // Its writer took back what it could not finish.
+        // Its writer truncated an incomplete write.
         if parts.iter().any(has_shrunk) {
             loaded.forget(session);
         }
         let piece = match parts {
             [1] => self.refresh_log(history, session, 1, pieces, loaded),
-            // The disk failed under it: such logs are rare, and not kept.
+            // The disk failed during writing: such logs are rare, and are not indexed.
             several => {
                 for part in several {
                     self.refresh_log(history, session, *part, Vec::new(), loaded);
@@ -478,9 +478,9 @@ impl Store {
         }
     }
 
-    /// Those of `named` that are not there and were not taken away, or else what was written in their place.
+    /// Returns those of `named` that are missing and were not deleted, and missing replacements of deleted packs.
     fn missing_of(&self, named: &BTreeSet<PackId>) -> Vec<PackId> {
-        // Who reads all histories of a store, each with a few of its packs, does not list all packs for each.
+        // Avoids listing all packs for each history when all histories of a store are read.
         let is_here = |id: &PackId| self.disk().open(&layout::pack_path(self.directory(), *id)).is_ok();
         if named.len() <= FEW && named.iter().all(is_here) {
             return Vec::new();
@@ -501,8 +501,8 @@ impl Store {
         names.iter().filter_map(|name| layout::pack_id(name)).collect()
     }
 
-    /// Packs that any log names and the store has not. All logs are read for it, once as long as the same packs are here: a
-    /// lost pack is missed by every value that was in it.
+    /// Returns the packs that any log names and that are missing. This reads all logs, and the result is cached while the set of existing
+    /// packs stays the same, because every value in a lost pack needs it.
     pub(in crate::store) fn missing_packs(&self) -> Vec<PackId> {
         let here = self.packs_here();
         let mut known = self.inner.missing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -517,7 +517,7 @@ impl Store {
         packs
     }
 
-    /// Looks for missing packs anew when it is asked next.
+    /// Discards the cached list of missing packs.
     pub(in crate::store) fn forget_missing(&self) {
         *self.inner.missing.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }

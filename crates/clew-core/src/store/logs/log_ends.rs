@@ -1,9 +1,9 @@
-//! Where the logs of one's own sessions ended when they were last seen: a file a store, in the user's own folder of settings.
+//! The last seen ends of the logs of the user's own sessions: one file for each store, in the user's settings folder.
 //!
-//! Whoever may write to a store can cut a log at an earlier operation, which was sealed like the last one, or take a whole
-//! log away: all that is left verifies. Only somebody who remembers more can tell, and that is this file. It is written by
-//! whoever records and by whoever looks at the ends of logs, and names only what a power cut can't take back. So a log that
-//! ends before was changed by somebody, and never by Clew: logs are only ever appended to.
+//! Anyone with write access to a store can truncate a log at an earlier operation, which is signed like the last one, or remove a whole
+//! log: the rest verifies. Only a record of the later state reveals this, and this file is that record. It is written when Clew records and
+//! when it reads the ends of logs, and names only operations that a power failure cannot undo. So a log with an earlier end was changed by
+//! others and never by Clew, which only appends to logs.
 
 mod note;
 
@@ -22,10 +22,10 @@ use crate::store::{LoadedHistory, LoadedSession, Store, Verdict};
 
 const FOLDER: &str = "last-seen";
 const LOCK_FILE: &str = "lock";
-/// What names of files are made for.
+/// The context for deriving the names of these files.
 const NAME: &str = "clew 2026 name of what was last seen of a store v1";
 
-/// The last operation of a session that is known to survive a power cut.
+/// The last operation of a session that is known to survive a power failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct End {
     /// The history.
@@ -34,37 +34,37 @@ pub struct End {
     pub session: SessionId,
     /// The operation's number in its session; the first one is 0.
     pub number: u64,
-    /// The operation, as [`Store::ends`] names it.
+    /// The operation's id, as returned by [`Store::ends`].
     pub operation: OperationId,
 }
 
-/// How the log of a session is behind what was seen of it before. The operations that exist are not damaged.
+/// How the log of a session lags behind its last seen state. The operations that exist are not damaged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LogRollback {
-    /// Its log is not there.
+    /// Its log is missing.
     #[error("Session {} is missing, and had {} when it was last seen", session.short(), operations(*seen))]
     Gone {
         /// The session.
         session: SessionId,
-        /// How many operations were seen.
+        /// The number of operations that were seen.
         seen: u64,
     },
-    /// Its log ends earlier.
+    /// Its log is shorter.
     #[error("Session {} has {}, and had {seen} when it was last seen", session.short(), operations(*left))]
     Shorter {
         /// The session.
         session: SessionId,
-        /// How many operations were seen.
+        /// The number of operations that were seen.
         seen: u64,
-        /// How many there are.
+        /// The number of operations that exist.
         left: u64,
     },
-    /// Its log went another way.
+    /// Its log has another operation at the same place.
     #[error("Session {} has a different operation {} than when it was last seen", session.short(), seen.saturating_sub(1))]
     Other {
         /// The session.
         session: SessionId,
-        /// How many operations were seen.
+        /// The number of operations that were seen.
         seen: u64,
     },
 }
@@ -76,7 +76,7 @@ fn operations(count: u64) -> String {
     }
 }
 
-/// Where the ends of a store's logs are noted.
+/// The file with the last seen ends of a store's logs.
 #[derive(Debug, Clone)]
 pub struct LastSeen {
     disk: Arc<dyn Disk>,
@@ -86,11 +86,11 @@ pub struct LastSeen {
 }
 
 impl LastSeen {
-    /// Of the store that is called `store` on the machine `machine`, in the folder `config`. Nothing is read or made yet.
+    /// Refers to the file for the store `store` on the machine `machine`, in the settings folder `config`. Nothing is read or created yet.
     ///
-    /// A store is known by the path that names it, links and all: nothing that lies in it, and no link that others put on
-    /// the way, makes another store of it. The machine's name is part of it, since settings are carried to other machines
-    /// where stores are not.
+    /// A store is identified by its path as given, with links not followed: neither the content of a store nor a link that others insert in
+    /// the path makes another store of it. The machine's name is included because settings are copied to other machines, and stores are
+    /// not.
     pub fn new(disk: Arc<dyn Disk>, config: &Path, store: &Path, machine: &str) -> Self {
         let store = std::path::absolute(store).unwrap_or_else(|_| store.to_owned());
         let called = [store.as_os_str().as_encoded_bytes(), b"\0", machine.as_bytes()].concat();
@@ -103,15 +103,16 @@ impl LastSeen {
         }
     }
 
-    /// Where it lies.
+    /// Returns the path of the file.
     pub fn path(&self) -> PathBuf {
         self.folder.join(&self.name)
     }
 
-    /// What is noted; nothing where there is no file. To be read before the logs are: what was noted later they need not hold.
+    /// Reads the recorded ends; none if there is no file. Call this before reading the logs, which need not contain operations that are
+    /// recorded later.
     ///
     /// # Errors
-    /// The file can't be used. It counts for nothing then, and is not written to.
+    /// The file cannot be used. It is ignored then, and not written to.
     pub fn read(&self) -> Result<Ends, StoreError> {
         let path = self.path();
         let refuse = |why| StoreError::LastSeen {
@@ -128,11 +129,10 @@ impl LastSeen {
         note::parse(&bytes).map(Ends).map_err(refuse)
     }
 
-    /// Notes ends that lie further than those that are noted. Where somebody else is writing at this moment nothing is done:
-    /// there will be another time, and nobody waits for it.
+    /// Records ends that are further than the recorded ones. Does nothing if another process is writing: a later call records them.
     ///
     /// # Errors
-    /// The file can't be used or written. It is as it was.
+    /// The file cannot be used or written. It is unchanged then.
     pub fn advance(&self, ends: &[End]) -> Result<(), StoreError> {
         if ends.is_empty() {
             return Ok(());
@@ -146,10 +146,10 @@ impl LastSeen {
         self.write(&noted, &alone)
     }
 
-    /// Notes these ends and no others, whatever was noted.
+    /// Replaces all recorded ends by these.
     ///
     /// # Errors
-    /// The file can't be written. It is as it was.
+    /// The file cannot be written. It is unchanged then.
     pub fn replace(&self, ends: &[End]) -> Result<(), StoreError> {
         let Some(alone) = self.alone()? else {
             return Err(StoreError::Busy {
@@ -163,7 +163,7 @@ impl LastSeen {
         self.write(&noted, &alone)
     }
 
-    /// The lock under which it is written; `None` where somebody has it. Nobody waits for it: who has it may be stopped.
+    /// Takes the lock for writing; `None` if it is held. This does not wait, because the holder may be stopped.
     fn alone(&self) -> Result<Option<Alone>, StoreError> {
         let config = self.folder.parent().unwrap_or(&self.folder);
         self.disk
@@ -173,7 +173,7 @@ impl LastSeen {
         match self.disk.try_lock(&path) {
             Ok(held) => Ok(held.map(|lock| Alone(Some(lock)))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Some(Alone(self.disk.lock(&path).ok()))),
-            // Without locks who writes last counts.
+            // Without locks the last writer wins.
             Err(_) => Ok(Some(Alone(None))),
         }
     }
@@ -185,7 +185,7 @@ impl LastSeen {
         atomic_file::replace(&*self.disk, &self.folder, &self.name, &note::text(&self.store, &ends.0))
     }
 
-    /// Takes away what writers left that were killed half-way.
+    /// Removes temporary files of writers that were killed.
     fn tidy(&self) {
         for name in self.disk.list(&self.folder).unwrap_or_default() {
             let is_left = name.strip_prefix(&self.name).is_some_and(|rest| rest.starts_with('.'));
@@ -196,31 +196,31 @@ impl LastSeen {
     }
 }
 
-/// Held by who writes; nothing where the file system has no locks.
+/// The lock of a writer; empty if the file system has no locks.
 #[derive(Debug)]
 struct Alone(Option<Box<dyn DiskLock>>);
 
-/// The ends that are noted, the one that was noted last at the end.
+/// The recorded ends, with the most recently recorded one last.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ends(Vec<End>);
 
 impl Ends {
-    /// Whether nothing is noted.
+    /// Returns whether no ends are recorded.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Of how many sessions ends are noted.
+    /// Returns the number of sessions with recorded ends.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// All of them.
+    /// Returns all recorded ends.
     pub fn iter(&self) -> impl Iterator<Item = &End> {
         self.0.iter()
     }
 
-    /// Takes an end that lies further than the one that is noted of its session. Says whether it does.
+    /// Adds an end that is further than the recorded one of its session. Returns whether it is.
     fn advance(&mut self, end: End) -> bool {
         if let Some(at) = self.0.iter().position(|noted| noted.session == end.session) {
             if self.0[at].number >= end.number {
@@ -234,8 +234,8 @@ impl Ends {
         true
     }
 
-    /// Those of `ends` that lie further than what is noted of their sessions. Of sessions of which nothing is noted as many
-    /// as there is room for, those that did something last: what is noted makes room for nobody who only looks.
+    /// Returns those of `ends` that are further than the recorded ones of their sessions. It adds unrecorded sessions only as far as there
+    /// is room, and prefers the most recently active ones, so that reading a store never displaces recorded ends.
     #[must_use]
     pub fn news(&self, ends: Vec<End>) -> Vec<End> {
         let noted: BTreeMap<SessionId, u64> = self.0.iter().map(|end| (end.session, end.number)).collect();
@@ -246,7 +246,8 @@ impl Ends {
         unknown.into_iter().skip(passed).chain(further).collect()
     }
 
-    /// What was seen of a history and is not in its logs any more. Where a log is damaged that is all there is to say of it.
+    /// Returns the recorded ends of a history that are not in its logs any more. Damaged logs are not included, because their damage is
+    /// reported already.
     pub fn setbacks(&self, store: &Store, history: HistoryId, loaded: &LoadedHistory) -> Vec<LogRollback> {
         let damaged: BTreeSet<SessionId> = loaded
             .damage
@@ -264,7 +265,7 @@ impl Ends {
         .collect()
     }
 
-    /// Histories that were seen and are none of those that are `here`, with what was seen of them.
+    /// Returns the recorded histories that are not in `here`, with their recorded ends.
     pub fn gone(&self, here: &BTreeSet<HistoryId>) -> BTreeMap<HistoryId, Vec<LogRollback>> {
         let mut gone: BTreeMap<HistoryId, Vec<LogRollback>> = BTreeMap::new();
         for end in self.0.iter().filter(|end| !here.contains(&end.history)) {
@@ -306,8 +307,8 @@ fn setback(store: &Store, end: &End, found: Option<&LoadedSession>, has_log: boo
 }
 
 impl Store {
-    /// Where the user's own sessions of a history end, as far as that would survive a power cut; the one that did something
-    /// last at the end.
+    /// Returns the ends of the user's own sessions of a history, as far as they survive a power failure, with the most recently active
+    /// session last.
     pub fn ends(&self, history: HistoryId, loaded: &LoadedHistory) -> Vec<End> {
         let mut ends: Vec<_> = loaded
             .sessions
@@ -337,7 +338,8 @@ impl Store {
         }
     }
 
-    /// What an operation is noted by. Of an encrypted store not even ids of what it holds lie anywhere plain.
+    /// Returns the id by which an operation is recorded. Ids of an encrypted store are masked, so that not even these are stored
+    /// unencrypted.
     fn mark_of(&self, id: OperationId) -> OperationId {
         match &self.inner.mask {
             Some(mask) => OperationId(*blake3::keyed_hash(mask, &id.0).as_bytes()),

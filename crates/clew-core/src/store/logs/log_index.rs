@@ -1,9 +1,8 @@
-//! The index: what the reading of logs came to, kept in SQLite, so that a long history need not be read again.
+//! The index over logs: decoded content of logs in SQLite, so that a long history need not be read again.
 //!
-//! It is local and derived (decision 9). It lies in the user's own cache folder, never in a store; nothing is in it that
-//! the logs don't say, each piece is sealed with a key made from the user's own, and it is taken only where the log
-//! still holds, in the place where it was, the operation that the piece ends in. Whatever is wrong with it, the logs
-//! are read instead: a missing, torn, stale or forged index costs time and nothing else.
+//! It is local and derived (decision 9). It is in the user's cache folder, never in a store, and contains only data of the logs. Each piece
+//! is authenticated with a key derived from the user's own, and is used only if the log still has the last operation of the piece at the
+//! same offset. If the index has any fault, the logs are read instead: a missing, torn, stale or forged index costs only time.
 
 mod database;
 mod piece;
@@ -18,9 +17,9 @@ use crate::id::{HistoryId, SessionId};
 
 pub(in crate::store) use piece::{Entry, IndexPiece};
 
-/// So many bytes of a log must be new before they are kept, if nobody says otherwise.
+/// The number of new bytes of a log from which they are indexed, by default.
 const LEAST: u64 = 64 << 10;
-/// What the key that seals pieces is made for; another version of what they hold gets another.
+/// The context for deriving the key that authenticates pieces. A change of their format needs another one.
 const PURPOSE: &str = "clew 2026-11-20 index of logs v1";
 
 /// The index over the logs of one store.
@@ -38,7 +37,7 @@ impl std::fmt::Debug for LogIndex {
 }
 
 impl LogIndex {
-    /// The index over the store in the folder `store`, in the folder `cache`, sealed by `key`. Nothing is read or made
+    /// Creates the index over the store in the folder `store`, in the folder `cache`, authenticated with `key`. Nothing is read or created
     /// before it is needed.
     pub fn new(cache: &Path, store: &Path, key: &SigningKey) -> Self {
         let store = fs::canonicalize(store).unwrap_or_else(|_| store.to_owned());
@@ -51,25 +50,24 @@ impl LogIndex {
         }
     }
 
-    /// The same, which keeps what is read of a log from so many new bytes on.
+    /// Returns the same index with another minimum number of new bytes that are indexed.
     #[must_use]
     pub fn keeping_from(mut self, least: u64) -> Self {
         self.least = least;
         self
     }
 
-    /// Whether so many new bytes are worth being kept.
+    /// Returns whether this number of new bytes is indexed.
     pub(in crate::store) fn pays(&self, bytes: u64) -> bool {
         bytes >= self.least
     }
 
-    /// Where it lies.
+    /// Returns the path of the index.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What lies where it should and is no file, or no folder where its folder should be. While that is there, no index
-    /// is kept.
+    /// Returns a path that prevents the index: something that is not a file at its path, or not a folder where its folder should be.
     pub fn obstacle(&self) -> Option<&Path> {
         let there = self.path.ancestors().find(|path| fs::symlink_metadata(path).is_ok())?;
         let is_right = if there == self.path {
@@ -80,21 +78,21 @@ impl LogIndex {
         (!is_right).then_some(there)
     }
 
-    /// Whether something in it turned out not to be so. What was answered from it is to be answered again without it.
+    /// Returns whether an entry turned out to be wrong. Results that used the index must be computed again without it.
     pub fn is_wrong(&self) -> bool {
         self.is_wrong.load(Ordering::Relaxed)
     }
 
-    /// Says that something in it is not so. It is removed, since nobody knows what else is wrong.
+    /// Marks the index as wrong. It is removed, because other entries may be wrong too.
     pub(in crate::store) fn distrust(&self) {
         self.is_wrong.store(true, Ordering::Relaxed);
         self.remove().ok();
     }
 
-    /// Removes it; it is made again by whoever looks next.
+    /// Removes the index. The next reader recreates it.
     ///
     /// # Errors
-    /// The file system refuses.
+    /// A file system operation failed.
     pub fn remove(&self) -> io::Result<()> {
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -102,10 +100,9 @@ impl LogIndex {
         }
     }
 
-    /// What it holds of a history, by session, each from the start of the log on and without a gap. Empty where it
-    /// can't be read.
+    /// Returns the pieces for a history by session, each from the start of the log and without gaps. Empty if they cannot be read.
     pub(in crate::store) fn pieces(&self, history: HistoryId) -> BTreeMap<SessionId, Vec<IndexPiece>> {
-        // What is no file may never end.
+        // Reading something that is not a file may block forever.
         let is_file = fs::metadata(&self.path).is_ok_and(|found| found.is_file());
         if !is_file {
             return BTreeMap::new();
@@ -120,8 +117,7 @@ impl LogIndex {
         }
     }
 
-    /// Keeps what was read. `present` are the sessions that the history has; what it holds of others goes. That it can't
-    /// be kept is no loss.
+    /// Stores pieces, and removes those of sessions that are not `present`. A failure is harmless and ignored.
     pub(in crate::store) fn keep(
         &self,
         history: HistoryId,
@@ -137,7 +133,7 @@ impl LogIndex {
         }
     }
 
-    /// The seal over a piece as it lies: where it starts and ends in its log, and how long it is plain.
+    /// Returns the authentication code of a stored piece. `numbers` are its start and end in its log, and its uncompressed length.
     fn seal(&self, history: HistoryId, session: SessionId, numbers: [u64; 3], content: &[u8]) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
         hasher.update(&history.0).update(&session.0);

@@ -1,4 +1,4 @@
-//! Logs: append-only files of records, one a session, in the folder of its history.
+//! Writing logs: append-only files of records, one for each session, in the folder of its history.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,20 +9,20 @@ use crate::store::disk::append::{WriteError, append};
 use crate::store::disk::{Disk, DiskFile};
 use crate::store::error::StoreError;
 
-/// Writes one log.
+/// The writer of one log.
 #[derive(Debug)]
 pub(in crate::store) struct LogWriter {
     pub path: PathBuf,
     pub file: Arc<dyn DiskFile>,
-    /// Everything before is whole frames that were written.
+    /// The end of the complete frames that were written.
     pub end: u64,
-    /// What goes before the next batch: the file's description, packs that it names, marks.
+    /// Frames to write before the next batch: the file's description, names of packs, marks.
     ahead: Vec<u8>,
     encoder: FrameEncoder,
 }
 
 impl LogWriter {
-    /// Makes the log's file, which must not be there: a session never appends to another's log.
+    /// Creates the log's file, which must not exist: a session never appends to another's log.
     pub fn create(disk: &dyn Disk, path: PathBuf, history: HistoryId, session: SessionId) -> Result<Self, StoreError> {
         let file = disk.create_new(&path).map_err(|error| match error.kind() {
             std::io::ErrorKind::AlreadyExists => StoreError::SessionExists(session),
@@ -40,13 +40,13 @@ impl LogWriter {
         Ok(log)
     }
 
-    /// Puts a record before the next batch.
+    /// Queues a record to write before the next batch.
     pub fn put(&mut self, kind: FrameKind, id: [u8; 32], plain: &[u8]) {
         self.encoder.frame(kind, id, b"", plain, &mut self.ahead);
     }
 
-    /// Appends records with one write; what was put before goes ahead of them. On an error nothing of the batch is
-    /// there, and what was put stays for the next.
+    /// Appends queued records and `records` with one write. After an error nothing of the batch is in the log, and the queued records stay
+    /// queued.
     pub fn append(&mut self, records: &[(FrameKind, [u8; 32], &[u8])]) -> Result<(), WriteError> {
         let mut batch = self.ahead.clone();
         for (kind, id, plain) in records {

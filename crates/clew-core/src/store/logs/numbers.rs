@@ -1,8 +1,7 @@
-//! Run numbers: given under the history's lock, so that two kernels on one notebook never take the same one.
+//! Run numbers: assigned under the history's lock, so that two kernels on one notebook never get the same one.
 //!
-//! The file holds the last number given and its checksum. It is a shortcut, not the truth: where it is torn, or older
-//! than the logs after a power cut, the logs count. On a file system without locks two runs may get one number; they
-//! are then told apart by their hashes.
+//! The file contains the last number assigned and its checksum. It is a shortcut: if it is torn, or older than the logs after a power
+//! failure, the logs count. On a file system without locks two runs may get the same number; their hashes distinguish them then.
 
 use std::path::Path;
 
@@ -12,7 +11,7 @@ use crate::store::disk::{Disk, if_supported};
 use crate::store::error::StoreError;
 use crate::store::layout;
 
-/// Takes the number after the last one given, and after `floor`.
+/// Assigns the number after the last one assigned, and after `floor`.
 pub(in crate::store) fn reserve(
     disk: &dyn Disk,
     store: &Path,
@@ -29,12 +28,12 @@ pub(in crate::store) fn reserve(
     Ok(number)
 }
 
-/// The last number given, as the file says; `None` where it is not there or torn.
+/// Returns the last number assigned according to the file; `None` if the file is missing or torn.
 pub(in crate::store) fn last_given(disk: &dyn Disk, store: &Path, history: HistoryId) -> Option<u64> {
     read_number(&*disk.open(&layout::numbers_path(store, history)).ok()?)
 }
 
-/// Makes the file say `floor` where it says less, or nothing. Says whether it was so.
+/// Writes `floor` to the file if its number is smaller or unreadable. Returns whether it was.
 pub(in crate::store) fn raise(
     disk: &dyn Disk,
     store: &Path,

@@ -1,7 +1,7 @@
-//! The note of values that a planned push left out: what is missing of them never came, and is not lost.
+//! The note of values that a planned push left out: their missing data never arrived, and is not lost.
 //!
-//! It lies beside the logs of its history and travels with them, in bundles too. Whoever takes something in keeps of it what is still
-//! missing then, so a later push of the rest ends it. Only what is missing is excused by it, never what is damaged.
+//! The note is next to the logs of its history and is transferred with them, in bundles too. An import keeps the values that are still
+//! incomplete, so a later push of the rest removes the note. The note only excuses missing data, never corrupted data.
 
 use std::collections::BTreeMap;
 
@@ -15,17 +15,17 @@ use crate::store::packs::contents::contents;
 use crate::store::scan::records;
 use crate::store::{Store, StoreError};
 
-/// Values that were left out, each with the time when that happened first.
+/// Values that were left out, each with the earliest time.
 pub type OmissionTimes = FxHashMap<ManifestId, Timestamp>;
 
-/// The note's file, in the folder of its history.
+/// The name of the note's file, in the folder of its history.
 pub(in crate::store) const NAME: &str = "left-out";
-/// The most entries of one frame: it is decoded at once.
+/// The most entries of one frame, because a frame is decoded at once.
 const MOST: usize = 100_000;
 
 impl Store {
-    /// Values of a history that were left out by who sent it, and when. A note that can't be read is none: what it excused is
-    /// missing then.
+    /// Returns the values of a history that its sender left out, with times. An unreadable note counts as empty: the data it excused is
+    /// reported as missing then.
     pub fn left_out(&self, history: HistoryId) -> OmissionTimes {
         let path = layout::history_folder(self.directory(), history).join(NAME);
         let told: Vec<OmittedValues> = records(self.disk(), &path, FrameKind::LEFT_OUT);
@@ -35,7 +35,7 @@ impl Store {
         values.collect()
     }
 
-    /// Writes the note of a history into the store of a bundle, which has none yet.
+    /// Writes the note of a history to the store of a bundle, which has none yet.
     pub(in crate::store) fn tell_left_out(&self, history: HistoryId, left: &OmissionTimes) -> Result<(), StoreError> {
         if left.is_empty() {
             return Ok(());
@@ -44,7 +44,7 @@ impl Store {
         atomic_file::write_new(self.disk(), &path, &encoded(left))
     }
 
-    /// Adds what was left out of what came, and takes from the note what is here by now.
+    /// Adds newly left-out values to the note, and removes values that are complete by now.
     pub(in crate::store) fn settle_left_out(
         &self,
         history: HistoryId,
@@ -63,13 +63,13 @@ impl Store {
         }
         let path = folder.join(NAME);
         match if_exists(self.disk().unlink(&path)).map_err(StoreError::io("take away", &path))? {
-            // Somebody else saw that, too.
+            // Another process removed it already.
             None => Ok(()),
             Some(()) => self.disk().sync_folder(&folder),
         }
     }
 
-    /// Whether what describes a value is here, and something of what it lies in is not.
+    /// Returns whether the records of a value exist, and some of its data does not.
     fn lacks(&self, value: ManifestId) -> bool {
         contents(self, value).is_ok_and(|found| {
             let index = self.index();

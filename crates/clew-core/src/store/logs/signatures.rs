@@ -1,6 +1,6 @@
-//! Seals: operations are signed as they lie, with the key of who wrote them.
+//! Signatures: operations are signed with the key of the user who wrote them.
 //!
-//! Each operation holds the id of the one before it in its session, so the signature of the last one vouches for all.
+//! Each operation contains the id of the one before it in its session, so the signature of the last one covers all.
 
 use std::fmt;
 use std::path::Path;
@@ -13,27 +13,27 @@ use crate::store::disk::atomic_file;
 use crate::store::disk::{Disk, DiskLock, PrivateFileFault};
 use crate::store::error::{KeyFault, StoreError};
 
-/// Goes before the bytes that are signed, so that a signature over anything else never passes for one over an operation.
+/// The prefix of the bytes that are signed, so that a signature over anything else never counts as one over an operation.
 const OPERATION: &[u8] = b"clew 2026 operation seal v1\0";
-/// The same for what lies in a bundle.
+/// The prefix for the contents of a bundle.
 const BUNDLE: &[u8] = b"clew 2026 bundle seal v1\0";
-/// The same for what a task came to.
+/// The prefix for the result of a task.
 const TASK: &[u8] = b"clew 2026 task seal v1\0";
 const KEY_FILE: &str = "signing.key";
 const LOCK_FILE: &str = "lock";
 
 impl PublicKey {
-    /// Whether the seal of an operation is one of its key over its bytes.
+    /// Returns whether an operation's signature matches its key and bytes.
     pub fn has_signed(signed: &SignedRecord) -> bool {
         Self::has_signed_as(OPERATION, signed)
     }
 
-    /// Whether the seal of a bundle's contents is one of its key over their bytes.
+    /// Returns whether the signature of a bundle's contents matches its key and bytes.
     pub(in crate::store) fn has_signed_bundle(signed: &SignedRecord) -> bool {
         Self::has_signed_as(BUNDLE, signed)
     }
 
-    /// Whether the seal of what a task came to is one of its key over its bytes.
+    /// Returns whether the signature of a task's result matches its key and bytes.
     pub(in crate::store) fn has_signed_task(signed: &SignedRecord) -> bool {
         Self::has_signed_as(TASK, signed)
     }
@@ -59,15 +59,15 @@ impl fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    /// A key from its 32 secret bytes.
+    /// Creates a key from its 32 secret bytes.
     pub fn from_secret(secret: &[u8; 32]) -> Self {
         Self(ed25519_dalek::SigningKey::from_bytes(secret))
     }
 
-    /// Reads the key in the folder `config`, or makes one at first use (0600, under a lock, in one step).
+    /// Reads the key in the folder `config`, or creates one at first use (0600, under a lock, atomically).
     ///
     /// # Errors
-    /// A key that others may read is refused: it may be known to them.
+    /// A key that others may read is refused, because they may know it.
     pub fn load_or_create(disk: &dyn Disk, config: &Path) -> Result<Self, StoreError> {
         if let Some(key) = Self::load(disk, config)? {
             return Ok(key);
@@ -80,7 +80,7 @@ impl SigningKey {
         }
     }
 
-    /// Makes a key, in the place of one that is there.
+    /// Creates a key and replaces an existing one.
     pub(in crate::store) fn make(disk: &dyn Disk, config: &Path) -> Result<Self, StoreError> {
         let secret = disk.random_bytes();
         atomic_file::replace(disk, config, KEY_FILE, &secret)?;
@@ -104,7 +104,7 @@ impl SigningKey {
         Ok(Some(Self::from_secret(&secret)))
     }
 
-    /// The public half.
+    /// Returns the public key.
     pub fn public(&self) -> PublicKey {
         PublicKey(self.0.verifying_key().to_bytes())
     }
@@ -119,7 +119,7 @@ impl SigningKey {
         self.sign_as(BUNDLE, bytes)
     }
 
-    /// Signs the bytes of what a task came to.
+    /// Signs the bytes of a task's result.
     pub(in crate::store) fn sign_task(&self, bytes: Vec<u8>) -> SignedRecord {
         self.sign_as(TASK, bytes)
     }
@@ -133,24 +133,24 @@ impl SigningKey {
         }
     }
 
-    /// By what its user, and nobody else, knows bytes again: whose mark it is, a colon, and 64 hexadecimal digits.
+    /// Returns a mark by which only this user recognizes bytes: the short public key, a colon, and 64 hexadecimal digits.
     pub fn mark_of(&self, bytes: &[u8]) -> String {
         let mark = blake3::keyed_hash(&self.derive("clew 2026-11-22 marks of small files"), bytes);
         format!("{}:{}", self.public().short(), mark.to_hex())
     }
 
-    /// Whether a mark is one of these bytes; `None` if somebody else made it.
+    /// Returns whether a mark belongs to these bytes; `None` if another user made it.
     pub fn is_marked(&self, bytes: &[u8], mark: &str) -> Option<bool> {
         let (whose, _) = mark.split_once(':')?;
         (whose == self.public().short()).then(|| self.mark_of(bytes) == mark)
     }
 
-    /// A key for something else, made from this one: `purpose` says what for.
+    /// Derives a key for the given purpose from this one.
     pub(in crate::store) fn derive(&self, purpose: &str) -> [u8; 32] {
         blake3::derive_key(purpose, self.0.as_bytes())
     }
 
-    /// Another handle on the same key.
+    /// Returns another handle to the same key.
     pub(in crate::store) fn share(&self) -> Self {
         Self(self.0.clone())
     }
@@ -160,8 +160,8 @@ fn message(domain: &[u8], bytes: &[u8]) -> Vec<u8> {
     [domain, bytes].concat()
 }
 
-/// The lock under which the files of the folder `config` are written. Without locks two first uses at one moment could each
-/// make a key; the later one stays.
+/// Takes the lock for writing files of the folder `config`. Without locks, two first uses at the same time could each create a key; the
+/// later one stays.
 pub(in crate::store) fn locked(disk: &dyn Disk, config: &Path) -> Option<Box<dyn DiskLock>> {
     disk.lock(&config.join(LOCK_FILE)).ok()
 }

@@ -1,4 +1,4 @@
-//! A run as it lies in a log: hashed when the log is read, decoded when somebody asks for all of it.
+//! A run in a log: hashed when the log is read, and decoded when the whole run is requested.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -13,8 +13,8 @@ use crate::format::{
 use crate::id::RunId;
 use crate::store::disk::{Disk, DiskFile, read_exact_at};
 
-/// A run whose bytes are what an operation names. Its outline is at hand; the rest is decoded once, when asked for: a
-/// history of ten thousand runs is opened to look at twenty of them.
+/// A run whose bytes match the id in an operation. Its outline is available at once; the rest is decoded once, on demand, because a history
+/// of ten thousand runs is often opened to show twenty.
 #[derive(Debug)]
 pub struct StoredRun {
     outline: Outline,
@@ -25,16 +25,16 @@ pub struct StoredRun {
 /// Where the bytes of a run are.
 #[derive(Debug)]
 enum Stored {
-    /// There are none: it was made here.
+    /// There are none: the run was created in this process.
     Made,
-    /// At hand: the payload as it lies in the log.
+    /// In memory: the payload as stored in the log.
     Read(FrameHeader, Vec<u8>),
-    /// In the log, as the index says: where its frame starts.
+    /// In the log, according to the index: the offset of its frame.
     InLog(Arc<IndexedLog>, u64, RunId),
 }
 
 impl StoredRun {
-    /// A run from its outline and its payload as it is stored.
+    /// Creates a run from its outline and its stored payload.
     pub(in crate::store) fn new(outline: Outline, header: FrameHeader, stored: Vec<u8>) -> Self {
         Self {
             outline,
@@ -43,7 +43,7 @@ impl StoredRun {
         }
     }
 
-    /// A run that the index tells of: its bytes are read from the log, and hashed, when they are asked for.
+    /// Creates a run from an entry of the index: its bytes are read from the log, and hashed, on demand.
     pub(in crate::store) fn in_log(id: RunId, outline: Outline, log: &Arc<IndexedLog>, offset: u64) -> Self {
         Self {
             outline,
@@ -52,31 +52,31 @@ impl StoredRun {
         }
     }
 
-    /// What puts it in its place.
+    /// Returns its outline.
     pub fn outline(&self) -> &Outline {
         &self.outline
     }
 
-    /// All of it. `None` where its bytes are no run after all: it counts as missing then. That can only be where the
-    /// user's own engine sealed such bytes; what others sealed was decoded when it was read.
+    /// Returns the whole run. `None` if its bytes are malformed: the run counts as missing then. This happens only if the user's own Clew
+    /// signed such bytes; runs signed by others are decoded when they are read.
     pub fn run(&self) -> Option<&Run> {
         self.run.get_or_init(|| self.decode().ok().map(Box::new)).as_deref()
     }
 
-    /// Decodes those that nobody asked for before, on several processors where they are many.
+    /// Decodes those that are not decoded yet, on several processors if there are many.
     pub fn decode_all<'r>(runs: impl IntoIterator<Item = &'r Self>) {
         let open = runs.into_iter().filter(|run| run.run.get().is_none());
         with_each(open.collect(), || (), |(), run| run.run().is_some());
     }
 
-    /// Whether the bytes hold `text`, as they do where the run names it anywhere. Tells most runs that don't without
-    /// decoding them.
+    /// Returns whether the bytes contain `text`, as they do if the run names it anywhere. This excludes most other runs without decoding
+    /// them.
     pub fn may_name(&self, text: &str) -> bool {
         self.plain()
             .is_none_or(|plain| memchr::memmem::find(&plain, text.as_bytes()).is_some())
     }
 
-    /// Decodes it at once, unless the user's own engine wrote it.
+    /// Decodes it at once, unless the user's own Clew wrote it.
     pub(in crate::store) fn check(&self, verdict: Verdict) -> Result<(), RecordDecodeError> {
         if verdict == Verdict::Own || self.run.get().is_some() {
             return Ok(());
@@ -101,7 +101,7 @@ impl StoredRun {
     }
 }
 
-/// A log of which an index tells what it holds. Opened when the first of its runs is asked for.
+/// A log whose content is in the index. It is opened when the first of its runs is requested.
 #[derive(Debug)]
 pub(in crate::store) struct IndexedLog {
     pub disk: Arc<dyn Disk>,
@@ -111,8 +111,8 @@ pub(in crate::store) struct IndexedLog {
 }
 
 impl IndexedLog {
-    /// The plain bytes of the run whose frame starts at `offset`. Where they are not what the index says, the index
-    /// counts as wrong from then on.
+    /// Returns the plain bytes of the run whose frame starts at `offset`. If they do not match the index, the index counts as wrong from
+    /// then on.
     fn run(&self, offset: u64, id: RunId, outline: &Outline) -> Option<Vec<u8>> {
         let file = self.file.get_or_init(|| self.disk.open(&self.path).ok());
         let plain = file
@@ -126,7 +126,7 @@ impl IndexedLog {
     }
 }
 
-/// The plain payload of the frame that starts at `offset`; `None` if there is no sound one of that kind.
+/// Returns the plain payload of the frame that starts at `offset`; `None` if there is no sound one of that kind.
 pub(in crate::store) fn payload_at(file: &dyn DiskFile, offset: u64, kind: FrameKind) -> Option<Vec<u8>> {
     let mut header = [0; HEADER_LENGTH];
     read_exact_at(file, &mut header, offset).ok()?;
@@ -138,7 +138,7 @@ pub(in crate::store) fn payload_at(file: &dyn DiskFile, offset: u64, kind: Frame
     plain(&header, stored)
 }
 
-/// Decompresses with what the thread keeps for it: to make that anew for every run is a third of what reading one costs.
+/// Decompresses with the thread's decompressor: creating one for each run would be a third of the cost of reading it.
 fn plain(header: &FrameHeader, stored: Vec<u8>) -> Option<Vec<u8>> {
     thread_local! {
         static DECODER: RefCell<FrameDecoder> = RefCell::default();

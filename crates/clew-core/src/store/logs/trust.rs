@@ -1,5 +1,5 @@
-//! Whom the user trusts: a file beside the key, which nothing but `clew trust` writes, and nothing but the user's own folder
-//! of settings holds. Read once, when a store is opened: no cell that runs later changes what counts.
+//! The keys that the user trusts: a file in the user's settings folder, next to the key, which only `clew trust` writes. It is read once,
+//! when a store is opened, so cells that run later cannot change the trust.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,18 +17,18 @@ const TRUST_FILE: &str = "trusted.keys";
 /// The user's decision about a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyTrust {
-    /// It was the user's own until another one took its place. What it signed is theirs.
+    /// It was the user's own key until it was replaced. Its signatures count as the user's.
     Former,
-    /// Somebody's whom the user trusts.
+    /// The key of another person whom the user trusts.
     Trusted,
-    /// It was one of these, and is so no longer: whoever has it is a stranger.
+    /// The user no longer trusts the key.
     Removed,
 }
 
 impl KeyTrust {
     const ALL: [Self; 3] = [Self::Former, Self::Trusted, Self::Removed];
 
-    /// The word in the file and in answers.
+    /// Returns the word in the file and in output.
     pub fn text(self) -> &'static str {
         match self {
             Self::Former => "former",
@@ -38,18 +38,18 @@ impl KeyTrust {
     }
 }
 
-/// A line of the trust file: one key, and what the user decided about it.
+/// A line of the trust file: the user's decision about one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustEntry {
-    /// What the user said of the key.
+    /// The decision.
     pub standing: KeyTrust,
-    /// When.
+    /// When it was made.
     pub time: Timestamp,
-    /// What the user calls whoever has it; may be empty.
+    /// The user's name for the owner of the key; may be empty.
     pub label: String,
 }
 
-/// Whose operations may be decoded and replayed.
+/// The keys whose operations may be decoded and rerun.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trust {
     own: Option<PublicKey>,
@@ -57,7 +57,7 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// Trust in one's own key only.
+    /// Trusts the user's own key only.
     pub fn own(key: PublicKey) -> Self {
         Self {
             own: Some(key),
@@ -65,11 +65,11 @@ impl Trust {
         }
     }
 
-    /// Reads whom the user trusts from the folder `config`. Lines that can't be read are passed over, since they must never
-    /// widen trust, and of two lines about a key the last one counts.
+    /// Reads the trusted keys from the folder `config`. Unreadable lines are ignored, because they must never extend trust. Of two lines
+    /// about a key the last one counts.
     ///
     /// # Errors
-    /// A file that others may write to or read is refused: they may have put themselves in it.
+    /// A file that others may read or write is refused: they may have added their own keys.
     pub fn load(disk: &dyn Disk, config: &Path, own: PublicKey) -> Result<Self, StoreError> {
         let mut trust = Self::own(own);
         let path = config.join(TRUST_FILE);
@@ -88,7 +88,7 @@ impl Trust {
         Ok(trust)
     }
 
-    /// The same; where the file can't be used it counts for nothing, and the reason is given.
+    /// Like [`Self::load`], but trusts only the user's own key if the file cannot be used, and returns the error.
     pub fn load_or_own(disk: &dyn Disk, config: &Path, own: PublicKey) -> (Self, Option<StoreError>) {
         match Self::load(disk, config, own) {
             Ok(trust) => (trust, None),
@@ -96,7 +96,7 @@ impl Trust {
         }
     }
 
-    /// What a sound seal of `key` is worth here.
+    /// Returns the trust in a valid signature of `key`.
     pub fn verdict(&self, key: PublicKey) -> Verdict {
         match self.said.get(&key).map(|said| said.standing) {
             _ if self.own == Some(key) => Verdict::Own,
@@ -106,32 +106,32 @@ impl Trust {
         }
     }
 
-    /// The user's own key.
+    /// Returns the user's own key.
     pub fn own_key(&self) -> Option<PublicKey> {
         self.own
     }
 
-    /// The same, with something said of a key.
+    /// Returns the same trust, with a decision about a key added.
     #[must_use]
     pub fn saying(mut self, key: PublicKey, said: TrustEntry) -> Self {
         self.said.insert(key, said);
         self
     }
 
-    /// What was said of keys, in the order of the keys.
+    /// Returns all decisions, in the order of the keys.
     pub fn said(&self) -> impl Iterator<Item = (PublicKey, &TrustEntry)> {
         self.said.iter().map(|(key, said)| (*key, said))
     }
 
-    /// What was said of a key.
+    /// Returns the decision about a key.
     pub fn of(&self, key: PublicKey) -> Option<&TrustEntry> {
         self.said.get(&key)
     }
 
-    /// Says something of a key, in the folder `config` and for whoever reads it from now on.
+    /// Writes a decision about a key to the folder `config`. Later readers use it.
     ///
     /// # Errors
-    /// The file could not be read or written; it is as it was.
+    /// The file could not be read or written; it is unchanged then.
     pub fn say(
         disk: &dyn Disk,
         config: &Path,
@@ -143,11 +143,11 @@ impl Trust {
         Self::load(disk, config, own)?.saying(key, said).write(disk, config)
     }
 
-    /// Puts a new key in the place of the user's own. The old one's secret is gone then; what it signed stays the user's.
-    /// Gives the old one's public half and the new key.
+    /// Replaces the user's own key by a new one. The secret of the old key is deleted; its signatures still count as the user's. Returns
+    /// the old public key and the new key, or `None` if there is no key.
     ///
     /// # Errors
-    /// There is no key, or the files could not be written: then the old one is still there, and in use.
+    /// The files could not be read or written: the old key still exists then, and is in use.
     pub fn rotate(
         disk: &dyn Disk,
         config: &Path,
@@ -159,7 +159,7 @@ impl Trust {
         };
         let old = old.public();
         let trust = Self::load(disk, config, old)?;
-        // First what makes the old one the user's: between the two writes it is so twice, and never not at all.
+        // Register the old key first: between the two writes it counts as the user's twice, and never not at all.
         let said = TrustEntry {
             standing: KeyTrust::Former,
             time: now,
@@ -182,7 +182,7 @@ impl fmt::Display for TrustEntry {
     }
 }
 
-/// `KEY STANDING TIME LABEL`.
+/// Parses `KEY STANDING TIME LABEL`.
 fn line_of(line: &str) -> Option<(PublicKey, TrustEntry)> {
     let mut parts = line.splitn(4, ' ');
     let key = parts.next()?.parse().ok()?;
@@ -193,21 +193,21 @@ fn line_of(line: &str) -> Option<(PublicKey, TrustEntry)> {
     Some((key, TrustEntry { standing, time, label }))
 }
 
-/// What a seal is worth.
+/// The trust in a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// The user's own.
+    /// The user's own key.
     Own,
-    /// Of a key that the user trusts.
+    /// A key that the user trusts.
     Trusted,
-    /// Sound, of a key that nobody vouched for: native encodings load, nothing runs.
+    /// Valid, of an untrusted key: native encodings load, no code runs.
     Foreign,
-    /// Not a seal over these bytes: nothing of it is used.
+    /// Does not match the bytes: the record is not used.
     Bad,
 }
 
 impl Verdict {
-    /// Whether code that it names may run.
+    /// Returns whether code that the record names may run.
     pub fn may_run(self) -> bool {
         matches!(self, Self::Own | Self::Trusted)
     }

@@ -1,5 +1,5 @@
-//! Many small things of packs read together: in the order in which they lie, so that each part of a pack is read once, and decoded on
-//! several processors. Whoever wants all manifests of a long history reads a hundredth as often.
+//! Reading many small items of packs together: in the order of the files, so that each part of a pack is read once, and decoded on several
+//! processors. Reading all manifests of a long history takes a hundredth of the reads.
 
 use super::read::hash;
 use crate::cores::with_each;
@@ -8,11 +8,12 @@ use crate::id::ManifestId;
 use crate::store::scan::{Payloads, ScannedFrame, visit_at};
 use crate::store::{Store, VerifiedValue};
 
-/// Fewer are read one by one: the ends of packs may do for these.
+/// Fewer items are read one by one: the ends of packs may suffice for these.
 const MANY: usize = 64;
 
 impl Store {
-    /// Manifests, as far as they can be read together. Of one that is not among these [`Store::manifest`] tells why, or where else it is.
+    /// Returns those manifests that can be read together. For all others call [`Store::manifest`], which returns the error or reads another
+    /// copy.
     pub fn manifests(&self, ids: &[ManifestId]) -> Vec<(ManifestId, VerifiedValue<Manifest>)> {
         let mut ids = ids.to_vec();
         ids.retain(|id| self.forgotten(*id).is_none());
@@ -22,7 +23,7 @@ impl Store {
             .collect()
     }
 
-    /// Manifests as they lie, forgotten or not, as far as they can be read together.
+    /// Returns stored manifests, forgotten or not, as far as they can be read together.
     pub(in crate::store) fn stored_manifests(&self, ids: &[ManifestId]) -> Vec<(ManifestId, StoredManifest)> {
         if ids.len() < MANY {
             return Vec::new();
@@ -33,10 +34,10 @@ impl Store {
         decoded.into_iter().flatten().collect()
     }
 
-    /// Where the frames of manifests lie, in the order of packs; of what lies in several the best.
+    /// Returns the locations of the frames of manifests, in the order of packs; the best location of manifests that are in several.
     fn frames_of(&self, ids: &[ManifestId]) -> Vec<(u32, u64)> {
         let mut index = self.index();
-        // What can't be listed is missing to whoever asks for one by itself.
+        // If the packs cannot be listed, the caller's separate reads report the missing manifests.
         let is_read = index.read(self.disk(), self.directory()).is_ok();
         let places = ids.iter().filter(|_| is_read).filter_map(|id| index.best(&id.0));
         let mut frames: Vec<(u32, u64)> = places.map(|place| (place.pack, place.at)).collect();
@@ -45,7 +46,7 @@ impl Store {
         frames
     }
 
-    /// Shows the sound ones of the frames that lie there, with their packs. The places are in order.
+    /// Visits the sound frames at the given locations, with their packs. The locations are sorted.
     pub(in crate::store) fn visit_frames(
         &self,
         places: &[(u32, u64)],
@@ -57,13 +58,13 @@ impl Store {
             let path = self.index().packs[pack as usize].path.clone();
             let Ok(file) = self.disk().open(&path) else { continue };
             let places: Vec<u64> = places.iter().map(|(_, at)| *at).collect();
-            // What can't be read is not shown.
+            // Unreadable frames are skipped.
             let _ = visit_at(&*file, &places, payloads, |frame| visit(pack, frame));
         }
     }
 }
 
-/// The manifest in a frame whose payload is as stored, held against its id.
+/// Decodes the manifest in a frame with a stored payload, and compares it with its id.
 fn decoded(decoder: &mut FrameDecoder, frame: &ScannedFrame) -> Option<(ManifestId, StoredManifest)> {
     let plain = decoder.borrowed(&frame.header, &frame.payload).ok()?;
     let id = frame.header.id;

@@ -1,5 +1,5 @@
-//! Salted texts: sources and outputs. The salt is inside the hashed bytes, so an id confirms no guess of its text, and
-//! the text can be forgotten without breaking a chain that holds its id.
+//! Salted texts: sources and outputs. The salt is part of the hashed bytes, so an id cannot be used to confirm a guess of its text. And the
+//! text can be forgotten without breaking a chain that contains its id.
 
 use crate::store::Fault;
 use crate::store::disk::Disk;
@@ -7,7 +7,7 @@ use crate::store::disk::Disk;
 /// Bytes of the salt before the text.
 const SALT_LENGTH: usize = 16;
 
-/// A text with a new salt before it.
+/// Returns a text with a new salt before it.
 pub(in crate::store) fn salted(disk: &dyn Disk, text: &str) -> Vec<u8> {
     let mut salted = vec![0; SALT_LENGTH];
     disk.random(&mut salted);
@@ -15,7 +15,7 @@ pub(in crate::store) fn salted(disk: &dyn Disk, text: &str) -> Vec<u8> {
     salted
 }
 
-/// The text behind the salt.
+/// Returns the text after the salt.
 pub(in crate::store) fn text(mut salted: Vec<u8>) -> Result<String, Fault> {
     if salted.len() < SALT_LENGTH {
         return Err(Fault::ShortText);

@@ -1,25 +1,25 @@
-//! Stretches: blocks that lie one after another in memory and are all to be stored.
+//! Stretches: new blocks that are consecutive in memory.
 
 use crate::id::BlockId;
 
-/// Stretches shorter than this go, compressed, into shared frames: aligned to pages they would waste more than they hold.
+/// Shorter stretches are compressed in shared frames: aligned to pages they would waste more space than they use.
 const SMALL: usize = 16 * 1024;
-/// The most blocks of one run, so that no table is long.
+/// The most blocks of one run, to limit the length of its table.
 pub(in crate::store) const MAX_RUN: usize = 4096;
 
-/// Blocks that lie one after another in memory and are all to be stored.
+/// New blocks that are consecutive in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::store) struct Stretch<'a> {
-    /// Where it begins in its piece of memory, in bytes. What is left of it after whole pages is kept in the file.
+    /// Its offset in its piece of memory. The file preserves the offset modulo the page size.
     pub offset: u64,
     /// The bytes of all its blocks.
     pub bytes: &'a [u8],
-    /// Id and length of each.
+    /// The id and length of each block.
     pub blocks: Vec<(BlockId, u32)>,
 }
 
 impl<'a> Stretch<'a> {
-    /// The first `count` blocks, and the rest.
+    /// Splits the stretch after the first `count` blocks.
     fn split(self, count: usize) -> (Self, Self) {
         let (first, rest) = self.blocks.split_at(count);
         let length: usize = first.iter().map(|(_, length)| *length as usize).sum();
@@ -34,12 +34,12 @@ impl<'a> Stretch<'a> {
     }
 }
 
-/// Short stretches, which go compressed and together, and those of some length, which go raw.
+/// Separates short stretches, which are compressed together, from longer ones, which are stored raw.
 pub(in crate::store) fn by_length(stretches: Vec<Stretch<'_>>) -> (Vec<Stretch<'_>>, Vec<Stretch<'_>>) {
     stretches.into_iter().partition(|stretch| stretch.bytes.len() < SMALL)
 }
 
-/// Stretches as runs of at most [`MAX_RUN`] blocks, cut where they must be.
+/// Combines stretches to runs of at most [`MAX_RUN`] blocks, and splits stretches where necessary.
 pub(in crate::store) fn runs(stretches: Vec<Stretch<'_>>) -> Vec<Vec<Stretch<'_>>> {
     let mut runs = Vec::new();
     let (mut run, mut room) = (Vec::new(), MAX_RUN);

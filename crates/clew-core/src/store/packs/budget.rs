@@ -1,19 +1,19 @@
-//! How much a store may hold. What would go beyond it is not stored: its cell can make it again.
+//! The size limit of a store. Data beyond it is not stored, because its cell can recreate it.
 
 use crate::store::Store;
 use crate::store::layout;
 
-/// How many bytes of packs a store may have.
+/// The size limit of the packs of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Budget {
-    /// So many.
+    /// A number of bytes.
     Bytes(u64),
-    /// So many hundredths of what would be free on the disk without the store.
+    /// A percentage of the space that would be free on the disk without the store.
     Share(u64),
 }
 
 impl Budget {
-    /// How many bytes the store may have where it has `used` bytes and the disk `free` ones.
+    /// Returns the limit in bytes for a store of size `used` on a disk with `free` bytes.
     fn most(self, used: u64, free: Option<u64>) -> Option<u64> {
         match self {
             Self::Bytes(most) => Some(most),
@@ -22,26 +22,26 @@ impl Budget {
     }
 }
 
-/// What a store takes and what it may take, in bytes.
+/// The size of a store and its limit, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Usage {
-    /// What its packs take.
+    /// The size of its packs.
     pub used: u64,
-    /// What they may take; `None` where nobody can tell.
+    /// The limit; `None` if unknown.
     pub most: Option<u64>,
-    /// What is free on its disk; `None` where nobody can tell.
+    /// The free space on its disk; `None` if unknown.
     pub free: Option<u64>,
 }
 
 impl Usage {
-    /// How many bytes may still be added; `None` where nobody can tell.
+    /// Returns how many bytes may still be added; `None` if unknown.
     pub fn room(self) -> Option<u64> {
         Some(self.most?.saturating_sub(self.used))
     }
 }
 
 impl Store {
-    /// What it takes, what the budget allows, and what its disk has left.
+    /// Returns its size, its limit, and the free space on its disk.
     pub fn usage(&self, budget: Budget) -> Usage {
         let length = |id| {
             let file = self.disk().open(&layout::pack_path(self.directory(), id));

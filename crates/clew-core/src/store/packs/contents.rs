@@ -1,4 +1,4 @@
-//! What a manifest names: what its value lies in, and the lists that say where that is.
+//! The ids in a manifest: of the data of its value, and of the lists that contain more ids.
 
 use rustc_hash::FxHashSet;
 
@@ -6,29 +6,29 @@ use crate::format::{Encoding, StoredManifest};
 use crate::id::{ManifestId, Root};
 use crate::store::{Store, StoreError};
 
-/// The ids that a manifest refers to.
+/// The ids to which a manifest refers.
 pub(in crate::store) struct ManifestContents {
-    /// The roots that have it.
+    /// The roots of the value.
     pub roots: Vec<Root>,
-    /// What the value lies in.
+    /// The data of the value.
     pub parts: Vec<[u8; 32]>,
-    /// What says where that is: lists, and tables of memory.
+    /// Lists of ids, and tables of memory.
     pub lists: Vec<[u8; 32]>,
 }
 
 impl ManifestContents {
-    /// All of that.
+    /// Returns the ids of data and lists.
     pub fn all(self) -> impl Iterator<Item = [u8; 32]> {
         self.parts.into_iter().chain(self.lists)
     }
 }
 
-/// Reads what a manifest names.
+/// Reads the ids to which a manifest refers.
 pub(in crate::store) fn contents(store: &Store, id: ManifestId) -> Result<ManifestContents, StoreError> {
     contents_of(store, store.stored_manifest(id)?)
 }
 
-/// The same of a manifest that was read.
+/// Returns the ids to which a loaded manifest refers.
 pub(in crate::store) fn contents_of(store: &Store, stored: StoredManifest) -> Result<ManifestContents, StoreError> {
     let StoredManifest { manifest, lists, .. } = stored;
     let parts = manifest.encoding().into_iter().flat_map(Encoding::parts);
@@ -53,7 +53,7 @@ pub(in crate::store) fn contents_of(store: &Store, stored: StoredManifest) -> Re
     Ok(contents)
 }
 
-/// What a value lies in, each once.
+/// Returns the ids of a value's data, each once; none if the manifest cannot be read.
 pub(in crate::store) fn parts(store: &Store, value: ManifestId) -> FxHashSet<[u8; 32]> {
     contents(store, value).map_or_else(
         |_| FxHashSet::default(),

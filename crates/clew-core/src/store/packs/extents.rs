@@ -1,12 +1,11 @@
-//! Extents on their way into memory: mapped where the kernel can, else read once; each block hashed once a session.
+//! Loading extents into memory: mapped where the kernel supports it, otherwise read once; each block is hashed once in a session.
 //!
-//! [`Store::begin`] finds out where the blocks lie and has the kernel make the memory. [`PendingExtent::jobs`] are what is to be
-//! read and hashed, in parts that any thread may do. [`PendingExtent::finish`] gets from elsewhere what was not right, and hands
-//! the memory out.
+//! [`Store::begin`] locates the blocks and allocates or maps the memory. [`PendingExtent::jobs`] returns the parts to read and hash, for
+//! any threads. [`PendingExtent::finish`] replaces wrong blocks by other copies, and returns the memory.
 //!
-//! Mapped bytes are checked through reads of the same file, not through the mapping: what the disk can't give is then an
-//! error, and no page is mapped that nobody asked for. What was checked, or written by this process, is remembered by its
-//! place, as long as nobody else changed the file.
+//! Mapped bytes are checked by reading the same file, not through the mapping: disk errors are reported then instead of killing the
+//! process, and only requested pages are mapped. Hashes of blocks that this process checked or wrote are remembered by location, as long as
+//! no other process changes the file.
 
 use std::sync::Arc;
 
@@ -19,29 +18,29 @@ use crate::id::BlockId;
 use crate::store::disk::{DiskFile, read_exact_at};
 use crate::store::{Fault, Store, StoreError, VerifiedValue};
 
-/// The most bytes that a job reads: so many are read between two looks at whether the user asked to stop.
+/// The most bytes that a job reads between two checks whether the user cancelled.
 const JOB: u64 = 1 << 20;
-/// Shorter extents are read: a mapping costs more than copying so many bytes.
+/// Shorter extents are read: a mapping costs more than copying them.
 pub const LEAST_MAPPED: u64 = 64 * 1024;
 
-/// How blocks are held against their ids.
+/// How blocks are verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Check {
-    /// Each block by its id (BLAKE3) when it is first met in a session; later by the fingerprint of what is made of it.
+    /// By id (BLAKE3) when a session first reads the block; later by the fingerprint of the value.
     #[default]
     Once,
-    /// By the fingerprint (XXH3) of what is made of it, which is compared in any case.
+    /// Only by the fingerprint (XXH3) of the value, which is compared in any case.
     Fingerprint,
-    /// Each block by its id, whatever is remembered of it.
+    /// Always by id, without remembered hashes.
     Anew,
 }
 
-/// What is known of a block.
+/// The verification state of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
-    /// Nothing yet, or that it is not where it should be.
+    /// Not verified yet, or wrong.
     Open,
-    /// It is right, as far as was to be checked: what it hashes to, by what it was told.
+    /// Verified as far as required: the hash of the block, and how it was verified.
     Right { hash: u128, by: By },
 }
 
@@ -49,25 +48,25 @@ enum Found {
 enum By {
     /// By its id, in this session.
     Id,
-    /// By nothing but what the fingerprint will tell.
+    /// Not verified; the comparison of the fingerprint remains.
     Nothing,
 }
 
-/// Neighbours that lie raw in one file.
+/// Consecutive raw blocks in one file.
 #[derive(Debug)]
 struct Run {
     file: Arc<dyn DiskFile>,
-    /// Where in the file they start.
+    /// Offset in the file.
     at: u64,
-    /// Where in the extent.
+    /// Offset in the extent.
     offset: u64,
     length: u64,
-    /// Which blocks.
+    /// The first block and the number of blocks.
     first: usize,
     count: usize,
 }
 
-/// An extent whose memory exists and is still to be filled or checked.
+/// An extent whose memory exists and is not completely filled or verified yet.
 #[derive(Debug)]
 pub struct PendingExtent<M> {
     store: Store,
@@ -81,7 +80,7 @@ pub struct PendingExtent<M> {
     is_mapped: bool,
 }
 
-/// A part of the work on an extent. Any thread may do it.
+/// A part of the work on an extent. Any thread may run it.
 #[derive(Debug)]
 pub struct Job<'l> {
     file: &'l dyn DiskFile,
@@ -91,18 +90,18 @@ pub struct Job<'l> {
     ids: &'l [BlockId],
     lengths: &'l [u32],
     found: &'l mut [Found],
-    /// Where the bytes go; nowhere if they are mapped.
+    /// The memory to fill; `None` if it is mapped.
     target: Option<&'l mut [u8]>,
 }
 
 impl Store {
-    /// Begins to load an extent.
+    /// Starts to load an extent.
     ///
     /// # Errors
-    /// It is longer than its blocks, or one of them is nowhere, or there is not so much memory.
+    /// It is longer than its blocks, or a block is missing, or there is not enough memory.
     pub fn begin<M: ExtentMemory>(&self, extent: &StoredExtent, check: Check) -> Result<PendingExtent<M>, StoreError> {
         let most = (extent.blocks.len() as u64).saturating_mul(BLOCK_LENGTH);
-        // Each block says how long the extent is at most, so no length is believed that nothing stands for.
+        // The number of blocks limits the length, so a forged length cannot allocate more memory.
         if extent.length > most {
             return Err(StoreError::TooLarge {
                 what: "A piece of memory",
@@ -134,7 +133,7 @@ impl Store {
         Ok(loading)
     }
 
-    /// Stretches of files that hold whole blocks of an extent, as far as they are raw and the files can be opened.
+    /// Returns ranges of files with whole blocks of an extent, as far as these are raw and the files can be opened.
     fn runs(&self, places: &[PackLocation]) -> Vec<Run> {
         let mut files: FxHashMap<u32, Option<Arc<dyn DiskFile>>> = FxHashMap::default();
         let (mut runs, mut first, mut offset) = (Vec::new(), 0, 0);
@@ -162,7 +161,7 @@ impl Store {
         runs
     }
 
-    /// A pack, opened. What is remembered of it is forgotten if somebody else changed it.
+    /// Opens a pack. Its remembered hashes are dropped if another process changed it.
     fn open_pack(&self, number: u32) -> Option<Arc<dyn DiskFile>> {
         let path = self.index().packs[number as usize].path.clone();
         let file: Arc<dyn DiskFile> = Arc::from(self.disk().open(&path).ok()?);
@@ -170,7 +169,7 @@ impl Store {
         Some(file)
     }
 
-    /// A piece of memory, on this thread alone.
+    /// Loads an extent on this thread only.
     pub fn extent(&self, extent: &StoredExtent) -> Result<VerifiedValue<Vec<u8>>, StoreError> {
         let mut loading = self.begin::<Vec<u8>>(extent, Check::Anew)?;
         loading.jobs().into_iter().for_each(|job| job.run(&mut Vec::new()));
@@ -183,7 +182,7 @@ impl Store {
     }
 }
 
-/// Memory that shows runs of blocks, where that can be had.
+/// Maps runs of blocks, if that is possible.
 fn mapped<M: ExtentMemory>(length: u64, runs: &[Run]) -> Option<M> {
     if length < LEAST_MAPPED {
         return None;
@@ -191,7 +190,7 @@ fn mapped<M: ExtentMemory>(length: u64, runs: &[Run]) -> Option<M> {
     let mut pieces = Vec::with_capacity(runs.len());
     for run in runs {
         let file = run.file.system_file()?;
-        // Touching a page behind the end of a file kills the process.
+        // Access to a page after the end of a file kills the process.
         if run.file.length().ok()? < run.at + run.length {
             return None;
         }
@@ -209,7 +208,7 @@ fn mapped<M: ExtentMemory>(length: u64, runs: &[Run]) -> Option<M> {
 }
 
 impl<M: ExtentMemory> PendingExtent<M> {
-    /// Looks up what is known of blocks already.
+    /// Looks up remembered hashes of blocks.
     fn recall(&mut self) {
         if self.check == Check::Anew {
             return;
@@ -224,12 +223,12 @@ impl<M: ExtentMemory> PendingExtent<M> {
         }
     }
 
-    /// Whether blocks are taken for right that were not held against their ids now.
+    /// Returns whether blocks are accepted without comparing them with their ids now.
     pub fn is_trusting(&self) -> bool {
         self.check != Check::Anew && (self.check == Check::Fingerprint || self.found.iter().any(Found::is_right))
     }
 
-    /// What is to be read or hashed. Done in any order, on any threads, or not at all: then it is done at the end.
+    /// Returns the jobs to read or hash. They may run in any order, on any threads, or not at all: `finish` does what remains.
     pub fn jobs(&mut self) -> Vec<Job<'_>> {
         let mut jobs = Vec::new();
         let mut bytes = self.memory.bytes_mut();
@@ -262,10 +261,10 @@ impl<M: ExtentMemory> PendingExtent<M> {
         jobs
     }
 
-    /// The memory, complete.
+    /// Returns the complete memory.
     ///
     /// # Errors
-    /// A block is nowhere as its id says.
+    /// No sound copy of a block exists.
     pub fn finish(mut self) -> Result<VerifiedValue<M>, StoreError> {
         let mut reader = self.store.reader();
         let mut offset = 0;
@@ -291,7 +290,7 @@ impl<M: ExtentMemory> PendingExtent<M> {
         Ok(VerifiedValue::new(self.memory))
     }
 
-    /// Remembers blocks that were held against their ids, in files that nobody else changed meanwhile.
+    /// Remembers the hashes of blocks that were compared with their ids, in files that no other process changed meanwhile.
     fn remember(&self) {
         let mut index = self.store.index();
         for run in &self.runs {
@@ -307,7 +306,7 @@ impl<M: ExtentMemory> PendingExtent<M> {
     }
 }
 
-/// How many blocks, from the first on, go into one job, and how many bytes they are.
+/// Returns the number of blocks, and of bytes, of the first job.
 fn first_job(lengths: &[u32]) -> (usize, usize) {
     let (mut count, mut bytes) = (0, 0);
     for length in lengths {
@@ -319,7 +318,7 @@ fn first_job(lengths: &[u32]) -> (usize, usize) {
     (count, bytes as usize)
 }
 
-/// How many of `places`, from the first on, lie raw and one after another in one pack.
+/// Returns how many of the first `places` are raw and consecutive in one pack.
 fn neighbours(places: &[PackLocation]) -> usize {
     1 + places.windows(2).take_while(|pair| pair[1].follows(&pair[0])).count()
 }
@@ -331,13 +330,13 @@ impl Found {
 }
 
 impl Job<'_> {
-    /// How many bytes it reads.
+    /// Returns how many bytes it reads.
     pub fn bytes(&self) -> u64 {
         self.length as u64
     }
 
-    /// Does it. `scratch` is memory to work in, best used again for the next job of the thread. What can't be read, or
-    /// does not hash to its id, stays open.
+    /// Runs the job. `scratch` is working memory that the thread should reuse for its next job. Blocks that cannot be read, or do not match
+    /// their ids, stay open.
     pub fn run(self, scratch: &mut Vec<u8>) {
         scratch.resize(scratch.len().max(self.target.as_ref().map_or(self.length, |_| 0)), 0);
         let bytes = self.target.unwrap_or_else(|| &mut scratch[..self.length]);

@@ -1,4 +1,4 @@
-//! Where everything in the packs lies: known across all sessions of a store, so that nothing is stored twice.
+//! The index of packs: locations of all data of all sessions of a store, so that nothing is stored twice.
 
 mod hash_cache;
 
@@ -20,7 +20,7 @@ use hash_cache::FileHashCache;
 pub(in crate::store) struct PackLocation {
     /// The pack, by its number in the index.
     pub pack: u32,
-    /// Where its bytes start, or the frame that holds it.
+    /// Offset of its bytes, or of the frame that contains it.
     pub at: u64,
     /// Its plain length.
     pub length: u32,
@@ -28,7 +28,7 @@ pub(in crate::store) struct PackLocation {
 }
 
 impl PackLocation {
-    /// Whether both lie raw in one pack, this one right behind the other.
+    /// Returns whether both are raw in one pack, and this one directly follows the other.
     pub fn follows(&self, other: &Self) -> bool {
         self.form == Placement::Raw
             && other.form == Placement::Raw
@@ -36,7 +36,7 @@ impl PackLocation {
             && other.at + u64::from(other.length) == self.at
     }
 
-    /// How far behind a multiple of 4,096 it began in the memory that it comes from; 0 where that is not kept.
+    /// Returns the offset modulo 4,096 in the memory from which it comes; 0 if that is not preserved.
     pub fn phase(&self) -> u64 {
         match self.form {
             Placement::Raw => self.at % PAGE,
@@ -45,12 +45,12 @@ impl PackLocation {
     }
 }
 
-/// Whether data lies in a pack as raw bytes, or inside a frame with other data.
+/// How data is stored in a pack: as raw bytes, or in a frame with other data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(in crate::store) enum Placement {
     /// Raw bytes at `at`.
     Raw,
-    /// In the payload of the frame at `at`, from this plain byte on.
+    /// In the payload of the frame at `at`, from this offset in the plain payload on.
     Framed(u32),
 }
 
@@ -65,21 +65,21 @@ impl PackLocation {
     }
 }
 
-/// One pack as the index knows it.
+/// The index's information about one pack.
 #[derive(Debug)]
 pub(in crate::store) struct Pack {
     pub path: PathBuf,
-    /// How far it was gone over.
+    /// The end of the scanned bytes.
     end: u64,
-    /// So many of its bytes are known to have been synced by who wrote them: they are whole.
+    /// The number of bytes that its writer is known to have synced: they are complete.
     marked: u64,
-    /// So many of its bytes are known to have been synced by anybody: as they are they would survive a power cut.
+    /// The number of bytes that any process is known to have synced: they survive a power failure as they are.
     synced: u64,
-    /// Whether this process writes it: what it published is known to be whole.
+    /// Whether this process writes it: published data is known to be complete.
     is_own: bool,
-    /// Whether a flush of it failed: what was not synced before is not relied on any more, though it may be there.
+    /// Whether a flush of it failed: data that was not synced before is not relied on any more, even if it exists.
     is_doubtful: bool,
-    /// Whether it was taken away.
+    /// Whether it was deleted.
     pub is_gone: bool,
     pub gaps: Vec<UnreadableRange>,
     remembered: FileHashCache,
@@ -91,27 +91,27 @@ pub(in crate::store) struct PackIndex {
     pub packs: Vec<Pack>,
     numbers: FxHashMap<PackId, u32>,
     places: FxHashMap<[u8; 32], PackLocation>,
-    /// Further places of what lies in several packs.
+    /// Further locations of data that is in several packs.
     others: FxHashMap<[u8; 32], Vec<PackLocation>>,
-    /// Places that were read and did not hold what they should: what lies there only is stored anew when it comes again.
+    /// Locations with wrong content: if data is only there, it is stored again when it is recorded again.
     broken: FxHashSet<PackLocation>,
-    /// Packs that were said to go: they may be read, and may be gone any moment.
+    /// Packs that a record calls deleted: they may be read, and may disappear at any moment.
     condemned: FxHashSet<u32>,
     is_read: bool,
-    /// Packs whose ends are to be glimpsed at, the likeliest last.
+    /// Packs of which the ends are to be scanned first, the most likely last.
     expected: Vec<PackId>,
-    /// Where things seem to lie, going by the ends of packs. A glimpse may begin in the middle of a payload that looks
-    /// like frames, so this is only ever read from, and what is read is hashed.
+    /// Likely locations, from scans of the ends of packs. Such a scan may start inside a payload that looks like frames, so these locations
+    /// are only used for reading, and the data is hashed.
     glimpsed: FxHashMap<[u8; 32], PackLocation>,
-    /// How many blocks are remembered of all packs.
+    /// The number of remembered hashes of all packs.
     remembered: usize,
 }
 
-/// How much of a pack's end is glimpsed at.
+/// Bytes at the end of a pack that are scanned first.
 const GLIMPSE: u64 = 256 * 1024;
 
 impl PackIndex {
-    /// Goes over the packs, the first time only.
+    /// Scans all packs, the first time only.
     pub fn read(&mut self, disk: &dyn Disk, store: &Path) -> Result<(), StoreError> {
         if self.is_read {
             Ok(())
@@ -120,13 +120,13 @@ impl PackIndex {
         }
     }
 
-    /// Says in which packs things will be asked for, the likeliest last.
+    /// Sets the packs in which data is expected, the most likely last.
     pub fn expect(&mut self, packs: Vec<PackId>) {
         self.expected = packs;
     }
 
-    /// Where `id` seems to lie, before all packs were gone over: at the end of a pack in which it is expected. Who looks
-    /// at the last runs of a long history so reads as much of its packs as they filled.
+    /// Returns the likely location of `id` before all packs are scanned: at the end of an expected pack. So showing the last runs of a long
+    /// history reads only the ends of its packs.
     pub fn glimpse(&mut self, disk: &dyn Disk, store: &Path, id: &[u8; 32]) -> Option<PackLocation> {
         if self.is_read {
             return None;
@@ -147,14 +147,14 @@ impl PackIndex {
         };
         let from = file.length().unwrap_or(0).saturating_sub(GLIMPSE);
         let mut places = Vec::new();
-        // What is not found here is looked for in the whole pack, and damage is reported then.
+        // Data that is not found here is searched in whole packs later, and damage is reported then.
         let _ = scan(&*file, from, Payloads::Skip, |frame| {
             places.extend(places_in(number, &frame));
         });
         self.glimpsed.extend(places);
     }
 
-    /// Goes over what other sessions appended since. A pack that can't be read is left out; the rest works.
+    /// Scans the bytes that other sessions appended. An unreadable pack is skipped.
     pub fn refresh(&mut self, disk: &dyn Disk, store: &Path) -> Result<(), StoreError> {
         let folder = layout::packs_folder(store);
         let names = disk.list_existing(&folder)?;
@@ -171,7 +171,7 @@ impl PackIndex {
         Ok(())
     }
 
-    /// Forgets what lay in packs that are not there any more. What was alive in them lies in others by now.
+    /// Removes the locations in packs that no longer exist. Their needed data is in other packs by now.
     fn drop_gone(&mut self, here: &[u32]) {
         let mut is_gone = vec![true; self.packs.len()];
         for number in here {
@@ -209,7 +209,7 @@ impl PackIndex {
         }
     }
 
-    /// The number of a pack, given when it is first met.
+    /// Returns the number of a pack, which is assigned at the first call.
     pub fn number(&mut self, store: &Path, id: PackId) -> u32 {
         *self.numbers.entry(id).or_insert_with(|| {
             self.packs.push(Pack {
@@ -227,36 +227,36 @@ impl PackIndex {
         })
     }
 
-    /// Says that this process writes the pack, and publishes what it holds.
+    /// Marks the pack as written by this process, which publishes its content.
     pub fn own(&mut self, number: u32) {
         self.packs[number as usize].is_own = true;
     }
 
-    /// Says that this process stopped writing the pack at `end`, since the disk failed.
+    /// Marks the pack as no longer written by this process from `end` on, because the disk failed.
     pub fn doubt(&mut self, number: u32, end: u64) {
         let pack = &mut self.packs[number as usize];
         (pack.is_own, pack.is_doubtful, pack.end) = (false, true, end);
     }
 
-    /// Says that somebody replaced the pack: nothing that it held is taken for stored.
+    /// Marks the pack as replaced by another process: nothing in it counts as stored.
     pub fn distrust(&mut self, number: u32) {
         let pack = &mut self.packs[number as usize];
         (pack.is_own, pack.is_doubtful) = (false, true);
         (pack.marked, pack.synced) = (0, 0);
     }
 
-    /// Says that packs are to go: nothing in them is taken for stored any more. What was never met needs no mention.
+    /// Marks packs as being deleted: nothing in them counts as stored any more. Unknown packs are ignored.
     pub fn condemn<'i>(&mut self, packs: impl IntoIterator<Item = &'i PackId>) {
         let numbers = packs.into_iter().filter_map(|id| self.numbers.get(id));
         self.condemned.extend(numbers);
     }
 
-    /// Whether a pack was said to go.
+    /// Returns whether a record calls the pack deleted.
     pub fn is_condemned(&self, number: u32) -> bool {
         self.condemned.contains(&number)
     }
 
-    /// Packs that are shorter than they were gone over or, this process's own, written.
+    /// Returns packs that are shorter than their scanned part, or than the written part of this process's own pack.
     pub fn cut_short(&self, disk: &dyn Disk, own: Option<(u32, u64)>) -> Vec<u32> {
         let is_cut = |number: &u32| {
             let pack = &self.packs[*number as usize];
@@ -267,7 +267,7 @@ impl PackIndex {
         (0..self.packs.len() as u32).filter(is_cut).collect()
     }
 
-    /// Packs that lay in the folder when it was read last, and are not among these files.
+    /// Returns packs that existed in the last scan, and are not among these files.
     pub fn missing(&self, there: &BTreeSet<String>) -> Vec<u32> {
         let is_missing = |number: &u32| {
             let pack = &self.packs[*number as usize];
@@ -278,7 +278,7 @@ impl PackIndex {
         (0..self.packs.len() as u32).filter(is_missing).collect()
     }
 
-    /// Says that this process, which wrote the pack up to `end`, writes to another one from now on.
+    /// Marks the pack, which this process wrote up to `end`, as no longer written: the process writes to another one.
     pub fn release(&mut self, number: u32, end: u64) {
         let pack = &mut self.packs[number as usize];
         (pack.is_own, pack.end) = (false, end);
@@ -291,7 +291,7 @@ impl PackIndex {
         };
         let Ok(file) = disk.open(&path) else { return };
         let mut frames = Vec::new();
-        // What can't be read now is missing when it is asked for, and said then.
+        // Unreadable data counts as missing when it is requested, and is reported then.
         let Ok(scanned) = scan(&*file, from, Payloads::Skip, |frame| frames.push(frame)) else {
             return;
         };
@@ -313,7 +313,7 @@ impl PackIndex {
         }
     }
 
-    /// Adds what was written.
+    /// Adds data that was written.
     pub fn publish(&mut self, written: impl IntoIterator<Item = ([u8; 32], PackLocation)>) {
         for (id, place) in written {
             match self.places.entry(id) {
@@ -328,12 +328,12 @@ impl PackIndex {
         }
     }
 
-    /// How far a pack was gone over.
+    /// Returns the end of a pack's scanned bytes.
     pub fn reach(&self, number: u32) -> u64 {
         self.packs[number as usize].end
     }
 
-    /// Which of these packs hold something that is not known to survive a power cut.
+    /// Returns those of these packs with data that is not known to survive a power failure.
     pub fn unsynced<'i>(&self, ids: impl IntoIterator<Item = &'i PackId>) -> Vec<u32> {
         let is_unsynced = |number: &u32| {
             let pack = &self.packs[*number as usize];
@@ -343,26 +343,26 @@ impl PackIndex {
         numbers.filter(is_unsynced).collect()
     }
 
-    /// Says that who wrote the first `synced` bytes of a pack flushed them.
+    /// Records that the writer of a pack flushed its first `synced` bytes.
     pub fn mark(&mut self, number: u32, synced: u64) {
         self.set_synced(number, synced);
         let pack = &mut self.packs[number as usize];
         pack.marked = pack.marked.max(synced);
     }
 
-    /// Says that the first `synced` bytes of a pack survive a power cut as they are. What an earlier one left of them is no
-    /// more whole for it.
+    /// Records that the first `synced` bytes of a pack survive a power failure as they are. Bytes that an earlier power failure damaged are
+    /// not complete for that reason.
     pub fn set_synced(&mut self, number: u32, synced: u64) {
         let pack = &mut self.packs[number as usize];
         pack.synced = pack.synced.max(synced);
     }
 
-    /// Says that a place was read and does not hold what it should.
+    /// Records that the content at a location is wrong.
     pub fn give_up(&mut self, place: PackLocation) {
         self.broken.insert(place);
     }
 
-    /// Every place of `id`.
+    /// Returns all locations of `id`.
     pub fn places(&self, id: &[u8; 32]) -> Vec<PackLocation> {
         let first = self.places.get(id).copied();
         first
@@ -371,12 +371,12 @@ impl PackIndex {
             .collect()
     }
 
-    /// The place of `id` that is tried first.
+    /// Returns the location of `id` that is tried first.
     pub fn first(&self, id: &[u8; 32]) -> Option<PackLocation> {
         self.places.get(id).copied()
     }
 
-    /// A place of `id` that may be relied on, one that is known to be whole if there is any.
+    /// Returns a reliable location of `id`, one that is known to be complete if there is any.
     pub fn best(&self, id: &[u8; 32]) -> Option<PackLocation> {
         let first = self.places.get(id)?;
         if self.is_whole(first) && !self.broken.contains(first) && !self.is_condemned(first.pack) {
@@ -390,25 +390,25 @@ impl PackIndex {
         whole.or(reliable.first()).map(|place| **place)
     }
 
-    /// Whether anything by that id was met.
+    /// Returns whether any location of `id` is known.
     pub fn has(&self, id: &[u8; 32]) -> bool {
         self.places.contains_key(id)
     }
 
-    /// Whether the bytes at `place` are known to be whole: this process wrote them, or they were synced before a mark
-    /// that is there. Anything else may be what a power cut left, a table without its blocks.
+    /// Returns whether the bytes at `place` are known to be complete: this process wrote them, or they were synced before an existing MARK.
+    /// Others may be the result of a power failure, such as a table without its blocks.
     pub fn is_whole(&self, place: &PackLocation) -> bool {
         let pack = &self.packs[place.pack as usize];
         pack.is_own || place.at < pack.marked
     }
 
-    /// Whether what lies at `place` would survive a power cut, as far as is known.
+    /// Returns whether the data at `place` is known to survive a power failure.
     pub fn is_synced(&self, place: &PackLocation) -> bool {
         place.at < self.packs[place.pack as usize].synced
     }
 }
 
-/// Where everything lies that a frame of a pack holds.
+/// Returns the locations of all data in a frame of a pack.
 pub(in crate::store) fn places_in(number: u32, frame: &ScannedFrame) -> Vec<([u8; 32], PackLocation)> {
     let header = &frame.header;
     match header.kind {
@@ -440,7 +440,7 @@ fn places_of_table(number: u32, frame: &ScannedFrame) -> Vec<([u8; 32], PackLoca
     table.iter().map(|entry| (entry.id, place(entry))).collect()
 }
 
-/// The number of bytes that a mark says were synced.
+/// Reads the number of synced bytes from a MARK.
 pub(in crate::store) fn read_mark(file: &dyn DiskFile, frame: &ScannedFrame) -> Option<u64> {
     let mut bytes = [0; 8];
     if frame.header.stored_length != 8 {

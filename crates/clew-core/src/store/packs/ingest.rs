@@ -1,8 +1,8 @@
-//! Live memory on its way into the store: copied, held against what was seen, and given ids, on other processors while their
-//! caller stores those copies that came before.
+//! Copying live memory for storage: blocks are copied, compared with the recorded hashes, and given ids on other processors, while the
+//! caller stores earlier copies.
 //!
-//! A thread of the user's may write at any moment. So ids are made of a copy, and the copy is what is stored: no block lies
-//! under an id that is not its own.
+//! A thread of the user may write to the memory at any moment. So ids are computed from a copy, and the copy is stored: every block matches
+//! its id.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -17,25 +17,24 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::cores::cores;
 use crate::id::BlockId;
 
-/// Fewer bytes are copied here and now: starting threads takes longer.
+/// Fewer bytes are copied on the calling thread: starting threads takes longer.
 const WORTH_HELP: usize = 4 << 20;
-/// The most threads: more than these read memory no faster.
+/// The most threads: more do not read memory faster.
 const MOST_HELPERS: usize = 4;
-/// So many blocks are copied at a time: 1 MiB.
+/// Blocks of one portion: 1 MiB.
 const PORTION: usize = 16;
-/// So many portions are handed over at once: 16 MiB. Where they end, what lies one after another in memory is parted in the
-/// pack.
+/// Portions that the caller gets at once: 16 MiB. At the end of each such batch, consecutive memory is split in the pack.
 const AT_ONCE: usize = 16;
 
 /// A block of live memory with its hash.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::store) struct MemoryBlock<'b> {
     pub bytes: &'b [u8],
-    /// What it was seen to hash to (XXH3-128).
+    /// The hash (XXH3-128) that the walk computed.
     pub hash: u128,
 }
 
-/// The error of reading memory that another thread changed since it was looked at.
+/// The error that another thread changed memory after it was hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) struct TornRead;
 
@@ -43,19 +42,19 @@ pub(in crate::store) struct TornRead;
 #[derive(Debug)]
 pub(in crate::store) struct BlockBatch {
     pub bytes: Vec<u8>,
-    /// Id and length of each.
+    /// The id and length of each block.
     pub blocks: Vec<(BlockId, u32)>,
 }
 
 impl BlockBatch {
-    /// Copies into `bytes`, whatever that holds.
+    /// Copies into `bytes`, whose content is replaced.
     fn copy(seen: &[MemoryBlock<'_>], mut bytes: Vec<u8>) -> Result<Self, TornRead> {
         bytes.clear();
         let mut blocks = Vec::with_capacity(seen.len());
         for block in seen {
             let start = bytes.len();
             bytes.extend_from_slice(block.bytes);
-            // What is read from here on is the copy, whatever the compiler knows of both.
+            // Prevents the compiler from reading the original instead of the copy.
             let copy = &black_box(&mut bytes)[start..];
             if xxh3_128(copy) != block.hash {
                 return Err(TornRead);
@@ -66,10 +65,10 @@ impl BlockBatch {
     }
 }
 
-/// Calls `take` with copies of all blocks, in order, some portions at a time.
+/// Calls `take` with copies of all blocks, in order, several portions at a time.
 ///
 /// # Errors
-/// Somebody wrote to one of them: nothing is taken from there on. Or the first error of `take`'s.
+/// Another thread wrote to a block: `take` is not called from there on. Or the first error of `take`.
 pub(in crate::store) fn each_copy<E: From<TornRead>>(
     blocks: &[MemoryBlock<'_>],
     mut take: impl FnMut(&[BlockBatch]) -> Result<(), E>,
@@ -98,7 +97,7 @@ pub(in crate::store) fn each_copy<E: From<TornRead>>(
         }
         for _ in 0..helpers {
             let (sender, open) = (sender.clone(), &open);
-            // Where there can be no more threads, this one does it all.
+            // If no more threads can be started, this one does all the work.
             let helper = thread::Builder::new().spawn_scoped(scope, move || help(open, &sender));
             copies.has_help |= helper.is_ok();
         }
@@ -116,14 +115,14 @@ pub(in crate::store) fn each_copy<E: From<TornRead>>(
     })
 }
 
-/// What is not copied yet, and memory to copy it to: no more than is gathered at once, and a little ahead.
+/// The blocks that are not copied yet, and free buffers: enough for one batch and a few portions ahead.
 struct Open<'b> {
     portions: Enumerate<Chunks<'b, MemoryBlock<'b>>>,
     spares: Receiver<Vec<u8>>,
 }
 
 impl Open<'_> {
-    /// Copies nothing before there is memory for it, and in order, so that the next one wanted is always on its way.
+    /// Takes the next portion when a buffer is free. The order guarantees that the portion that the caller waits for is in progress.
     fn next(open: &Mutex<Self>) -> Option<(usize, &[MemoryBlock<'_>], Vec<u8>)> {
         let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.portions.len() == 0 {
@@ -139,14 +138,14 @@ type Made = (usize, Result<BlockBatch, TornRead>);
 
 fn help(open: &Mutex<Open<'_>>, sender: &Sender<Made>) {
     while let Some((number, seen, spare)) = Open::next(open) {
-        // Nobody listens any more after an error.
+        // After an error the receiver is gone.
         if sender.send((number, BlockBatch::copy(seen, spare))).is_err() {
             return;
         }
     }
 }
 
-/// The side that takes copies.
+/// The receiving side of copies.
 struct Copies<'o, 'b> {
     open: &'o Mutex<Open<'b>>,
     spare: Sender<Vec<u8>>,
@@ -157,11 +156,11 @@ struct Copies<'o, 'b> {
 
 impl Copies<'_, '_> {
     fn give_back(&self, bytes: Vec<u8>) {
-        // It fails only when nobody is left who would copy.
+        // Fails only if no copying thread is left.
         let _ = self.spare.send(bytes);
     }
 
-    /// The next portion, which is `number`; `None` if who should have made it is gone.
+    /// Returns the portion `number`; `None` if the copying threads are gone.
     fn get(&mut self, number: usize) -> Option<Result<BlockBatch, TornRead>> {
         if !self.has_help {
             let (_, seen, spare) = Open::next(self.open)?;

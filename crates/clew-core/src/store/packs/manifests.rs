@@ -1,4 +1,4 @@
-//! Manifests at hand: read from the store when first asked for, then remembered.
+//! A cache of manifests: read from the store when first requested.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub struct Manifests {
 }
 
 impl Manifests {
-    /// An empty cache over `store`.
+    /// Creates an empty cache over `store`.
     pub fn new(store: Store) -> Self {
         Self {
             store,
@@ -25,7 +25,7 @@ impl Manifests {
         }
     }
 
-    /// Lets go of manifests that were forgotten.
+    /// Drops manifests that were forgotten.
     pub fn forget(&self, ids: impl IntoIterator<Item = ManifestId>) {
         let mut read = self.read.borrow_mut();
         for id in ids {
@@ -33,10 +33,10 @@ impl Manifests {
         }
     }
 
-    /// A manifest by its id.
+    /// Returns a manifest by its id.
     ///
     /// # Errors
-    /// It is missing from the store, or damaged.
+    /// It is missing from the store, or corrupted.
     pub fn get(&self, id: &ManifestId) -> Result<Arc<Manifest>, StoreError> {
         if let Some(manifest) = self.read.borrow().get(id) {
             return Ok(Arc::clone(manifest));
@@ -46,7 +46,7 @@ impl Manifests {
         Ok(manifest)
     }
 
-    /// Manifests by their ids, in their order: what was not asked for before is read together.
+    /// Returns manifests by their ids, in their order. Those that are not cached are read together.
     pub fn get_all(&self, ids: &[ManifestId]) -> Vec<Result<Arc<Manifest>, StoreError>> {
         let mut unread = ids.to_vec();
         unread.retain(|id| !self.read.borrow().contains_key(id));
@@ -56,7 +56,7 @@ impl Manifests {
         ids.iter().map(|id| self.get(id)).collect()
     }
 
-    /// The manifest that first showed the live objects of a version, where the run that recorded it only used them.
+    /// Returns the manifest that first showed the live objects of a version, if the run that recorded it only used them.
     pub fn first(&self, version: &Version) -> Option<ManifestId> {
         match self.get(&version.manifest).ok()?.body {
             Body::Recipe { first, .. } => first,
@@ -64,13 +64,13 @@ impl Manifests {
         }
     }
 
-    /// The definitions that instances in a version refer to; none where that can't be told.
+    /// Returns the definitions to which instances in a version refer; none if they are unknown.
     pub fn definitions(&self, version: Option<&Version>) -> Vec<Root> {
         let manifest = version.and_then(|version| self.get(&version.manifest).ok());
         manifest.iter().flat_map(|manifest| manifest.definitions()).collect()
     }
 
-    /// Whether the objects of a version are stored, and so that they are `wanted`.
+    /// Returns whether the objects of a version are stored with an encoding that `wanted` accepts.
     pub fn is_stored_as(&self, version: &Version, wanted: impl Fn(&Encoding) -> bool) -> bool {
         let manifest = self.get(&version.manifest);
         manifest.is_ok_and(|manifest| manifest.encoding().is_some_and(wanted))

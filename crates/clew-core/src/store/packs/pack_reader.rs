@@ -1,4 +1,4 @@
-//! Reading from packs, with what was decoded last at hand.
+//! Reading from packs, with a cache of decoded frames.
 
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
@@ -9,12 +9,12 @@ use crate::format::{Codec, FrameHeader, HEADER_LENGTH};
 use crate::store::disk::{Disk, DiskFile, read_exact_at};
 use crate::store::{Fault, Store};
 
-/// So many decoded frames are kept at hand: the pieces of a stream that was edited lie in turn in old frames and new ones.
+/// The number of cached frames: the pieces of an edited stream alternate between old and new frames.
 const FRAMES_AT_HAND: usize = 16;
-/// Longer frames are kept no longer than one thing is read: bytes.
+/// Longer frames, in bytes, are not cached between two reads.
 const LONGEST_KEPT: usize = 1 << 20;
 
-/// A frame that was decoded.
+/// A decoded frame.
 #[derive(Debug)]
 struct Decoded {
     pack: PathBuf,
@@ -22,10 +22,10 @@ struct Decoded {
     plain: Vec<u8>,
 }
 
-/// Frames that were decoded between one thing that is read and the next. A thousand small values that one run made lie in a
-/// few frames, and each would be decoded a thousand times.
+/// A cache of decoded frames between reads. A thousand small values of one run are in a few frames, and each frame would be decoded a
+/// thousand times.
 ///
-/// What is read from them is held against its id like everything else, so that nothing wrong can come from here.
+/// Data from the cache is compared with its id like all other data, so the cache cannot cause wrong results.
 #[derive(Debug, Default)]
 pub(in crate::store) struct PackFrameCache(Mutex<Vec<Decoded>>);
 
@@ -51,7 +51,7 @@ pub(in crate::store) struct CachingPackReader<'s> {
 }
 
 impl Store {
-    /// Gives back the memory of what is kept to be read again.
+    /// Frees the memory of the cache.
     pub fn let_go(&self) {
         self.inner.at_hand.let_go();
     }
@@ -84,17 +84,17 @@ impl DerefMut for CachingPackReader<'_> {
     }
 }
 
-/// Reads from packs; keeps the last file and the last frames at hand.
+/// A reader of packs that caches the last file and the last frames.
 #[derive(Debug)]
 pub(in crate::store) struct PackReader<'s> {
     disk: &'s dyn Disk,
     file: Option<(u32, Arc<dyn DiskFile>)>,
-    /// The one that was used last comes last.
+    /// The most recently used frame is last.
     frames: Vec<Decoded>,
 }
 
 impl<'s> PackReader<'s> {
-    /// One that reads everything from the disk itself.
+    /// Creates a reader without cached frames.
     pub fn new(disk: &'s dyn Disk) -> Self {
         Self {
             disk,
@@ -103,7 +103,7 @@ impl<'s> PackReader<'s> {
         }
     }
 
-    /// One that has a pack open, whatever became of its name.
+    /// Creates a reader with an open pack, which may have been renamed or unlinked.
     pub fn over(disk: &'s dyn Disk, pack: u32, file: Arc<dyn DiskFile>) -> Self {
         Self {
             file: Some((pack, file)),
@@ -111,7 +111,7 @@ impl<'s> PackReader<'s> {
         }
     }
 
-    /// The bytes at `place`, not yet verified. `path` is its pack's.
+    /// Returns the bytes at `place`, unverified. `path` is the path of the pack.
     pub fn read(&mut self, path: &Path, place: &PackLocation) -> Result<Vec<u8>, String> {
         match place.form {
             Placement::Raw => {
@@ -130,7 +130,7 @@ impl<'s> PackReader<'s> {
         }
     }
 
-    /// Fills `bytes` with what lies raw at `place` and after it.
+    /// Fills `bytes` with the raw bytes from `place` on.
     pub fn read_raw(&mut self, path: &Path, place: &PackLocation, bytes: &mut [u8]) -> Result<(), String> {
         let file = self.open(path, place.pack)?;
         read_exact_at(&*file, bytes, place.at).map_err(|error| error.to_string())
@@ -152,7 +152,7 @@ impl<'s> PackReader<'s> {
         Ok(self.frames.last().map_or(&[], |frame| &frame.plain))
     }
 
-    /// The frame that holds what lies at `place`, header and all, whatever became of its payload.
+    /// Returns the whole stored frame that contains `place`, with its header, even if its payload is corrupted.
     pub fn frame_as_it_lies(&mut self, path: &Path, place: &PackLocation) -> Result<Vec<u8>, String> {
         let header = self.header(path, place)?;
         self.range(path, place.pack, (place.at, header.end(place.at)))
@@ -165,7 +165,7 @@ impl<'s> PackReader<'s> {
         FrameHeader::parse(&bytes).map_err(|error| error.to_string())
     }
 
-    /// Bytes of the pack `pack` as they lie, frames or not.
+    /// Returns bytes of the pack `pack`, whether or not they are frames.
     pub fn range(&mut self, path: &Path, pack: u32, (from, to): (u64, u64)) -> Result<Vec<u8>, String> {
         let file = self.open(path, pack)?;
         read_range(&*file, from, to)
@@ -183,7 +183,7 @@ impl<'s> PackReader<'s> {
     }
 }
 
-/// The plain payload of the frame at `at`.
+/// Returns the plain payload of the frame at `at`.
 fn read_payload(file: &dyn DiskFile, at: u64) -> Result<Vec<u8>, String> {
     let mut bytes = [0; HEADER_LENGTH];
     read_exact_at(file, &mut bytes, at).map_err(|error| error.to_string())?;
@@ -195,13 +195,13 @@ fn read_payload(file: &dyn DiskFile, at: u64) -> Result<Vec<u8>, String> {
     let mut stored = vec![0; header.stored_length as usize];
     read_exact_at(file, &mut stored, header.payload_at(at)).map_err(|error| error.to_string())?;
     match header.check_payload(&stored) {
-        // What lies in it is held against its own id: damage to one thing costs no other.
+        // Each item in it is compared with its own id: damage of one item does not affect the others.
         Err(_) if header.codec == Codec::Raw => Ok(stored),
         _ => header.decode(stored).map_err(|error| error.to_string()),
     }
 }
 
-/// The bytes from one place of a file to another.
+/// Returns a range of bytes of a file.
 fn read_range(file: &dyn DiskFile, from: u64, to: u64) -> Result<Vec<u8>, String> {
     let length = file.length().map_err(|error| error.to_string())?;
     if to > length {

@@ -1,4 +1,4 @@
-//! Packs: append-only files of blocks, segments, texts and manifests, each written by one session.
+//! Writing packs: append-only files of blocks, segments, texts and manifests, each written by one session.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,23 +16,23 @@ use crate::store::error::StoreError;
 use crate::store::gc_lock::Lease;
 use crate::store::layout;
 
-/// Small frames are gathered up to this many bytes before they are written.
+/// Small frames are buffered up to this number of bytes before they are written.
 const MAX_GATHERED: usize = 4 << 20;
-/// The most plain bytes of small blocks, or of segments, that share a frame: reading one decodes all.
+/// The most plain bytes of small blocks, or of segments, that share a frame: reading one item decodes the whole frame.
 const MAX_SHARED: usize = 256 * 1024;
 
 /// Small frames that are not written yet, and the locations of their contents.
 #[derive(Debug, Default)]
 pub(in crate::store) struct FrameBuffer {
     bytes: Vec<u8>,
-    /// Frames are counted from the first gathered byte; the pack is filled in when they are written.
+    /// Offsets count from the first buffered byte; the position in the pack is added when the frames are written.
     places: Vec<([u8; 32], PackLocation)>,
     held: FxHashSet<[u8; 32]>,
-    /// Frames that still take what comes: of blocks, of segments.
+    /// Frames that are not complete yet: one of blocks, one of segments.
     open: [Shared; 2],
 }
 
-/// What goes into one frame.
+/// The content of a shared frame.
 #[derive(Debug, Default)]
 struct Shared {
     table: Vec<TableEntry>,
@@ -50,11 +50,11 @@ impl Shared {
     }
 }
 
-/// Kinds of which several things share a frame.
+/// Kinds of which several items share a frame.
 const SHARED: [FrameKind; 2] = [FrameKind::BLOCKS, FrameKind::SEGMENT];
 
 impl FrameBuffer {
-    /// Whether `id` is gathered and not written yet.
+    /// Returns whether `id` is buffered and not written yet.
     pub fn holds(&self, id: &[u8; 32]) -> bool {
         self.held.contains(id)
     }
@@ -73,7 +73,7 @@ impl FrameBuffer {
     }
 }
 
-/// Writes one pack.
+/// The writer of one pack.
 #[derive(Debug)]
 pub(in crate::store) struct PackWriter {
     pub id: PackId,
@@ -81,18 +81,18 @@ pub(in crate::store) struct PackWriter {
     pub number: u32,
     pub path: PathBuf,
     pub file: Arc<dyn DiskFile>,
-    /// Everything before is whole frames that were written.
+    /// The end of the complete frames that were written.
     pub end: u64,
-    /// What goes before the gathered frames: the file's description, marks.
+    /// Frames to write before the buffered frames: the file's description, marks.
     ahead: Vec<u8>,
     pub gathered: FrameBuffer,
     encoder: FrameEncoder,
-    /// Keeps the pack from being taken away while it is written.
+    /// Prevents the deletion of the pack while it is written.
     _lease: Option<Lease>,
 }
 
 impl PackWriter {
-    /// Makes the pack's file. Its description goes with the first write.
+    /// Creates the pack's file. Its description is written with the first write.
     pub fn create(store: &Store, session: SessionId) -> Result<Self, StoreError> {
         let (disk, directory) = (&store.inner.disk, store.directory());
         let id = PackId(disk.random_bytes());
@@ -119,12 +119,12 @@ impl PackWriter {
         })
     }
 
-    /// Compresses harder from now on: nobody waits.
+    /// Switches to the higher compression level, for uses where speed does not matter.
     pub fn take_time(&mut self) {
         self.encoder = FrameEncoder::of_level(COLD_LEVEL);
     }
 
-    /// Gathers a frame of one thing. It is written with the next flush.
+    /// Buffers a frame of one item. It is written with the next flush.
     pub fn put(&mut self, kind: FrameKind, id: [u8; 32], plain: &[u8]) {
         let at = self.gathered.bytes.len() as u64;
         self.encoder.frame(kind, id, b"", plain, &mut self.gathered.bytes);
@@ -132,12 +132,12 @@ impl PackWriter {
         self.gathered.hold(id, place);
     }
 
-    /// Whether so much is gathered that it should be written.
+    /// Returns whether enough is buffered to be written.
     pub fn is_due(&self) -> bool {
         self.gathered.length() >= MAX_GATHERED
     }
 
-    /// Gathers the blocks of a short stretch into a shared frame.
+    /// Buffers the blocks of a short stretch in a shared frame.
     pub fn put_small(&mut self, stretch: &Stretch<'_>) {
         let mut rest = stretch.bytes;
         for (id, length) in &stretch.blocks {
@@ -147,7 +147,7 @@ impl PackWriter {
         }
     }
 
-    /// Gathers a segment into a shared frame.
+    /// Buffers a segment in a shared frame.
     pub fn put_segment(&mut self, id: SegmentId, bytes: &[u8]) {
         self.put_shared(FrameKind::SEGMENT, id.0, bytes);
     }
@@ -161,7 +161,7 @@ impl PackWriter {
         self.gathered.held.insert(id);
     }
 
-    /// Makes a frame of what goes into one.
+    /// Completes a shared frame.
     fn close(&mut self, number: usize) {
         let Shared { table, plain } = std::mem::take(&mut self.gathered.open[number]);
         if table.is_empty() {
@@ -178,9 +178,8 @@ impl PackWriter {
             .frame(SHARED[number], [0; 32], &meta, &plain, &mut self.gathered.bytes);
     }
 
-    /// Writes stretches of at most [`MAX_RUN`] blocks as one run of raw bytes. Each lies as far behind a multiple of
-    /// 4,096 in the file as in its piece of memory, so that its whole pages can be mapped, neighbours together. What was
-    /// gathered must have been flushed.
+    /// Writes stretches of at most [`MAX_RUN`] blocks as one run of raw bytes. Each keeps its offset modulo 4,096 from its piece of memory,
+    /// so that its whole pages can be mapped, together with those of adjacent stretches. The buffer must have been flushed.
     pub fn write_run(&mut self, stretches: &[Stretch<'_>]) -> Result<Vec<([u8; 32], PackLocation)>, WriteError> {
         let (table, end) = table_of(stretches);
         debug_assert!(self.gathered.is_empty() && table.len() <= MAX_RUN);
@@ -206,9 +205,8 @@ impl PackWriter {
         Ok(places.collect())
     }
 
-    /// Writes bytes of another pack as they lay at `from` there, damaged frames or none at all, as far behind a multiple
-    /// of 4,096: what a header among them says of where its frame ends then holds here too. What was gathered must have
-    /// been flushed.
+    /// Writes bytes of another pack, at `from` there, unchanged, whether they are corrupted frames or no frames. They keep their offset
+    /// modulo 4,096, so that a header among them still gives the right end of its frame. The buffer must have been flushed.
     pub fn write_as_it_lay(&mut self, bytes: &[u8], from: u64) -> Result<(), WriteError> {
         let at = in_phase(self.end, from);
         let ahead = vec![0; (at - self.end) as usize];
@@ -217,12 +215,12 @@ impl PackWriter {
         Ok(())
     }
 
-    /// Gathers a whole frame of another pack whose payload can't be decoded. Its place says nothing of where it ends.
+    /// Buffers a whole frame of another pack with a payload that cannot be decoded. Its end does not depend on its offset.
     pub fn put_frame_as_it_lay(&mut self, frame: &[u8]) {
         self.gathered.bytes.extend_from_slice(frame);
     }
 
-    /// Writes what was gathered, and says where it lies. On an error it stays gathered and goes with the next flush.
+    /// Writes the buffer, and returns the locations of its content. After an error the content stays buffered for the next flush.
     pub fn flush(&mut self) -> Result<Vec<([u8; 32], PackLocation)>, WriteError> {
         (0..SHARED.len()).for_each(|number| self.close(number));
         let bytes = [self.ahead.as_slice(), &self.gathered.bytes].concat();
@@ -238,7 +236,7 @@ impl PackWriter {
         Ok(places)
     }
 
-    /// Says in the pack that its first `synced` bytes were synced. Goes with the next flush.
+    /// Queues a MARK that the first `synced` bytes of the pack were synced. It is written with the next flush.
     pub fn mark(&mut self, synced: u64) {
         self.encoder
             .frame(FrameKind::MARK, [0; 32], b"", &synced.to_le_bytes(), &mut self.ahead);
@@ -249,12 +247,12 @@ impl PackWriter {
     }
 }
 
-/// The first byte from `end` on that lies as far behind a multiple of 4,096 as `offset` does.
+/// Returns the first offset from `end` on that is equal to `offset` modulo 4,096.
 fn in_phase(end: u64, offset: u64) -> u64 {
     end + (offset % PAGE + PAGE - end % PAGE) % PAGE
 }
 
-/// The table of a run of stretches, and where the last one ends.
+/// Returns the table of a run of stretches, and the end of the last one.
 fn table_of(stretches: &[Stretch<'_>]) -> (Vec<TableEntry>, u64) {
     let mut table = Vec::new();
     let mut end = 0;

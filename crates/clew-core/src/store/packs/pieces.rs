@@ -1,8 +1,8 @@
-//! Cutting what is stored like an object stream into pieces, where its content says so.
+//! Cutting streams into pieces at places that depend on their content.
 //!
-//! A piece ends where a rolling hash over the last bytes says (Xia et al., "The design of fast content-defined chunking", 2020): an insertion
-//! changes the piece that it is in, sometimes the next one, and no other. Where a piece ends depends on nothing in front of
-//! it; so a piece of the version before is known again by its hash alone, without rolling.
+//! A piece ends where a rolling hash over the last bytes decides (Xia et al., "The design of fast content-defined chunking", 2020). An
+//! insertion changes its own piece, sometimes the next one, and no other. The end of a piece does not depend on anything before the piece;
+//! so a piece of the previous version is recognized by its hash alone, without rolling.
 
 use fastcdc::v2020::FastCDC;
 use rustc_hash::FxHashMap;
@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::id::SegmentId;
 
-/// Bytes of a piece: at least (the last one may be shorter), on average, at most.
+/// Bytes of a piece: minimum (the last one may be shorter), average, maximum.
 const SHORTEST: usize = 2 * 1024;
 const AVERAGE: usize = 8 * 1024;
 const LONGEST: usize = 64 * 1024;
@@ -18,11 +18,11 @@ const LONGEST: usize = 64 * 1024;
 /// Id, length and hash of a stored segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoredSegment {
-    /// What it is stored as.
+    /// Its id.
     pub id: SegmentId,
-    /// Bytes.
+    /// Its length in bytes.
     pub length: u32,
-    /// XXH3-128 of its bytes: tells it from others of its time, and is no security boundary.
+    /// XXH3-128 of its bytes: distinguishes it from the other pieces of its version, and is not a security boundary.
     pub hash: u128,
 }
 
@@ -33,7 +33,7 @@ pub(in crate::store) struct SegmentChunker<'a> {
     by_hash: FxHashMap<u128, usize>,
     chunker: FastCDC<'a>,
     at: usize,
-    /// Which piece of the version before is expected next.
+    /// The piece of the previous version that is expected next.
     expected: usize,
 }
 
@@ -41,12 +41,12 @@ pub(in crate::store) struct SegmentChunker<'a> {
 pub(in crate::store) struct SegmentCandidate<'a> {
     pub bytes: &'a [u8],
     pub hash: u128,
-    /// What it was stored as.
+    /// The id, if the piece is already stored.
     pub known: Option<SegmentId>,
 }
 
 impl<'a> SegmentChunker<'a> {
-    /// Cuts `bytes`. `before` are the pieces of an earlier version, in order, or none.
+    /// Cuts `bytes`. `before` are the pieces of an earlier version, in order, or empty.
     pub fn new(bytes: &'a [u8], before: &'a [StoredSegment]) -> Self {
         let by_hash = before.iter().enumerate().map(|(index, piece)| (piece.hash, index));
         Self {
@@ -59,7 +59,7 @@ impl<'a> SegmentChunker<'a> {
         }
     }
 
-    /// The expected piece, if it lies here. The last one ended with its stream, so it counts only where this one does too.
+    /// Returns the expected piece, if it is here. The last piece ended with its stream, so it only matches at the end of this one.
     fn as_before(&self) -> Option<SegmentCandidate<'a>> {
         let piece = self.before.get(self.expected)?;
         let rest = &self.bytes[self.at..];
@@ -76,7 +76,8 @@ impl<'a> SegmentChunker<'a> {
     fn by_content(&mut self) -> SegmentCandidate<'a> {
         let rest = self.bytes.len() - self.at;
         let (_, end) = self.chunker.cut(self.at, rest);
-        // It cuts in front of the byte that decided. That one belongs to the piece, which else would hang on what follows it.
+        // FastCDC cuts before the byte that decided. This byte must be part of the piece, otherwise the cut would depend on the bytes after
+        // it.
         let is_decided = end - self.at < rest.min(LONGEST);
         let bytes = &self.bytes[self.at..end + usize::from(is_decided)];
         let hash = xxh3_128(bytes);
@@ -119,7 +120,7 @@ mod tests {
         stored.collect()
     }
 
-    /// Bytes without a pattern.
+    /// Returns bytes without a pattern.
     fn noise(length: usize) -> Vec<u8> {
         let mut state = 1_u64;
         let mut next = || {

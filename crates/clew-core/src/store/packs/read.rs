@@ -1,4 +1,4 @@
-//! Reading from packs: whatever is handed out was hashed and found to be what it is named by.
+//! Reading from packs: all returned data was hashed and matches its id.
 
 use std::path::{Path, PathBuf};
 
@@ -15,14 +15,14 @@ use crate::limits;
 use crate::store::layout;
 use crate::store::{Fault, Store, StoreError, VerifiedValue};
 
-/// So many pieces of a stream are read without asking first how long they are: 64 MiB at most.
+/// Up to this number of pieces of a stream are read without computing their length first: at most 64 MiB.
 const FEW: usize = 1024;
 
 impl Store {
-    /// A whole object stream, from its pieces.
+    /// Returns a whole object stream, from its pieces.
     ///
     /// # Errors
-    /// A piece is missing or damaged; or all together don't fit into memory, which is known before much is read: a few bytes
+    /// A piece is missing or corrupted; or all pieces do not fit into memory. The latter is known before much is read, because a few bytes
     /// can name one piece a million times.
     pub fn stream(&self, ids: &[SegmentId]) -> Result<VerifiedValue<Vec<u8>>, StoreError> {
         let mut reader = self.reader();
@@ -45,24 +45,24 @@ impl Store {
         Ok(VerifiedValue::new(whole))
     }
 
-    /// How long pieces of a stream are together, as the packs' tables say.
+    /// Returns the total length of pieces of a stream according to the packs' tables.
     fn length_of(&self, ids: &[SegmentId]) -> Result<u64, StoreError> {
         let mut index = self.index();
         index.read(self.disk(), self.directory())?;
-        // What is not there adds nothing: whoever reads it says so.
+        // Missing pieces count as empty: reading them reports the error.
         let lengths = ids.iter().filter_map(|id| index.first(&id.0));
         Ok(lengths.map(|place| u64::from(place.length)).sum())
     }
 
-    /// A text, its salt taken off.
+    /// Returns a text, without its salt.
     pub fn blob(&self, id: BlobId) -> Result<VerifiedValue<String>, StoreError> {
         let salted = self.fetch(&id.0, FrameKind::BLOB)?;
         let text = blob::text(salted).map_err(|fault| self.damaged(&id.0, FrameKind::BLOB, fault.into()))?;
         Ok(VerifiedValue::new(text))
     }
 
-    /// A manifest. Manifests lie in packs, not in logs, since they are many and hold summaries that can be forgotten;
-    /// so they are read when asked for, not when a history is loaded.
+    /// Returns a manifest. Manifests are in packs, not in logs, because there are many and their summaries can be forgotten; so they are
+    /// read on demand, not when a history is loaded.
     pub fn manifest(&self, id: ManifestId) -> Result<VerifiedValue<Manifest>, StoreError> {
         if let Some(time) = self.forgotten(id) {
             return Err(StoreError::Forgotten { time });
@@ -71,7 +71,7 @@ impl Store {
         self.whole_manifest(id, stored)
     }
 
-    /// A manifest with what of it lies apart.
+    /// Returns a manifest with its separate parts.
     pub(in crate::store) fn whole_manifest(
         &self,
         id: ManifestId,
@@ -85,7 +85,7 @@ impl Store {
         Ok(VerifiedValue::new(manifest))
     }
 
-    /// Reads what of an encoding lies apart.
+    /// Reads the separate parts of an encoding.
     fn bring_together(&self, encoding: &mut Encoding, lists: &Lists) -> Result<(), StoreError> {
         if let Some(stream) = &lists.stream {
             encoding.stream = self.expand(stream)?.1;
@@ -99,7 +99,7 @@ impl Store {
         Ok(())
     }
 
-    /// Extents and mentions that lie apart.
+    /// Reads separate extents and mentions.
     pub(in crate::store) fn memory(
         &self,
         listed: &SegmentList,
@@ -109,13 +109,13 @@ impl Store {
         decode_memory(&bytes).ok_or_else(|| self.no_list(first))
     }
 
-    /// A manifest as it lies, forgotten or not.
+    /// Returns a manifest as stored, forgotten or not.
     pub(in crate::store) fn stored_manifest(&self, id: ManifestId) -> Result<StoredManifest, StoreError> {
         let bytes = self.fetch(&id.0, FrameKind::MANIFEST)?;
         decode_record(&bytes).map_err(|error| self.damaged(&id.0, FrameKind::MANIFEST, error.to_string()))
     }
 
-    /// The ids that `listed` stands for, behind those of the lists that name them.
+    /// Returns the ids of the lists in `listed`, and the ids that they list.
     pub(in crate::store) fn expand(
         &self,
         listed: &SegmentList,
@@ -144,7 +144,7 @@ impl Store {
         self.damaged(&id.0, FrameKind::SEGMENT, Fault::NoList.into())
     }
 
-    /// Blocks, in the order asked for: for who looks into a piece of memory without wanting all of it.
+    /// Returns blocks, in the requested order: for callers that need only some blocks of a piece of memory.
     pub fn blocks(&self, ids: &[BlockId]) -> Result<Vec<VerifiedValue<Vec<u8>>>, StoreError> {
         let mut reader = self.reader();
         let read = |id: &BlockId| self.fetch_with(&mut reader, &id.0, FrameKind::BLOCKS);
@@ -173,12 +173,12 @@ impl Store {
         self.index().packs[place.pack as usize].path.clone()
     }
 
-    /// Reads and verifies whatever has that id.
+    /// Reads and verifies the data with this id.
     pub(in crate::store) fn fetch(&self, id: &[u8; 32], kind: FrameKind) -> Result<Vec<u8>, StoreError> {
         self.fetch_with(&mut self.reader(), id, kind)
     }
 
-    /// The same with a reader that has at hand what it read last.
+    /// Like [`Self::fetch`], with a reader that caches frames.
     pub(in crate::store) fn fetch_with(
         &self,
         reader: &mut PackReader<'_>,
@@ -200,7 +200,7 @@ impl Store {
             Err(failure) => failure,
         };
         if places.iter().any(|place| self.is_gone(&self.pack_path(place))) {
-            // A pack was taken away; what was alive in it lies in another one.
+            // A pack was deleted; its needed data is in another one.
             let mut index = self.index();
             index.refresh(self.disk(), self.directory())?;
             let places = index.places(id);
@@ -214,7 +214,7 @@ impl Store {
         Err(damaged(id, kind, path, why))
     }
 
-    /// What lies at the first of these places that holds it; else the last pack and what is wrong in it.
+    /// Returns the data at the first sound location; otherwise the last pack and the fault there, if there is any location.
     fn read_one(
         &self,
         reader: &mut PackReader<'_>,
@@ -241,13 +241,13 @@ impl Store {
         opened.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
     }
 
-    /// What has that id, if it lies where a glimpse at the ends of packs says. A wrong glimpse is no damage.
+    /// Returns the data at the location that a scan of the ends of packs found. A wrong location is not damage.
     fn glimpsed(&self, reader: &mut PackReader<'_>, id: &[u8; 32], kind: FrameKind) -> Option<Vec<u8>> {
         let place = self.index().glimpse(self.disk(), self.directory(), id)?;
         read_and_hash(reader, &self.pack_path(&place), &place, id, kind).ok()
     }
 
-    /// Reads and verifies what lies at one place.
+    /// Reads and verifies the data at one location.
     pub(in crate::store) fn read_place(
         &self,
         place: &PackLocation,
@@ -255,7 +255,7 @@ impl Store {
         kind: FrameKind,
     ) -> Result<Vec<u8>, StoreError> {
         let path = self.pack_path(place);
-        // From the disk itself: what was read before may no longer be there.
+        // Not from the cache: the data may no longer be on the disk.
         let mut reader = PackReader::new(self.disk());
         read_and_hash(&mut reader, &path, place, id, kind).map_err(|why| damaged(id, kind, path, why))
     }
@@ -278,7 +278,7 @@ impl Store {
     }
 }
 
-/// What lies at a place, if its hash is that.
+/// Returns the data at a location, if it matches the id.
 pub(in crate::store) fn read_and_hash(
     reader: &mut PackReader<'_>,
     path: &Path,
@@ -294,7 +294,7 @@ pub(in crate::store) fn read_and_hash(
     }
 }
 
-/// What bytes of that kind are named by.
+/// Returns the id of data of that kind.
 pub(in crate::store) fn hash(kind: FrameKind, plain: &[u8]) -> [u8; 32] {
     match kind {
         FrameKind::SEGMENT => SegmentId::of(plain).0,

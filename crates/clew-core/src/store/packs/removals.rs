@@ -1,4 +1,4 @@
-//! The files that say which packs were taken away (`removed/`).
+//! The files that record deleted packs (`removed/`).
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ fn removed_folder(store: &Path) -> PathBuf {
     store.join("removed")
 }
 
-/// Writes down that packs are about to go, in a file whose name it gives. Synced when it returns.
+/// Records that packs are about to be deleted, in a file of which it returns the name. The file is synced when this returns.
 pub(in crate::store) fn tell_removal(disk: &dyn Disk, store: &Path, removal: &Removal) -> Result<String, StoreError> {
     let folder = removed_folder(store);
     disk.make_folder(&folder)?;
@@ -31,7 +31,7 @@ pub(in crate::store) fn tell_removal(disk: &dyn Disk, store: &Path, removal: &Re
     Ok(name)
 }
 
-/// The names of the files in which it is written which packs go.
+/// Returns the names of the files that record deleted packs.
 pub(in crate::store) fn removal_names(disk: &dyn Disk, store: &Path) -> BTreeSet<String> {
     disk.list(&removed_folder(store))
         .unwrap_or_default()
@@ -39,7 +39,7 @@ pub(in crate::store) fn removal_names(disk: &dyn Disk, store: &Path) -> BTreeSet
         .collect()
 }
 
-/// All removals there were. One that can't be read is passed over: its packs are then missed, which is said.
+/// Reads all records of deleted packs. An unreadable one is ignored: its packs are reported as missing then.
 pub(in crate::store) fn removals(disk: &dyn Disk, store: &Path) -> Vec<Removal> {
     let names = removal_names(disk, store);
     names.iter().flat_map(|name| read_removal(disk, store, name)).collect()
@@ -49,8 +49,8 @@ fn read_removal(disk: &dyn Disk, store: &Path, name: &str) -> Vec<Removal> {
     records(disk, &removed_folder(store).join(name), FrameKind::REMOVAL)
 }
 
-/// Packs that were said to go in files that were not met before. They may be there, and may be gone any moment. A file that
-/// says nothing yet is met again.
+/// Returns packs in records that are not in `met` yet. They may still exist, and may disappear at any moment. A record that is still empty
+/// is read again later.
 pub(in crate::store) fn condemned(disk: &dyn Disk, store: &Path, met: &mut BTreeSet<String>) -> Vec<PackId> {
     let mut condemned = Vec::new();
     for name in removal_names(disk, store) {
@@ -66,7 +66,7 @@ pub(in crate::store) fn condemned(disk: &dyn Disk, store: &Path, met: &mut BTree
     condemned
 }
 
-/// Those of `missing` that nobody took away, and those packs written in the place of others that are not here.
+/// Returns those of `missing` that no record calls deleted, and missing packs that replaced deleted ones.
 pub(in crate::store) fn without_removed(
     disk: &dyn Disk,
     store: &Path,

@@ -1,4 +1,4 @@
-//! The writing of a pack for what lies in others: of the same store, or of another.
+//! Writing a pack with data of other packs: of the same store, or of another.
 
 use super::block_run::{Stretch, by_length, runs};
 use super::pack_reader::PackReader;
@@ -17,12 +17,12 @@ pub(in crate::store) struct RepackedPack {
     pub length: u64,
 }
 
-/// A pack that is being written for what lies in others.
+/// The writer of a pack with data of other packs.
 pub(in crate::store) struct Copy<'s> {
     to: &'s Store,
     pub reader: PackReader<'s>,
     pack: Option<PackWriter>,
-    /// Blocks that wait for those that lay behind them.
+    /// Blocks that wait for the blocks that followed them.
     blocks: Vec<(PackItem, Vec<u8>)>,
 }
 
@@ -30,7 +30,7 @@ pub(in crate::store) struct Copy<'s> {
 const MOST_BLOCKS: usize = 512;
 
 impl<'s> Copy<'s> {
-    /// Nothing is written yet.
+    /// Creates a writer. The pack is created with the first data.
     pub fn new(from: &'s Store, to: &'s Store) -> Self {
         Self {
             to,
@@ -40,7 +40,7 @@ impl<'s> Copy<'s> {
         }
     }
 
-    /// Goes on with what lies in another store.
+    /// Continues with data of another store.
     pub fn go_on_from(&mut self, from: &'s Store) -> Result<(), StoreError> {
         self.put_blocks()?;
         self.reader = PackReader::new(from.disk());
@@ -58,7 +58,7 @@ impl<'s> Copy<'s> {
         Ok(self.pack.insert(pack))
     }
 
-    /// Takes a block that is seldom asked for from now on: compressed, with others.
+    /// Adds a block that is rarely needed from now on: compressed, with others.
     pub fn put_cold(&mut self, thing: &PackItem, bytes: &[u8]) -> Result<(), StoreError> {
         let pack = self.pack()?;
         pack.put_small(&Stretch {
@@ -72,13 +72,13 @@ impl<'s> Copy<'s> {
         Ok(())
     }
 
-    /// Takes a frame that can't be decoded, as it lies.
+    /// Adds a frame that cannot be decoded, unchanged.
     pub fn put_frame_as_it_lay(&mut self, frame: &[u8]) -> Result<(), StoreError> {
         self.pack()?.put_frame_as_it_lay(frame);
         Ok(())
     }
 
-    /// Takes bytes that are no frames, as they lay at `from`.
+    /// Adds bytes, at `from` in their pack, that are not frames, unchanged.
     pub fn put_gap(&mut self, bytes: &[u8], from: u64) -> Result<(), StoreError> {
         self.put_blocks()?;
         let pack = self.pack()?;
@@ -86,7 +86,7 @@ impl<'s> Copy<'s> {
         Ok(pack.write_as_it_lay(bytes, from)?)
     }
 
-    /// Takes what lay in a pack.
+    /// Adds an item of a pack.
     pub fn put(&mut self, thing: PackItem, bytes: Vec<u8>) -> Result<(), StoreError> {
         if thing.kind == FrameKind::BLOCKS {
             self.blocks.push((thing, bytes));
@@ -108,7 +108,7 @@ impl<'s> Copy<'s> {
         Ok(())
     }
 
-    /// Blocks that lay one after another lie so again, and as far behind a page as before.
+    /// Writes the waiting blocks. Consecutive blocks stay consecutive, and keep their offset modulo the page size.
     fn put_blocks(&mut self) -> Result<(), StoreError> {
         let blocks = std::mem::take(&mut self.blocks);
         let neighbours: Vec<_> = blocks
@@ -144,8 +144,8 @@ impl<'s> Copy<'s> {
         Ok(())
     }
 
-    /// Syncs what was put, and says so in the pack: it may be relied on. What is put later is not, by anybody who has not
-    /// read and hashed it.
+    /// Syncs the data that was added, and writes a MARK, so that sessions may rely on it. Data that is added later must be read and hashed
+    /// before a session relies on it.
     pub fn vouch(&mut self) -> Result<(), StoreError> {
         self.put_blocks()?;
         let Some(pack) = &mut self.pack else { return Ok(()) };
@@ -157,7 +157,7 @@ impl<'s> Copy<'s> {
         Ok(())
     }
 
-    /// Syncs all of it, and its name.
+    /// Syncs the whole pack, and its name.
     pub fn finish(mut self) -> Result<Option<RepackedPack>, StoreError> {
         self.put_blocks()?;
         let Some(mut pack) = self.pack.take() else {

@@ -1,4 +1,4 @@
-//! What lies in the packs.
+//! A survey of the contents of packs.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -31,12 +31,12 @@ pub(in crate::store) struct PackSurvey {
     pub path: PathBuf,
     pub length: u64,
     pub things: Vec<PackItem>,
-    /// So many of its bytes are known to have been synced.
+    /// The number of bytes known to be synced.
     pub synced: u64,
     pub is_written: bool,
-    /// Why it stays as it is: a later Clew wrote in it, or it can't be read at all.
+    /// Why the pack stays as it is: it contains data of a later version of Clew, or cannot be read at all.
     pub stays: Option<Damage>,
-    /// Bytes that are no frames: what a power cut leaves, or damage.
+    /// Bytes that are not frames: the result of a power failure, or corruption.
     pub gaps: Vec<UnframedBytes>,
 }
 
@@ -45,7 +45,7 @@ pub(in crate::store) struct PackSurvey {
 pub(in crate::store) struct UnframedBytes {
     pub from: u64,
     pub to: u64,
-    /// What is said of them.
+    /// The description for reports.
     pub damage: Damage,
 }
 
@@ -53,12 +53,12 @@ pub(in crate::store) struct UnframedBytes {
 #[derive(Debug, Default)]
 pub(in crate::store) struct Survey {
     pub packs: Vec<PackSurvey>,
-    /// What was said of packs that go, by name, before these were gone over.
+    /// The names of the records of deleted packs, read before the survey.
     pub removals: BTreeSet<String>,
 }
 
 impl Survey {
-    /// Goes over the packs that are there now. One that is not written by anybody now never will be again.
+    /// Surveys the packs that exist now. A pack that is not being written now will never be written again.
     pub fn of(store: &Store) -> Result<Self, StoreError> {
         let mut survey = Self {
             packs: Vec::new(),
@@ -71,7 +71,7 @@ impl Survey {
         Ok(survey)
     }
 
-    /// Goes over the packs that are there now, for who takes none away and so need not know who writes.
+    /// Surveys the packs that exist now, for callers that delete none and need not know which are being written.
     pub fn to_read(store: &Store) -> Self {
         let packs = store.packs_here().into_iter();
         Self {
@@ -128,19 +128,20 @@ impl PackSurvey {
         Ok(())
     }
 
-    /// Whether it is as it was when it was gone over: nobody writes it, on a machine whose locks are not seen here either.
+    /// Returns whether its length is unchanged since the survey: no session writes it, not even on a machine whose locks are not visible
+    /// here.
     pub fn is_as_it_was(&self, disk: &dyn Disk) -> bool {
         let length = disk.open(&self.path).and_then(|file| file.length());
         length.is_ok_and(|length| length == self.length)
     }
 
-    /// Whether it is said to be whole: it was synced.
+    /// Returns whether an item counts as complete: it was synced.
     pub fn is_whole(&self, thing: &PackItem) -> bool {
         thing.place.at < self.synced
     }
 }
 
-/// How long everything is that lies in these packs, before compression.
+/// Returns the lengths of all data in these packs, before compression.
 pub(in crate::store) fn lengths(packs: &[PackSurvey]) -> FxHashMap<[u8; 32], u64> {
     let things = packs.iter().flat_map(|pack| &pack.things);
     things.map(|thing| (thing.id, thing.place.length.into())).collect()

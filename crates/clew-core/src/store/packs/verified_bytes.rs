@@ -1,4 +1,4 @@
-//! Bytes that were checked.
+//! Verified values.
 
 use std::ops::Deref;
 
@@ -7,12 +7,12 @@ use std::ops::Deref;
 pub struct VerifiedValue<T>(T);
 
 impl<T> VerifiedValue<T> {
-    /// Made where the hash was compared, and nowhere else.
+    /// Call this only after a comparison of the hash.
     pub(in crate::store) fn new(value: T) -> Self {
         Self(value)
     }
 
-    /// The value itself.
+    /// Returns the value itself.
     pub fn into_inner(self) -> T {
         self.0
     }

@@ -1,6 +1,6 @@
-//! What lies in packs, copied from one store to another.
+//! Copying data in packs from one store to another.
 //!
-//! It is read, hashed and written to a new pack; what the other store has is left out.
+//! The data is read, hashed and written to a new pack; data that the other store has is skipped.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -17,31 +17,31 @@ use crate::store::{Damage, FileFault, Store, StoreError};
 /// Called with the number of further bytes that were processed; `Break` stops the transfer.
 pub type CopyCallback<'w> = &'w mut dyn FnMut(u64) -> ControlFlow<()>;
 
-/// How much a transfer copied.
+/// The result of a transfer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TransferSummary {
-    /// Blocks, segments, texts and manifests that were not there.
+    /// Blocks, segments, texts and manifests that the other store did not have.
     pub things: u64,
-    /// Their bytes, plain.
+    /// Their size in bytes before compression.
     pub bytes: u64,
-    /// Bytes that were there already, plain.
+    /// Bytes that the other store already had, before compression.
     pub known: u64,
-    /// Sessions of which something came that was not there.
+    /// Sessions with new records.
     pub sessions: u64,
-    /// Operations that came.
+    /// New operations.
     pub operations: u64,
-    /// Runs that came.
+    /// New runs.
     pub runs: u64,
-    /// What could not be read, and did not come.
+    /// Data that could not be read and was not transferred.
     pub damage: Vec<Damage>,
-    /// The ids of that.
+    /// The ids of this data.
     pub unread: Vec<[u8; 32]>,
-    /// Logs that say otherwise than those that are there; these stayed.
+    /// Logs that contradict the existing ones, which were kept.
     pub contradictions: Vec<SessionId>,
 }
 
 impl TransferSummary {
-    /// Adds what was carried after it.
+    /// Adds the result of a later transfer.
     pub fn add(&mut self, after: Self) {
         self.things += after.things;
         self.bytes += after.bytes;
@@ -55,7 +55,7 @@ impl TransferSummary {
     }
 }
 
-/// Copies what is wanted (`None`: everything) and not there from stores into one pack. What is damaged stays behind, and is told.
+/// Copies `wanted` data (`None`: everything) that `to` lacks from stores to one pack. Corrupted data is not copied, but reported.
 pub(in crate::store) fn copy_all(
     all: &[(&Store, &Survey)],
     to: &Store,
@@ -78,12 +78,12 @@ pub(in crate::store) fn copy_all(
     copying.finish(carried)
 }
 
-/// What is being copied into one pack.
+/// The state of copying to one pack.
 struct Copying<'s> {
     to: &'s Store,
     copy: Copy<'s>,
     met: FxHashSet<[u8; 32]>,
-    /// Packs of the other store that what is carried refers to, and that nobody synced.
+    /// Packs of the target store that the transferred data needs and that are not synced.
     unsynced: BTreeSet<u32>,
     damaged: Vec<([u8; 32], Damage)>,
 }
@@ -119,7 +119,7 @@ impl Copying<'_> {
                         carried.bytes += length;
                         self.copy.put(*thing, bytes)?;
                     }
-                    // It may be whole in another pack.
+                    // Another pack may have a sound copy.
                     Err(why) => self
                         .damaged
                         .push((thing.id, Damage::of(&pack.path, not_copied(thing, why)))),
@@ -170,7 +170,8 @@ impl Store {
         Ok(())
     }
 
-    /// Where something is here, whole: said to be by who wrote it, or read. And whether that was synced.
+    /// Returns the location of a complete copy of an item in this store, according to its writer or after reading it, and whether it was
+    /// synced.
     fn whole_place(&self, thing: &PackItem) -> Option<(PackLocation, bool)> {
         let index = self.index();
         let place = index.best(&thing.id)?;

@@ -1,4 +1,4 @@
-//! What the values and runs of a history need: what goes when they go.
+//! Finding the data that values and runs of a history need.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +9,12 @@ use crate::id::ManifestId;
 use crate::store::packs::contents::{contents, contents_of};
 use crate::store::{LoadedHistory, Store, StoreError};
 
-/// So many manifests are read together: some megabytes.
+/// Manifests that are read together: some megabytes.
 const TOGETHER: usize = 4096;
 
 impl Store {
-    /// All that the operations of a history reach and that was not forgotten. Of values that do not go only what describes them:
-    /// whoever makes one again has to know what it was made of, and what to hold it against.
+    /// Returns the data to which the operations of a history refer and that was not forgotten. Of values that `goes` excludes it returns
+    /// only the manifests and lists: the recipient needs them to rerun the cells and to compare the results.
     pub(in crate::store) fn needed_by(
         &self,
         loaded: &LoadedHistory,
@@ -22,7 +22,7 @@ impl Store {
     ) -> FxHashSet<[u8; 32]> {
         let mut needed = FxHashSet::default();
         let forgotten = loaded.forgotten();
-        // In the order in which they came, which is nearly that in which they lie.
+        // In recording order, which is almost the order in the packs.
         let mut values = Vec::new();
         for operation in loaded.all_operations().map(|loaded| &loaded.operation) {
             for naming in &operation.naming {
@@ -42,10 +42,10 @@ impl Store {
         needed
     }
 
-    /// What a value lies in, and how long each is in bytes, before compression; each once.
+    /// Returns the data of a value, each id once, with its length in bytes before compression.
     ///
     /// # Errors
-    /// Its manifest can't be read, or something of it is not here.
+    /// Its manifest cannot be read, or some of its data is missing.
     pub fn parts_of(&self, value: ManifestId) -> Result<Vec<([u8; 32], u64)>, StoreError> {
         let found = contents(self, value).map_err(|error| self.excused(value, error))?;
         let ids: BTreeSet<[u8; 32]> = found.all().collect();
@@ -66,8 +66,8 @@ impl Store {
         })
     }
 
-    /// Adds what says where values lie, and, of those that go, what they lie in. One that can't be read is left for the damage to be
-    /// told by who reads it.
+    /// Adds the lists of values, and the data of those that `goes` selects. Unreadable manifests are skipped: reading them later reports
+    /// the damage.
     pub(in crate::store) fn add_values(
         &self,
         values: &[ManifestId],

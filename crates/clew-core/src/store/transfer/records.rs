@@ -1,10 +1,10 @@
-//! Logs, copied from one store to another as they lie, with the seals over them.
+//! Copying logs from one store to another unchanged, with their signatures.
 //!
-//! Whoever receives them judges every operation by who recorded it. The logs name packs that are not there then, as after a gc,
-//! and the same note says where their contents are ([`crate::format::Removal`]).
+//! The recipient judges every operation by its signature. The copied logs name packs that do not exist there, as after a gc, and a removal
+//! record names the packs with their data ([`crate::format::Removal`]).
 //!
-//! A session has one writer, so of two copies of its log one begins with the other: the longer one counts. That is all that it
-//! takes to bring together what two machines did in one history.
+//! A session has one writer, so of two copies of its log one begins with the other, and the longer one counts. This is enough to merge what
+//! two machines recorded in one history.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -24,7 +24,8 @@ pub(in crate::store) struct RecordTransfer<'s> {
     pub from: &'s Store,
     pub to: &'s Store,
     pub history: HistoryId,
-    /// What was left out of what comes; `None` where nothing is settled yet: in a bundle, which has only some of what belongs together.
+    /// The values that were left out; `None` for a bundle, whose note is written separately because it may contain only a part of the
+    /// history.
     pub left: Option<OmissionTimes>,
 }
 
@@ -47,7 +48,7 @@ impl RecordTransfer<'_> {
         let coming = self.coming(loaded, &here, carried)?;
         self.excuse_packs(loaded, &here, packs, now)?;
         self.carry_descriptions()?;
-        // Before the logs: what they name and is not here would be lost.
+        // Before the logs: otherwise missing data that the logs need would count as lost.
         if let Some(left) = &self.left {
             self.to.settle_left_out(self.history, left.clone())?;
         }
@@ -59,13 +60,13 @@ impl RecordTransfer<'_> {
         }
         let last = loaded.runs.values().map(|run| run.outline().number).max();
         match numbers::raise(disk, directory, self.history, last.unwrap_or(0)) {
-            // A shortcut where there are no locks: the logs count.
+            // The file is only a shortcut: without locks the logs count.
             Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::Unsupported => Ok(()),
             raised => raised.map(drop),
         }
     }
 
-    /// Writes of each log what comes behind `there`, into a store that has nothing yet.
+    /// Writes the part of each log after `there`, to a store that is empty.
     pub fn carry_behind(
         &self,
         loaded: &LoadedHistory,
@@ -88,7 +89,7 @@ impl RecordTransfer<'_> {
         Ok(())
     }
 
-    /// The logs that are to be written, by their files' names.
+    /// Returns the logs to write, by file name.
     fn coming(
         &self,
         loaded: &LoadedHistory,
@@ -124,8 +125,8 @@ impl RecordTransfer<'_> {
         Ok(coming)
     }
 
-    /// Says of the packs that the coming logs name where what is needed of them lies. Those that are missed here already go on being
-    /// missed, whoever names them.
+    /// Records for the packs that the new logs name which packs have their needed data. Packs that were missing here before still count as
+    /// missing.
     fn excuse_packs(
         &self,
         loaded: &LoadedHistory,
@@ -152,7 +153,7 @@ impl RecordTransfer<'_> {
         Ok(())
     }
 
-    /// Carries what the history was called, which is told by files that are written once.
+    /// Copies the descriptions, which are files that are written once.
     fn carry_descriptions(&self) -> Result<(), StoreError> {
         let (from, to) = (
             layout::history_folder(self.from.directory(), self.history),

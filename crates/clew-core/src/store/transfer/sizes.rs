@@ -1,4 +1,4 @@
-//! How many bytes pieces take as they are stored: what it takes to send them.
+//! Stored sizes of data: the cost of sending it.
 
 use rustc_hash::FxHashMap;
 
@@ -6,16 +6,17 @@ use crate::store::packs::index::{PackLocation, Placement};
 use crate::store::scan::Payloads;
 use crate::store::{LoadedHistory, LogEnds, Store, StoreError};
 
-/// The lengths of frames that were looked at, as stored and plain, by pack and place.
+/// The stored and plain lengths of frames that were read, by pack and offset.
 #[derive(Debug, Default)]
 pub struct FrameLengths(FxHashMap<(u32, u64), (u64, u64)>);
 
 impl Store {
-    /// How many bytes each piece takes as it is stored; `None` for what is not here. Of pieces that were compressed together each has its
-    /// part by its plain length, since nothing says more. Reads the heads of frames, each once for `known`, and no data.
+    /// Returns the stored size of each item in bytes; `None` for missing ones. An item that was compressed together with others gets a
+    /// share of the size by its plain length, because nothing more precise is known. Reads the headers of frames, each once for `known`,
+    /// and no data.
     ///
     /// # Errors
-    /// The packs can't be read.
+    /// The packs cannot be read.
     pub fn sizes<'i>(
         &self,
         ids: impl IntoIterator<Item = &'i [u8; 32]>,
@@ -47,11 +48,11 @@ impl Store {
         Ok(places.iter().map(|place| known.size_at(place.as_ref()?)).collect())
     }
 
-    /// How many bytes of a history go wherever any of it goes and are not there: what happened, sources, outputs, what describes each value.
-    /// `loaded`: what its logs say; `there`: how far each log goes there.
+    /// Returns the size in bytes of the parts of a history that every transfer includes and that the recipient lacks: records, sources,
+    /// outputs, manifests. `loaded` is the content of its logs, `there` the recipient's ends of the logs.
     ///
     /// # Errors
-    /// The packs can't be read.
+    /// The packs cannot be read.
     pub fn records_size(
         &self,
         loaded: &LoadedHistory,

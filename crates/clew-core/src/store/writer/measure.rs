@@ -1,4 +1,4 @@
-//! What storing something would add, found out without storing it.
+//! Computing how much data a value would add, without storing it.
 
 use rustc_hash::FxHashSet;
 
@@ -10,12 +10,12 @@ use crate::store::packs::pieces::{SegmentChunker, StoredSegment};
 use crate::store::{Budget, StoreError};
 
 impl SessionWriter {
-    /// How many bytes may still be stored; `None` where nobody can tell.
+    /// Returns how many bytes may still be stored; `None` if unknown.
     pub fn room(&self, budget: Budget) -> Option<u64> {
         self.store.usage(budget).room()
     }
 
-    /// Bytes of a stream that are not stored yet. `before` is as for [`Self::put_stream`].
+    /// Returns the number of bytes of a stream that are not stored yet. `before` is as for [`Self::put_stream`].
     pub fn bytes_new_of_stream(&mut self, plain: &[u8], before: &[StoredSegment]) -> Result<u64, StoreError> {
         let mut new = 0;
         for cut in SegmentChunker::new(plain, before) {
@@ -27,7 +27,7 @@ impl SessionWriter {
         Ok(new)
     }
 
-    /// Bytes of a piece of memory that are not stored yet. `known` is as for [`Self::put_extent`].
+    /// Returns the number of bytes of a piece of memory that are not stored yet. `known` is as for [`Self::put_extent`].
     pub fn bytes_new_of_extent(
         &mut self,
         bytes: &[u8],

@@ -1,4 +1,4 @@
-//! Memory into the pack: blocks that are not stored yet, as they were seen.
+//! Storing memory: the blocks that are not stored yet, with the content that the walk hashed.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -29,24 +29,24 @@ impl From<StoreError> for Failed {
     }
 }
 
-/// An extent on its way.
+/// The state of storing an extent.
 struct Putting<'b> {
     /// Offset and length of each block.
     cuts: Vec<(u64, u64)>,
-    /// What each was seen to hash to.
+    /// The hashes of the blocks that the walk computed.
     hashes: &'b [u128],
     ids: Vec<BlockId>,
-    /// Blocks that are stored, or on their way.
+    /// Blocks that are stored, or are being stored.
     met: FxHashSet<BlockId>,
-    /// Which blocks are to be copied, and how many of them were.
+    /// The blocks to copy, and how many of them were copied.
     unknown: Vec<usize>,
     taken: usize,
 }
 
 impl SessionWriter {
-    /// Stores a piece of memory as blocks that were seen to hash to `hashes` (XXH3-128); `None` if somebody has written to
-    /// it since. `known` may name blocks, by position, that are known to be unchanged since this session stored or loaded
-    /// them: these are not read again. It may be shorter than there are blocks.
+    /// Stores a piece of memory as blocks with the given `hashes` (XXH3-128); `None` if another thread wrote to it since it was hashed.
+    /// `known` may give the ids of blocks, by position, that are unchanged since this session stored or loaded them: these are not read
+    /// again. It may be shorter than the list of blocks.
     pub fn put_extent(
         &mut self,
         bytes: &[u8],
@@ -78,7 +78,7 @@ impl SessionWriter {
                 column,
                 blocks: putting.ids,
             })),
-            // What came before it lies under its own ids, and may be met again.
+            // Blocks that were copied before are stored under their own ids, and may be used again.
             Err(Failed::Torn) => Ok(None),
             Err(Failed::Store(error)) => Err(error),
         }
@@ -136,7 +136,7 @@ impl SessionWriter {
         Ok(())
     }
 
-    /// Remembers what was written just now: who maps it later need not hash it.
+    /// Caches the hashes of the written blocks, so that a later mapping need not hash them.
     fn remember(&self, written: &[([u8; 32], PackLocation)], hashes: &FxHashMap<[u8; 32], u128>) {
         let Some(pack) = self.pack.as_ref().filter(|pack| pack.file.stamp().is_some()) else {
             return;
@@ -163,8 +163,8 @@ impl Putting<'_> {
     }
 }
 
-/// Adds a block, which lies at `range` of a portion and at `offset` of its memory, to the last of `new` where it goes on
-/// there, else as one more.
+/// Adds a block, at `range` of a portion and at `offset` of its memory, to the last stretch of `new` if it directly follows there, and
+/// otherwise as a new stretch.
 fn lengthen<'b>(
     new: &mut Vec<Stretch<'b>>,
     portion: &'b [u8],

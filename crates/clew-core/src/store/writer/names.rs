@@ -1,5 +1,5 @@
-//! Files that somebody else replaced, cut short or took away under the session that writes: what is written to them nobody
-//! would find again, and what they held is not there. Tools that bring back or bring over folders do so.
+//! Detecting that another program replaced, truncated or deleted files of this session: data written to them would be lost, and their old
+//! data is gone. Tools that restore or synchronize folders do this.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::store::disk::DiskFile;
 use crate::store::{StoreError, gc_lock, layout};
 
 impl SessionWriter {
-    /// Sees to it that no more is written to files that lost their names or their ends; `Err` once, where they did.
+    /// Stops writing to files that were deleted, replaced or truncated. Returns `Err` once for each such event.
     pub(super) fn check_names(&mut self) -> Result<(), StoreError> {
         if self.stopped.is_some() {
             return Ok(());
@@ -25,20 +25,20 @@ impl SessionWriter {
         })
     }
 
-    /// Why something that was saved is gone, where another program took it away under this session. Costs a system call or
-    /// three a file.
+    /// Checks whether saved data is lost because another program deleted it, and returns the reason. Costs up to three system calls for
+    /// each file.
     pub fn find_loss(&mut self) -> Option<&str> {
-        // What it finds is noted.
+        // The result is stored in `self`.
         self.check_names().ok();
         self.lost.as_deref()
     }
 
-    /// The same, as far as that was found before.
+    /// Returns the reason for a loss that was found before.
     pub fn loss(&self) -> Option<&str> {
         self.lost.as_deref()
     }
 
-    /// Where the folder of the store lies now, where it was moved as a whole under this session.
+    /// Returns the current path of the store's folder if it was moved as a whole during this session.
     pub fn moved_to(&self) -> Option<PathBuf> {
         let (was, log) = (self.store.directory(), &self.log);
         let within = log.path.strip_prefix(was).ok()?;
@@ -48,7 +48,7 @@ impl SessionWriter {
             .then(|| folder.to_owned())
     }
 
-    /// Finds packs of the store that went without a word: who takes them away by the rules writes another generation first.
+    /// Finds packs that were deleted without a new generation, which gc always writes first.
     pub(super) fn check_packs(&mut self) {
         let (disk, directory) = (self.store.disk(), self.store.directory());
         let Ok(there) = disk.list_existing(&layout::packs_folder(directory)) else {
@@ -65,8 +65,8 @@ impl SessionWriter {
         self.lose("another program deleted packs of the store");
     }
 
-    /// Finds packs that are shorter than they were: nothing that they held is taken for stored any more, so that it is stored
-    /// anew when it comes again. To ask costs a system call or two a pack.
+    /// Finds packs that were truncated: nothing in them counts as stored any more, so their data is stored again when it is recorded again.
+    /// Costs up to two system calls for each pack.
     pub fn distrust_cut_packs(&mut self) {
         let own = self.pack.as_ref().map(|pack| (pack.number, pack.end));
         let cut = self.store.index().cut_short(self.store.disk(), own);
@@ -84,7 +84,7 @@ impl SessionWriter {
 
     fn check_file(&mut self, path: &Path, file: &dyn DiskFile, end: u64) -> Result<(), StoreError> {
         let disk = self.store.disk();
-        // A file gets its name when it is made, so one without was replaced or taken away.
+        // A file has its name from its creation, so a file without one was replaced or deleted.
         let (why, is_there) = if !disk.names(path, file) {
             let found = disk.open(path).and_then(|found| found.length());
             let has_all = found.is_ok_and(|length| length >= end);
@@ -102,7 +102,7 @@ impl SessionWriter {
         Err(error)
     }
 
-    /// Says that something which was saved is gone.
+    /// Records that saved data is lost.
     fn lose(&mut self, why: &str) {
         self.lost.get_or_insert_with(|| why.to_owned());
         self.is_doubtful = true;

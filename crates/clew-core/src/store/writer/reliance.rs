@@ -1,13 +1,13 @@
-//! What a session relies on, and what becomes of it where a gc of another machine takes packs away meanwhile.
+//! The data on which a session relies, and its recovery if a gc on another machine deletes packs meanwhile.
 //!
-//! Where locks hold, nothing goes while somebody records. Where they hold on each machine and not between two, a gc may be
-//! at work on another one all the time. It says which packs go and writes another generation before it reads the logs for
-//! the last time; here the generation is read again after the operation was written. So either that gc reads the operation
-//! and leaves what it names, or the packs that go are known here: then all that is relied on is looked up anew, and what
-//! lies only in such packs is stored again, from these as long as they can be read.
+//! If locks work, nothing is deleted while a session records. If they work within each machine and not between machines, a gc may run on
+//! another machine at any time. It records the packs to delete and writes another generation before it reads the logs a last time; the
+//! session reads the generation again after its operation is written. So either that gc reads the operation and keeps its data, or the
+//! session learns which packs are deleted. The session then looks up all data on which it relies again. Data that is only in such packs is
+//! stored again, as long as it can still be read.
 //!
-//! On a network file system another machine reads what was flushed. So the same is done again after each flush, for all
-//! that was committed since the one before.
+//! On a network file system another machine sees only flushed data. So the same check is repeated after each flush, for everything that was
+//! committed since the one before.
 
 use std::collections::BTreeSet;
 
@@ -24,68 +24,68 @@ use crate::store::packs::read::read_and_hash;
 use crate::store::packs::removals;
 use crate::store::{StoreError, gc_lock};
 
-/// What has that id.
+/// The id and kind of an item.
 type Thing = ([u8; 32], FrameKind);
 type Things = FxHashSet<Thing>;
 
-/// What was put or found stored for a value, or for what is no value: texts.
+/// Items that were stored, or found stored, for a value, or for texts.
 #[derive(Debug, Default)]
 struct Group {
     value: Option<ManifestId>,
     things: Things,
 }
 
-/// What a session relies on.
+/// The data on which a session relies.
 #[derive(Debug, Default)]
 pub(super) struct Reliance {
-    /// What was put, or asked for, since the last group was closed.
+    /// Items that were stored or looked up since the last group was closed.
     open: Things,
-    /// What the next operation names.
+    /// Groups to which the next operation refers.
     values: Vec<Group>,
-    /// The same of operations that are not known to be flushed, by their numbers.
+    /// Groups of operations that are not known to be flushed, by operation number.
     committed: Vec<(u64, Vec<Group>)>,
-    /// Packs that were said to go, and the names of the files that said so.
+    /// Packs that are being deleted, and the names of their removal records.
     condemned: BTreeSet<PackId>,
     met: BTreeSet<String>,
-    /// How much turned out to be gone after a flush, which no run was told of yet.
+    /// The number of items that were found missing after a flush and are not reported to a run yet.
     untold: usize,
 }
 
 impl Reliance {
-    /// Something was put, or found stored.
+    /// Adds an item that was stored, or found stored.
     pub fn add(&mut self, id: [u8; 32], kind: FrameKind) {
         self.open.insert((id, kind));
     }
 
-    /// What was asked for since the last group was closed is named by nobody: it was not there, or could not be stored.
+    /// Discards the items since the last group was closed: no record refers to them, because they were not found or could not be stored.
     pub fn clear_open(&mut self) {
         self.open.clear();
     }
 
-    /// What was put or found stored since the last group was closed is this value, or no value.
+    /// Closes a group: the items since the last group belong to this value, or to no value.
     pub fn close(&mut self, value: Option<ManifestId>) {
         let things = std::mem::take(&mut self.open);
         self.values.push(Group { value, things });
     }
 
-    /// The operation that relies on it was written.
+    /// Assigns the closed groups to an operation that was written.
     pub fn take(&mut self, operation: u64) {
         self.open.clear();
         self.committed.push((operation, std::mem::take(&mut self.values)));
     }
 
-    /// No operation relies on what was put since the last one.
+    /// Discards everything since the last operation.
     pub fn give_up(&mut self) {
         self.open.clear();
         self.values.clear();
     }
 
-    /// The first `synced` operations were flushed, and no packs went before that.
+    /// Discards the groups of the first `synced` operations, which were flushed before any pack was deleted.
     pub fn let_go(&mut self, synced: u64) {
         self.committed.retain(|(number, _)| *number >= synced);
     }
 
-    /// Values that somebody forgot, or dropped, may go with all that only they need.
+    /// Discards the groups of values that were forgotten or dropped, which may be deleted.
     fn excuse(&mut self, gone: &FxHashSet<ManifestId>) {
         let stays = |group: &Group| group.value.is_none_or(|value| !gone.contains(&value));
         for (_, groups) in &mut self.committed {
@@ -108,7 +108,8 @@ impl Reliance {
         closed.chain(&self.open).copied().collect()
     }
 
-    /// What is said where these can't be had any more. Nothing is relied on that was said to be gone.
+    /// Returns the error for items that cannot be read any more, and discards the operations that need them, so that they are reported
+    /// once.
     fn gone(&mut self, lost: &[Thing]) -> StoreError {
         let is_needed = |(_, groups): &(u64, Vec<Group>)| {
             let has = |thing| groups.iter().any(|group| group.things.contains(thing));
@@ -123,14 +124,14 @@ impl Reliance {
     }
 }
 
-/// One thing, and where it lay before packs went.
+/// One item, and its locations before packs were deleted.
 type Lay = (Thing, Vec<PackLocation>);
 
-/// How often it is tried again where one gc comes after the other.
+/// The most attempts, if gcs follow one another.
 const TRIES: usize = 8;
 
 impl SessionWriter {
-    /// Goes in through the gate, once until the next commit, and takes note of packs that were taken away meanwhile.
+    /// Enters the gate, once until the next commit, and handles packs that were deleted meanwhile.
     pub(super) fn enter(&mut self) -> Result<(), StoreError> {
         if self.inside.is_some() {
             return Ok(());
@@ -141,7 +142,7 @@ impl SessionWriter {
         let inside = gc_lock::enter(self.store.disk(), self.store.directory())?;
         let generation = inside.generation;
         self.inside = Some(inside);
-        // What can't be read may be any number, until a gc writes it again.
+        // An unreadable generation counts as changed, until a gc writes it again.
         if generation != Some(self.generation) {
             self.prove()?;
         }
@@ -154,10 +155,10 @@ impl SessionWriter {
         }
     }
 
-    /// Sees to it that all that is relied on since the last commit is there, where packs went meanwhile.
+    /// Checks that all data on which the session relies since the last commit still exists, if packs were deleted meanwhile.
     ///
     /// # Errors
-    /// Something is not, and can't be read any more.
+    /// Some data is missing, and cannot be read any more.
     pub(super) fn prove_if_moved(&mut self) -> Result<(), StoreError> {
         if self.inside.is_some() && self.has_moved() {
             self.prove()?;
@@ -165,16 +166,16 @@ impl SessionWriter {
         Ok(())
     }
 
-    /// The same after a flush, for all that was committed since the one before. Gives whether something was stored again,
-    /// which is not flushed yet. What is gone is told to the next run.
+    /// Repeats the check after a flush, for everything that was committed since the one before. Returns whether data was stored again,
+    /// which is not flushed yet. Missing data is reported to the next run.
     pub(super) fn prove_flushed(&mut self) -> Result<bool, StoreError> {
-        // Who relies on nothing has no need of the gate: a gc that says what it drops holds it alone meanwhile.
+        // A session that relies on nothing must not enter the gate: a gc holds it exclusively while a session records dropped values.
         if self.reliance.is_empty() || !self.has_moved() {
             return Ok(false);
         }
         let was_inside = self.inside.is_some();
         if !was_inside {
-            // Not by `enter`, which would prove, and not say that something was stored.
+            // Not by `enter`, which would do the check without returning whether data was stored.
             self.inside = Some(gc_lock::enter(self.store.disk(), self.store.directory())?);
         }
         let proved = self.prove();
@@ -192,7 +193,7 @@ impl SessionWriter {
         gc_lock::generation(self.store.disk(), self.store.directory()) != Some(self.generation)
     }
 
-    /// Looks up all that is relied on among the packs that stay, and stores again what is not there.
+    /// Looks up all data on which the session relies in the packs that stay, and stores missing data again.
     fn prove(&mut self) -> Result<bool, StoreError> {
         let mut has_stored = false;
         for _ in 0..TRIES {
@@ -213,7 +214,7 @@ impl SessionWriter {
         })
     }
 
-    /// Gives what can't be had any more, and whether something was stored.
+    /// Returns the items that cannot be read any more, and whether any were stored again.
     fn store_again(&mut self) -> Result<(Vec<Thing>, bool), StoreError> {
         let things = self.reliance.all();
         let lay: Vec<Lay> = {
@@ -223,7 +224,7 @@ impl SessionWriter {
         };
         let left = self.take_note()?;
         let needed = self.reliance.all();
-        // What is asked for here counts as put for the value to come; it is not.
+        // The lookups below must not count as items of the next value.
         let open = std::mem::take(&mut self.reliance.open);
         let (mut lost, mut stored) = (Vec::new(), false);
         for ((id, kind), places) in lay {
@@ -243,8 +244,8 @@ impl SessionWriter {
         Ok((lost, stored))
     }
 
-    /// Takes note of packs that went or are to go. Gives the one that this session wrote, if that is among them: another
-    /// machine does not see its lease.
+    /// Handles packs that were or are being deleted. Returns the pack that this session wrote, if it is among them: a gc on another machine
+    /// does not see its lease.
     fn take_note(&mut self) -> Result<Option<PackWriter>, StoreError> {
         let (disk, directory) = (self.store.disk(), self.store.directory());
         let condemned = removals::condemned(disk, directory, &mut self.reliance.met);

@@ -1,4 +1,4 @@
-//! Flushing: from *saved*, which survives the death of the process, to *synced*, which survives a power cut.
+//! Flushing: turns *saved* operations, which survive the death of the process, into *synced* ones, which survive a power failure.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -10,22 +10,22 @@ use crate::store::disk::{Disk, DiskFile, if_exists};
 use crate::store::{End, StoreError, layout};
 
 impl SessionWriter {
-    /// Flushes packs, then the log. When it returns everything committed is *synced*: it survives a power cut.
+    /// Flushes packs, then the log. When this returns, everything committed is *synced*: it survives a power failure.
     ///
     /// # Errors
-    /// The flush failed, and nobody can say what is on the disk. The session goes on in new files with the next commit;
-    /// what was saved before is never called synced.
+    /// The flush failed, and the content of the disk is unknown. The session continues in new files with the next commit; operations that
+    /// were saved before never count as synced.
     pub fn sync(&mut self) -> Result<(), StoreError> {
         let job = self.begin_sync()?;
         let outcome = job.run();
         self.end_sync(&job, outcome)
     }
 
-    /// What a flush of everything committed so far has to do. It may run on another thread while this writer goes on;
-    /// its outcome then goes to [`SessionWriter::end_sync`].
+    /// Creates the job that flushes everything committed so far. It may run on another thread while this writer continues; pass its outcome
+    /// to [`SessionWriter::end_sync`].
     pub fn begin_sync(&mut self) -> Result<SyncJob, StoreError> {
         if self.inside.is_none() {
-            // Else the next commit does, and does not say that it saved what is nowhere.
+            // If the session is inside the gate, the next commit does this check, and fails if files are gone.
             self.check_names().ok();
             self.check_packs();
         }
@@ -69,10 +69,10 @@ impl SessionWriter {
         })
     }
 
-    /// Takes what became of a flush.
+    /// Processes the outcome of a flush.
     ///
     /// # Errors
-    /// The flush failed. The session goes on in new files with the next commit, and what was saved before is never called
+    /// The flush failed. The session continues in new files with the next commit, and operations that were saved before never count as
     /// synced.
     pub fn end_sync(&mut self, job: &SyncJob, outcome: Result<(), StoreError>) -> Result<(), StoreError> {
         if let Err(error) = outcome {
@@ -85,7 +85,7 @@ impl SessionWriter {
             self.store.index().set_synced(*number, *reach);
         }
         if self.prove_flushed()? {
-            // What was stored again is flushed, too, and then proved.
+            // The data that was stored again is flushed and checked, too.
             return self.sync();
         }
         self.reliance.let_go(job.saved);
@@ -100,7 +100,7 @@ impl SessionWriter {
         Some(self.store.end_of(self.history, self.session, number, self.previous?))
     }
 
-    /// Says in the files what was synced. A mark that can't be written is no loss: readers then know less than is true.
+    /// Writes marks to the files. A failure is harmless: readers then treat synced data as unsynced.
     fn mark(&mut self, job: &SyncJob) {
         let written = self.pack.as_mut();
         let marked = job
@@ -122,11 +122,11 @@ impl SessionWriter {
     }
 }
 
-/// One flush: packs, the folders that name them, logs that this one builds on, then the log.
+/// One flush: packs, their folders, logs on which this one builds, then the log.
 #[derive(Debug)]
 pub struct SyncJob {
     disk: Arc<dyn Disk>,
-    /// Packs of others are opened only for this.
+    /// Packs of other sessions are opened only for the flush.
     packs: Vec<(PathBuf, Option<Arc<dyn DiskFile>>)>,
     folders: Vec<PathBuf>,
     other_logs: Vec<PathBuf>,
@@ -135,19 +135,19 @@ pub struct SyncJob {
     log_end: u64,
     part: u32,
     saved: u64,
-    /// The last of what is saved.
+    /// The last saved operation.
     end: Option<End>,
-    /// Packs of others and how far they were gone over.
+    /// Packs of other sessions, and the ends of their scanned bytes.
     foreign: Vec<(u32, u64)>,
 }
 
 impl SyncJob {
-    /// Flushes. Takes as long as the disk takes.
+    /// Flushes. Takes as long as the disk needs.
     ///
     /// # Errors
-    /// The disk failed, or the engine did: nobody can say what is on the disk.
+    /// The disk failed, or Clew panicked: the content of the disk is unknown.
     pub fn run(&self) -> Result<(), StoreError> {
-        // What is to be flushed is known here only: a panic that took it along would leave it unflushed for good.
+        // Only this job knows what to flush: a panic that destroyed it would leave the files unflushed permanently.
         catch_unwind(AssertUnwindSafe(|| self.flush())).unwrap_or(Err(StoreError::Panicked))
     }
 
@@ -156,7 +156,7 @@ impl SyncJob {
             match file {
                 Some(file) => sync(path, &**file)?,
                 None => {
-                    // One that is not there was taken away: what was alive in it had been synced elsewhere before.
+                    // A missing pack was deleted: its needed data had been synced in another pack before.
                     if let Some(file) = self.disk.open_existing(path)? {
                         sync(path, &*file)?;
                     }
@@ -164,7 +164,7 @@ impl SyncJob {
             }
         }
         for folder in &self.folders {
-            // A session without blocks has no packs, maybe the whole store has none.
+            // A session without blocks has no packs, and the whole store may have none.
             if_exists(self.disk.sync_dir(folder)).map_err(StoreError::io("sync", folder))?;
         }
         for path in &self.other_logs {

@@ -1,4 +1,4 @@
-//! What runs did not keep of excluded variables is in the copy of the notebook, too: in the sources of their cells and in their outputs.
+//! Removes from the copy of the notebook what runs did not record of excluded variables: in the sources of cells and in their outputs.
 
 use clew_core::format::{Run, RunKind};
 use regex::Regex;
@@ -8,14 +8,14 @@ use crate::outputs::outputs_of;
 use crate::package::NotebookFile;
 use crate::secrets::mark;
 
-/// What stands in a run's evidence where its source was kept without the values of excluded variables (`clew/shell/redaction.py`).
+/// The text in a run's evidence that marks a source recorded without the values of excluded variables (`clew/shell/redaction.py`).
 const EXCLUDED: &str = "an excluded value";
 
-/// Takes out of a notebook's cells what their runs did not keep.
+/// Removes from a notebook's cells what their runs did not record.
 pub(super) fn leave_out(notebook: &mut NotebookFile, place: &HistoryView<'_>) {
     let runs = place.history.outlines().filter_map(|(id, _)| place.history.run(&id));
     let mut runs: Vec<&Run> = runs.filter(|run| run.kind == RunKind::Cell).collect();
-    // What the last run of a cell was kept as is most like it.
+    // The last run of a cell is most similar to its current source.
     runs.sort_by_key(|run| std::cmp::Reverse(run.number));
     for run in runs {
         let source = is_in_source(run).then(|| recorded(run, place));
@@ -43,7 +43,7 @@ fn recorded(run: &Run, place: &HistoryView<'_>) -> String {
     place.source(run).unwrap_or_else(|| mark(EXCLUDED))
 }
 
-/// What a cell is like that was recorded so.
+/// Returns a pattern that matches the sources that were recorded as `recorded`.
 fn pattern(recorded: &str) -> Option<Regex> {
     let mark = mark(EXCLUDED);
     if recorded == mark {
@@ -54,7 +54,7 @@ fn pattern(recorded: &str) -> Option<Regex> {
     Regex::new(&format!(r"\A{}\z", parts.join(r"[\s\S]*?"))).ok()
 }
 
-/// Whether nothing of what a run showed was kept.
+/// Whether none of a run's outputs were recorded.
 fn shows_nothing_of_it(run: &Run, place: &HistoryView<'_>) -> bool {
     let outputs = outputs_of(run, place);
     matches!(&*outputs, [one] if one.text.is_empty() && one.data.is_empty() && one.left_out.iter().any(|left| left.what == "outputs"))

@@ -1,4 +1,4 @@
-//! What `clew package` says: what went out, what stayed behind and why.
+//! The output of `clew package`: what was included, and what was left out and why.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What a package tells of runs: the marks of the notebook's cells, and the metadata of the crate.
+//! The runs in a package: the marks of the notebook's cells, and the metadata of the crate.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,11 +20,11 @@ pub(super) struct PackageMembers {
     pub bundle: Member,
     pub requirements: Option<Member>,
     pub readme: Member,
-    /// Files that cells read, by the paths where they lie.
+    /// Input files of cells, by path.
     pub inputs: BTreeMap<String, Member>,
 }
 
-/// Of each cell of a notebook, the run of the line that was its last; nothing of those that never ran.
+/// Returns for each cell of a notebook its last run on the branch of `at`; `None` for cells that never ran.
 pub(super) fn marks(notebook: &NotebookFile, place: &HistoryView<'_>, at: RunId) -> Vec<Option<CellMark>> {
     let runs = cell_runs(place, at);
     let sources: Vec<Option<String>> = runs.iter().map(|(_, run)| place.source(run)).collect();
@@ -50,7 +50,7 @@ pub(super) fn marks(notebook: &NotebookFile, place: &HistoryView<'_>, at: RunId)
     cells.collect()
 }
 
-/// The runs of cells that led to a state, in their order.
+/// Returns the cell runs that led to a state, in order.
 fn cell_runs<'p>(place: &HistoryView<'p>, at: RunId) -> Vec<(RunId, &'p Run)> {
     let line = place.history.line(at).filter(|(_, run)| run.kind == RunKind::Cell);
     let mut runs: Vec<(RunId, &Run)> = line.collect();
@@ -58,7 +58,7 @@ fn cell_runs<'p>(place: &HistoryView<'p>, at: RunId) -> Vec<(RunId, &'p Run)> {
     runs
 }
 
-/// The text of `ro-crate-metadata.json`.
+/// Returns the text of `ro-crate-metadata.json`.
 pub(super) fn metadata(
     members: &PackageMembers,
     package: &Package,
@@ -95,7 +95,7 @@ pub(super) fn metadata(
     })
 }
 
-/// The cells of runs, each once.
+/// The distinct cells of runs.
 #[derive(Default)]
 struct Cells {
     places: BTreeMap<String, usize>,
@@ -103,7 +103,7 @@ struct Cells {
 }
 
 impl Cells {
-    /// The place of a run's cell. Runs that tell no cell are each of their own.
+    /// Returns the index of a run's cell. Each run without a cell id gets its own cell.
     fn place(&mut self, label: &str, run: &Run, notebook: &NotebookFile) -> usize {
         let key = run.cell.clone().unwrap_or_else(|| format!("of-run-{label}"));
         if let Some(place) = self.places.get(&key) {
@@ -140,7 +140,7 @@ fn told_run(label: String, run: &Run, cells: &mut Cells, notebook: &NotebookFile
     }
 }
 
-/// The files that runs read or wrote. Paths are told only where the bundle tells them too.
+/// Returns the files that runs read or wrote. Paths are only included if the bundle contains them too.
 fn files(
     members: &PackageMembers,
     page: &PackagePage,

@@ -1,6 +1,6 @@
-//! Files that runs read, beside the store in a bundle: listed with their hashes, and taken along where that was asked for.
+//! Files that runs read, in a bundle next to its store: listed with their hashes, and included on request.
 //!
-//! They are no part of the store: nobody writes them anywhere before they are asked for, under names that lead nowhere else.
+//! They are not part of the store. They are written only on request, under names that cannot lead out of the target folder.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
@@ -14,7 +14,7 @@ use crate::store::disk::{Disk, DiskFile, read_exact_at, write_all_at};
 use crate::store::error::StoreError;
 use crate::store::transfer::copy::CopyCallback;
 
-/// The folder in a bundle that they lie in, each under its hash.
+/// The folder of the included files in a bundle, each named by its hash.
 const FOLDER: &str = "inputs";
 
 impl BundleMaker {
@@ -23,11 +23,10 @@ impl BundleMaker {
         self.inputs.push(input);
     }
 
-    /// Takes the bytes of one along and lists it; whether they were what `input` says they are. Nothing of the store can be
-    /// written from then on.
+    /// Includes the bytes of a file and lists it. Returns whether they match `input`. Nothing can be written to the store after that.
     ///
     /// # Errors
-    /// It can't be read or written, or the user asked to stop.
+    /// The bytes cannot be read or written, or the user cancelled.
     pub fn take_input(
         &mut self,
         input: BundledInput,
@@ -44,7 +43,7 @@ impl BundleMaker {
                 return Err(StoreError::GivenUp);
             };
             if found != (input.hash, input.size) {
-                // Nobody asked for these bytes, and no signature is over them.
+                // No signature covers these bytes.
                 file.truncate(0).map_err(StoreError::io("write to", &self.path))?;
                 drop(file);
                 self.bundled.unlink(&place).ok();
@@ -57,13 +56,12 @@ impl BundleMaker {
 }
 
 impl Bundle {
-    /// Files that runs of the history read, as its maker lists them.
+    /// Returns the files that runs of the history read, as listed by its maker.
     pub fn inputs(&self) -> &[BundledInput] {
         &self.contents.inputs
     }
 
-    /// How many bytes lie in the bundle of those of its files that are taken along, each content once, and how many they are where
-    /// each has a file of its own.
+    /// Returns the total size of the included files in the bundle, where equal contents count once, and their total size as separate files.
     pub fn input_bytes(&self) -> (u64, u64) {
         let (mut met, mut once, mut all) = (BTreeSet::new(), 0_u64, 0_u64);
         for input in self.contents.inputs.iter().filter(|input| self.input(input).is_some()) {
@@ -75,7 +73,7 @@ impl Bundle {
         (once, all)
     }
 
-    /// The bytes of one of them, where they were taken along. What they hash to was signed: who reads them hashes them.
+    /// Returns a reader for one of them, if it is included. Its hash was signed; the caller compares it.
     pub fn input(&self, input: &BundledInput) -> Option<InputBytes> {
         let place = self.path.join(FOLDER).join(input.hash.to_string());
         let file = self.store.disk().open(&place).ok()?;
@@ -84,7 +82,7 @@ impl Bundle {
     }
 }
 
-/// The bytes of a file in a bundle, one after another.
+/// A reader for the bytes of a file in a bundle.
 #[derive(Debug)]
 pub struct InputBytes {
     file: Box<dyn DiskFile>,
@@ -102,10 +100,10 @@ impl Read for InputBytes {
 }
 
 impl BundledInput {
-    /// What bytes hash to, and how many there are; `None` once the user has asked to stop.
+    /// Returns the hash of the bytes and their number; `None` if the user cancelled.
     ///
     /// # Errors
-    /// They can't be read, or `each` failed.
+    /// They cannot be read, or `each` failed.
     pub fn hash_of(
         bytes: &mut dyn Read,
         watch: CopyCallback<'_>,
@@ -114,7 +112,7 @@ impl BundledInput {
         hash_while(bytes, watch, &mut |bytes, _| each(bytes))
     }
 
-    /// Whether its name leads nowhere but below the folder that it is written to, on any system.
+    /// Returns whether its name stays below the folder to which it is written, on any system.
     pub fn is_safe(&self) -> bool {
         self.name.len() <= limits::INPUT_NAME && self.name.split('/').all(is_part)
     }
@@ -142,7 +140,7 @@ fn hash_while(
     }
 }
 
-/// Whether it is a plain name: nothing hidden, no folder above, no device or stream of any system.
+/// Returns whether it is a plain name: not hidden, no parent folder, no device or stream of any system.
 fn is_part(part: &str) -> bool {
     let is_odd = |letter: char| letter.is_control() || "\\:*?\"<>|".contains(letter);
     let ends_well = !part.ends_with(['.', ' ']);

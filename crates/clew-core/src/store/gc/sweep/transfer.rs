@@ -1,8 +1,8 @@
-//! The carrying over of what stays of packs that are to go.
+//! Copying the remaining data of packs that are deleted.
 //!
-//! What is whole is read, hashed and written anew. What may be needed and is damaged is carried over as it lies, behind
-//! what the new pack vouches for, so that nobody relies on it: whoever can mend it one day finds all that there was. Only
-//! where a damaged frame can't be taken apart, and something in it was forgotten, all of it goes.
+//! Sound data is read, hashed and written again. Corrupted data that may be needed is copied unchanged after the MARK of the new pack, so
+//! that no session relies on it and a later repair finds all of it. Only if a corrupted frame cannot be taken apart and contains forgotten
+//! data, it is deleted as a whole.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -16,30 +16,30 @@ use crate::store::packs::repack::{Copy, RepackedPack};
 use crate::store::packs::survey::{PackItem, UnframedBytes};
 use crate::store::{Damage, FileFault, Store, StoreError};
 
-/// The result of moving data that is needed out of packs that are deleted.
+/// The result of copying the remaining data of packs that are deleted.
 #[derive(Debug)]
 pub(super) struct SweepTransfer {
     /// The pack that was written.
     pub copied: Option<RepackedPack>,
-    /// Packs that must stay, since something that may be needed could not even be carried over.
+    /// Packs that must stay, because data that may be needed could not even be copied unchanged.
     pub stuck: FxHashMap<usize, Damage>,
-    /// What lies where it stays: whole, or as it lay; or is lost with what was forgotten.
+    /// Data that the old packs need not keep: it is elsewhere, complete or unchanged, or is deleted together with forgotten data.
     held: FxHashSet<[u8; 32]>,
 }
 
 impl SweepTransfer {
-    /// Whether a pack may go.
+    /// Returns whether a pack may be deleted.
     pub fn is_done_with(&self, number: usize) -> bool {
         !self.stuck.contains_key(&number)
     }
 
-    /// Whether something need not be kept where it lay.
+    /// Returns whether an item need not be kept in its old pack.
     pub fn holds(&self, id: &[u8; 32]) -> bool {
         self.held.contains(id)
     }
 }
 
-/// The work.
+/// The state of the copying.
 pub(super) struct Transfer<'s> {
     sweep: &'s Sweep,
     store: &'s Store,
@@ -47,13 +47,13 @@ pub(super) struct Transfer<'s> {
     elsewhere: FxHashMap<[u8; 32], (usize, PackLocation)>,
     held: FxHashSet<[u8; 32]>,
     stuck: FxHashMap<usize, Damage>,
-    /// Damaged frames that were carried over, by their packs and places.
+    /// Corrupted frames that were copied, by pack and offset.
     frames: FxHashSet<(usize, u64)>,
     collected: &'s mut CollectionReport,
 }
 
 impl<'s> Transfer<'s> {
-    /// Writes what does not go, and lies whole nowhere else, to a new pack.
+    /// Writes data that stays, and that is complete in no other pack, to a new pack.
     pub fn of(
         sweep: &'s Sweep,
         store: &'s Store,
@@ -81,7 +81,7 @@ impl<'s> Transfer<'s> {
         }
         self.copy.vouch()?;
         for (number, thing, why) in damaged {
-            // It may have been whole in a later pack.
+            // A later pack may have had a sound copy.
             if !self.held.contains(&thing.id) {
                 self.carry(number, &thing, why)?;
             }
@@ -101,7 +101,7 @@ impl<'s> Transfer<'s> {
         })
     }
 
-    /// Takes over what is whole; gives what is wrong with what may be needed and is not.
+    /// Copies an item that is sound. Returns the fault of a corrupted item that may be needed.
     fn take(&mut self, number: usize, thing: &PackItem) -> Result<Option<String>, StoreError> {
         if self.sweep.goes(&thing.id) || self.held.contains(&thing.id) {
             return Ok(None);
@@ -113,7 +113,7 @@ impl<'s> Transfer<'s> {
         let path = &self.sweep.packs[number].path;
         let bytes = match read_and_hash(&mut self.copy.reader, path, &thing.place, &thing.id, thing.kind) {
             Ok(bytes) => bytes,
-            // What is dead and damaged is let go of.
+            // Data that is unneeded and corrupted is dropped.
             Err(why) => return Ok(self.sweep.may_be_needed(&thing.id).then_some(why)),
         };
         self.held.insert(thing.id);
@@ -140,7 +140,7 @@ impl<'s> Transfer<'s> {
         })
     }
 
-    /// Carries over what is damaged and may be needed: its own bytes, else the frame that holds it.
+    /// Copies a corrupted item that may be needed: its own bytes, or otherwise its frame.
     fn carry(&mut self, number: usize, thing: &PackItem, why: String) -> Result<(), StoreError> {
         let pack = &self.sweep.packs[number];
         if let Ok(bytes) = self.copy.reader.read(&pack.path, &thing.place) {
@@ -173,7 +173,7 @@ impl<'s> Transfer<'s> {
         self.collected.carried.add(thing.place.length.into());
     }
 
-    /// Carries over bytes that may hold what is needed, unless they name what was forgotten.
+    /// Copies unreadable bytes that may be needed, unless they contain ids of forgotten data.
     fn carry_gap(&mut self, number: usize, gap: &UnframedBytes) -> Result<(), StoreError> {
         let pack = &self.sweep.packs[number];
         let range = self.copy.reader.range(&pack.path, pack.number, (gap.from, gap.to));

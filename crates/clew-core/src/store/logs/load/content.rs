@@ -1,4 +1,4 @@
-//! What the frames of a log hold: decompressed, hashed and parsed, on several processors where there is much.
+//! Decoding the frames of a log: decompresses, hashes and parses them, on several processors if there are many.
 
 use std::sync::Arc;
 
@@ -13,17 +13,17 @@ use crate::store::scan::{ScannedFrame, UnreadableRange};
 
 /// The decoded content of one frame of a log.
 pub(super) enum FrameContent {
-    /// A run, by the hash of its bytes.
+    /// A run, with the hash of its bytes.
     Run(RunId, Result<Arc<StoredRun>, RecordDecodeError>),
     Operation(Box<UnverifiedOperation>),
-    /// An operation that can't be read, with its id where that much can be told.
+    /// An operation that cannot be read, with its id if that is known.
     Malformed(Option<OperationId>, RecordDecodeError),
     Pack(PackId),
     Mark(u64),
     File(Option<FileDescription>),
     /// A payload that does not decompress.
     Damaged(UnreadableRange),
-    /// A kind of record that came later, or is reserved.
+    /// A kind of record that is newer or reserved.
     Other,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct UnverifiedOperation {
     pub signed: SignedRecord,
 }
 
-/// The contents of frames whose payloads are as stored, in their order, each with where its frame starts.
+/// Decodes frames with stored payloads, in their order. Returns each content with the offset of its frame.
 pub(super) fn contents(frames: Vec<ScannedFrame>) -> Vec<(u64, FrameContent)> {
     with_each(frames, FrameDecoder::default, |decoder, frame| {
         (frame.offset, content(decoder, frame))

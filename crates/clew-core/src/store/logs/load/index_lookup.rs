@@ -1,4 +1,4 @@
-//! Logs that an index tells about: what it holds is taken where the log bears it out, and what is read is kept.
+//! Using the index over logs: entries are used if the log confirms them, and newly read entries are collected.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -12,8 +12,8 @@ use crate::store::logs::log_index::{Entry, IndexPiece, LogIndex};
 use crate::store::logs::stored_run::{IndexedLog, StoredRun, payload_at};
 use crate::store::logs::trust::Verdict;
 
-/// What pieces of the index hold of a log, each with where its frame starts, and where the reading of the log goes on.
-/// `None` where the log does not bear them out: it was taken back, or is another.
+/// Returns the content of a log according to pieces of the index, each with the offset of its frame, and the offset at which reading the
+/// log continues. Returns `None` if the log does not match the pieces: it was truncated, or is another one.
 pub(super) fn contents(
     store: &Store,
     index: &Arc<LogIndex>,
@@ -61,17 +61,17 @@ fn content(entry: Entry, log: &Arc<IndexedLog>) -> Option<(u64, FrameContent)> {
 /// Collects the entries of a log for a piece of the index.
 pub(super) struct IndexPieceBuilder {
     start: u64,
-    /// Where what was gathered ends, after its last operation; `None` before the first.
+    /// The end of the collected entries, after the last operation; `None` before the first.
     end: Option<u64>,
     entries: Vec<Entry>,
-    /// How many entries go up to the last operation.
+    /// The number of entries up to the last operation.
     whole: usize,
-    /// How much damage was known before.
+    /// The number of damage entries before the collection.
     damage: usize,
 }
 
 impl IndexPieceBuilder {
-    /// Begins to gather, if there is an index and so many new bytes that it pays. `damage` is how much was known before.
+    /// Starts a collection, if there is an index and there are enough new bytes. `damage` is the number of damage entries so far.
     pub fn begin(store: &Store, from: u64, to: u64, damage: usize) -> Option<Self> {
         let index = store.log_index.as_ref()?;
         index.pays(to.saturating_sub(from)).then(|| Self {
@@ -83,7 +83,7 @@ impl IndexPieceBuilder {
         })
     }
 
-    /// Takes what a frame holds; `end` is where the frame ends.
+    /// Adds the content of a frame; `end` is the end of the frame.
     pub fn take(&mut self, offset: u64, end: u64, content: &FrameContent) {
         let entry = match content {
             FrameContent::Run(id, Ok(run)) => Entry::Run(offset, *id, Box::new(run.outline().clone())),
@@ -103,7 +103,7 @@ impl IndexPieceBuilder {
         }
     }
 
-    /// The seal of an operation vouches for the one before it, whose own is not needed any more.
+    /// Removes the signature of the previous operation: the signature of this one covers it through the chain.
     fn seal_by(&mut self, met: &UnverifiedOperation) {
         let Some(last) = self.whole.checked_sub(1) else { return };
         if let Entry::Operation(_, id, signed) = &mut self.entries[last]
@@ -114,8 +114,8 @@ impl IndexPieceBuilder {
         }
     }
 
-    /// The piece, where the log is one that an index may tell about: nothing in it is damaged, all of it is the user's
-    /// own, and every run up to the last operation was made visible.
+    /// Returns the piece, if the log may be indexed: it has no damage, all of it is the user's own, and every run up to the last operation
+    /// was made visible.
     pub fn piece(mut self, session: SessionId, loaded: &LoadedHistory) -> Option<IndexPiece> {
         let end = self.end?;
         self.entries.truncate(self.whole);

@@ -1,4 +1,4 @@
-//! When something was done last in a history, told from the ends of its logs.
+//! Finding the time of the last operation of a history at the ends of its logs.
 
 use crate::format::{FrameKind, Operation, SignedRecord, Timestamp, decode_record};
 use crate::id::HistoryId;
@@ -7,12 +7,12 @@ use crate::store::logs::stored_run::payload_at;
 use crate::store::scan::{Payloads, scan};
 use crate::store::{Store, StoreError, layout};
 
-/// How much of a log's end is looked at, at first and then if no operation lies there.
+/// Bytes at a log's end that are searched for an operation: first few, then more.
 const ENDS: [u64; 3] = [16 << 10, 1 << 20, u64::MAX];
 
 impl Store {
-    /// About when something was done last in a history, which loading it tells for sure: the seals of operations are
-    /// not judged. `None` where no operation can be found.
+    /// Returns the approximate time of the last operation of a history. Unlike loading the history, it does not check signatures. Returns
+    /// `None` if no operation is found.
     pub fn last_moment(&self, history: HistoryId) -> Result<Option<Timestamp>, StoreError> {
         let folder = layout::history_folder(self.directory(), history);
         let names = self.names_in(history)?;
@@ -24,7 +24,7 @@ impl Store {
     }
 }
 
-/// The last operation of a log.
+/// Returns the last operation of a log.
 fn last_operation(log: &dyn DiskFile) -> Option<Operation> {
     let length = log.length().ok()?;
     ENDS.iter().find_map(|end| {

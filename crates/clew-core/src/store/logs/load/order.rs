@@ -1,19 +1,19 @@
-//! In which order the operations of several sessions were done. Clocks tell; where run numbers contradict them, these do.
+//! Ordering the operations of several sessions. The order follows the clocks, and run numbers where these contradict the clocks.
 //!
-//! A run's number is given under a lock and is larger than all that were given before, whatever any clock says. So where
-//! times fall while numbers rise, a clock jumped: what came later is shifted to where the earlier left off, as long as
-//! the times stay behind. An operation without a run lies as long after the run before it as its session's clock says.
+//! A run's number is assigned under a lock and is larger than all earlier ones, whatever the clocks show. So if times fall while numbers
+//! rise, a clock jumped: later operations are shifted to the end of the earlier ones, as long as their times lag behind. An operation
+//! without a run keeps its distance, by its session's clock, from the run before it.
 
 use std::collections::BTreeMap;
 
 use crate::format::{Operation, Timestamp};
 use crate::id::{RunId, SessionId};
 
-/// The clocks of machines differ, and a run that takes long to be recorded is written after others with larger numbers:
-/// ten minutes say nothing, in nanoseconds.
+/// Tolerance in nanoseconds: ten minutes. The clocks of machines differ, and a run that takes long to record is written after runs with
+/// larger numbers.
 const SLACK: i64 = 600_000_000_000;
 
-/// Sorts operations; `number` tells that of a run. What lies after `now` was done by a clock that was wrong.
+/// Sorts operations; `number` returns the number of a run. Times after `now` come from a wrong clock.
 pub fn sort_operations<T>(
     all: &mut Vec<T>,
     operation: impl Fn(&T) -> &Operation,
@@ -43,10 +43,10 @@ pub fn sort_operations<T>(
     all.extend(keyed.into_iter().map(|(_, one)| one));
 }
 
-/// When each operation was done, on a clock that does not jump.
+/// The times of operations, on a clock that does not jump.
 struct Moments<'o> {
     told: Vec<&'o Operation>,
-    /// The largest number of a run that each made visible.
+    /// The largest number of a run that each operation made visible.
     numbers: Vec<Option<u64>>,
     times: Vec<Timestamp>,
     is_shifted: bool,
@@ -54,7 +54,7 @@ struct Moments<'o> {
 }
 
 impl Moments<'_> {
-    /// Shifts runs; behind each lie operations that were done up to so much later.
+    /// Shifts the times of runs. `behind` is the time from each run to the last operation that depends on it.
     fn shift_runs(&mut self, behind: &[i64]) {
         let mut runs: Vec<usize> = (0..self.told.len())
             .filter(|index| self.numbers[*index].is_some())
@@ -76,7 +76,7 @@ impl Moments<'_> {
         }
     }
 
-    /// What each operation is sorted by: when it was done, after which run of its session, its number there.
+    /// Returns the sort key of each operation: its time, the run of its session that precedes it, and its number in the session.
     fn keys(mut self) -> Vec<(Timestamp, u64, u64)> {
         let mut sessions: BTreeMap<SessionId, Vec<usize>> = BTreeMap::new();
         for (index, operation) in self.told.iter().enumerate() {
@@ -97,8 +97,8 @@ impl Moments<'_> {
         places.map(|((time, after), number)| (time, after, number)).collect()
     }
 
-    /// Goes over the operations of a session that made no run: the one that made the run before each, itself, how much
-    /// later it was done as far as its clock can be believed.
+    /// Visits the operations of a session that made no run visible: passes the operation with the run before each, the operation itself,
+    /// and the time between them, or 0 if its clock is wrong.
     fn each_between(&self, own: &[usize], mut told: impl FnMut(usize, usize, i64)) {
         let mut before: Option<usize> = None;
         for index in own {
@@ -112,7 +112,7 @@ impl Moments<'_> {
         }
     }
 
-    /// Puts the operations of a session that made no run between its runs.
+    /// Moves the operations of a session without a run between the session's runs.
     fn shift_others(&mut self, own: &[usize], after: &mut [u64]) {
         let mut places = Vec::new();
         self.each_between(own, |run, index, passed| places.push((run, index, passed)));
@@ -140,7 +140,7 @@ mod tests {
     const HOUR: i64 = 3_600_000_000_000;
     const YEAR: i64 = 8_766 * HOUR;
 
-    /// Operations as they were done, one after another: of which session, at what time of its clock, with which run.
+    /// Creates operations in the order in which they were done: the session, its clock's time, and the run.
     fn done(told: &[(u8, Timestamp, Option<u8>)]) -> Vec<Operation> {
         let mut numbers: BTreeMap<u8, u64> = BTreeMap::new();
         told.iter()
@@ -170,7 +170,7 @@ mod tests {
     fn check_kept(told: &[(u8, Timestamp, Option<u8>)], now: Timestamp) {
         let expected = done(told);
         let mut sorted = expected.clone();
-        // From any order in which logs may be read.
+        // Start with another order, in which logs may be read.
         sorted.sort_by_key(|operation| (operation.session, operation.number));
         sort_operations(&mut sorted, |it| it, |run| Some(run.0[0].into()), now);
         assert_eq!(sorted, expected);

@@ -1,4 +1,4 @@
-//! The reading of one log: which operations are sealed and in order, and which runs they make visible.
+//! Reading one log: which operations are signed and in order, and which runs they make visible.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::store::FileFault;
 use crate::store::logs::signatures::PublicKey;
 use crate::store::logs::trust::{Trust, Verdict};
 
-/// The reading of one log's new frames.
+/// The state of reading a log's new frames.
 pub(super) struct LogReading<'l> {
     pub path: &'l Path,
     pub history: HistoryId,
@@ -19,7 +19,7 @@ pub(super) struct LogReading<'l> {
     pub loaded: &'l mut LoadedHistory,
     pub tail: Tail,
     pub chain: Chain,
-    /// Operations whose seals were not judged yet, and where they lie.
+    /// Operations whose signatures were not checked yet, with their offsets.
     pub met: Vec<(u64, UnverifiedOperation)>,
 }
 
@@ -60,7 +60,7 @@ impl LogReading<'_> {
         }
     }
 
-    /// Judges the seals and makes visible what they vouch for.
+    /// Checks the signatures and makes visible what they cover.
     pub fn finish(mut self, trust: &Trust) {
         let met = std::mem::take(&mut self.met);
         let sound = judge(&met);
@@ -75,8 +75,8 @@ impl LogReading<'_> {
         self.loaded.tails.insert((self.session, self.part), self.tail);
     }
 
-    /// The first operation of a later part takes the place of one that the part before it could not take back: it was
-    /// written and never acknowledged, since the disk failed.
+    /// Handles a log that continues in a later part after a disk failure. Its first operation replaces one of the same number in the part
+    /// before, which was written, never acknowledged, and could not be truncated.
     fn supersede(&mut self, number: u64) {
         if self.part == 1 || !self.tail.offsets.is_empty() || number >= self.chain.next {
             return;
@@ -147,13 +147,13 @@ impl LogReading<'_> {
         }
     }
 
-    /// Reports what a power cut leaves, too: what went before `offset` and was not synced.
+    /// Reports damage that a power failure may also leave: data before `offset` that was not synced.
     fn report_torn(&mut self, offset: u64, flaw: FileFault) {
         self.loaded
             .report_torn(self.path, flaw, (self.session, self.part, offset));
     }
 
-    /// Reports a record that can't be read: damage, or what a later Clew wrote.
+    /// Reports an unreadable record: damage, or a record of a later version of Clew.
     fn report_record(&mut self, error: &RecordDecodeError, flaw: FileFault) {
         match error {
             RecordDecodeError::Newer(_) => self.loaded.report_later(self.path, flaw),
@@ -166,8 +166,8 @@ impl LogReading<'_> {
     }
 }
 
-/// Which operations are sealed. The last one's seal vouches for all that it leads back to under the same key, so a log
-/// costs one signature check, however long it is.
+/// Returns which operations are signed. A signature covers everything to which its operation leads back under the same key, so a log of any
+/// length costs one signature check.
 fn judge(met: &[(u64, UnverifiedOperation)]) -> Vec<bool> {
     let mut sound = vec![false; met.len()];
     let mut vouched: Option<(OperationId, [u8; 32])> = None;

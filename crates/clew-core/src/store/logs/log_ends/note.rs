@@ -1,5 +1,5 @@
-//! The file's text: a line that says what it is, one that names the store for people, a line a session, and one that holds
-//! the hash of all before it, so that a file that was torn or changed is told.
+//! The format of the file: a line with its type, a line with the store for people, a line for each session, and a line with the hash of
+//! everything before it, which detects torn or changed files.
 
 use std::path::Path;
 
@@ -45,7 +45,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Vec<End>, LastSeenFault> {
     ends_of(text).ok_or(LastSeenFault::Damaged)
 }
 
-/// What a whole file of this version says.
+/// Parses a complete file of this version.
 fn ends_of(text: &str) -> Option<Vec<End>> {
     let (said, hash) = text.strip_suffix('\n')?.rsplit_once("\nhash ")?;
     let said = &text[..=said.len()];
@@ -56,7 +56,7 @@ fn ends_of(text: &str) -> Option<Vec<End>> {
     ends.filter(|ends| ends.len() <= limits::SESSIONS_SEEN)
 }
 
-/// `HISTORY SESSION NUMBER OPERATION`.
+/// Parses `HISTORY SESSION NUMBER OPERATION`.
 fn end_of(line: &str) -> Option<End> {
     let mut parts = line.split(' ');
     let end = End {

@@ -1,4 +1,4 @@
-//! The index as SQLite holds it: one table of sealed pieces.
+//! The index in SQLite: one table of authenticated pieces.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,7 +12,7 @@ use crate::id::{HistoryId, SessionId};
 use crate::limits;
 use crate::store::disk::private_folder;
 
-/// The layout; a file that says another is made anew.
+/// The version of the layout. A file with another one is recreated.
 const LAYOUT: i32 = 1;
 const SCHEMA: &str = "
     CREATE TABLE piece (
@@ -29,9 +29,9 @@ const SCHEMA: &str = "
 /// Why the index cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IndexFault {
-    /// Another process writes it, or the disk refuses: it is left alone.
+    /// Another process writes it, or a disk operation failed: it is not changed.
     Busy,
-    /// It is no index that can be read here.
+    /// It is not a readable index of this version.
     Wrong,
 }
 
@@ -39,14 +39,14 @@ impl From<rusqlite::Error> for IndexFault {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Wrong,
-            // No such table or column, or another kind of value in it.
+            // A missing table or column, or a value of the wrong type.
             Some(ErrorCode::Unknown | ErrorCode::TypeMismatch | ErrorCode::ConstraintViolation) | None => Self::Wrong,
             Some(_) => Self::Busy,
         }
     }
 }
 
-/// The pieces of a history. A session's pieces end before the first that is not sound or does not follow.
+/// Reads the pieces of a history. A piece that is not sound or does not follow the one before makes the whole index wrong.
 pub(super) fn read(index: &LogIndex, history: HistoryId) -> Result<BTreeMap<SessionId, Vec<IndexPiece>>, IndexFault> {
     let connection = open(&index.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     if layout(&connection)? != LAYOUT {
@@ -76,7 +76,7 @@ pub(super) fn read(index: &LogIndex, history: HistoryId) -> Result<BTreeMap<Sess
     Ok(found)
 }
 
-/// Adds pieces, and takes away those of sessions that are no longer there.
+/// Adds pieces, and removes those of sessions that no longer exist.
 pub(super) fn write(
     index: &LogIndex,
     history: HistoryId,
@@ -85,7 +85,7 @@ pub(super) fn write(
 ) -> Result<(), IndexFault> {
     make_file(&index.path).map_err(|_| IndexFault::Busy)?;
     let mut connection = open(&index.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    // What a power cut tears is made again: nothing waits for the disk.
+    // Nothing is synced: an index that a power failure tore is recreated.
     connection.pragma_update(None, "synchronous", "OFF")?;
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     match layout(&transaction)? {
@@ -119,7 +119,7 @@ fn put(
     let numbers = [piece.start, piece.end, plain as u64];
     let seal = index.seal(history, session, numbers, &content);
     let [start, end, plain] = numbers.map(|number| number as i64);
-    // Whoever reads a log from its start knows better than what was kept of it.
+    // A piece that starts earlier replaces all later pieces, because its log was read from there.
     let place = params![&history.0[..], &session.0[..], start];
     connection.execute(
         "DELETE FROM piece WHERE history = ?1 AND session = ?2 AND start >= ?3",
@@ -132,7 +132,7 @@ fn put(
     Ok(())
 }
 
-/// Opens the file. Nobody waits for whoever else has it: reading the logs is faster.
+/// Opens the file. It does not wait for locks, because reading the logs is faster.
 fn open(path: &Path, how: OpenFlags) -> Result<Connection, IndexFault> {
     let connection = Connection::open_with_flags(path, how | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::ZERO)?;
@@ -150,7 +150,7 @@ fn sessions(connection: &Connection, history: HistoryId) -> Result<BTreeSet<Sess
     Ok(sessions?)
 }
 
-/// Makes the file, for the user alone, if it is not there.
+/// Creates the file, accessible to the user only, if it does not exist.
 fn make_file(path: &Path) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         private_folder(folder)?;

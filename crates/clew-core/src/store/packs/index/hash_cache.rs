@@ -1,11 +1,11 @@
-//! What blocks in a file hash to, remembered as long as nobody else changes the file: each is hashed once a session.
+//! The cache of hashes of blocks in files, valid as long as no other process changes the file: each block is hashed once in a session.
 
 use rustc_hash::FxHashMap;
 
 use super::{PackIndex, PackLocation};
 use crate::store::disk::Stamp;
 
-/// The most blocks that are remembered of all files: with 64 KiB each they hold 32 GiB, and take about 32 MiB to remember.
+/// The most cached hashes of all files: with blocks of 64 KiB they cover 32 GiB, and take about 32 MiB.
 const MOST: usize = 1 << 19;
 
 /// Hashes of blocks of one file, by location, which this process verified or wrote.
@@ -16,7 +16,7 @@ pub(super) struct FileHashCache {
 }
 
 impl FileHashCache {
-    /// Forgets everything if the file is not as it was left; gives how much that was.
+    /// Clears the cache if the file changed since this process left it; returns the number of dropped hashes.
     pub fn hold_against(&mut self, stamp: Option<Stamp>) -> usize {
         if self.is_as_left(stamp) {
             return 0;
@@ -25,22 +25,22 @@ impl FileHashCache {
         self.clear()
     }
 
-    /// Whether the file is as it was when everything that is remembered was right.
+    /// Returns whether the file is unchanged since all cached hashes were right.
     pub fn is_as_left(&self, stamp: Option<Stamp>) -> bool {
         stamp.is_some() && self.stamp == stamp
     }
 
-    /// Says how this process left the file that it wrote to. It was as it was left before.
+    /// Sets the stamp after this process wrote to the file. The file was unchanged before.
     pub fn leave(&mut self, stamp: Option<Stamp>) {
         self.stamp = stamp;
     }
 
-    /// Forgets everything; gives how much that was.
+    /// Clears the cache; returns the number of dropped hashes.
     pub fn clear(&mut self) -> usize {
         std::mem::take(&mut self.hashes).len()
     }
 
-    /// Remembers what the block at a place hashes to (XXH3-128); whether it is new.
+    /// Caches the hash (XXH3-128) of the block at an offset; returns whether it is new.
     pub fn add(&mut self, at: u64, hash: u128) -> bool {
         self.hashes.insert(at, hash).is_none()
     }
@@ -51,22 +51,22 @@ impl FileHashCache {
 }
 
 impl PackIndex {
-    /// Forgets what is remembered of a pack that is not as this process left it.
+    /// Drops the cached hashes of a pack that changed since this process left it.
     pub fn hold_against(&mut self, number: u32, stamp: Option<Stamp>) {
         self.remembered -= self.packs[number as usize].remembered.hold_against(stamp);
     }
 
-    /// Whether a pack is as this process left it.
+    /// Returns whether a pack is unchanged since this process left it.
     pub fn is_held_against(&self, number: u32, stamp: Option<Stamp>) -> bool {
         self.packs[number as usize].remembered.is_as_left(stamp)
     }
 
-    /// Says how this process left a pack that it wrote to.
+    /// Sets the stamp of a pack after this process wrote to it.
     pub fn leave(&mut self, number: u32, stamp: Option<Stamp>) {
         self.packs[number as usize].remembered.leave(stamp);
     }
 
-    /// Remembers what the block at a place hashes to, of a pack that is as it was left.
+    /// Caches the hash of the block at a location, in a pack that is unchanged.
     pub fn remember(&mut self, place: &PackLocation, hash: u128) {
         if self.remembered >= MOST {
             self.packs.iter_mut().for_each(|pack| {
@@ -78,7 +78,7 @@ impl PackIndex {
         self.remembered += usize::from(pack.remembered.add(place.at, hash));
     }
 
-    /// What the block at a place hashes to, if that is remembered. The pack was held against its stamp.
+    /// Returns the cached hash of the block at a location. The stamp of the pack was compared before.
     pub fn remembered(&self, place: &PackLocation) -> Option<u128> {
         self.packs[place.pack as usize].remembered.get(place.at)
     }
