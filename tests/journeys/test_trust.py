@@ -141,8 +141,8 @@ def test_p11_a_list_of_keys_that_others_may_write_to_is_said_and_counts_for_noth
     path.chmod(0o666)
     assert words_after_resume(bob)["half"] == "lost"
     notebook = bob.opens("analysis.ipynb", load=False)
-    assert "other users can write to it" in notebook.kernel.run("%load_ext clew").stderr
-    assert "other users can write to it" in bob.clew("trust").err
+    assert "other users can read or write it" in notebook.kernel.run("%load_ext clew").stderr
+    assert "other users can read or write it" in bob.clew("trust").err
     assert "chmod 600" in bob.clew("doctor").out
 
 

@@ -90,7 +90,9 @@ def examples(reader: Reader) -> dict[str, str]:
     for word in re.findall(r"^  ([a-z-]+)  +[A-Z]", help_page, re.MULTILINE):
         page = reader.run(Example(0, "ipython", [f"%clew help {word}"]))
         for mark, typed in re.findall(
-            r"^  (%?)clew (\S.*?)   .*$", re.split(r"^Examples.*:$", page, flags=re.MULTILINE)[-1], re.MULTILINE
+            r"^  (%?)clew (\S.*?)   .*$",
+            re.split(r"^Examples.*:$", page, flags=re.MULTILINE)[-1],
+            re.MULTILINE,
         ):
             found[typed] = "ipython" if mark and not typed.startswith(TERMINAL_ONLY) else "console"
     return found

@@ -135,6 +135,13 @@ impl History {
         self.order.insert((outline.number, outline.suffix.clone(), id), id);
         self.makers.insert(id, session);
         *self.recorders.get_mut() = None;
+        // States that were derived while this run was missing lack what it left.
+        let states = self.states.get_mut();
+        if self.children.contains_key(&id) {
+            states.clear();
+        } else {
+            states.remove(&id);
+        }
         self.runs.insert(id, run);
     }
 
@@ -500,5 +507,30 @@ impl History {
         }
         let (last, _) = self.line(id).find(|(_, run)| looked(run))?;
         Some(last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{Fingerprint, ManifestId};
+
+    #[test]
+    fn a_run_that_is_added_after_its_child_counts_in_states_that_were_derived_without_it() {
+        let (parent, child) = (RunId([1; 32]), RunId([2; 32]));
+        let made = |name: &str, parent| Run {
+            parent,
+            changed: vec![Version {
+                roots: vec![Root::name(name)],
+                fingerprint: Fingerprint([0; 16]),
+                manifest: ManifestId([0; 32]),
+            }],
+            ..Run::default()
+        };
+        let mut history = History::default();
+        history.add_run(child, made("b", Some(parent)), SessionId([0; 16]));
+        assert_eq!((history.state(child).len(), history.state(parent).len()), (1, 0));
+        history.add_run(parent, made("a", None), SessionId([0; 16]));
+        assert_eq!((history.state(child).len(), history.state(parent).len()), (2, 1));
     }
 }

@@ -237,8 +237,12 @@ pub enum NameSyntaxError {
 /// Returns why a text cannot be a name.
 fn fault(name: &str) -> Option<NameSyntaxError> {
     let is_label = || {
+        // `14`, `14a`, and `14z1` after 26 runs of one number.
         let rest = name.trim_start_matches(|letter: char| letter.is_ascii_digit());
-        rest.len() < name.len() && rest.chars().all(|letter| letter.is_ascii_lowercase())
+        let suffix = rest.strip_prefix('z').map_or(rest, |more| {
+            more.trim_start_matches(|letter: char| letter.is_ascii_digit())
+        });
+        rest.len() < name.len() && suffix.chars().all(|letter| letter.is_ascii_lowercase())
     };
     match name {
         "" => Some(NameSyntaxError::Empty),
@@ -258,10 +262,23 @@ mod tests {
 
     #[test]
     fn what_means_another_revision_is_no_name() {
-        for name in ["", "@x", "-d", "14", "14a", "op:3", "two words", "a\tb", "\"q\""] {
+        for name in [
+            "",
+            "@x",
+            "-d",
+            "14",
+            "14a",
+            "14z",
+            "14z1",
+            "14z26",
+            "op:3",
+            "two words",
+            "a\tb",
+            "\"q\"",
+        ] {
             assert!(fault(name).is_some(), "{name:?}");
         }
-        for name in ["best", "try-2", "2nd-try", "naïve/baseline", "v1.0"] {
+        for name in ["best", "try-2", "2nd-try", "naïve/baseline", "v1.0", "2x2", "3z1b2"] {
             assert_eq!(fault(name), None, "{name:?}");
         }
     }

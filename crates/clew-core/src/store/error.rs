@@ -239,7 +239,7 @@ impl BundleFault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LastSeenFault {
     /// Other users can read or write it.
-    #[error("other users can write to it")]
+    #[error("other users can read or write it")]
     Open,
     /// Its content does not match its hash.
     #[error("it is corrupted")]
@@ -253,7 +253,7 @@ pub enum LastSeenFault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TrustFault {
     /// Other users can read or write it.
-    #[error("other users can write to it. Check its contents, then run `chmod 600` on it")]
+    #[error("other users can read or write it. Check its contents, then run `chmod 600` on it")]
     Open,
     /// It is too large.
     #[error("it is larger than a megabyte. Move it away")]
@@ -264,7 +264,7 @@ pub enum TrustFault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFault {
     /// Other users can read or write it.
-    #[error("other users can read it. Run `chmod 600` on it, or move it away to get a new one")]
+    #[error("other users can read or write it. Run `chmod 600` on it, or move it away to get a new one")]
     Open,
     /// It does not have the length of a key.
     #[error("it is not 32 bytes long. Move it away to get a new one")]
@@ -335,7 +335,7 @@ impl StoreKeyFault {
                 file.display(),
                 found.short()
             ),
-            Self::Open => format!("Store key {path} cannot be used: other users can read it"),
+            Self::Open => format!("Store key {path} cannot be used: other users can read or write it"),
             Self::Length => format!("Store key {path} cannot be used: it is not 32 bytes long"),
             Self::Changed => format!("Store key {path} cannot be used: its name belongs to another key"),
             Self::Cipher(cipher) => {

@@ -230,6 +230,32 @@ fn p01_after_a_failed_flush_the_session_goes_on_and_never_calls_synced_what_may_
 }
 
 #[test]
+fn p01_a_flush_that_fails_after_the_session_went_on_in_new_files_counts_too() {
+    let (disk, store, history) = begin(34);
+    let mut writer = store.writer(history, store.new_session(), &key()).unwrap();
+    Told::new(1).record(&mut writer).unwrap();
+    writer.sync().unwrap();
+    Told::new(2).record(&mut writer).unwrap();
+    let job = writer.begin_sync().unwrap();
+    // The old files are whole, so the next sync would flush them again.
+    writer.recover();
+    Told::new(3).record(&mut writer).unwrap();
+    disk.fail_at(0, Fault::Error);
+    let outcome = job.run();
+    writer.end_sync(&job, outcome).unwrap_err();
+    // The same values again, which the failed flush may have lost.
+    for number in [2, 3] {
+        Told::new(number).record(&mut writer).unwrap();
+    }
+    writer.sync().unwrap();
+    assert_eq!(writer.marks(), (5, 1));
+    let other = open(&disk, Access::ReadOnly).unwrap();
+    let loaded = other.load(history).unwrap();
+    assert_eq!(check_never_wrong(&other, &loaded), [1, 2, 2, 3, 3]);
+    assert_eq!(loaded.sessions[&writer.session()].synced, 1);
+}
+
+#[test]
 fn p02_a_full_disk_can_be_read() {
     let (disk, store, history) = begin(31);
     let mut writer = store.writer(history, store.new_session(), &key()).unwrap();

@@ -27,7 +27,7 @@ fn p11_a_key_that_others_may_read_is_refused() {
     disk.open_to_others(&Path::new(CONFIG).join("signing.key"));
     let error = SigningKey::load_or_create(&disk, Path::new(CONFIG)).unwrap_err();
     assert!(matches!(error, StoreError::Key { .. }));
-    assert!(error.to_string().contains("other users can read it"));
+    assert!(error.to_string().contains("other users can read or write it"));
 }
 
 #[cfg(unix)]
@@ -187,7 +187,7 @@ fn p11_a_list_of_keys_that_others_may_write_to_counts_for_nothing() {
         (trust.verdict(ada), trust.verdict(own)),
         (Verdict::Foreign, Verdict::Own)
     );
-    assert!(why.unwrap().to_string().contains("other users can write to it"));
+    assert!(why.unwrap().to_string().contains("other users can read or write it"));
     let error = Trust::say(&disk, config, own, ada, said(KeyTrust::Trusted, "Ada"));
     assert!(
         error.is_err(),

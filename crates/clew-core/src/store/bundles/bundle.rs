@@ -379,6 +379,10 @@ fn head(file: &dyn DiskFile, path: &Path) -> Result<Head, StoreError> {
 /// Returns the payload of the first frame of `bytes`, if it is sound, complete and of that kind, and the length of the frame.
 fn frame(bytes: &[u8], kind: FrameKind) -> Option<(Vec<u8>, u64)> {
     let header = FrameHeader::parse(bytes.first_chunk::<HEADER_LENGTH>()?).ok()?;
+    // A meta section or padding before the payload would be bytes that no signature covers.
+    if header.payload_at(0) != HEADER_LENGTH as u64 {
+        return None;
+    }
     let payload = bytes.get(header.payload_at(0) as usize..header.end(0) as usize)?;
     header.check_payload(payload).ok()?;
     let plain = (header.kind == kind).then(|| header.decode(payload.to_vec()).ok())??;

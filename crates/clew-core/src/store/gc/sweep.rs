@@ -419,7 +419,7 @@ impl Sweep {
         for number in &self.gone {
             let path = &self.packs[*number].path;
             // A gc on another machine may have deleted the same pack.
-            if_exists(store.disk().unlink(path)).map_err(StoreError::io("take away", path))?;
+            if_exists(store.disk().unlink(path)).map_err(StoreError::io("delete", path))?;
         }
         Ok(())
     }

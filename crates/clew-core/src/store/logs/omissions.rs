@@ -62,7 +62,7 @@ impl Store {
             return atomic_file::replace(self.disk(), &folder, NAME, &encoded(&left));
         }
         let path = folder.join(NAME);
-        match if_exists(self.disk().unlink(&path)).map_err(StoreError::io("take away", &path))? {
+        match if_exists(self.disk().unlink(&path)).map_err(StoreError::io("delete", &path))? {
             // Another process removed it already.
             None => Ok(()),
             Some(()) => self.disk().sync_folder(&folder),

@@ -202,8 +202,6 @@ pub enum Verdict {
     Trusted,
     /// Valid, of an untrusted key: native encodings load, no code runs.
     Foreign,
-    /// Does not match the bytes: the record is not used.
-    Bad,
 }
 
 impl Verdict {

@@ -78,7 +78,16 @@ impl SessionWriter {
         if let Err(error) = outcome {
             if job.part == self.part {
                 self.stop_writing(error.to_string(), false);
+            } else {
+                // The session went on in other files meanwhile. A second flush of the old ones would succeed and prove nothing.
+                self.is_doubtful |= self.synced < job.saved;
             }
+            let own = job.pack_end.map(|(number, _)| number).filter(|_| job.part != self.part);
+            let mut index = self.store.index();
+            own.into_iter()
+                .chain(job.foreign.iter().map(|(number, _)| *number))
+                .for_each(|number| index.distrust(number));
+            drop(index);
             return Err(error);
         }
         for (number, reach) in &job.foreign {
