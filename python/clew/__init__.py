@@ -1,7 +1,6 @@
 """Clew: undo, branches and resume for notebook sessions.
 
-`%load_ext clew` in a running session is all it takes; `%clew` is how to talk to it, `clew.session()` how a
-program does.
+Run `%load_ext clew` to record a running session. Use `%clew` in the notebook, and `clew.session()` in programs.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ __all__ = ["errors", "load_ipython_extension", "results", "session", "unload_ipy
 
 
 def __getattr__(name: str) -> Any:
-    # Only what runs in a session needs the compiled engine; looking at the package does not.
+    # Only recording needs the compiled engine: importing the package does not load it.
     if name == "__version__":
         from clew import _engine
 
@@ -31,7 +30,7 @@ def __getattr__(name: str) -> Any:
 def load_ipython_extension(shell: Any) -> None:
     """Starts recording (`%load_ext clew`, or at the kernel's start after `clew enable`).
 
-    What exists already becomes the starting state. With `CLEW=off` in the environment nothing happens.
+    Records what exists already as the starting state. Does nothing if `CLEW=off` is set in the environment.
     """
     from clew.shell import start
 
@@ -39,14 +38,14 @@ def load_ipython_extension(shell: Any) -> None:
 
 
 def unload_ipython_extension(shell: Any) -> None:
-    """Stops recording (`%unload_ext clew`) and lets go of everything."""
+    """Stops recording (`%unload_ext clew`) and releases all resources."""
     from clew.shell import start
 
     start.stop()
 
 
 def session() -> Session:
-    """The session that records this kernel; a `clew.errors.NotRecordingError` (a RuntimeError) if none does."""
+    """Returns the session that records this kernel. Raises `clew.errors.NotRecordingError` (a RuntimeError) if there is none."""
     from clew.api import Session
     from clew.shell.session import current
 

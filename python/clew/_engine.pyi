@@ -1,4 +1,4 @@
-"""The compiled engine, as the Python shell sees it."""
+"""The compiled engine (`clew._engine`): its Python interface."""
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from types import CodeType
@@ -9,7 +9,7 @@ from clew.run.environment import Environment
 __version__: str
 
 class Notebook(TypedDict):
-    """Which notebook this is, as far as the front end tells."""
+    """The identity of the notebook, as far as the front end reports it."""
 
     path: str | None
     id: str | None
@@ -19,7 +19,8 @@ class Notebook(TypedDict):
     kernel: NotRequired[dict[str, Any]]
 
 class File(TypedDict):
-    """A file that a run may have touched, as it was right after the run. `size` (bytes) and `modified` (ns) are `None` where nothing lies."""
+    """A file that a run may have used, as it was right after the run. `size` (bytes) and `modified` (ns) are `None` if the file does not
+    exist."""
 
     path: str
     size: int | None
@@ -30,7 +31,7 @@ class File(TypedDict):
     of_environment: NotRequired[bool]
 
 class Module(TypedDict):
-    """A module that a run imported or looked for."""
+    """A module that a run imported or tried to import."""
 
     name: str
     version: str | None
@@ -40,7 +41,7 @@ class Module(TypedDict):
     imports: NotRequired[list[str]]
 
 class Interpreter(TypedDict):
-    """In what a session runs."""
+    """The interpreter and machine of a session."""
 
     version: str
     implementation: str
@@ -52,7 +53,7 @@ class Interpreter(TypedDict):
     started_with: NotRequired[dict[str, str]]
 
 class TaskCounts(TypedDict):
-    """What became of tasks of distributed computations."""
+    """Counts of tasks of distributed computations: all, those with a cached result, those that ran, and those without a key, by reason."""
 
     total: int
     known: int
@@ -60,7 +61,7 @@ class TaskCounts(TypedDict):
     keyless: dict[str, int]
 
 class Evidence(TypedDict, total=False):
-    """What a run may have touched outside the session; fields that are left out are empty (`clew_core::format::Evidence`)."""
+    """What a run may have used outside the session. Missing fields are empty (`clew_core::format::Evidence`)."""
 
     reads: list[str]
     writes: list[str]
@@ -96,7 +97,7 @@ class Evidence(TypedDict, total=False):
     importing: int
 
 class Run(TypedDict):
-    """What is known of a run when it ended."""
+    """A finished run, as the recorder describes it."""
 
     source: str
     cell: str | None
@@ -108,19 +109,19 @@ class Run(TypedDict):
     ending: Literal["done", "interrupted"] | dict[Literal["failed"], str]
     evidence: Evidence
     touched: list[str] | None
-    """Names it may have touched; `None` where nobody can tell."""
+    """Names that it may have touched; `None` if they cannot be determined."""
     optional: NotRequired[bool]
-    """Whether it is a run only if something changed."""
+    """Whether to record it only if something changed."""
     output: NotRequired[str | None]
-    """What it showed, as a JSON array of nbformat outputs."""
+    """Its outputs, as a JSON array of nbformat outputs."""
 
 class Begun(TypedDict):
-    """What is known of a cell when it begins."""
+    """A cell that begins, as the recorder describes it."""
 
     source: str | None
-    """What may be kept of its source."""
+    """Its source without credentials; `None` if the source must not be stored."""
     masked: list[str]
-    """What was taken out of it."""
+    """Descriptions of the credentials that were removed from it."""
     cell: str | None
     execution_count: int | None
     started: int
@@ -130,12 +131,12 @@ class Hidden(TypedDict):
     """What must not be recorded."""
 
     named: list[str]
-    """Those of the words asked about that are excluded."""
+    """The excluded ones among the given words."""
     names: list[str]
-    """Names of the session that are excluded or look like secrets."""
+    """Names of the session that are excluded or whose values look like secrets."""
 
 class Captured(TypedDict):
-    """What became of a capture."""
+    """The result of a capture."""
 
     run: str | None
     saved: bool
@@ -143,19 +144,20 @@ class Captured(TypedDict):
     nanoseconds: dict[str, int]
 
 class Answer(TypedDict):
-    """What a command says."""
+    """The result of a command."""
 
     exit: int
     text: str
     html: str | None
     json: Any
     interrupted: NotRequired[bool]
-    """Whether Ctrl+C came when a move could not be stopped any more."""
+    """Whether Ctrl+C arrived when the move could no longer be stopped."""
     is_problem: NotRequired[bool]
-    """Whether the text says why nothing was done."""
+    """Whether the text explains why nothing was done."""
 
 ReusedRun = tuple[str, str, str | None, int | None, str | None]
-"""A run to be taken for a cell: its id, the id of its history, the cell's id, its `In [n]`, the directory that it would have found."""
+"""A run to reuse for a cell: its id, the id of its history, the cell's id, its `In [n]`, and the directory that the cell would have
+found."""
 
 class Through(TypedDict):
     """Where a command was typed, if not in the notebook."""
@@ -165,108 +167,113 @@ class Through(TypedDict):
     is_coloured: NotRequired[bool]
 
 def judged_secret(name: str, text: str) -> str | None:
-    """Why a text under this name is a credential; `None` if neither speaks for it."""
+    """Returns why a text with this name is a credential; `None` if neither name nor text suggests one."""
 
 def panicked_at() -> str | None:
-    """Where the engine panicked last, for whoever tells of it; told once."""
+    """Returns where the engine panicked last. Each panic is returned once."""
 
 def panic_at(step: str | None) -> bool:
-    """Has the engine panic once, where this step begins next; with `None` nowhere any more. Whether the last one came."""
+    """Makes the engine panic once, when this step begins next; `None` cancels. Returns whether the previously requested panic has
+    happened."""
 
 def panic_wanted() -> str | None:
-    """The step at which it is still to panic."""
+    """Returns the step at which a requested panic is still to happen."""
 
 def panic_steps() -> list[str]:
-    """The steps at which it can: for tests."""
+    """Returns the steps at which `panic_at` can panic: for tests."""
 
 def secret_within(name: str, value: object) -> str | None:
-    """Why a value that is no text must not be stored under this name; `None` if nothing in it speaks against that."""
+    """Returns why a value that is not a text must not be stored under this name; `None` if it may be stored."""
 
 def secrets_within(name: str, value: object) -> list[str]:
-    """The texts in such a value that must not be shown."""
+    """Returns the texts in such a value that must not be shown."""
 
 def credentials_in(name: str, text: str) -> list[str]:
-    """The credentials in a text under this name, as far as each says enough to be known again."""
+    """Returns the credentials in a text with this name that are distinctive enough to be recognized elsewhere."""
 
 def is_distinct(text: str) -> bool:
-    """Whether a text is so much by itself that it is a credential wherever it stands."""
+    """Returns whether a text is so distinctive that it is a credential wherever it occurs."""
 
 def holds_known(text: str, known: Sequence[str]) -> bool:
-    """Whether one of the `known` texts stands in a text."""
+    """Returns whether one of the `known` texts occurs in a text."""
 
 def asks_for_credential(prompt: str) -> bool:
-    """Whether a prompt asks for a credential."""
+    """Returns whether a prompt asks for a credential."""
 
 def given_names(source: str) -> list[str]:
-    """Names that a source binds to what hands out credentials."""
+    """Returns the names that a source binds to functions that return credentials."""
 
 def secret_variables() -> list[str]:
-    """Values of environment variables that look like credentials."""
+    """Returns the values of environment variables that look like credentials."""
 
 def redacted(text: str, known: Sequence[str]) -> str:
-    """A text that was shown without what looks like a credential or is one of the `known` texts."""
+    """Returns a displayed text without credentials and without the `known` texts."""
 
 def masked(source: str, known: Sequence[str]) -> tuple[str, list[str], list[str]]:
-    """A cell's source without those, what was taken out in words, and the texts of it that are known again elsewhere."""
+    """Returns a cell's source without credentials and `known` texts, descriptions of the removed ones, and those removed texts that are
+    distinctive enough to be recognized elsewhere."""
 
 def left_out(taken: Sequence[str]) -> str:
-    """Says that something was left out, as a sentence begins with it."""
+    """Returns the beginning of a sentence that reports what was removed."""
 
 class Buffer:
-    """Memory of an object, handed to the engine by a codec."""
+    """Memory of an object, passed to the engine by a codec."""
 
     def __init__(self, exporter: Any, column: int = 0, copies_on_write: bool = False) -> None:
-        """`exporter` shows contiguous memory; `column` is the bytes of one column; `copies_on_write` as pandas does."""
+        """`exporter` exposes contiguous memory; `column` is the size of one column in bytes; `copies_on_write` marks memory that is copied
+        on write, as in pandas."""
 
 def pack_texts(items: list[Any], missing: tuple[Any, ...]) -> tuple[bytes, bytes, bytes] | None:
-    """Codes (int32), offsets (int32) and data (UTF-8) of a list of texts of 64 bytes at most and objects of `missing`, which get the codes -1, -2
-    and so on; `None` where there is anything else among them. The collector no longer looks at a list that was packed."""
+    """Packs a list of texts of at most 64 bytes and of objects of `missing` into codes (int32), offsets (int32) and data (UTF-8). The
+    objects of `missing` get the codes -1, -2 and so on. Returns `None` if the list contains anything else. Afterwards the garbage collector
+    no longer tracks the list."""
 
 def unpack_texts(codes: Any, offsets: Any, data: Any, missing: tuple[Any, ...]) -> list[Any]:
-    """The objects that `pack_texts` packed, from the memory of its three results.
+    """Returns the objects that `pack_texts` packed, from the memory of its three results.
 
-    Raises `ValueError` where they do not fit together.
+    Raises `ValueError` if the three do not fit together.
     """
 
 def items_of(array: Any) -> list[Any]:
-    """The objects of a contiguous array of objects, as `tolist` gives them."""
+    """Returns the objects of a contiguous object array, as `tolist` does."""
 
 def put_items(array: Any, items: list[Any]) -> None:
-    """Puts the objects of a list into a contiguous array of as many objects."""
+    """Writes the objects of a list into a contiguous object array of the same length."""
 
 def are_items(array: Any, items: list[Any]) -> bool:
-    """Whether a contiguous array of objects refers to the very objects of a list, in its order."""
+    """Returns whether a contiguous object array refers to exactly the objects of a list, in its order."""
 
 def words_of(objects: list[Any], addresses: set[int]) -> set[int]:
-    """Which of these addresses stand in the structures of objects, of those whose length does not vary."""
+    """Returns which of these addresses occur as words in the memory of objects. Objects of variable length are not searched."""
 
 def runs_elsewhere(namespace: dict[str, Any]) -> bool:
-    """Whether another thread runs code of a namespace."""
+    """Returns whether another thread runs code of a namespace."""
 
 def locals_elsewhere() -> dict[int, list[tuple[dict[str, Any], set[int]]]]:
-    """The frames of the other threads, innermost first, by the threads' numbers: globals, and ids of what the local variables hold."""
+    """Returns the frames of the other threads by thread id, innermost first: their globals, and the ids of the objects in their local
+    variables."""
 
 class Whereabouts:
-    """Where something that lives elsewhere can be reached: part of a value, and nothing that a run depends on."""
+    """The address of something outside the session. It is part of a value, but runs do not depend on it."""
 
     text: str
     def __init__(self, text: str) -> None: ...
 
 def hang_audit_hook(events: list[str], told: Callable[[str, tuple[Any, ...]], object]) -> None:
-    """Has `told` called for these audit events while they are watched. The first call decides."""
+    """Installs an audit hook that calls `told` for these events while `watch_events` is on. Later calls have no effect."""
 
 def watch_events(on: bool) -> None:
-    """Turns that on or off."""
+    """Turns the audit hook on or off."""
 
 def codes_within(
     objects: list[Any], namespace: dict[str, Any], packed: dict[int, Any]
 ) -> tuple[list[CodeType], list[Any], bool, list[Any]]:
-    """What `objects` reach: codes of the functions over `namespace`; what else may look names up: functions of libraries, calls of methods by
-    their names, `namespace` itself; whether the search saw all of them; and annotations of those functions and of the notebook's classes. Arrays
-    that hold the same texts as when these were `packed` are not looked through again."""
+    """Searches everything reachable from `objects`. Returns the code objects of functions over `namespace`; other objects that may look up
+    names (functions of libraries, calls of methods by name, `namespace` itself); whether the search was complete; and annotations of these
+    functions and of the notebook's classes. Arrays that hold the same texts as when they were `packed` are not searched again."""
 
 class Fired:
-    """Notes the codes that an event of `sys.monitoring` is told of, each once."""
+    """A callback for `sys.monitoring` that collects the code objects it is called with, each once."""
 
     def __init__(self, disable: object) -> None: ...
     def __call__(self, code: CodeType, *rest: object) -> object: ...
@@ -274,17 +281,17 @@ class Fired:
     def clear(self) -> None: ...
 
 class Listened:
-    """A function; of each call somebody is told before, while events are watched. It has no frame of its own."""
+    """A function wrapper that calls `told` before each call while events are watched. It has no Python frame of its own."""
 
     function: Callable[..., Any]
     def __init__(self, function: Callable[..., Any], told: Callable[..., object]) -> None: ...
     def __call__(self, *arguments: Any, **named: Any) -> Any: ...
 
 class Held:
-    """A `with` block in which Ctrl+C is noted instead of delivered."""
+    """A context manager that defers Ctrl+C: the interrupt is noted instead of raised."""
 
     at: float | None
-    """When it came, in seconds since the epoch; known when the block has ended."""
+    """When it arrived, in seconds since the epoch; set when the block has ended."""
 
     def __enter__(self) -> Held: ...
     def __exit__(self, *_: object) -> None: ...
@@ -295,20 +302,20 @@ class NotebookCell(TypedDict):
     id: str | None
     source: str
     number: int
-    """Its `In [n]` where all cells run."""
+    """Its `In [n]` if all cells run."""
     tags: Sequence[str]
     traits: list[str]
-    """What its code may do that no record tells (`CodeTrait` in `clew_cli::cell_reuse`), in snake case."""
+    """Properties of its code that no record shows (`CodeTrait` in `clew_cli::cell_reuse`), in snake case."""
     imports: list[str]
     macros: list[str]
 
 class NotebookFacts(TypedDict):
-    """What is known of a notebook and of the machine before the first decision."""
+    """Facts about a notebook and the machine, collected before the first decision."""
 
     path: str
     id: str | None
     history: str | None
-    """The one that it was packed with."""
+    """The history that the notebook was packaged with."""
     directory: str
     python: str
     variables: dict[str, str]
@@ -316,20 +323,20 @@ class NotebookFacts(TypedDict):
     standard_modules: Set[str]
 
 class CellDecision(TypedDict):
-    """What is to be done about a cell, and why."""
+    """Whether a cell is executed or restored, and why."""
 
     outcome: Literal["executed", "restored"]
     why: list[str]
     run: str | None
-    """The run that is reused, or that an executed cell is to be compared with."""
+    """The run that is reused, or that an executed cell is compared with."""
     end: dict[str, str] | None
     output: str | None
-    """What that run showed, as a JSON array of nbformat outputs."""
+    """The outputs of that run, as a JSON array of nbformat outputs."""
     duration: int | None
-    """Nanoseconds; of an executed cell those of its last run."""
+    """Nanoseconds; for an executed cell, those of its last run."""
 
 class Needed(TypedDict):
-    """What a kernel needs before a cell is executed, or what cannot be restored, and why."""
+    """What a kernel needs before a cell is executed. `lost` lists what cannot be restored, and why."""
 
     runs: list[ReusedRun]
     texts: list[str]
@@ -349,37 +356,37 @@ class CellReuse:
         only_stale: bool = False,
         verify: bool = False,
     ) -> None:
-        """`notebook` may be a reason why no record of it can be used.
+        """`notebook` may be a text: the reason why no record of the notebook can be used.
 
         # Errors
-        `RuntimeError` if the store can't be read.
+        `RuntimeError` if the store cannot be read.
         """
 
     def look_ahead(self) -> None:
-        """Decides on all cells once, where what is decided on one depends on those behind it; then goes back to before the first."""
+        """Decides on all cells once, because a decision may depend on later cells. Then goes back to before the first cell."""
 
     def decide(self, number: int) -> CellDecision:
-        """What is to be done about the cell with this `In [n]`."""
+        """Decides what to do with the cell with this `In [n]`."""
 
     def before_execution(self, number: int) -> Needed:
-        """What a kernel needs before the cell with this `In [n]` is executed."""
+        """Returns what a kernel needs before the cell with this `In [n]` is executed."""
 
     def pending(self) -> list[ReusedRun]:
-        """Runs that were reused since a kernel was given some last."""
+        """Returns the runs that were reused since the last ones were passed to a kernel."""
 
     def begin_again(self, lost: Sequence[tuple[str, str]]) -> list[int]:
-        """Has cells executed whose runs cannot be restored (`lost`, with why), and goes back to before the first cell, for a new kernel; the
-        `In [n]` of these cells. If there are none, nothing is done."""
+        """Marks the cells whose runs cannot be restored (`lost`, with the reasons) for execution, and goes back to before the first cell,
+        for a new kernel. Returns the `In [n]` of these cells. Does nothing if there are none."""
 
     def stand_at(self, run: str, directory: str | None = None) -> None:
-        """The kernel is at this run now, in this directory: the next cell finds what that left."""
+        """Notes that the kernel's state is now this run's, in this directory: the next cell finds that state."""
 
     def executed(self, number: int, at: str | None = None) -> list[str] | None:
-        """The cell with this `In [n]` was executed. In what the run that the kernel is `at` differs from the one that it is to be compared
-        with; `None` if it is to be compared with none."""
+        """Notes that the cell with this `In [n]` was executed, and that the kernel is `at` a run. Returns how that run differs from the run
+        that it is compared with; `None` if there is none to compare with."""
 
 class Engine:
-    """One session of one history. Not to be entered by two threads at a time."""
+    """One session of one history. It must not be used by two threads at a time."""
 
     def __init__(
         self,
@@ -392,86 +399,88 @@ class Engine:
         """Opens the history and records what exists as the starting state."""
 
     def begins(self, cell: Begun) -> None:
-        """Notes that a cell begins, so that what is known of it outlives this process."""
+        """Notes that a cell begins. The note survives a crash of this process."""
 
     def ends(self, duration: int, ending: Any) -> None:
-        """Notes that it has ended, after so many nanoseconds: what it left is still to be captured."""
+        """Notes that the cell has ended after `duration` nanoseconds. Its results are not captured yet."""
 
     def capture(self, run: Run) -> Captured:
-        """Looks at what a run left and stores what changed."""
+        """Examines what a run changed, and stores it."""
 
     def excludes(self) -> bool:
-        """Whether names or patterns are excluded."""
+        """Returns whether any names or patterns are excluded."""
 
     def excluded(self, words: Sequence[str]) -> list[str]:
-        """Those of the words that are excluded."""
+        """Returns which of the words are excluded."""
 
     def hidden(self, words: Sequence[str], touched: Sequence[str] | None = None) -> Hidden:
-        """What must not be recorded now. With `touched` only these names are looked at, and what the last look found."""
+        """Returns what must not be recorded now. With `touched`, checks only these names and those that the last check found."""
 
     def command(self, argv: Sequence[str], busy: bool = False, through: Through | None = None) -> Answer:
-        """Answers one command line, looking or moving. A usage error is an answer, not an exception.
+        """Executes one command line. A usage error is returned as an answer, not raised.
 
-        Where `busy`, a cell runs and nothing is moved."""
+        If `busy`, a cell is running, and commands that change the session are refused."""
 
     def complete(self, line: str) -> tuple[str, list[str]]:
-        """What may come next on a line after `%clew `: the piece that it stands for, and the words."""
+        """Completes a line after `%clew `: returns the part to replace, and the candidates."""
 
     def setting(self, key: str) -> bool | int | str | list[str] | None:
-        """What a setting is (`record.outputs`); `None` if there is none of that key."""
+        """Returns the value of a setting (such as `record.outputs`); `None` if the key does not exist."""
 
     def idle(
         self, descriptors: Sequence[int] = (), is_awaited: bool = False, is_ending: bool = False
     ) -> bool:
-        """Looks for changes that no cell made.
+        """Looks for changes that were not made by a cell.
 
-        Gives up, and says so, where it takes long and somebody waits: from the start (`is_awaited`), or once one of
-        these file descriptors can be read. A kernel that ends (`is_ending`) waits a second.
+        If the check takes long while a request waits, it stops and returns false. A request waits from the start (`is_awaited`), or as soon
+        as one of these file descriptors is readable. A kernel that ends (`is_ending`) waits up to one second.
         """
 
     def untold(self) -> list[str]:
-        """What looks found beside runs that the user has to know, once."""
+        """Returns findings of background checks that the user has to know. Each is returned once."""
 
     def reuse(self, runs: Sequence[ReusedRun]) -> str | None:
-        """Takes what recorded runs left for what their cells would leave: writes that down behind where the session is.
+        """Reuses recorded runs for cells: records them as runs after the session's current one.
 
-        Each is a run's id, the cell's id and its `In [n]`. The id of the last, to switch to; `None` if there were none."""
+        `runs` are in the order of the cells. Returns the id of the last new run, to switch to; `None` if there were none."""
 
     def bring(self, run: str | None, needed: Sequence[str] | None, at_least: int) -> list[tuple[str, str]]:
-        """Goes to a run, or stays where the session is, and brings of what it has there what is `needed` by name, and all that is smaller than
-        `at_least` bytes or more than data; all where `needed` is `None`. What can't be had as it was, and why.
+        """Switches to a run, or stays at the current one, and loads the variables of it that are `needed`, all that are smaller than
+        `at_least` bytes, and all that are more than data. Loads all if `needed` is `None`. Returns what cannot be restored exactly, and
+        why.
 
         # Errors
-        `RuntimeError` if the run can't be gone to.
+        `RuntimeError` if switching to the run is not possible.
         """
 
     def left(self) -> list[str]:
-        """Names of what the session has and only the store holds."""
+        """Returns the names of variables that are only in the store, not loaded."""
 
     def cells(self) -> list[tuple[int | None, str]]:
-        """`In [n]` and source of the history's cells, nearest to the session's state first. Cells of people who are not trusted are not among
-        them; the source is empty where it was not kept whole."""
+        """Returns `In [n]` and source of the history's cells, those nearest to the session's state first. Cells of untrusted authors are
+        not included. The source is empty if it was not stored completely."""
 
     def prove(self) -> None:
-        """Has values that need a library's code built again in another process. Returns at once; the next run tells."""
+        """Starts a test build, in another process, of values that need a library's code. Returns at once; the next run reports the
+        result."""
 
     def store(self) -> str:
-        """The store's folder."""
+        """Returns the store's folder."""
 
     def history(self) -> str | None:
-        """The id of the history that is recorded, if one is."""
+        """Returns the id of the recorded history, if there is one."""
 
     def sync(self) -> None:
-        """Flushes what is saved to the disk."""
+        """Flushes saved data to disk."""
 
     def close(self) -> None:
-        """Syncs, and lets go of files, threads and parked objects."""
+        """Syncs, and releases files, threads and objects that were set aside."""
 
     def abandon(self) -> None:
-        """Lets go without writing: in the child of a fork, where only the parent writes."""
+        """Closes without writing: for the child of a fork, since only the parent writes."""
 
 class Visit:
-    """A history that is only read, and the namespace that its states are loaded into."""
+    """A history that is opened read-only, and the namespace into which its states are loaded."""
 
     def __init__(
         self, namespace: dict[str, Any], main: Any, shell: Any, store: str, config: str, history: str
@@ -479,47 +488,49 @@ class Visit:
     def load(
         self, run: str, roots: Sequence[tuple[str, str]] | None, again: Sequence[str]
     ) -> list[tuple[str, str, str, str]]:
-        """Loads roots of what a run left, by kind and key, with what shares objects with them and their classes, or all; what is not stored of
-        the names in `again` is made by running its cell again. Variables that an earlier call loaded stay as they are.
+        """Loads roots of a run's state by kind and key, or all, together with their classes and the roots that share objects with them.
+        Names in `again` that are not stored are recreated: their cells run again. Variables that an earlier call loaded stay as they are.
 
-        Of each root that was not simply loaded: kind, key, `lost`, `differs` or `replayed`, and why."""
+        Returns, for each root that was not simply loaded: kind, key, `lost`, `differs` or `replayed`, and the reason."""
 
     def roots(self, run: str) -> list[tuple[str, str]]:
-        """The roots that a run left, by kind and key."""
+        """Returns the roots of a run's state, by kind and key."""
 
     def prove(self, run: str, roots: Sequence[tuple[str, str]]) -> list[tuple[str, str, str, str]]:
-        """Builds roots of a run, by kind and key, and holds them against their fingerprints; told as by `load`."""
+        """Builds roots of a run, by kind and key, and compares them with their fingerprints. Returns the same as `load`."""
 
     def prepare(self, run: str) -> tuple[str, int | None]:
-        """Loads what the cell of a run may read, as the run before it left it, or as a cell made it that ran here before.
+        """Loads what the cell of a run may read: as the run before it left it, or as a cell created it that ran here before.
 
-        The cell's source, and the `n` of its `In [n]`."""
+        Returns the cell's source, and the `n` of its `In [n]`."""
 
     def ran(self, run: str) -> None:
-        """Says that the cell that was prepared ran to its end."""
+        """Notes that the prepared cell ran to its end."""
 
     def hand_over(
         self, run: str, roots: Sequence[tuple[str, str]], file: str, key: Sequence[int]
     ) -> str | None:
-        """Writes what the cell of a run made of roots, by kind and key, together into a file; why that can't be, else `None`."""
+        """Writes the values that the cell of a run gave to roots, by kind and key, into one encrypted file. Returns the reason if it
+        cannot."""
 
 def map_paths(maps: list[tuple[str, str]], folder: str) -> str | None:
-    """Has this process find at a path what lies at another one; why that can't be. `folder` is an empty one of its own."""
+    """Mounts the second path of each pair at the first, for this process. Returns the reason if it cannot. `folder` is an empty folder for
+    this use."""
 
 def lacks_frames() -> None:
-    """Says that a traceback is decoded, which has no variables of its frames then."""
+    """Notes that a traceback is being decoded, whose frames have no variables."""
 
 def notice(why: str) -> None:
-    """Says why what a codec makes differs from what was stored."""
+    """Notes why the value that a codec builds differs from the stored one."""
 
 def mark_of(path: str) -> str | None:
-    """By what this user, and nobody else, knows a small file again; `None` where it can't be read, or there is no key yet."""
+    """Returns a keyed hash by which only this user recognizes a small file; `None` if the file cannot be read, or there is no key yet."""
 
 def digest_of(path: str) -> str | None:
-    """The hash of a file's bytes; `None` where it can't be read."""
+    """Returns the hash of a file's bytes; `None` if it cannot be read."""
 
 def enter_sandbox(folder: str, memory: int, seconds: int) -> list[str]:
-    """Locks this process in for good; says which layers of the sandbox this machine can't give."""
+    """Enters the sandbox for the rest of this process. Returns the layers of the sandbox that this machine does not support."""
 
 class Intent(TypedDict):
     """What a command is about to do."""
@@ -546,7 +557,7 @@ def read_line(line: str) -> Intent:
     """The words of the line after `%clew`, and what they are about to do. Raises ValueError where a quote is not closed."""
 
 def fingerprint(namespace: dict[str, Any], main: Any, names: Sequence[str]) -> str | None:
-    """What names hash to together; `None` where one is not there or has no value that could be compared."""
+    """Returns the common fingerprint of names; `None` if one does not exist or cannot be compared."""
 
 def task_keys(
     tasks: list[tuple[Any, Any, list[int]]],
@@ -556,17 +567,17 @@ def task_keys(
     unrepeatable: Set[str],
     doubts: Sequence[Callable[..., Any]],
 ) -> tuple[list[bytes | str], tuple[list[list[str]], list[int]]]:
-    """The keys of the tasks of a graph, inputs first; a text says why one has none. And sets of files that count in them, as they are
-    named, with the place of each task's set."""
+    """Returns the keys of the tasks of a graph, inputs first; a text instead of a key is the reason why there is none. Also returns the
+    sets of files (paths as given) that are part of the keys, and for each task the index of its set."""
 
 def open_tasks(store: str, config: str, keep_days: int) -> None:
-    """Makes the store and the user's key where they are not there yet, and drops results that are older."""
+    """Creates the store and the user's key if they do not exist, and deletes results older than `keep_days`."""
 
 def doubt_tasks(store: str, config: str, keys: Sequence[bytes]) -> None:
-    """Has results of these tasks used no more: running them did more than their keys tell of."""
+    """Marks tasks as doubtful: their cached results are no longer used, because the tasks did more than their keys cover."""
 
 def doubts_any(store: str, keys: Sequence[bytes]) -> bool:
-    """Whether one of these tasks is doubted; false where there is no store."""
+    """Returns whether one of these tasks is marked as doubtful; false if there is no store."""
 
 def keep_task(
     store: str,
@@ -577,14 +588,14 @@ def keep_task(
     limits: tuple[float, int],
     dump: Callable[[], bytes],
 ) -> Literal["kept", "quick", "large"]:
-    """Keeps what a task came to, if that is worth it."""
+    """Stores the result of a task, if that is worthwhile."""
 
 def task_result(store: str, config: str, key: bytes) -> bytes | None:
-    """What a task came to, held against length, hash and signature."""
+    """Returns the result of a task, after checking length, hash and signature."""
 
 def has_task(store: str, config: str, key: bytes) -> bool:
-    """Whether the result of a task is there, as far as that can be told without reading it."""
+    """Returns whether the result of a task exists, as far as that can be determined without reading it."""
 
 def task_settings() -> tuple[str, str, float, int, int]:
-    """The folders of the store and of the settings, from how many seconds on a task's result is kept though nobody asked for it, the
-    most bytes of a result, and for how many days results are kept."""
+    """Returns the folders of the store and of the settings; the seconds from which a task's result is stored although it was not requested;
+    the maximal size of a result in bytes; and the days for which results are kept."""

@@ -1,7 +1,7 @@
-"""Runs a cell again in a scratch namespace, to make anew what no store can hold.
+"""Reruns a cell in a separate namespace, to recreate values that the store does not have.
 
-The scratch namespace holds what the cell could read; the live one is never touched. What comes back must not reach the
-scratch namespace: a function defined in the cell would read its globals from there for ever.
+The namespace contains what the cell could read; the live namespace is not changed. The results must not refer to the separate namespace: a
+function defined in the cell would read its globals from there forever.
 """
 
 from __future__ import annotations
@@ -15,24 +15,25 @@ from typing import Any
 
 
 class ReplayError(Exception):
-    """The cell could not be run again, or what it made can't be taken over."""
+    """Raised if the cell cannot be rerun, or its results cannot be used."""
 
 
 _ran: dict[str, dict[str, object] | ReplayError] = {}
-"""The namespaces that runs left which a move ran again, or why they could not: a cell runs once, however much of it is wanted."""
+"""The namespaces after the cells that the current move reran, or the reasons why they failed: each cell runs once, however many of its
+values are needed."""
 
 
 def end() -> None:
-    """The move is over."""
+    """Ends the move."""
     _ran.clear()
 
 
 def run(
     shell: Any, run_id: str, source: str, inputs: dict[str, object], wanted: list[str]
 ) -> dict[str, object]:
-    """Runs ``source`` over ``inputs``, unless this move did so before, and returns those of ``wanted`` that it bound.
+    """Reruns ``source`` over ``inputs``, unless this move did so before, and returns those of ``wanted`` that it bound.
 
-    Output of the cell is swallowed. Raises `ReplayError` with the reason; interrupts pass through.
+    Discards the cell's output. Raises `ReplayError` with the reason; interrupts pass through.
     """
     if run_id not in _ran:
         try:
@@ -67,8 +68,8 @@ def _namespace(shell: Any, source: str, inputs: dict[str, object]) -> dict[str, 
 
 @contextlib.contextmanager
 def _lent(live: dict[str, object], inputs: dict[str, object]) -> Iterator[None]:
-    """Binds inputs in the live namespace as long as a cell runs, under names that nothing has there: functions among the inputs read their
-    globals there, and in a new kernel nothing is bound before all is made."""
+    """Binds inputs in the live namespace while a cell runs, under names that are unbound there. Functions among the inputs read their
+    globals there, and in a new kernel nothing is bound before all values are restored."""
     names = [name for name in inputs if name not in live]
     for name in names:
         live[name] = inputs[name]

@@ -1,4 +1,4 @@
-"""What functions hold: attributes, variables of the function that made them, default arguments."""
+"""The values that functions hold: attributes, closure variables, default arguments."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
 
-#: The places where a function holds something.
+#: The places where a function holds values.
 ATTRIBUTE, CLOSURE, DEFAULT = "", "closure", "default"
 
 
 def held_by(function: FunctionType) -> Iterator[tuple[str, str, Any]]:
-    """All that a function holds: the place, the name there, the value."""
+    """Yields all values that a function holds: the place, the name there, the value."""
     yield from ((ATTRIBUTE, name, value) for name, value in list(vars(function).items()))
     yield from ((CLOSURE, name, value) for name, value in closed_over(function))
     yield from ((DEFAULT, name, value) for name, value in defaults_of(function).items())
@@ -22,7 +22,7 @@ def closed_over(function: FunctionType) -> Iterator[tuple[str, Any]]:
         try:
             yield name, cell.cell_contents
         except ValueError:
-            # Nothing is bound in it yet.
+            # The variable is not bound yet.
             continue
 
 
@@ -37,7 +37,7 @@ def _positional(function: FunctionType) -> list[tuple[str, Any]]:
 
 
 def hold(function: FunctionType, place: str, name: str, value: Any) -> None:
-    """Binds anew what a function holds."""
+    """Replaces a value that a function holds."""
     if place == ATTRIBUTE:
         vars(function)[name] = value
     elif place == CLOSURE:

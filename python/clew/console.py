@@ -1,4 +1,4 @@
-"""Prints for somebody who may read no further."""
+"""Prints to streams whose reader may be gone."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TextIO
 
 
 def say(text: str, stream: TextIO | None = None) -> None:
-    """Prints a text whole, to standard output unless told otherwise. A reader that went away (`clew undo | head -1`) is no failure, as for
-    the native command; of letters that the stream has no code for their numbers are printed."""
+    """Prints a text completely, by default to standard output. A closed pipe (`clew undo | head -1`) is not a failure, as in the native
+    command. Characters that the stream cannot encode are escaped."""
     stream = stream or sys.stdout
     try:
         try:
@@ -19,7 +19,7 @@ def say(text: str, stream: TextIO | None = None) -> None:
             text = text.encode(code, "backslashreplace").decode(code)
             print(text, file=stream, flush=True)
     except BrokenPipeError:
-        # What is still to be written would fail again, at the latest when Python ends.
+        # Writing the rest would fail again, at the latest when Python exits.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)

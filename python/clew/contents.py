@@ -1,4 +1,4 @@
-"""A live object takes the contents of another one: who refers to it sees them."""
+"""Replaces the contents of a live object by those of another one, so that all references see them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections import deque
 from typing import Any
 
 KINDS = (list, dict, deque, io.StringIO, io.BytesIO)
-"""Types whose contents can be exchanged exactly: their order stays, and iterators go on where they were. A set's order would not."""
+"""Types whose contents can be exchanged exactly: their order is kept, and iterators continue at their positions. The order of a set would
+change."""
 
 FILES = (io.StringIO, io.BytesIO)
 
 
 def can_take(old: Any, new: Any) -> bool:
-    """Whether `old` can take the contents of `new`."""
+    """Returns whether `old` can take the contents of `new`."""
     kind = type(old)
     if kind is not type(new) or kind not in KINDS:
         return False
@@ -23,7 +24,7 @@ def can_take(old: Any, new: Any) -> bool:
 
 
 def copied(old: Any) -> Any:
-    """An object of the same type with the same contents."""
+    """Returns an object of the same type with the same contents."""
     if type(old) not in FILES:
         return old.copy()
     other = type(old)()
@@ -32,7 +33,7 @@ def copied(old: Any) -> Any:
 
 
 def take(old: Any, new: Any) -> None:
-    """Gives `old` the contents of `new`."""
+    """Replaces the contents of `old` by those of `new`."""
     kind = type(old)
     if kind in FILES:
         old.__setstate__(new.__getstate__())
@@ -47,7 +48,7 @@ def take(old: Any, new: Any) -> None:
 
 
 def _can_be_written(file: Any) -> bool:
-    """Whether it is neither closed nor looked at through a buffer."""
+    """Returns whether a file is neither closed nor exported through a buffer."""
     try:
         file.__setstate__(file.__getstate__())
     except (ValueError, BufferError):

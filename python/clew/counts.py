@@ -1,4 +1,4 @@
-"""What became of the tasks of distributed computations."""
+"""Counts of the tasks of distributed computations, by outcome."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Counts:
-    """What became of the tasks of one computation, or of several."""
+    """The counts of one computation, or of several."""
 
     total: int = 0
     run: int = 0
-    """Those that were run, since no result was there or they can't have one."""
+    """Tasks that ran: they had no cached result, or cannot have one."""
     loaded: int = 0
-    """Those whose results were brought in; what only went into these was not even looked at."""
+    """Tasks whose results were loaded. Tasks that only these needed are not counted here."""
     keyless: dict[str, int] = field(default_factory=dict)
-    """Why tasks have no key, with how many."""
+    """The reasons why tasks have no key, with the number of tasks."""
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> Counts:
-        """From the JSON of `clew show`."""
+        """Reads the JSON of `clew show`."""
         return cls(data["total"], data["run"], keyless=data["uncacheable"])
 
     @property
     def hit(self) -> int:
-        """Tasks that need not run."""
+        """Returns the number of tasks that did not need to run."""
         return self.total - self.run
 
     def described(self) -> TaskCounts:
-        """As the record has them."""
+        """Returns the counts in the form of the record."""
         return {"total": self.total, "known": self.hit, "run": self.run, "keyless": self.keyless}
 
     def as_json(self) -> dict[str, Any]:
-        """As `clew show` and `clew run` print them (docs/json.md)."""
+        """Returns the counts as `clew show` and `clew run` print them (docs/json.md)."""
         return {"total": self.total, "cached": self.hit, "run": self.run, "uncacheable": self.keyless}
 
     def add(self, other: Counts) -> None:
-        """Counts another computation's too."""
+        """Adds the counts of another computation."""
         self.total += other.total
         self.run += other.run
         self.loaded += other.loaded

@@ -1,4 +1,4 @@
-"""Which distributions lie in a folder that modules are looked for in, and what they offer: what a run is known by that asked for them."""
+"""Identifies the installed distributions in a folder, and their entry points, for runs that looked them up."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from clew import evidence
 from clew.installation import LISTED
 
 INSTALLED = "installed distributions"
-"""The name under which it is noted that a run asked which there are, or for some of them."""
+"""The name under which the evidence notes that a run listed the distributions, or looked some up."""
 
 
 def asked_in(folder: str, names: Set[str]) -> str:
-    """What is known of the distributions in a folder that have one of these names, or of all where one is empty; `is_as_asked` reads it."""
+    """Describes the distributions in a folder with one of these names, or all of them if one name is empty. `is_as_asked` checks the
+    description."""
     wanted = set[str]() if "" in names else {_quoted(name) for name in names}
     return _known(os.path.abspath(folder), wanted)  # noqa: PTH100
 
 
 def is_as_asked(known: str) -> bool:
-    """Whether that is what it was."""
+    """Returns whether the description is still true."""
     names, _, rest = known.partition(" ")
     return _known(rest.partition(" ")[2], set(filter(None, names.split(",")))) == known
 
@@ -37,14 +38,14 @@ def _known(folder: str, wanted: Set[str]) -> str:
         for entry in entries:
             name = entry.rpartition(".")[0].partition("-")[0]
             if entry.lower().endswith(LISTED) and (not wanted or _quoted(name) in wanted):
-                # Whoever asks for one by its name may ask what it offers.
+                # Code that looks up a distribution may read its entry points.
                 told += [entry, _offered(os.path.join(folder, entry, "entry_points.txt"))]  # noqa: PTH118
     digest = hashlib.blake2b(repr(told).encode(), digest_size=16).hexdigest()
     return f"{','.join(sorted(wanted))} {digest} {folder}"
 
 
 def _quoted(name: str) -> str:
-    """A distribution's name as they are compared (PEP 503)."""
+    """Returns a distribution's name in normalized form (PEP 503)."""
     return quote(re.sub("[-_.]+", "-", name).lower(), safe="")
 
 

@@ -1,6 +1,6 @@
-"""What Python's audit events say that somebody touched: files, sockets, processes.
+"""Interprets Python's audit events: which files, sockets and processes code uses.
 
-They tell what Python does, not what libraries do below it. Nothing here proves that something did not happen.
+Audit events cover what Python does, not what libraries do in native code. The absence of an event proves nothing.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from clew.generator_events import Unseeded
 from clew.installation import PACKAGES, caches, environment, is_standard, libraries, standard_folders
 
 MOST = 1000
-"""So many different files, addresses and programs a run are kept."""
+"""The maximal number of files, addresses and programs, of each kind, that are recorded for a run."""
 
 MOST_MODULES, MANY_MODULES = 300, "more modules than Clew records"
-"""So many modules that a run looked for are noted, and what is said of one that looked for more."""
+"""The maximal number of modules noted that a run looked for, and the note for a run that looked for more."""
 
 MOST_EXECUTED = 100
-"""So many texts and files that were executed are looked at a run."""
+"""The maximal number of executed texts and files that are examined for a run."""
 
 CODE = (".py", ".pyc", ".pyi", ".so", ".pyd", ".pth")
-"""Files that importing opens; modules are evidence of their own. Whoever else opens one reads it as data."""
+"""Files that imports open; modules have evidence of their own. Other code that opens one reads it as data."""
 
 IMPORTING = (
     "<frozen importlib._bootstrap_external>",
@@ -36,16 +36,16 @@ IMPORTING = (
     os.path.join("importlib_metadata", "__init__.py"),  # noqa: PTH118
     os.path.join("pkg_resources", "__init__.py"),  # noqa: PTH118
 )
-"""Whose look into a folder is none of the cell's: what is installed is told otherwise."""
+"""Code whose directory listings are not the cell's: installed packages are recorded in another way."""
 
 FROZEN = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
-"""What imports."""
+"""The import system."""
 
 OF_LINES, SHOWING = "tokenize.py", ("linecache.py", "inspect.py")
-"""What opens code by its encoding, and who asks it for lines of code that is there already."""
+"""The module that opens source files by their encoding, and the modules that read source lines of loaded code through it."""
 
 TOLD_OTHERWISE: set[str] = set()
-"""How paths of code end that speaks to a process of its own, of which somebody else tells what it does for the cell."""
+"""Path suffixes of code that connects to its own process, whose work for the cell is observed in another way."""
 
 CORES, SYSTEM = (
     ("/sys/devices/system/cpu/online", "/sys/devices/system/cpu/present"),
@@ -56,12 +56,12 @@ ASKING: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("uname", "arch"), SYSTEM),
     **dict.fromkeys(("ldconfig", "fc-list", "fc-match", "lsb_release"), ()),
 }
-"""Programs that libraries start to learn something of the machine, and the files by which the answer is known. What is installed for the system
-is no input, so there are none for that."""
+"""Programs that libraries start to get information about the machine, and the files that determine the answer. System installations are not
+inputs, so there are no files for those."""
 FINDING, TELLING = os.path.join("ctypes", "util.py"), f"{os.sep}platform.py"  # noqa: PTH118
-"""Code that starts programs for nothing else: to find libraries, with a compiler for example, and to tell what the system is."""
+"""Code that only starts programs to find libraries (with a compiler, for example), and to identify the system."""
 STARTING = ("subprocess.py", "os.py")
-"""Code that starts programs for others."""
+"""Code that starts programs for other code."""
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
@@ -85,77 +85,78 @@ OF_KERNEL = frozenset(
         "CLEW_RESUME_ON_START",
     )
 )
-"""Environment variables that kernels set themselves when they start, and that Clew gives them."""
+"""Environment variables that kernels set themselves at their start, and that Clew sets for them."""
 
 KEEPING = "tempfile"
-"""The module of the standard library that keeps what it once was told of the environment."""
+"""The module of the standard library that caches what it reads from the environment."""
 
 OWN = os.path.join(os.path.dirname(__file__), "")  # noqa: PTH118, PTH120
-"""How paths of Clew's own code begin, which stands between whoever does something and who hears of it."""
+"""The path prefix of Clew's own code, which is on the stack between the code that acts and the code that is notified."""
 
 
 class Touched:
-    """What the hook saw somebody do."""
+    """The accesses that the hook observed."""
 
     def __init__(self) -> None:
-        #: Files by their absolute paths and as they were given, where that was relative.
+        #: Files by absolute path, with the path as given if that was relative.
         self.read: dict[Given, None] = {}
         self.written: dict[Given, None] = {}
-        #: Paths in the environment that no library read or wrote as its own.
+        #: Paths in the environment that were not read or written by a library as its own files.
         self.foreign = set[str]()
         self.sockets: dict[str, None] = {}
         self.processes: dict[str, None] = {}
-        #: Environment variables, by name, that the notebook's code had somebody read.
+        #: Environment variables, by name, that were read for the notebook's code.
         self.variables: dict[str, None] = {}
-        #: Libraries that asked for them, by first word, each with their names.
+        #: The libraries that read them, by top-level name, each with the names of the variables.
         self.asking: dict[str, dict[str, None]] = {}
-        #: Those that native code read.
+        #: Environment variables that native code read.
         self.native_variables: dict[str, None] = {}
-        #: Variables of the notebook, by name, that something was unpickled by.
+        #: Variables of the notebook, by name, that an unpickler looked up.
         self.unpickled: dict[str, None] = {}
-        #: Texts that the notebook's code had evaluated or executed, compiled.
+        #: Compiled texts that the notebook's code evaluated or executed.
         self.evaluated: dict[CodeType, None] = {}
-        #: Modules, by name, that something was looked up in by a text: by an unpickler, or with `importlib`.
+        #: Modules in which something was looked up by a text: by an unpickler, or with `importlib`.
         self.looked_up_in: dict[str, None] = {}
-        #: Modules, by name, that the notebook's code had somebody look for.
+        #: Modules, by name, that were looked for on behalf of the notebook's code.
         self.modules: dict[str, None] = {}
-        #: Folders in which it had somebody look for distributions, each with their names; an empty one stands for all.
+        #: Folders in which distributions were looked for on its behalf, each with their names; an empty name stands for all.
         self.distributions: dict[str, set[str]] = {}
-        #: Whether somebody may have had any variable of the notebook: functions that were unpickled, or more than are kept of the two beside.
+        #: Whether code may have accessed any variable of the notebook: through unpickled functions, or because one of the sets for that is
+        #: full.
         self.has_had_all = False
-        #: Where the notebook's code was when somebody took a frame of it to look variables up: the code, and how far it had come.
+        #: The positions of the notebook's code when a frame of it was taken to look up variables: the code object and the offset.
         self.frames: dict[tuple[CodeType, int], None] = {}
-        #: Code of the user's own files that was executed, and of texts.
+        #: Executed code from the user's own files, and from texts.
         self.executed: list[CodeType] = []
-        #: What was asked for that is another each time, in words.
+        #: Descriptions of accesses whose results differ each time.
         self.unrepeatable: dict[str, None] = {}
-        #: Generators that the notebook's code had somebody make without a seed.
+        #: Generators that were created without a seed on behalf of the notebook's code.
         self.unseeded = Unseeded()
-        #: What went wrong while it was listened.
+        #: The exception that a watcher raised.
         self.trouble: BaseException | None = None
 
     def reads(self, path: Any) -> None:
-        """Something is about to be read."""
+        """Notes that a file is about to be read."""
         if (given := named(path)) is not None and not _is_of_import(given[0]):
             self._keep(self.read, given)
 
     def unpickles(self, name: str) -> None:
-        """An unpickler looks a variable of the notebook up."""
+        """Notes that an unpickler looks up a variable of the notebook."""
         if _is_unpickled_by_users():
             keep(self.unpickled, name)
 
     def unpickles_from(self, module: str) -> None:
-        """An unpickler looks something up in a module."""
+        """Notes that an unpickler looks up something in a module."""
         if module not in self.looked_up_in and _is_unpickled_by_users():
             keep(self.looked_up_in, module)
 
     def writes(self, path: Any, *, goes_on: bool = False) -> None:
-        """Something is about to be written. One that `goes_on` from what it holds reads that, too."""
+        """Notes that a file is about to be written. If writing `goes_on` from the present contents, these are read, too."""
         if (given := named(path)) is not None and not _is_of_import(given[0]):
             self._keep(self.written, given)
 
     def seeds(self, generator: random.Random, seed: object) -> None:
-        """A generator is about to be seeded, or made."""
+        """Notes that a generator is about to be seeded, or created."""
         self.unseeded.seed(generator, seed)
 
     def _keep(self, kept: dict[Any, None], given: Given) -> None:
@@ -166,13 +167,13 @@ class Touched:
 
 
 def keep(kept: dict[Any, None], what: str | Given) -> None:
-    """Keeps what was touched, as long as there is room."""
+    """Adds an entry if there is room."""
     if len(kept) < MOST:
         kept[what] = None
 
 
 def begun_processes() -> str:
-    """How many processes multiprocessing made, pools of others included: no event tells of those that are spawned."""
+    """Returns a counter of the processes that multiprocessing created, also for pools of libraries: spawned processes raise no event."""
     module = sys.modules.get(f"{MULTIPROCESSING}.process")
     return repr(getattr(module, "_process_counter", "")) if module is not None else "count(1)"
 
@@ -183,19 +184,19 @@ def _opened(seen: Touched, args: tuple[Any, ...]) -> None:
         return
     writes = any(letter in mode for letter in "wax+") if isinstance(mode, str) else bool(flags & WRITING)
     if writes:
-        # In place of what was there, at its end, or where nothing may be.
+        # The modes replace the contents, append, or require that there is no file.
         seen.writes(path, goes_on=isinstance(mode, str) and "w" not in mode)
     else:
         seen.reads(path)
 
 
 def _is_opened_as_code(path: str) -> bool:
-    """Whether a file is opened by what imports, or by what shows lines of code that was imported. Others read it as they read any file:
-    `%run`, `exec`, `runpy`."""
-    # This one, `_opened`, the hook, and whoever opens.
+    """Returns whether a file is opened by the import system, or by code that shows source lines of loaded code. Other code reads it like
+    any file: `%run`, `exec`, `runpy`."""
+    # Frames: this one, `_opened`, the hook, the opener.
     frame: FrameType | None = sys._getframe(3)
     if frame is not None and frame.f_code.co_filename.endswith(OF_LINES):
-        # Of lines it is asked by somebody.
+        # `tokenize` opens the file for its caller.
         frame = frame.f_back
     name = frame.f_code.co_filename if frame is not None else ""
     return (
@@ -207,7 +208,7 @@ def _is_opened_as_code(path: str) -> bool:
 
 def _listed(seen: Touched, args: tuple[Any, ...]) -> None:
     folder = "." if args[0] is None else args[0]
-    # This one, the hook, and whoever lists.
+    # Frames: this one, the hook, the code that lists.
     lister = sys._getframe(2).f_code.co_filename
     if not lister.endswith(IMPORTING):
         if (given := named(folder)) is not None and _is_searched(given[0]):
@@ -219,7 +220,7 @@ def _listed(seen: Touched, args: tuple[Any, ...]) -> None:
 
 
 def _is_searched(folder: str) -> bool:
-    """Whether it is one of the environment's folders that modules are looked for in. Of these it counts which distributions lie there."""
+    """Returns whether a folder is in the environment and on the search path. For such a folder, the installed distributions in it count."""
     if not f"{folder}{os.sep}".startswith(environment()):
         return False
     searched = (path for path in sys.path if type(path) is str)
@@ -243,12 +244,12 @@ def _writes(*places: int) -> Callable[[Touched, tuple[Any, ...]], None]:
 
 
 def _at(places: tuple[int, ...], args: tuple[Any, ...]) -> Iterator[Any]:
-    """Anybody may audit an event of this name, with whatever he likes."""
+    """Yields the arguments at these positions. Any code can raise an event of this name, with any arguments."""
     return (args[place] for place in places if place < len(args))
 
 
 def _goes_on(seen: Touched, args: tuple[Any, ...]) -> None:
-    """A database is opened, which may be read and changed."""
+    """Handles the opening of a database, which may be read and changed."""
     if args:
         seen.writes(args[0], goes_on=True)
 
@@ -260,7 +261,7 @@ def _copied(seen: Touched, args: tuple[Any, ...]) -> None:
 
 def _connected(seen: Touched, args: tuple[Any, ...]) -> None:
     address = args[1]
-    # This one, the hook, and whoever connects.
+    # Frames: this one, the hook, the code that connects.
     if TOLD_OTHERWISE and sys._getframe(2).f_code.co_filename.endswith(tuple(TOLD_OTHERWISE)):
         return
     if isinstance(address, tuple) and len(address) >= 2:
@@ -282,8 +283,8 @@ def _started(seen: Touched, args: tuple[Any, ...]) -> None:
 
 
 def _asked_of_machine(program: Any, words: Any) -> tuple[str, ...] | None:
-    """By which files it is known what a program answers that a library starts to learn something of the machine; `None` where it does more, or
-    a cell starts it itself."""
+    """Returns the files that determine the output of a program that a library starts to get information about the machine; `None` if the
+    program does more, or a cell starts it itself."""
     frame: FrameType | None = sys._getframe(1)
     standard = tuple(os.path.join(os.path.dirname(os.__file__), name) for name in STARTING)  # noqa: PTH118, PTH120
     while frame is not None and frame.f_code.co_filename.startswith((OWN, *standard)):
@@ -299,7 +300,7 @@ def _asked_of_machine(program: Any, words: Any) -> tuple[str, ...] | None:
 
 
 def _commanded(seen: Touched, args: tuple[Any, ...]) -> None:
-    """Of a shell command only the program is kept: the rest may hold a password."""
+    """Notes only the program of a shell command: the rest may contain a password."""
     if is_importing_library():
         return
     words = [word for word in os.fsdecode(args[0]).split() if "=" not in word]
@@ -307,8 +308,8 @@ def _commanded(seen: Touched, args: tuple[Any, ...]) -> None:
 
 
 def is_importing_library() -> bool:
-    """Whether a library is being imported that starts this program itself, to see which fonts there are for example. Like all else
-    that importing does, that is known by the library's version, and done again where it is imported again."""
+    """Returns whether a library that is being imported starts this program itself, for example to list the fonts. Like all effects of an
+    import, this is determined by the library's version, and repeated by the next import."""
     frame: FrameType | None = sys._getframe(1)
     others = OWN, *libraries()
     while frame is not None:
@@ -326,20 +327,20 @@ def is_importing_library() -> bool:
 
 
 def _is_of_import(path: str) -> bool:
-    """Whether it is one of the files in which a library that is being imported keeps its own work, lists of fonts for example."""
+    """Returns whether a library that is being imported accesses its own cache, for example a list of fonts."""
     return path.startswith(caches()) and is_importing_library()
 
 
 def _is_own_of_library(path: str) -> bool:
-    """Whether a library reads a file of the environment that it was installed with, or that importing takes: its version tells of that. What the
-    notebook's code reads, or has another library read, is an input."""
+    """Returns whether a library reads a file of the environment that belongs to its installation, or is read by an import: its version
+    determines the contents. A file that the notebook's code reads, or lets another library read, is an input."""
     frame: FrameType | None = sys._getframe(1)
     standard = ("<frozen ", *standard_folders())
     while frame is not None:
         file = frame.f_code.co_filename
         if file == FROZEN[0] or file.endswith(IMPORTING[1:]):
             return True
-        # What is installed lies below the standard library's folder.
+        # Installed packages are in a folder below the standard library's.
         is_standards = file.startswith(standard) and _package_of(file) is None
         if not (is_standards or file.startswith(OWN)):
             break
@@ -355,7 +356,7 @@ def _is_own_of_library(path: str) -> bool:
 
 
 def _package_of(path: str) -> str | None:
-    """The package or module that an installed file lies in; `None` for those that lie where no packages are."""
+    """Returns the package or module of an installed file; `None` for files outside of package folders."""
     for name in PACKAGES:
         _, found, rest = path.rpartition(f"{os.sep}{name}{os.sep}")
         if found:
@@ -364,11 +365,11 @@ def _package_of(path: str) -> str | None:
 
 
 def asks_variable(seen: Touched, name: object) -> None:
-    """The environment is asked for a variable by the notebook's code or the user's own modules, through whatever library. What a library
-    reads while it is imported is known by its version, like all else that importing does."""
+    """Notes that the notebook's code or the user's own modules read an environment variable, directly or through a library. Variables that
+    a library reads at its import are determined by its version, like all effects of an import."""
     if isinstance(name, bytes):
         name = os.fsdecode(name)
-    # This one, who hears of it, and the environment's own method, if it is not set or taken away.
+    # Frames: this one, the hook, and the environment's own method, unless the variable is set or deleted.
     frame = sys._getframe(2)
     if not isinstance(name, str) or name in OF_KERNEL or frame.f_code.co_name != "__getitem__":
         return
@@ -379,8 +380,8 @@ def asks_variable(seen: Touched, name: object) -> None:
 
 
 def _libraries_asking(frame: FrameType | None) -> Iterator[str]:
-    """First words of libraries that ask the environment there, one for another, down to the notebook's code or the user's own: any of them may
-    keep the answer. Of the standard library only one does."""
+    """Yields the top-level names of the libraries on the stack between the reader and the notebook's code or the user's own modules: each
+    may cache the value. In the standard library only one module does."""
     main, others = sys.modules["__main__"].__dict__, libraries()
     while frame is not None and frame.f_globals is not main and frame.f_code.co_filename.startswith(others):
         name = frame.f_globals.get("__name__")
@@ -391,8 +392,8 @@ def _libraries_asking(frame: FrameType | None) -> Iterator[str]:
 
 
 def _is_of_users(frame: FrameType | None) -> bool:
-    """Whether the notebook's code or the user's own modules had done what happens in a frame, by whatever library: but for what that does
-    while it is imported."""
+    """Returns whether the notebook's code or the user's own modules caused the action in a frame, through any library, except through its
+    import."""
     main, others = sys.modules["__main__"].__dict__, (*libraries(), *FROZEN)
     while frame is not None:
         file = frame.f_code.co_filename
@@ -407,10 +408,10 @@ def _is_of_users(frame: FrameType | None) -> bool:
 
 
 def _seeds(seen: Touched, args: tuple[random.Random, object]) -> None:
-    # This one, the hook, who hears of it, and whoever seeds: one that is made seeds itself.
+    # Frames: this one, the hook, its caller, the code that seeds. A generator seeds itself when it is created.
     frame = sys._getframe(3)
     maker = frame.f_back if frame.f_globals is random.__dict__ else frame
-    # That makes names of files, which are none of the cell's values.
+    # `tempfile` creates names of files, which are not part of the cell's results.
     is_of_names = maker is not None and maker.f_globals.get("__name__") == KEEPING
     if not is_of_names and _is_of_users(frame):
         seen.seeds(*args)
@@ -419,13 +420,13 @@ def _seeds(seen: Touched, args: tuple[random.Random, object]) -> None:
 def _takes_number(seen: Touched, args: tuple[int]) -> None:
     frame = sys._getframe(3)
     if _is_of_users(frame):
-        # Also where one is copied or unpickled, which gets its state next.
+        # A generator that is copied or unpickled gets its state next.
         is_copied = frame.f_globals.get("__name__") == "numpy.random._pickle"
         seen.unseeded.take(args[0], may_be_seeded=is_copied or "RandomState" in frame.f_code.co_names)
 
 
 def asks_module(seen: Touched, name: object) -> None:
-    """The notebook's code has a module looked for that is not loaded, by whatever name and library."""
+    """Notes that the notebook's code, through any library, looks for a module that is not loaded."""
     if type(name) is not str or name in seen.modules:
         return
     if not _is_looked_for_by_users():
@@ -437,11 +438,11 @@ def asks_module(seen: Touched, name: object) -> None:
 
 
 HAVING_ALL = frozenset(("__main__", "builtins"))
-"""Modules that have all variables of the notebook, or functions that give them."""
+"""Modules that contain all variables of the notebook, or functions that return them."""
 
 
 def looks_up(seen: Touched, name: object) -> None:
-    """It has a module looked up by a text, which may be loaded."""
+    """Notes that it looks up a module by a text; the module may be loaded already."""
     if name in HAVING_ALL and _is_looked_for_by_users():
         seen.has_had_all = True
     if name in sys.modules and name not in seen.looked_up_in and _is_looked_for_by_users():
@@ -449,7 +450,7 @@ def looks_up(seen: Touched, name: object) -> None:
 
 
 def asks_distribution(seen: Touched, asked: tuple[str, str]) -> None:
-    """It has somebody look which distributions are installed in a folder, or whether one of a name is."""
+    """Notes that it lists the installed distributions of a folder, or looks one up by name."""
     folder, name = asked
     names = seen.distributions.get(folder, set())
     if name in names or not _is_looked_for_by_users():
@@ -462,22 +463,22 @@ def asks_distribution(seen: Touched, asked: tuple[str, str]) -> None:
 
 def _is_looked_for_by_users() -> bool:
     frame: FrameType | None = sys._getframe(1)
-    # Down to whoever looks, it is Clew that listens.
+    # Skip Clew's own frames, which are only listening.
     while frame is not None and frame.f_code.co_filename.startswith(OWN):
         frame = frame.f_back
     return _is_of_users(frame)
 
 
 MAKING = frozenset(("_create_function", "_create_code"))
-"""What dill makes functions with: these have the notebook's variables, which dill puts in without asking for them."""
+"""Functions with which dill creates functions. dill gives these the notebook's namespace, without a lookup."""
 
 
 GIVING = frozenset(("globals", "locals", "vars", "__import__"))
-"""Built-in functions that give all variables, or the module that has them."""
+"""Built-in functions that return all variables, or the module that contains them."""
 
 
 def _unpickled(seen: Touched, args: tuple[Any, ...]) -> None:
-    """An unpickler looks something up in a module. What it finds in the notebook's is a variable that the run reads."""
+    """Notes that an unpickler looks up something in a module. In the notebook's module, that is a variable that the run reads."""
     if len(args) < 2 or not (type(args[0]) is type(args[1]) is str):
         return
     module, name = args[0], args[1].partition(".")[0]
@@ -489,10 +490,11 @@ def _unpickled(seen: Touched, args: tuple[Any, ...]) -> None:
 
 
 def _is_unpickled_by_users() -> bool:
-    """Whether it is not Clew that unpickles. Other threads do it for the notebook where no code of it is on their stack."""
+    """Returns whether the unpickling is not Clew's own. If no Clew code is on the stack of another thread, that thread works for the
+    notebook."""
     main = sys.modules["__main__"].__dict__
     frame: FrameType | None = sys._getframe(1)
-    # Down to whoever called the hook, it is Clew that listens.
+    # Skip Clew's own frames up to the hook, which are only listening.
     while frame is not None and frame.f_code.co_name != "_hook":
         frame = frame.f_back
     frame = frame.f_back if frame is not None else None
@@ -508,16 +510,16 @@ def _forked(seen: Touched, args: tuple[Any, ...]) -> None:
 
 
 about_to_run: list[Callable[[CodeType], None]] = []
-"""Who is told of code of the user's own files before it runs: of modules that are imported, and of scripts."""
+"""Callbacks that are called before code of the user's own files runs: of imported modules and of scripts."""
 
 
 def _executes(seen: Touched, args: tuple[Any, ...]) -> None:
-    """Some code is executed as a module is. What is compiled from a text of the user's has no file. What the notebook's code has executed, by
-    whatever name it called `eval`, reads its variables."""
+    """Notes that code is executed as a module. Code compiled from a text of the user has no file. Code that the notebook's code executes
+    reads its variables, by whatever name `eval` is called."""
     code = args[0] if args else None
     if type(code) is not CodeType or code.co_name != "<module>":
         return
-    # This one, the hook, and who executes.
+    # Frames: this one, the hook, the code that executes.
     if sys._getframe(2).f_globals is sys.modules["__main__"].__dict__:
         _keep_or_any(seen, seen.evaluated, code)
     name = code.co_filename
@@ -533,19 +535,19 @@ HARMLESS = tuple(
     for one in ALL
     if one.takes_frames is not None
 )
-"""Whose code looks at frames, and at no variable by its name: what magics read is told otherwise."""
+"""Code that looks at frames, but not at variables by name: the reads of magics are determined in another way."""
 
 
 def _takes_frame(seen: Touched, args: tuple[Any, ...]) -> None:
-    """Somebody takes a frame of the notebook's, and may look up any variable there by a text: pandas for queries, DuckDB for tables."""
+    """Notes that code takes a frame of the notebook and may look up any variable in it by a text: pandas for queries, DuckDB for tables."""
     frame, taker = args
-    # Native code takes the one that has called it.
+    # Native code takes the frame that called it.
     if taker is None or taker is frame or _looks_into_frames(taker.f_code):
         _keep_or_any(seen, seen.frames, (frame.f_code, frame.f_lasti))
 
 
 def _keep_or_any(seen: Touched, kept: dict[Any, None], what: object) -> None:
-    """Keeps what tells which variables were had; where there is no room it may have been any."""
+    """Adds an entry about accessed variables. If there is no room, any variable may have been accessed."""
     if len(kept) < MOST:
         kept[what] = None
     else:
@@ -554,10 +556,11 @@ def _keep_or_any(seen: Touched, kept: dict[Any, None], what: object) -> None:
 
 @lru_cache(maxsize=MOST)
 def _looks_into_frames(code: CodeType) -> bool:
-    """Whether who takes a frame looks at variables in it. Others ask for the name of the module only, as who makes a class does."""
+    """Returns whether code that takes a frame looks at the variables in it. Other code only reads the module's name, as class factories
+    do."""
     if code.co_filename.startswith(OWN) or any(part in code.co_filename for part in HARMLESS):
         return False
-    # Native code has it called, to go on to what it looks for.
+    # Native code calls `currentframe` to go on to the frame that it looks for.
     return (
         "f_locals" in code.co_names
         or code.co_name == "currentframe"
@@ -566,16 +569,16 @@ def _looks_into_frames(code: CodeType) -> bool:
 
 
 def _asks_attribute(seen: Touched, args: tuple[Any, ...]) -> None:
-    """Extended attributes of files are in no description of these."""
+    """Notes an access to extended attributes: descriptions of files do not contain these."""
     keep(seen.unrepeatable, "an extended attribute of a file")
 
 
 VARIABLE = "clew: environment variable"
-"""What is told of the environment, beside the interpreter's events."""
+"""The event for reads of the environment, besides the interpreter's own events."""
 MODULE, LOOKUP, DISTRIBUTION = "clew: module", "clew: lookup", "clew: distribution"
-"""The same of modules that are looked for, of those that are looked up by a text, and of distributions."""
+"""The events for modules that are looked for, for modules that are looked up by a text, and for distributions."""
 SEED, NUMBER = "clew: seed", "clew: number"
-"""The same of generators that are seeded, and of numbers that numpy takes from the system for one."""
+"""The events for generators that are seeded, and for numbers that numpy takes from the system for a generator."""
 
 WATCHERS: dict[str, Callable[[Touched, Any], None]] = {
     VARIABLE: asks_variable,

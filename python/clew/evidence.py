@@ -1,7 +1,7 @@
-"""What a run may have touched outside the session: files, sockets, processes, random numbers.
+"""Records what a run may have used outside the session: files, sockets, processes, random numbers.
 
-An audit hook can't be taken out again, so there is one, native, and it does nothing while no run is watched. It sees what
-Python does (clew.events), not what libraries do below it: so files that the run's own strings name count too.
+An audit hook cannot be removed. So there is one, in native code, which does nothing while no run is watched. It sees what Python does
+(`clew.events`), not what libraries do in native code. So files that the run's own texts name count, too.
 """
 
 from __future__ import annotations
@@ -42,27 +42,27 @@ if TYPE_CHECKING:
 
 MEANWHILE = "a file that was written during the run"
 SYSTEM = "os.urandom"
-"""The generator whose state nobody knows."""
+"""The generator whose state cannot be read."""
 
 
 class Seen(Touched):
-    """What the hook saw since a run began."""
+    """The accesses that the hook observed since a run began."""
 
     def __init__(self) -> None:
         super().__init__()
-        #: What was there before the run first touched it to write, by its path.
+        #: The state of each path before the run first wrote to it.
         self.found: dict[str, Before] = {}
-        #: What is done below Python.
+        #: The observations below Python.
         self.below = Observation()
         self.started = time.time_ns()
         self.ended = 0
-        #: What it read, as that was when it ended: the size and the time.
+        #: The size and time, at the end of the run, of the files that it read.
         self.left: dict[Given, tuple[int | None, int | None]] = {}
         self.before = begun_processes()
         self.random = _random if _random is not None else random_fingerprints()
-        #: Generators of libraries that it seeded before it drew from them, by name.
+        #: Generators of libraries that the run seeded before it drew from them, by name.
         self.seeded = set[str]()
-        #: Whether no cell decided where Python's own generator stands.
+        #: Whether the state of Python's own generator does not come from any cell.
         self.is_undecided = is_undecided()
 
     def described(
@@ -72,9 +72,10 @@ class Seen(Touched):
         checked: Iterable[Given] = (),
         looks: Set[str] = frozenset(),
     ) -> Evidence:
-        """Fields of the engine's evidence. `named` are files that the run's own strings name: no event tells whether a
-        library wrote them, but their time does. Of the folders among them those in `listings` count by what they hold. Whether those in
-        `checked` were there may have decided what the run did. What the letters in `looks` say was asked of any of them (`files.looked`)."""
+        """Returns fields of the engine's evidence. `named` are files that the run's own texts name: no event reports whether a library
+        wrote them, but their times do. Folders among them that are in `listings` count by their listings. For paths in `checked`, their
+        existence may have decided what the run did. The letters in `looks` are other properties that the run may have read of any of these
+        files (`files.looked`)."""
         global _random
         if self.trouble is not None:
             raise self.trouble
@@ -101,7 +102,7 @@ class Seen(Touched):
             if given[0] in foreign or not files.is_absent_of_environment(file)
         }
         found = self._found({path for path, _ in checked})
-        # A folder may be made, listed, and filled.
+        # A folder may be created, listed, and filled.
         listed_too = {path for path, _ in self.read if is_folder(path)}
         paths = {path for path, _ in written if path not in listed_too}
         inputs = [file for (path, _), file in read.items() if path not in paths]
@@ -110,11 +111,11 @@ class Seen(Touched):
                 if "of_environment" not in (file := read[given]) and is_folder(file["path"]):
                     file["digest"] = files.listed(file["path"], self._came_or_went(file["path"]))
                     if (files.written_at(file["path"]) or 0) > self.ended:
-                        # What it listed nobody knows any more.
+                        # Its listing has changed since the run, so the recorded one is unknown.
                         file["digest"] = files.NAMES
         files.hash_files(inputs)
         for file in inputs if looks else ():
-            # When a folder was written its listing tells, where it was listed.
+            # For a listed folder, the listing covers its time of writing.
             is_listed = str(file["digest"]).startswith(files.NAMES)
             files.mark_looked(file, "".join(sorted(looks - {files.WRITTEN} if is_listed else looks)))
         for given in filter(read.__contains__, named):
@@ -140,8 +141,8 @@ class Seen(Touched):
         return told
 
     def _note_edit(self, given: Given, file: File) -> None:
-        """Notes of a file that the run did not write that somebody else did after the run had read it, or may have."""
-        # When the system made up what is no file on a disk says when somebody looked at it first.
+        """Notes if a file that the run did not write was changed after the run had read it, or may have."""
+        # The times of pseudo-files are those of the first access.
         if is_folder(given[0]) or given[0].startswith(files.NOT_FILES):
             return
         size, modified = self.left.get(given, (file["size"], file["modified"]))
@@ -157,18 +158,18 @@ class Seen(Touched):
         elif written > self.ended or not self.below.is_absent:
             file["modified"], file["digest"] = files.EDITED, None
         elif given in self.read and not self.processes:
-            # Native code of its own may have written it, which nobody sees here.
+            # Native code of the run itself may have written it unobserved.
             keep(self.unrepeatable, MEANWHILE)
 
     def _inside(self, listings: Set[Given]) -> list[Given]:
-        """What lies in folders that were listed: more may have been asked of each."""
+        """Returns the entries of folders that were listed: the run may have read other properties of each."""
         folders = [path for path, _ in [*self.read, *listings] if is_folder(path)]
         with unwatched():
             paths = (os.path.join(folder, name) for folder in folders for name in _names(folder))  # noqa: PTH118
             return [given for path in islice(paths, MOST) if (given := files.named(path)) is not None]
 
     def writes(self, path: Any, *, goes_on: bool = False) -> None:
-        """The same, with what is there before."""
+        """Does the same as the base class, and notes the previous state of the path."""
         given = files.named(path)
         if given is not None and given[0] not in self.found and len(self.found) < MOST:
             was_read = (
@@ -178,7 +179,7 @@ class Seen(Touched):
         super().writes(path, goes_on=goes_on)
 
     def seeds(self, generator: random.Random, seed: object) -> None:
-        """The same; one that a library keeps may be as the run found it."""
+        """Does the same as the base class. A library's generator that is seeded may be in the state in which the run found it."""
         from clew.roots.generators import name_held, state_of
 
         super().seeds(generator, seed)
@@ -189,8 +190,8 @@ class Seen(Touched):
                 self.seeded.add(name)
 
     def _found(self, checked: Set[str]) -> list[File]:
-        """Files that the run itself changed, as it found them: what it read before it wrote that, and what it came to be or went, where that
-        may have decided what it did."""
+        """Returns files that the run itself changed, in their previous state: those that it read before it wrote them, and those that it
+        created or removed, if their existence may have decided what it did."""
         return [
             one.file
             for path, one in self.found.items()
@@ -200,7 +201,7 @@ class Seen(Touched):
         ]
 
     def _came_or_went(self, folder: str) -> set[str]:
-        """Names in a folder that came or went after the run had listed it first."""
+        """Returns names that were created or removed in a folder after the run first listed it."""
         listed = next((at for at, (path, _) in enumerate(self.read) if path == folder), None)
         if listed is None:
             return set()
@@ -220,38 +221,38 @@ def _names(folder: str) -> list[str]:
 
 
 class Before(NamedTuple):
-    """What was at a path before a run wrote there."""
+    """The state of a path before a run wrote to it."""
 
     file: File
     #: Whether the run had read it.
     was_read: bool
-    #: How many files the run had read by then.
+    #: The number of files that the run had read by then.
     reads: int
 
     @classmethod
     def of(cls, given: Given, reads: int, *, was_read: bool) -> Before:
-        """As it is now."""
+        """Returns the current state of a path."""
         file = files.described(given)
         if was_read and not is_folder(given[0]):
             files.hash_files([file])
         return cls(file, was_read, reads)
 
     def has_come_or_gone(self) -> bool:
-        """Whether it is there now and was not, or the other way round."""
+        """Returns whether the file was created or removed since."""
         return os.path.lexists(self.file["path"]) != (self.file["size"] is not None)
 
 
 _seen: Seen | None = None
 _of_thread = threading.local()
 _listening = 0
-"""How many tasks are listened to, each in its thread."""
+"""The number of threads whose accesses are noted separately."""
 _lock = threading.Lock()
 _random: dict[str, str] | None = None
-"""The state of the generators after the last run, so that it is read once a run."""
+"""The states of the generators after the last run, so that they are read only once per run."""
 
 
 def begin() -> None:
-    """A run begins."""
+    """Begins to watch a run."""
     global _seen
     _hang()
     hear_distributions(partial(_hook, DISTRIBUTION))
@@ -262,7 +263,7 @@ def begin() -> None:
 
 @contextmanager
 def noted() -> Iterator[Touched]:
-    """Notes what this thread does meanwhile, also where no run is watched."""
+    """Notes the accesses of this thread during the block, even if no run is watched."""
     before, found = getattr(_of_thread, "noted", None), Touched()
     _hang()
     _listen(1)
@@ -279,7 +280,7 @@ def _hang() -> None:
     _engine.hang_audit_hook(list(WATCHERS), _hook)
     for environment in (os.environ, getattr(os, "environb", None)):
         if type(environment) is type(os.environ):
-            # Asked for each variable that somebody reads, sets or takes away.
+            # Called for each variable that is read, set or deleted.
             environment.encodekey = _engine.Listened(environment.encodekey, partial(_hook, VARIABLE))
     hear_modules(_looked_for_module)
     hear_seeds(partial(_hook, SEED))
@@ -287,7 +288,7 @@ def _hang() -> None:
 
 
 def _looked_for_module(name: str) -> None:
-    # numpy looks for more modules after the one that takes numbers, before anybody has a generator of it.
+    # numpy looks for more modules after the one that takes numbers, before any of its generators can exist.
     hear_numpy(partial(_hook, NUMBER))
     _hook(MODULE, name)
 
@@ -300,7 +301,7 @@ def _listen(more: int) -> None:
 
 
 def take() -> Seen | None:
-    """The run is over: what was seen of it; `None` if none was watched."""
+    """Ends the run, and returns what was observed; `None` if none was watched."""
     global _seen
     seen, _seen = _seen, None
     _listen(0)
@@ -315,14 +316,14 @@ def take() -> Seen | None:
 
 
 def end() -> Evidence:
-    """The run is over: fields of the engine's evidence. Empty if none was watched."""
+    """Ends the run, and returns fields of the engine's evidence. Empty if none was watched."""
     seen = take()
     return {} if seen is None else seen.described()
 
 
 @contextmanager
 def unwatched() -> Iterator[None]:
-    """What Clew itself does meanwhile is no evidence of the cell's."""
+    """Excludes Clew's own accesses during the block from the cell's evidence."""
     global _seen
     seen, _seen = _seen, None
     start = seen.below.begin_part() if seen is not None else 0
@@ -338,67 +339,67 @@ installation.unwatched = unwatched
 
 
 def importing() -> int:
-    """A statement that only imports is about to run: how far what is observed below Python has come."""
+    """Begins a statement that only imports. Returns the current position in the observations below Python."""
     return _seen.below.begin_part() if _seen is not None else 0
 
 
 def imported(start: int, *, has_own: bool) -> None:
-    """It is over; whether it imported modules of the user's own (`has_own`)."""
+    """Ends it. `has_own`: it imported modules of the user's own."""
     if (seen := _seen) is not None:
         seen.below.imported(start, has_own=has_own)
 
 
 def read(paths: Iterable[str]) -> None:
-    """What the run relies on of these files counts as read, though it may not open them: it takes what others made of them."""
+    """Counts these files as read, although the run may not open them itself: it uses what other processes read from them."""
     if (seen := _seen) is not None:
         for path in paths:
             seen.reads(path)
 
 
 def wrote(paths: Iterable[str]) -> None:
-    """What the run had others write."""
+    """Counts these files as written: the run let other processes write them."""
     if (seen := _seen) is not None:
         for path in paths:
-            Touched.writes(seen, path)  # It is done: what was there before is not to be had.
+            Touched.writes(seen, path)  # It is done: the previous state can no longer be determined.
 
 
 def asks(word: str) -> None:
-    """The run asks for what is another each time, or for what nobody can be held against."""
+    """Notes that the run depends on something that differs each time, or that cannot be compared with a record."""
     if (seen := _seen) is not None:
         keep(seen.unrepeatable, word)
 
 
 def is_watching() -> bool:
-    """Whether a run is watched now."""
+    """Returns whether a run is being watched."""
     return _seen is not None
 
 
 def stop() -> None:
-    """Nothing is watched until the next run begins."""
+    """Stops watching until the next run begins."""
     take()
 
 
 def random_fingerprints() -> dict[str, str]:
-    """A digest of the state of each process-wide generator. Draws nothing."""
+    """Returns a digest of the state of each process-wide generator. Draws nothing."""
     from clew.roots import random_states
 
     return {name: _digest(state) for name, state in random_states()}
 
 
 def random_before() -> dict[str, str]:
-    """The same as the run that is watched found them; nothing where none is."""
+    """Returns the same as of the beginning of the watched run; empty if none is watched."""
     return {} if _seen is None else _seen.random
 
 
 def undrawn_of(came: Set[str]) -> Set[str]:
-    """Those of the generators that came with an import of which nothing was drawn."""
+    """Returns those of the newly imported generators that nothing was drawn from."""
     from clew.roots.generators import undrawn
 
     return came & undrawn() if came else came
 
 
 def is_undecided() -> bool:
-    """Whether Python's own generator stands as no cell decided."""
+    """Returns whether the state of Python's own generator does not come from any cell."""
     from clew.roots.generators import undecided
 
     with undecided() as state:
@@ -406,12 +407,12 @@ def is_undecided() -> bool:
 
 
 def was_undecided() -> bool:
-    """The same as the run that is watched found it."""
+    """Returns the same as of the beginning of the watched run."""
     return _seen is not None and _seen.is_undecided
 
 
 def _digest(state: tuple[Any, ...]) -> str:
-    """Of a state with its long words as they are, which are dear to print."""
+    """Returns a digest of a state. Long byte strings are hashed directly, because their `repr` is slow."""
     digest = hashlib.blake2b(digest_size=16)
     for part in state:
         digest.update(part if type(part) is bytes else repr(part).encode())
@@ -429,7 +430,7 @@ def _hook(event: str, args: Any) -> None:
                 touched.below.tell(event, args)
             watcher(touched, args)
         except BaseException as error:
-            # What is raised here would reach the user's call.
+            # An exception raised here would reach the user's call.
             touched.trouble = error
             if isinstance(error, KeyboardInterrupt):
-                raise  # And this is meant for it.
+                raise  # An interrupt is meant for the user's code.

@@ -1,4 +1,4 @@
-"""How a file that a run may have touched is known again: by its path, its size and time, and where that pays by what it holds."""
+"""Identifies files that a run may have used: by path, size and time, and by contents where that is worthwhile."""
 
 from __future__ import annotations
 
@@ -15,46 +15,46 @@ if TYPE_CHECKING:
     from clew._engine import File
 
 LONGEST = 1024
-"""Longer strings are no paths."""
+"""Longer texts are not paths."""
 
 NOT_FILES = ("/dev/", "/proc/", "/sys/")
 
 HASHED = range(1 << 10, (64 << 20) + 1)
-"""Files of such a size (bytes) are hashed, 3 GB a second: a larger one would take longer than it may, and what a smaller one holds could be
-guessed."""
+"""Files of these sizes (bytes) are hashed, at 3 GB a second. Larger ones would take too long, and the contents of smaller ones could be
+guessed from the hash."""
 
 HASHED_TOGETHER = 256 << 20
-"""So many bytes a run."""
+"""The total number of bytes that are hashed for a run."""
 
 CHANGED, LOOKED = "changed:", "looked:"
-"""How marks begin of files that have no digest, and of those of which a run may have asked for more than what they hold."""
+"""The prefixes of marks: of files without a digest, and of files of which a run may have read other properties than the contents."""
 
 NAMES = "names:"
-"""How the digest of a folder's listing begins."""
+"""The prefix of the digest of a folder's listing."""
 
 MOST_NAMES = 10_000
-"""Folders with more entries are known by their times."""
+"""Folders with more entries are identified by their times."""
 
 COMPILED = "__pycache__"
-"""Where importing keeps compiled code, beside the modules: that it made one is none of a cell's results."""
+"""The folder for compiled code beside modules. That an import creates one is not a result of the cell."""
 
 EDITED = -1
-"""The time of a file that became another after the run had read it, and before anybody looked: it is no file's."""
+"""The time recorded for a file that changed after the run had read it, before it could be described. No real file has it."""
 
 SCRATCH = "dask-scratch-space"
-"""Where schedulers and workers of Dask keep what they can't hold, as long as they live."""
+"""The folder in which schedulers and workers of Dask store data that exceeds their memory, while they live."""
 
 Given = tuple[str, str | None]
-"""An absolute path, and how it was given, where that was relative to the working directory."""
+"""An absolute path, and the path as given if that was relative to the working directory."""
 
 
 def given(path: str) -> Given:
-    """A path as it is kept."""
+    """Returns a path in this form."""
     return os.path.abspath(path), None if os.path.isabs(path) else path  # noqa: PTH100, PTH117 (links are left as they are)
 
 
 def named(path: Any) -> Given | None:
-    """What somebody calls a path, as it is kept, if it is one of a file."""
+    """Returns any path in this form if it is the path of a file."""
     if not isinstance(path, str | bytes | os.PathLike):
         return None
     text = os.fsdecode(path)
@@ -63,12 +63,12 @@ def named(path: Any) -> Given | None:
 
 
 def is_folder(path: str) -> bool:
-    """Whether a folder lies there."""
+    """Returns whether a path is a folder."""
     return os.path.isdir(path)  # noqa: PTH112
 
 
 def described(file: Given) -> File:
-    """A file as the engine's evidence has it: `size` (bytes) and `modified` (ns) are `None` where nothing lies."""
+    """Describes a file as the engine's evidence does: `size` (bytes) and `modified` (ns) are `None` if it does not exist."""
     path, given = file
     told: File = {"path": path, "size": None, "modified": None, "digest": None}
     if given is not None:
@@ -83,18 +83,18 @@ def described(file: Given) -> File:
 
 
 def written_at(path: str) -> int | None:
-    """When a file was last written, or put where it lies (ns), which no program can set. `None` where nothing lies."""
+    """Returns when a file was last written or moved to its place (ns); no program can set this time. `None` if it does not exist."""
     found = stat_of(path)
     return None if found is None else found.st_ctime_ns
 
 
 def is_absent_of_environment(file: File) -> bool:
-    """Whether it is one of the many that libraries look for among what is installed."""
+    """Returns whether it is one of the many missing files that libraries look for among installed packages."""
     return file["size"] is None and file["path"].startswith(environment())
 
 
 def described_files(paths: Iterable[str], *, counts: bool = False) -> list[File]:
-    """Files as evidence, with hashes where they are neither small nor large. Each `counts` though it may lie in the environment."""
+    """Returns evidence of files, with hashes if their sizes allow it. With `counts`, files in the environment are inputs, too."""
     files = [described((path, None)) for path in paths]
     for file in files if counts else ():
         file.pop("of_environment", None)
@@ -103,10 +103,10 @@ def described_files(paths: Iterable[str], *, counts: bool = False) -> list[File]
 
 
 def hash_files(files: list[File]) -> None:
-    """Adds hashes, by which a file is known again on another machine. What lies behind a name with a dot may be a credential."""
+    """Adds hashes, by which a file is recognized on another machine. Hidden files are left out, because they may be credentials."""
     left = HASHED_TOGETHER
     for file in files:
-        # What is asked for in a range without being a number is looked for in all of it.
+        # The membership test of a range is slow for objects that are not numbers.
         size, path = file["size"] or 0, file["path"]
         is_input = "of_environment" not in file and f"{os.sep}." not in path
         is_known = file["digest"] is not None or file["modified"] == EDITED
@@ -129,21 +129,21 @@ def hash_files(files: list[File]) -> None:
 
 
 def changed(path: str) -> str | None:
-    """By what a file is known on this machine whose bytes nobody reads: the system sets the time of the last change of a file, and no program
-    can set it back as it can the time of writing. `None` for folders, and where nothing lies."""
+    """Returns what identifies a file on this machine without reading it: the system sets the time of its last change, which no program can
+    set back, unlike the time of writing. `None` for folders, and if the file does not exist."""
     found = stat_of(path)
     if found is None or not stat.S_ISREG(found.st_mode):
         return None
     return f"{CHANGED}{found.st_ctime_ns}:{found.st_dev}:{found.st_ino}"
 
 
-#: What may be asked of a file beside what it holds, by a letter: where links lead, what kind it is and who may use it, when it was written,
-#: changed, and read, and which file it is.
+#: Letters for properties of a file besides its contents: the target of links; its type, owner and permissions; the times of writing, of
+#: change and of reading; and which file it is.
 LINKS, KIND, WRITTEN, CHANGE, USE, WHICH = "lkwcui"
 
 
 def looked(path: str, letters: str) -> str:
-    """What is known of a file beside what it holds, as far as these letters say."""
+    """Describes those properties of a file that the letters name."""
     told: list[object] = []
     if LINKS in letters:
         told += [os.path.realpath(path), _link(path)]
@@ -167,21 +167,21 @@ def _link(path: str) -> str | None:
 
 
 def mark_looked(file: File, letters: str) -> None:
-    """Has what these letters say count for a file, beside how it is known already."""
+    """Adds those properties to a file's mark."""
     if letters:
         file["mark"] = " ".join(filter(None, (looked(file["path"], letters), file.get("mark"))))
 
 
 def mark_now(path: str, mark: str) -> str | None:
-    """What a mark that tells more than what a file holds would be now."""
+    """Returns the current value of a mark that describes more than the contents."""
     if mark.startswith(LOOKED):
         return looked(path, mark.removeprefix(LOOKED).partition(":")[0])
     return marked(path) if mark.startswith(AS_INSTALLED) else changed(path)
 
 
 def listed(folder: str, without: Set[str] = frozenset()) -> str | None:
-    """What a folder's listing is known by, here and in the engine (crates/clew-cli/src/input_files.rs); `None` where it can't be read. Of the
-    names in `without` those count that are not there, and those that are do not."""
+    """Returns the digest of a folder's listing, as the engine computes it (crates/clew-cli/src/input_files.rs); `None` if it cannot be
+    read. Names in `without` count as present if they are missing, and as missing if they are present."""
     names: list[bytes] = []
     try:
         with os.scandir(folder) as entries:

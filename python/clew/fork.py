@@ -1,7 +1,7 @@
 """A second kernel at a revision: `clew.session().fork(14)`.
 
-It records in the same history, on a line of its own, and shares the store: what both have is stored once. This kernel is
-not touched.
+It records in the same history, on a separate branch, and shares the store: data that both have is stored once. The current kernel is not
+changed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from clew.shell.identity import HISTORY, VARIABLE, told_path
 if TYPE_CHECKING:
     from clew.api import Revision
 
-#: Seconds that a new kernel may take to start.
+#: The maximal time in seconds for a new kernel to start.
 START = 120.0
 UNTOUCHED = "This session is unchanged"
 
@@ -31,23 +31,23 @@ class Fork:
     def __init__(self, manager: Any, client: Any, said: str) -> None:
         self._manager = manager
         self._client = client
-        #: What became of every name, as `%clew resume` says it.
+        #: The report with the outcome of each variable, as `%clew resume` prints it.
         self.report = said
 
     @property
     def connection_file(self) -> str:
-        """Jupyter's connection file of the kernel."""
+        """Returns the path of Jupyter's connection file for the kernel."""
         return str(self._manager.connection_file)
 
     def run(self, code: str, timeout: float | None = None) -> str:
-        """Runs a cell there; what it printed and its result as text.
+        """Runs a cell in that kernel. Returns its printed output and its result as text.
 
-        Raises a RuntimeError with the cell's exception where it failed, a TimeoutError after `timeout` seconds.
+        Raises a RuntimeError with the cell's exception if it failed, a TimeoutError after `timeout` seconds.
         """
         return _run(self._client, code, timeout)
 
     def shutdown(self) -> None:
-        """Ends the kernel. What it recorded stays in the history."""
+        """Ends the kernel. The runs that it recorded stay in the history."""
         self._client.stop_channels()
         self._manager.shutdown_kernel()
 
@@ -62,7 +62,7 @@ class Fork:
 
 
 def fork(history: str, revision: Revision) -> Fork:
-    """Starts a kernel of this interpreter that takes up `history` at `revision`."""
+    """Starts a kernel of this interpreter that resumes `history` at `revision`."""
     from IPython import get_ipython
 
     try:

@@ -1,7 +1,7 @@
-"""Methods that the standard library writes for a class, as the source that it wrote them in.
+"""Reconstructs the source of methods that the standard library generates for a class.
 
-`dataclass` and `namedtuple` compile what no file holds. Names and constants of what is stored tell which fields it has, in order;
-what is written here is held against what is stored like any other source.
+`dataclass` and `namedtuple` compile code that is in no file. The names and constants of stored code show which fields it has, in order. The
+reconstructed source is compared with the stored code, like any other source.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from clew.sources import Wanted
 
-#: What such a method's code is called, and where it says that it comes from.
+#: The qualified name of such a method's code, and its file name.
 OF_DATACLASS = "__create_fn__.<locals>."
 FILE = "<string>"
-#: How versions call a field's factory, and what stands for an argument that was not given.
+#: The names of a field's factory, and of the marker for a missing argument, in several versions.
 FACTORIES = ("__dataclass_dflt_{}__", "_dflt_{}")
 NOT_GIVEN = ("__dataclass_HAS_DEFAULT_FACTORY__", "_HAS_DEFAULT_FACTORY")
-#: By which methods compare.
+#: The operators of comparison methods.
 COMPARISONS = {"__lt__": "<", "__le__": "<=", "__gt__": ">", "__ge__": ">="}
-#: What a method names besides fields.
+#: Names in a method that are not fields.
 NO_FIELDS = ("__class__", "__qualname__", "NotImplemented", "hash")
 
-#: What makes the `repr` of dataclasses up to Python 3.12, where later ones take `reprlib`'s.
+#: The source of the function that creates the `repr` of dataclasses up to Python 3.12. Later versions use `reprlib`.
 RECURSIVE_REPR = """
 def _recursive_repr(user_function):
     repr_running = set()
@@ -46,7 +46,7 @@ def _recursive_repr(user_function):
 
 
 def source(wanted: Wanted) -> str | None:
-    """The source that such a method was compiled from, below functions that bind what it is closed over; `None` for others."""
+    """Returns the source that such a method was compiled from, inside functions that bind its closure; `None` for other methods."""
     if wanted.module == "dataclasses" and wanted.qualname.startswith("_recursive_repr."):
         return None if hasattr(dataclasses, "_recursive_repr") else RECURSIVE_REPR
     if wanted.file != FILE:
@@ -65,7 +65,7 @@ def _closed(wanted: Wanted, body: list[str]) -> str:
 
 
 def _signature(wanted: Wanted) -> str:
-    """Its arguments; those by keyword only come last in dataclasses too."""
+    """Returns its parameter list. Keyword-only parameters are last, as in dataclasses."""
     by_place = wanted.arguments[0]
     by_keyword = ["*", *wanted.parameters[by_place:]] if wanted.arguments[2] else []
     return ", ".join([*wanted.parameters[:by_place], *by_keyword])
@@ -76,7 +76,7 @@ def _fields(wanted: Wanted) -> list[str]:
 
 
 def _init(wanted: Wanted) -> list[str]:
-    """Sets the fields, in a frozen class through `object`."""
+    """Sets the fields; in a frozen class, through `object`."""
     is_frozen = "__dataclass_builtins_object__" in wanted.free
     fields = [each for each in wanted.constants if isinstance(each, str)] if is_frozen else _fields(wanted)
     fields = [field for field in fields if field != "__post_init__"]
@@ -94,7 +94,7 @@ def _init(wanted: Wanted) -> list[str]:
 
 
 def _value(wanted: Wanted, field: str) -> str:
-    """What a field is set to."""
+    """Returns the expression that a field is set to."""
     factories = [form.format(field) for form in FACTORIES]
     factory = next((name for name in factories if name in wanted.free), None)
     if factory is None:
@@ -136,7 +136,7 @@ def _tuple(of: str, fields: list[str]) -> str:
 
 
 def _frozen(wanted: Wanted) -> list[str]:
-    """Refuses: every attribute of an instance of the class itself, the fields of any."""
+    """Raises for every attribute of instances of the class itself, and for the fields in subclasses."""
     fields = next((each for each in wanted.constants if isinstance(each, tuple | frozenset)), ())
     names = "".join(f"{name!r}," for name in sorted(map(str, fields)))
     test = f" or name in {_gathered(fields, names)}" if names else ""
@@ -165,12 +165,12 @@ WAYS: dict[str, Callable[[Wanted], list[str]]] = {
 
 
 def stand_in(module: str, path: str) -> object:
-    """What stands for a name that a library of another version has and the one here has otherwise, or not at all. Of its own
-    each time: what two classes share would tie them to each other."""
+    """Returns a replacement for a name that another version of a library has, but this one has in another form, or not at all. Each call
+    returns a new object: sharing one would join two classes."""
     if (module, path) == ("dataclasses", "_replace") and not hasattr(dataclasses, "_replace"):
         return types.FunctionType(_replace.__code__, globals(), "_replace")
     if module == "enum" and path.endswith("._generate_next_value_") and sys.version_info >= (3, 12):
-        # A static method from then on, which a class found as a function before.
+        # Since this version, classes contain a static method instead of a function.
         found = getattr(enum, path.partition(".")[0])._generate_next_value_
         return types.FunctionType(found.__code__, found.__globals__, found.__name__)
     return None
@@ -181,7 +181,7 @@ def _replace(self: Any, /, **changes: Any) -> Any:
 
 
 def wide(kind: type, slots: list[str]) -> type | None:
-    """A class for the parameters of dataclasses with the slots that another version of it has."""
+    """Returns a class for the parameters of dataclasses with the slots of another version."""
     if kind is not dataclasses._DataclassParams:  # type: ignore[attr-defined]  # not in the stubs
         return None
     return type(

@@ -1,7 +1,7 @@
-"""Hears which random generators are made without a seed, and which are seeded, by whatever library: those of Python's kind, and numpy's.
+"""Detects random generators that are created without a seed, or seeded, by any library: those of Python's `random` and numpy's.
 
-What reads a cell's code sees `random.Random()` and `numpy.random.default_rng()` where the cell or a function of the user's calls them. Many
-libraries make one by themselves, for an environment of Gymnasium or a study of Optuna. No event tells of that.
+The analysis of a cell's code sees `random.Random()` and `numpy.random.default_rng()` if the cell or a function of the user calls them. Many
+libraries create a generator internally, such as an environment of Gymnasium or a study of Optuna. No audit event reports that.
 """
 
 from __future__ import annotations
@@ -12,33 +12,33 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-#: So many numbers that numpy took from the system are kept before those are left out that nobody holds any more.
+#: The number of numbers taken from the system that numpy may have kept, before unreferenced ones are dropped from the list.
 _MOST = 1000
 
 
 class Unseeded:
-    """The generators that a run made without a seed."""
+    """The generators that a run created without a seed."""
 
     def __init__(self) -> None:
-        #: Those of Python's kind of which nothing was drawn as far as anybody knows, by their ids.
+        #: The ids of generators of `random` that nothing was drawn from, as far as known.
         self._fresh = set[int]()
-        #: What numpy took from the system for generators that may have got a seed after it, while they were made.
+        #: Numbers that numpy took from the system for generators that may have been seeded afterwards, during their creation.
         self._taken: list[int] = []
         self._are_some = False
 
     def seed(self, generator: random.Random, seed: object) -> None:
-        """A generator of Python's kind is about to be seeded. Many are made without a seed, and get theirs next."""
+        """Notes that a generator of `random` is about to be seeded. Many are created without a seed, and seeded right afterwards."""
         key = id(generator)
         if seed is not None:
             if key in self._fresh and is_undrawn(random.Random.getstate(generator)[1][0]):
                 self._fresh.discard(key)
             return
-        # Where there was another, of which nobody knows what became of it.
+        # An earlier generator had the same id. Whether it was used is unknown.
         self._are_some |= key in self._fresh
         self._fresh.add(key)
 
     def take(self, number: int, *, may_be_seeded: bool) -> None:
-        """numpy took a number from the system for a generator. `RandomState(5)` does so, and then drops it."""
+        """Notes that numpy took a number from the system for a generator. `RandomState(5)` takes one, too, and then drops it."""
         if not may_be_seeded:
             self._are_some = True
         elif not self._are_some:
@@ -51,22 +51,22 @@ class Unseeded:
         return self._are_some or bool(self._fresh) or self._is_any_held()
 
     def _is_any_held(self) -> bool:
-        # By the list, the loop and the call that counts.
+        # The references are the list, the loop and the call.
         return any(sys.getrefcount(number) > 3 for number in self._taken)
 
 
 def is_undrawn(word: int) -> bool:
-    """Whether the first word of a Mersenne twister's state says that it was seeded and that nothing was drawn since.
+    """Returns whether the first word of a Mersenne twister's state shows that it was seeded, and that nothing was drawn since.
 
-    `init_by_array` and numpy's seed sequences set one bit of it, so that not all are zero. It is lost with the first number that is drawn, but
-    for once in 2**32.
+    `init_by_array` and numpy's seed sequences set one bit of that word, so that not all are zero. The bit is lost at the first draw, except
+    once in 2**32.
     """
     return word == 1 << 31
 
 
 def hear_seeds(told: Callable[[tuple[random.Random, object]], None]) -> None:
-    """Has `told` called with each generator of Python's kind that is about to be seeded, as it is when it is made, or set to a state, and with
-    the seed or state."""
+    """Calls `told` with each generator of `random` before it is seeded (also at its creation) or its state is set, and with the seed or
+    state."""
     seed, setstate = random.Random.seed, random.Random.setstate
 
     @wraps(seed)
@@ -83,7 +83,7 @@ def hear_seeds(told: Callable[[tuple[random.Random, object]], None]) -> None:
 
 
 def hear_numpy(told: Callable[[tuple[int]], None]) -> None:
-    """Has `told` called with each number that numpy takes from the system for a generator, once numpy is there. May be called again."""
+    """Calls `told` with each number that numpy takes from the system for a generator, once numpy is loaded. May be called again."""
     module: Any = sys.modules.get("numpy.random.bit_generator")
     take = getattr(module, "randbits", None)
     if take is None or hasattr(take, "__wrapped__"):

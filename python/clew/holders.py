@@ -1,7 +1,7 @@
-"""Who still holds an object that a mover replaced.
+"""Finds objects that still refer to an object that a restore replaced.
 
-After an install the namespace refers to new objects. A thread, a callback or a closure may go on with an old one; that is
-no failure, but the user must know of it.
+After an install, the namespace refers to new objects. A thread, a callback or a closure may continue with an old one. That is not an error,
+but it is reported to the user.
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ from .references import Interval
 LIMIT = 3
 
 NOT_WORTH_A_WORD = (types.ModuleType, types.BuiltinFunctionType)
-"""What everybody holds and nobody changes by holding it; classes, too, which their own methods hold."""
+"""Types that many objects refer to, without consequences for the user. Classes are left out, too, because their own methods refer to
+them."""
 
 
 CLOSED = (types.ModuleType, types.FunctionType, type)
-"""What holds much that has nothing to do with what it is for: globals, modules, all instances' class."""
+"""Types with references to many unrelated objects: globals, modules, the class of all instances."""
 
 DEPTH = 6
-"""How many references away from a live object another one is still looked for."""
+"""The maximal number of references from a live object to another one that are followed."""
 
 REACHED = 20_000
-"""How many objects are looked at for one live object."""
+"""The maximal number of objects that are examined for one live object."""
 
 CONSTANTS = (
     type(None),
@@ -45,17 +46,17 @@ CONSTANTS = (
     range,
     slice,
 )
-"""Kinds of values that never change."""
+"""Types of immutable values."""
 
 _DICT_OF = type.__dict__["__dict__"].__get__
-"""The attributes of a class, without asking its metaclass."""
+"""Reads the attributes of a class without calling its metaclass."""
 
 
 def holders(replaced: list[tuple[str, Any]], own: list[Any]) -> list[tuple[str, str]]:
-    """For each replaced object that something outside holds: its label and the holders in words.
+    """For each replaced object with references from outside, returns its label and descriptions of the holders.
 
-    ``replaced`` are (label, old object); ``own`` are containers of Clew's that may hold them. Objects that only other
-    replaced objects hold are not reported. Runs no code of the user's.
+    ``replaced`` are (label, old object); ``own`` are Clew's own containers that may refer to them. Objects that only other replaced objects
+    refer to are not reported. Runs none of the user's code.
     """
     ours = {id(replaced), id(own), *(id(pair) for pair in replaced), *(id(item) for item in own)}
     ours |= {id(item) for _, item in replaced}
@@ -70,10 +71,10 @@ def holders(replaced: list[tuple[str, Any]], own: list[Any]) -> list[tuple[str, 
 
 
 def referred(live: list[Any], items: list[Any], names: dict[str, Any]) -> list[tuple[int, int]]:
-    """Which ``items`` the ``live`` objects refer to, not by way of the namespace ``names``: pairs of positions.
+    """Returns which ``items`` the ``live`` objects refer to, other than through the namespace ``names``, as pairs of positions.
 
-    Goes along the references that the collector sees and those that extension types keep from it; runs no code of the user's. What everybody
-    shares is left out; `_reached` comes to no class, module or function in Python.
+    Follows references that the garbage collector sees, and those that extension types hide from it. Runs none of the user's code. Objects
+    that all code shares are left out; `_reached` does not follow classes, modules or Python functions.
     """
     parts = [(position, part) for position, item in enumerate(items) for part in (item, *_arrays(item))]
     at = {id(part): position for position, part in parts if not _is_everybodys(part)}
@@ -89,7 +90,7 @@ def referred(live: list[Any], items: list[Any], names: dict[str, Any]) -> list[t
 
 
 def _arrays(item: Any) -> list[Any]:
-    """The arrays that a frame or a series of pandas keeps its values in: an iterator over it holds these alone."""
+    """Returns the arrays that contain the values of a pandas frame or series: an iterator over it only refers to these."""
     pandas = sys.modules.get("pandas")
     kinds = getattr(pandas, "Series", None), getattr(pandas, "DataFrame", None)
     manager = object.__getattribute__(item, "__dict__").get("_mgr") if type(item) in kinds else None
@@ -97,7 +98,8 @@ def _arrays(item: Any) -> list[Any]:
 
 
 def _reached(value: Any, wanted: set[int], closed: set[int], memory: dict[int, Interval]) -> set[int]:
-    """Which of the ``wanted`` ids are reached from a value, not by way of the ``closed`` ones; ``memory`` is what these objects own."""
+    """Returns which of the ``wanted`` ids can be reached from a value, other than through the ``closed`` ones; ``memory`` is the memory
+    that these objects own."""
     seen, found, level = set(closed), set(), [value]
     for _ in range(DEPTH):
         level = [item for item in level if not issubclass(type(item), CLOSED) and id(item) not in seen]
@@ -116,7 +118,7 @@ def _reached(value: Any, wanted: set[int], closed: set[int], memory: dict[int, I
 
 
 def _is_beyond_doubt(item: Any) -> bool:
-    """Whether it does not matter who holds it."""
+    """Returns whether references to it do not matter."""
     kind = type(item)
     return (
         kind in NOT_WORTH_A_WORD
@@ -127,26 +129,26 @@ def _is_beyond_doubt(item: Any) -> bool:
 
 
 def _is_everybodys(item: Any) -> bool:
-    """Whether a reference to it says nothing of a variable: a value that never changes, a module's function in C."""
+    """Returns whether a reference to it does not relate to a variable: an immutable value, or a function in C of a module."""
     is_in_c = type(item) is types.BuiltinFunctionType
     return _is_constant(item) or (is_in_c and isinstance(item.__self__, types.ModuleType | None))
 
 
 def _is_clews(module: object) -> bool:
-    """Whether a module of this name is one of Clew's. Its frames and objects do not concern the user."""
+    """Returns whether a module of this name is Clew's own. Its frames and objects do not concern the user."""
     return type(module) is str and (module == "clew" or module.startswith("clew."))
 
 
 def _is_constant(item: Any) -> bool:
-    """Whether nobody can change it, so that it does not matter who holds it: every frame holds some `None` or `()`."""
+    """Returns whether it is immutable, so that references to it do not matter: every frame refers to some `None` or `()`."""
     if isinstance(item, tuple | frozenset):
-        # The collector tracks these as long as something in them may change.
+        # The garbage collector tracks these only while something in them may change.
         return len(item) == 0 or not gc.is_tracked(item)
     return isinstance(item, CONSTANTS)
 
 
-# In what follows no frame of our own may go on holding an item: a frame that holds itself would keep what was replaced alive
-# until the collector runs. So items are spoken of by their ids.
+# From here on, no frame of Clew's own may keep a reference to an item: a frame that refers to itself would keep replaced objects alive
+# until the garbage collector runs. So items are passed by id.
 
 
 def _by_threads(words: dict[int, list[str]]) -> None:
@@ -159,7 +161,7 @@ def _by_threads(words: dict[int, list[str]]) -> None:
 
 
 def _by_others(suspects: list[tuple[str, Any]], words: dict[int, list[str]], ours: set[int]) -> None:
-    """Adds whatever else refers to an item. All that lives is gone through once, however many items there are."""
+    """Adds all other referrers of an item. All live objects are searched once, however many items there are."""
     for referrer in gc.get_referrers(*(item for _, item in suspects)) if suspects else []:
         if id(referrer) in ours or isinstance(referrer, types.FrameType) or _is_of_library(referrer):
             continue
@@ -172,14 +174,15 @@ def _by_others(suspects: list[tuple[str, Any]], words: dict[int, list[str]], our
 
 
 def _is_of_library(referrer: Any) -> bool:
-    """Whether it is a method of an installed library: an object that a library registered with itself, as each figure of Matplotlib is."""
+    """Returns whether it is a method of an installed library: an object that a library registered with itself, like each figure of
+    Matplotlib."""
     if not isinstance(referrer, types.MethodType) or not isinstance(referrer.__func__, types.FunctionType):
         return False
     return any(folder in referrer.__func__.__code__.co_filename for folder in PACKAGES)
 
 
 def _name(referrer: Any) -> str | None:
-    """What a referrer is called, or None for what is not worth a word, such as Clew itself."""
+    """Returns a description of a referrer; `None` for those that are not reported, such as Clew itself."""
     kind = type(referrer)
     if _is_clews(_module_of(referrer)):
         return None
@@ -197,7 +200,7 @@ def _name(referrer: Any) -> str | None:
 
 
 def _module_of(referrer: Any) -> object:
-    """The name of the module whose code a referrer runs, or which it is."""
+    """Returns the name of the module whose code a referrer runs, or of the module that it is."""
     if isinstance(referrer, types.MethodType):
         referrer = referrer.__func__
     if isinstance(referrer, types.FunctionType):
@@ -212,5 +215,5 @@ def _module_of(referrer: Any) -> object:
 
 
 def _module_of_frame(frame: types.FrameType | None) -> object:
-    """The name of the module whose code a frame runs; a generator that ended has none."""
+    """Returns the name of the module whose code a frame runs; `None` for a generator that has ended."""
     return frame.f_globals.get("__name__") if frame is not None else None

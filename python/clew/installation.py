@@ -1,4 +1,4 @@
-"""What is Python's own or installed for it, by where it lies: none of it is an input of a cell, its version is."""
+"""Recognizes files of Python itself and of installed packages by their paths: they are not inputs of a cell, only their versions are."""
 
 from __future__ import annotations
 
@@ -17,43 +17,44 @@ from itertools import islice
 from types import ModuleType
 
 OF_PREFIX = ("bin", "lib", "lib64", "share", "etc", "ssl", "include", "Lib", "DLLs")
-"""What an environment has of folders. Its own may be a project's, with data beside them."""
+"""The folders of an environment. Its root folder may be a project's, with data beside them."""
 
 OF_SYSTEM = ("/usr/", "/etc/")
-"""How paths begin of what belongs to the system: time zones, fonts, settings."""
+"""Path prefixes of files that belong to the system: time zones, fonts, settings."""
 
 
 PACKAGES = ("site-packages", "dist-packages")
-"""What folders are called that hold nothing but installed packages."""
+"""The names of folders that contain only installed packages."""
 
 MOST_NAMES = 20_000
-"""So many names of a folder on the search path are looked through for metadata of packages."""
+"""The maximal number of entries of a folder on the search path that are checked for package metadata."""
 
 
 unwatched: Callable[[], AbstractContextManager[None]] = nullcontext
-"""What is read within is no evidence of a cell's: `clew.evidence` puts its own here."""
+"""The context manager for accesses that are not a cell's evidence. `clew.evidence` sets it."""
 
 
 def environment() -> tuple[str, ...]:
-    """How paths begin of files that are no inputs: of Python's, and of what is installed in a `site-packages`, wherever the search path has it.
-    Packages in a folder of the user's (`pip install --target`) are not among them: that folder may be the notebook's."""
+    """Returns path prefixes of files that are not inputs: Python's own, and packages installed in a `site-packages` anywhere on the search
+    path. Packages in a folder of the user (`pip install --target`) are not included: that folder may be the notebook's."""
     others = tuple(path for path in packages() if os.path.basename(path.rstrip(os.sep)) in PACKAGES)  # noqa: PTH119
     return _environment(others)
 
 
 def code() -> tuple[str, ...]:
-    """How paths begin of code that is not read as the user's own: that of `environment()`, and of packages in folders of the user's."""
+    """Returns path prefixes of code that is not analyzed as the user's own: that of `environment()`, and of packages in folders of the
+    user."""
     return _environment(packages())
 
 
 def packages() -> tuple[str, ...]:
-    """How paths begin of what is installed outside of this environment: in the `site-packages` of others (`.pth` files, `PYTHONPATH`),
-    and in folders where packages lie with their metadata (`pip install --target`), perhaps beside modules of the user's."""
+    """Returns path prefixes of packages installed outside of this environment: in other `site-packages` (`.pth` files, `PYTHONPATH`), and
+    in folders that contain packages with their metadata (`pip install --target`), perhaps beside the user's modules."""
     return _packages(tuple([entry for entry in sys.path if type(entry) is str]))
 
 
 def is_installed(path: str) -> bool:
-    """Whether a path lies where installed packages do, of this environment or another."""
+    """Returns whether a path belongs to an installed package, of this environment or another."""
     return any(name in path for name in PACKAGES) or path.startswith(packages())
 
 
@@ -74,7 +75,7 @@ def _packages(entries: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _installed_in(folder: str) -> Iterator[str]:
-    """How paths begin of what lists of installed files name in a folder. A package whose `__init__` none of them names is the user's own."""
+    """Yields path prefixes of the installed files in a folder. A package whose `__init__` is in no list of files is the user's own."""
     try:
         with os.scandir(folder) as entries:
             names = [one.name for one in islice(entries, MOST_NAMES) if one.name.endswith(".dist-info")]
@@ -94,11 +95,11 @@ def _installed_in(folder: str) -> Iterator[str]:
 
 
 LISTED = (".dist-info", ".egg-info")
-"""How folders of metadata end. An `.egg-info` lies beside sources that are being worked on."""
+"""Suffixes of metadata folders. An `.egg-info` is beside sources under development."""
 
 
 def _first(name: str) -> str:
-    """The package or module that a listed file belongs to."""
+    """Returns the package or module of a listed file."""
     parts = os.path.normpath(name).split(os.sep)  # noqa: PTH206 (no path object for thousands of lines)
     if parts[0] in ("", "..") or parts[0].endswith(LISTED) or parts[0] == "__pycache__":
         return ""
@@ -106,7 +107,7 @@ def _first(name: str) -> str:
 
 
 def stat_of(path: str) -> os.stat_result | None:
-    """What the system tells of a file; `None` where nothing lies."""
+    """Returns the status of a file; `None` if it does not exist."""
     try:
         return os.stat(path)  # noqa: PTH116 (a path object costs more than the call)
     except (OSError, ValueError):
@@ -125,7 +126,7 @@ def _environment(others: tuple[str, ...]) -> tuple[str, ...]:
 
 @cache
 def caches() -> tuple[str, ...]:
-    """How paths begin of what libraries keep of their own work, and do again where it is gone."""
+    """Returns path prefixes of the caches of libraries, which they create again if they are missing."""
     home = os.path.expanduser("~")  # noqa: PTH111
     named = (os.environ.get(name) for name in ("XDG_CACHE_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR"))
     folders = (*named, f"{home}/.cache", f"{home}/Library/Caches")
@@ -134,13 +135,13 @@ def caches() -> tuple[str, ...]:
 
 @cache
 def standard_folders() -> tuple[str, ...]:
-    """How paths begin of modules of the standard library."""
+    """Returns path prefixes of the modules of the standard library."""
     folders = {os.path.dirname(os.__file__), *map(sysconfig.get_path, ("stdlib", "platstdlib"))}  # noqa: PTH120
     return tuple(sorted({one + os.sep for folder in folders for one in (folder, os.path.realpath(folder))}))
 
 
 def version_of(distribution: str) -> str | None:
-    """The version of a distribution that is installed here."""
+    """Returns the installed version of a distribution."""
     try:
         return version(distribution)
     except PackageNotFoundError:
@@ -148,8 +149,8 @@ def version_of(distribution: str) -> str | None:
 
 
 def is_standard(top: str) -> bool:
-    """Whether a top-level module is one of the standard library. Where the search path has the user's folder first, one of the same name
-    lies there (`statistics.py`), and is the user's."""
+    """Returns whether a top-level module belongs to the standard library. If the user's folder is first on the search path, a module of the
+    same name there (`statistics.py`) is the user's."""
     if top not in sys.stdlib_module_names:
         return False
     module = sys.modules.get(top)
@@ -158,7 +159,7 @@ def is_standard(top: str) -> bool:
 
 
 def libraries() -> tuple[str, ...]:
-    """How paths begin of the code that is Python's own, or installed for it."""
+    """Returns path prefixes of the code of Python itself, and of installed packages."""
     return _libraries(packages())
 
 
@@ -168,38 +169,38 @@ def _libraries(others: tuple[str, ...]) -> tuple[str, ...]:
 
 
 AT_ONCE = 2_000_000_000
-"""So long an installation may go on after it wrote its list of files (ns)."""
+"""The time (ns) for which an installation may continue after it wrote its list of files."""
 
 MOST_HASHED = 200
-"""Where more files than so many may have been changed by the time of their last change, only their time of writing tells: the whole
-environment was copied."""
+"""If more files have a later time of change than this, only their times of writing count: the whole environment was copied."""
 
 
 LARGEST_UNLISTED = 1 << 20
-"""Larger files (bytes) that no list has are known by their time."""
+"""Larger files (bytes) that are in no list are identified by their times."""
 
 AS_INSTALLED = "installed:"
-"""How the mark of a package's list of files begins that tells whether the package is as it was."""
+"""The prefix of the mark of a package's list of files, which shows whether the package is unchanged."""
 
 
 def marked(record: str) -> str:
-    """By what a package in a folder of the user's is known, whose list of files lies there: by those that are not as they were installed, and by
-    those beside them that it does not list, new modules for example."""
+    """Returns what identifies a package in a folder of the user from its list of files there: the files that differ from their installed
+    state, and those beside them that are not listed, such as new modules."""
     return f"{AS_INSTALLED}{edited(os.path.dirname(record), is_whole=True) or ''}"  # noqa: PTH120
 
 
 def is_of_environment(metadata: str) -> bool:
-    """Whether a package with such a folder of metadata is one of this environment, where whoever asks for it by its name finds it: not in the
-    user's `site-packages` in an environment that does without."""
+    """Returns whether a package with this metadata folder belongs to this environment, where it is found by name: not if it is in the
+    user's `site-packages` and the environment does not use that."""
     is_left_out = not site.ENABLE_USER_SITE and metadata.startswith(site.getusersitepackages() + os.sep)
     return metadata.startswith(_environment(())) and not is_left_out
 
 
 def edited(metadata: str, *, is_whole: bool = False) -> str | None:
-    """What those files of a package are known by that are not as they were installed, by its list of files (`RECORD`) in its folder of
-    `metadata`; `None` where all are, or nobody can tell. With `is_whole` also those that are not listed with their hash.
+    """Returns what identifies the files of a package that differ from their installed state, according to the list of files (`RECORD`) in
+    its `metadata` folder; `None` if none differs, or this cannot be determined. With `is_whole`, includes files that are not listed with a
+    hash.
 
-    Files that nobody wrote since are not read.
+    Files that were not written since the installation are not read.
     """
     record = os.path.join(metadata, "RECORD")  # noqa: PTH118 (asked of thousands of files)
     try:
@@ -210,7 +211,7 @@ def edited(metadata: str, *, is_whole: bool = False) -> str | None:
     except (OSError, ValueError, csv.Error):
         return None
     other, written, touched = list[str](), [], []
-    # Who unpacks or clones it may edit it a moment later.
+    # No grace period for a folder of the user: after unpacking or cloning a package, the user may edit a file at once.
     while_installing = 0 if is_whole else AT_ONCE
     for path, name, digest, size in listed:
         now = stat_of(path)
@@ -235,7 +236,7 @@ def edited(metadata: str, *, is_whole: bool = False) -> str | None:
 
 
 def _below(folder: str, firsts: Iterable[str]) -> Iterator[str]:
-    """Files of packages and modules in a folder, without compiled ones."""
+    """Yields the files of packages and modules in a folder, without compiled ones."""
     for first in firsts:
         path = os.path.join(folder, first)  # noqa: PTH118
         if not first.endswith(os.sep):
@@ -253,7 +254,7 @@ def _known_by(path: str) -> str:
 
 
 def _listed(metadata: str, lines: Iterable[list[str]]) -> Iterator[tuple[str, str, str, int]]:
-    """Files of a package, each with its path, its name there, its SHA-256 and its size; neither its metadata nor scripts."""
+    """Yields the files of a package, without its metadata and scripts: path, name, SHA-256 and size."""
     base, inside = os.path.split(metadata)
     for name, digest, size in (line for line in lines if len(line) == 3):
         kind, _, digest = digest.partition("=")

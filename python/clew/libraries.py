@@ -1,4 +1,4 @@
-"""What to say where a library is not there, or has not what a stored value is made of."""
+"""Messages for libraries that are missing, or that lack what a stored value needs."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from functools import reduce
 from clew.codecs.libraries import ALL
 from clew.installation import is_standard, version_of
 
-#: What is installed under another name than it is imported by.
+#: The names of packages that differ from the names of their modules.
 PACKAGES = {one.name: one.package for one in ALL if one.package}
 
 
 recorded: dict[str, tuple[str, str]] = {}
-"""What the history that was taken up tells of modules: the package that each came from, and its version."""
+"""The modules of the resumed history: the package of each, and its version."""
 
 
 def lacks(name: str) -> tuple[str, str, str | None] | None:
-    """The library that a dotted name belongs to, what one installs to have it, and its version where it is there; `None`
-    for what no library has."""
+    """Returns the library that a dotted name belongs to, the package to install for it, and its version if it is installed; `None` if the
+    name belongs to no library."""
     library = name.partition(".")[0]
     package = PACKAGES.get(library, library)
     if library in ("__main__", "builtins"):
@@ -40,12 +40,13 @@ def lacks(name: str) -> tuple[str, str, str | None] | None:
     return library, package, None
 
 
-#: Modules that went somewhere else, there and back.
+#: Modules that have moved, in both directions.
 MOVED = [names for one in ALL for names in one.moved.items()]
 
 
 def elsewhere(module: str, path: str) -> object:
-    """What a library has under a name, in another module than in the version that named it; `None` if nothing is called so."""
+    """Returns the object that a library has under a name in another module than in the version that recorded it; `None` if there is
+    none."""
     library = module.partition(".")[0]
     moved = [new + module[len(old) :] for old, new in MOVED if f"{module}.".startswith(f"{old}.")]
     for place in [*moved, module, f"{library}.exceptions", library]:
@@ -56,7 +57,7 @@ def elsewhere(module: str, path: str) -> object:
 
 
 def _at(module: str, path: str) -> object:
-    """What lies at the end of a path, of which the first parts are modules."""
+    """Returns the object at the end of a path whose first parts are modules."""
     parents = module.split(".")
     for count in range(len(parents), 0, -1):
         try:

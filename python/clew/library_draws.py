@@ -1,8 +1,8 @@
-"""Draws that libraries make from Python's own generator for their housekeeping: which worker is asked, how long is waited before the next try.
+"""Draws that libraries make from Python's own generator for internal purposes: which worker to use, how long to wait before a retry.
 
-They decide nothing that a cell comes to, and some are made in threads of the library at any time. As long as nobody else drew or seeded
-anything, the generator stands as no cell decided, and all such states count as one in `clew run` (`roots/generators.py`). Such draws leave
-it so. Once a cell decided it, each draw counts: what the cell draws next depends on it.
+They do not affect a cell's results, and some happen in threads of a library at any time. While no other code has drawn or seeded, the
+generator's state does not come from any cell, and all such states count as equal in `clew run` (`python/clew/roots/generators.py`). These
+draws do not change that. Once a cell determines the state, each draw counts, because the cell's next draw depends on it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from clew.adapters.arrival import when_imported
 from clew.codecs.libraries import ALL
 from clew.roots import generators
 
-#: Modules that draw for that, through their global `random`, and the module that must have called them for it.
+#: Modules that draw for internal purposes with the `random` in their globals, and the module that must have called them, if any.
 MODULES = {module: caller for one in ALL for module, caller in one.housekeeping_draws.items()}
-#: What of `random` they use.
+#: The functions of `random` that they use.
 DRAWS = frozenset(("random", "choice", "sample", "shuffle", "uniform"))
 
 
 def follow() -> None:
-    """Follows what these modules draw, also where they are imported later."""
+    """Observes the draws of these modules, also if they are imported later."""
     for name in MODULES:
         when_imported(name, partial(_follow, name))
 
@@ -38,7 +38,7 @@ def _follow(name: str) -> None:
 
 
 class _Random(ModuleType):
-    """Python's module as a library has it: it gives what the module gives, and Clew sees what is drawn."""
+    """The `random` module as one of these libraries sees it: it returns the original attributes, and Clew observes the draws."""
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(random, name)
@@ -46,13 +46,13 @@ class _Random(ModuleType):
 
 
 def _draw(name: str, draw: Any, *args: Any, **named: Any) -> Any:
-    """Draws as the library would. The state in which that leaves the generator is worked out on a copy: what others draw meanwhile differs."""
+    """Draws for the library. The resulting state is computed on a copy, because other code may draw in the meantime."""
     if not _is_housekeeping(sys._getframe(1)):
         return draw(*args, **named)
     with generators.undecided() as before:
         if before is None:
             return draw(*args, **named)
-        # `shuffle` changes what it is given.
+        # `shuffle` changes its argument.
         given = [list(one) if name == "shuffle" else one for one in args]
         drawn = draw(*args, **named)
         again = random.Random()
@@ -63,7 +63,7 @@ def _draw(name: str, draw: Any, *args: Any, **named: Any) -> Any:
 
 
 def _is_housekeeping(frame: FrameType | None) -> bool:
-    """Whether one of the modules draws itself, called by whoever does it for that."""
+    """Returns whether one of the modules draws itself, called by the module that uses it for that."""
     name = frame.f_globals.get("__name__") if frame is not None else None
     if name not in MODULES:
         return False
@@ -74,9 +74,9 @@ def _is_housekeeping(frame: FrameType | None) -> bool:
 
 
 def with_own_generator(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function, with a generator of its own where it imports `random`: what it draws changes no state of the session.
+    """Returns the function with a generator of its own in place of the `random` that it imports: its draws change no state of the session.
 
-    IPython draws the tip of its banner, for which front ends ask whenever a page is loaded.
+    IPython draws the tip in its banner, which front ends request whenever a page is loaded.
     """
     own: Any = random.Random()
 

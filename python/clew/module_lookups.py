@@ -1,5 +1,5 @@
-"""Hears which modules and distributions are looked for on the search path, whatever name they go by: no event tells of those that are not
-imported. `sys.meta_path` stays as it is, since it is part of what a session holds."""
+"""Detects lookups of modules and distributions on the search path, under any name: no audit event reports lookups of modules that are not
+imported. `sys.meta_path` is not changed, because it is part of the session's state."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from clew._engine import Listened
 
 
 def hear_modules(told: Callable[[str], None]) -> None:
-    """Has `told` called with the name of each module that is looked for and not loaded."""
+    """Calls `told` with the name of each module that is looked for and not loaded."""
     find = PathFinder.find_spec
 
     @wraps(find)
@@ -29,25 +29,25 @@ def hear_modules(told: Callable[[str], None]) -> None:
 
 
 def hear_lookups(told: Callable[[str], None]) -> None:
-    """Has `told` called with the name of each module that somebody has `importlib.import_module` bring, loaded or not."""
+    """Calls `told` with the name of each module that is requested through `importlib.import_module`, loaded or not."""
 
     def tell(name: str, package: Any = None, level: int = 0) -> None:
         above = package.split(".") if level and type(package) is str else []
         told(".".join([*above[: len(above) - level + 1], name]))
 
-    # That function looks it up for each call, whoever took the function itself from there before.
+    # `import_module` looks this function up at each call, so references to `import_module` from earlier are covered.
     bootstrap: Any = importlib._bootstrap
     bootstrap._gcd_import = Listened(bootstrap._gcd_import, tell)
 
 
-#: What finds distributions, also for whoever does not ask `PathFinder`: each keeps what it found in a folder, so that only the first look is
-#: one into that folder.
+#: Modules that find distributions, also for code that does not use `PathFinder`. Each caches the entries of a folder, so only the first
+#: lookup reads the folder.
 _FINDING = ("importlib.metadata", "importlib_metadata")
 
 
 def hear_distributions(told: Callable[[tuple[str, str]], None]) -> None:
-    """Has `told` called with the folder and the name of each look for installed distributions, where what does that is loaded: an empty name
-    where it is for all. May be called again."""
+    """Calls `told` with the folder and the name of each lookup of installed distributions, if the modules for that are loaded. The name is
+    empty in lookups of all. May be called again."""
     for name in _FINDING:
         looking: Any = getattr(sys.modules.get(name), "FastPath", None)
         find = getattr(looking, "search", None)

@@ -1,7 +1,7 @@
-"""Words that go to other places (`remote`, and what sends and fetches), done by the native command that came with this package.
+"""Commands that use the network (`remote`, `push`, `pull` and similar), executed by the native command of this package.
 
-Nothing that speaks to a network is loaded into kernels: a child process does it, which takes its own memory, threads and
-certificates along when it ends. What is shown of its progress is shown here; Ctrl+C ends it.
+No network code is loaded into kernels. A child process does the work, and takes its memory, threads and certificates along when it ends.
+The kernel shows its progress; Ctrl+C ends it.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from clew.evidence import unwatched
 if TYPE_CHECKING:
     from clew._engine import Answer
 
-#: Tells the command to show its progress though it writes into no terminal.
+#: Requests that the command shows its progress although it does not write to a terminal.
 PROGRESS = "CLEW_PROGRESS"
-#: Tells the command that it was typed in a notebook, or in a program there: what it says to type next is typed there too.
+#: Informs the command that it was typed in a notebook or a program, so that its hints are commands for there.
 CARRIED = "CLEW_CARRIED"
-#: What it begins each state of its progress with: to the first column, and wipe the line.
+#: The prefix of each progress state: return to the first column and clear the line.
 WIPE = "\r\x1b[2K"
-#: How long a command that was told to end may take for it (seconds).
+#: The time in seconds that an interrupted command has to end.
 PATIENCE = 5.0
-#: What takes no longer is not talked about (seconds).
+#: Commands that take less time (seconds) show no progress.
 MOMENT = 1.0
-#: How often it is looked whether something is to be shown (seconds).
+#: The interval in seconds at which progress is updated.
 BEAT = 0.2
 NAMES = ("clew", "clew.exe")
 
 
 class Missing(Exception):
-    """The command that came with this package is not there."""
+    """Raised if the command of this package is missing."""
 
 
 def program() -> Path:
-    """The command of the same wheel. Another one on PATH may be of another version, and is never taken."""
+    """Returns the path of the command from the same wheel. One on PATH may be of another version, and is never used."""
     try:
         files = distribution("clew").files or []
     except PackageNotFoundError:
@@ -56,12 +56,12 @@ def program() -> Path:
     return found[0].resolve()
 
 
-#: Which state is carried.
+#: The option for the state to send.
 AT = "--at"
 
 
 def revision_in(words: Sequence[str]) -> str:
-    """The revision that was typed, else where the session is."""
+    """Returns the revision that was typed; by default, the session's position."""
     found = "@"
     for number, word in enumerate(words):
         if word == AT and number + 1 < len(words):
@@ -72,7 +72,7 @@ def revision_in(words: Sequence[str]) -> str:
 
 
 def _at_run(words: Sequence[str], run: str) -> list[str]:
-    """The words for this run: `@` is somewhere else for a command, where several kernels record in one history."""
+    """Returns the words for this run: `@` may mean another run to the command, if several kernels record in one history."""
     kept: list[str] = []
     rest = iter(words)
     for word in rest:
@@ -84,7 +84,7 @@ def _at_run(words: Sequence[str], run: str) -> list[str]:
 
 
 def as_said(refused: Answer, words: Sequence[str], *, is_program: bool) -> Answer:
-    """What the engine refused before the command was asked, as that would have said it."""
+    """Returns the engine's refusal of a command in the form in which the command would have printed it."""
     problem = (refused["json"] or {}).get("error") or {}
     asks_json = is_program or AS_JSON in words
     error = RefusedError(str(problem.get("message")), str(problem.get("unchanged")), problem.get("hint"))
@@ -95,7 +95,7 @@ def as_said(refused: Answer, words: Sequence[str], *, is_program: bool) -> Answe
 def carry(
     words: Sequence[str], store: str, history: str | None, *, run: str | None = None, is_program: bool
 ) -> Answer:
-    """Has the command do it, for the session's own store and history, and of a state for `run`. Of a program the answer is data too."""
+    """Runs the command for the session's own store and history; if `run` is given, for that state. For a program, the answer is data."""
     words = [*words, AS_JSON] if is_program and AS_JSON not in words else list(words)
     if run is not None:
         words = _at_run(words, run)
@@ -113,21 +113,22 @@ def carry(
 
 
 def begin(words: Sequence[str], store: str, history: str | None) -> subprocess.Popen[bytes]:
-    """Begins it, and waits for nothing: what it says nobody hears."""
+    """Starts the command in the background. Its output is discarded."""
     quiet = subprocess.DEVNULL
     command = [str(program()), *_at(store, history, words), *words]
     with unwatched():
         return subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
 
 
-#: Words that are about one history.
+#: Commands that work on one history.
 OF_HISTORY = ("push", "pull", "move")
-#: What says which, or that all are meant.
+#: Options that select a history, or all.
 CHOICE = ("--history", "--all", "--help", "-h")
 
 
 def _at(store: str, history: str | None, words: Sequence[str]) -> list[str]:
-    """The session's own store and history, unless others were named; as words that the command does not repeat (`typed.rs`)."""
+    """Returns options for the session's own store and history, unless others were given. The command does not repeat these options in its
+    hints (`crates/clew-cli/src/typed_command.rs`)."""
     typed = {word.partition("=")[0] for word in words}
     at = [] if "--store" in typed else [f"--store={store}"]
     if history is not None and typed & set(OF_HISTORY) and not typed & {"--store", *CHOICE}:
@@ -136,13 +137,13 @@ def _at(store: str, history: str | None, words: Sequence[str]) -> list[str]:
 
 
 def answer(code: int, text: str, asks_json: bool) -> Answer:
-    """What a command said, as the engine would have said it."""
+    """Returns the output of a command as an engine answer."""
     found = None
     if asks_json:
         try:
             found = json.loads(text)
         except ValueError:
-            pass  # It ended before it could say anything: the text is all there is.
+            pass  # The command ended before it could print an answer: only the text remains.
     is_problem = code >= NOTHING_DONE and found is None
     return {"exit": code, "text": text, "html": None, "json": found, "is_problem": is_problem}
 
@@ -166,7 +167,7 @@ def _run(command: list[str], environment: dict[str, str]) -> tuple[int, str, str
 
 
 def _heard(process: subprocess.Popen[bytes], show: Callable[[str], None]) -> tuple[str, str]:
-    """All that it says. Where it takes longer than a moment, what it is at is shown as it comes."""
+    """Returns all output of the process. If it takes longer than a moment, shows its progress."""
     assert process.stdout is not None and process.stderr is not None
     out, error = bytearray(), bytearray()
     began = time.monotonic()
@@ -191,22 +192,22 @@ def _text(said: bytearray) -> str:
 
 
 _width = 0
-"""Columns of the progress that is shown."""
+"""The width in columns of the displayed progress."""
 
 
 def _shown(what: str) -> None:
-    """Shows a state of progress in the place of the one before, in a notebook as in a terminal."""
+    """Replaces the displayed progress by a new state, in a notebook as in a terminal."""
     global _width
     if "\n" in what or not (what or _width):
-        return  # The progress is over, and what comes is said by whoever asked.
-    # Beside the answer, which may be read by a program.
+        return  # The progress is over. The caller prints what follows.
+    # On standard error, because a program may read the answer.
     sys.stderr.write("\r" + what.ljust(_width) + ("" if what else "\r"))
     sys.stderr.flush()
     _width = len(what)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ends it as Ctrl+C would; a moment later by force."""
+    """Interrupts the process like Ctrl+C, and kills it after a timeout."""
     deadline = time.monotonic() + PATIENCE
     try:
         process.send_signal(signal.SIGINT)

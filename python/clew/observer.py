@@ -1,7 +1,7 @@
-"""The log of files that a kernel opens below Python, and of environment variables that it reads there.
+"""The log of files that a kernel opens, and of environment variables that it reads, below Python.
 
-`native/observer.c` writes it (decision 55). `clew run` preloads that library into the kernels that it starts, so that their children are
-observed, too; a kernel that runs already loads it when the first run begins.
+`native/observer.c` writes the log (decision 55). `clew run` preloads that library into the kernels that it starts, so that their children
+are observed, too. A kernel that is running already loads the library when the first run begins.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ LIBRARY = Path(__file__).with_name("_observer.so")
 PRELOAD, VARIABLE = "LD_PRELOAD", "CLEW_OBSERVER"
 NEW, OFF = "new", "off"
 
-# The log, as observer.c has it.
+# The format of the log, as in native/observer.c.
 MAGIC, HEADER, IGNORED, SLOT, SLOTS = 0x31534245574C43, 8192, 1024, 128, 65536
 SIZE = HEADER + SLOT * SLOTS
 NEXT = 1
-"""Where in the header, in words of 8 bytes, the number of the next slot stands."""
+"""The index of the next slot's number in the header, in words of 8 bytes."""
 ACTIVE, OWNER, RUN = 4, 5, 6
-"""The same in words of 4 bytes: of the part of a run that is watched, of the process whose runs these are, and of the run's first part."""
+"""The same in words of 4 bytes: for the watched part of a run, for the process whose runs these are, and for the run's first part."""
 RECORD = struct.Struct("@QIIIIHHHH")
 
 KEPT = (
@@ -45,16 +45,16 @@ KEPT = (
     ("XDG_CONFIG_HOME", ".config", ("clew",)),
     ("XDG_CACHE_HOME", ".cache", ("clew", "fontconfig", "mesa_shader_cache", "nvidia", "pocl")),
 )
-"""Folders in which programs keep what is theirs: the variable that names one, where it lies without, and what in it is meant."""
+"""Folders with the private files of programs: the variable that names the folder, the default path, and the names in it."""
 
 WAS_THERE = 1 << 31
-"""Beside the flags of an open that may make a file: it was there."""
+"""Added to the flags of an `open` that may create a file: the file existed."""
 
 ABSENT = frozenset((errno.ENOENT, errno.ENOTDIR))
 
 
 class Kind(IntEnum):
-    """What was done to a path."""
+    """The operation on a path."""
 
     OPENED = 1
     LISTED = 2
@@ -73,28 +73,28 @@ class Access(NamedTuple):
 
     kind: Kind
     path: str
-    #: Of `open`.
+    #: The flags of `open`.
     flags: int
-    #: The error's number, if it failed.
+    #: The error number, if it failed.
     error: int
     process: int
     thread: int
     #: The parent of a process that starts a program.
     parent: int
-    #: As it was given, where that was relative to the working directory.
+    #: The path as given, if that was relative to the working directory.
     given: str | None
 
     @property
     def is_absent(self) -> bool:
-        """Whether nothing was there."""
+        """Returns whether the path did not exist."""
         return self.error in ABSENT
 
 
 def preload(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment whose processes are observed, where they can be: the same where they can't, or where `CLEW_OBSERVER=off`."""
+    """Returns an environment whose processes are observed. It is unchanged if that is not possible, or with `CLEW_OBSERVER=off`."""
     found = dict(environment)
     library = str(LIBRARY)
-    # The loader takes spaces and colons for what stands between libraries.
+    # The loader treats spaces and colons as separators between libraries.
     if found.get(VARIABLE) == OFF or not LIBRARY.exists() or not {" ", ":"}.isdisjoint(library):
         return found
     others = [one for one in found.get(PRELOAD, "").replace(":", " ").split() if one != library]
@@ -108,14 +108,14 @@ class Log:
         self._memory = memory
         self._slots = memoryview(memory)[HEADER:]
         self._words, self._halves = memoryview(memory).cast("Q"), memoryview(memory).cast("I")
-        #: Another begins elsewhere: the library writes what was looked at once in each part of a run.
+        #: The id of the current part of the run. The library logs a lookup of the same path once in each part.
         self._parts = time.monotonic_ns() & 0x7FFF_FFFF
-        #: Has what was loaded since the last time observed, too.
+        #: Extends the observation to libraries that were loaded since the last call.
         self._attach: Callable[[], object] = lambda: None
 
     @classmethod
     def of_process(cls) -> Log | None:
-        """The log of this kernel: the one that it was started with, else one that begins now; `None` where there can be none."""
+        """Returns the log of this kernel: the one that it was started with, else one that begins now; `None` if that is not possible."""
         where = os.environ.get(VARIABLE, "")
         if where == OFF or not sys.platform.startswith("linux") or not LIBRARY.exists():
             return None
@@ -134,8 +134,8 @@ class Log:
 
     @classmethod
     def _begun(cls) -> Log | None:
-        """One that begins in a kernel that runs already: the library takes the place of the C library's functions for all that is
-        loaded. Children that are not forked are not observed then."""
+        """Begins a log in a running kernel: the library replaces functions of the C library in everything that is loaded. Then only forked
+        children are observed."""
         import ctypes
 
         library = ctypes.CDLL(str(LIBRARY))
@@ -148,7 +148,7 @@ class Log:
         return log if log._take() else None
 
     def _take(self) -> bool:
-        """Makes it this kernel's; whether it is, and its calls are written there."""
+        """Takes the log for this kernel. Returns whether that succeeded, so that its calls are logged."""
         owner, here = self._halves[OWNER], os.getpid()
         if self._words[0] != MAGIC or (owner not in (0, here) and Path(f"/proc/{owner}").exists()):
             return False
@@ -165,16 +165,16 @@ class Log:
         return any(access.path == probe for _, access in self.between(before, self.here()).accesses)
 
     def begin(self) -> int:
-        """A run begins; where its accesses will stand."""
+        """Begins a run. Returns the position of its first access in the log."""
         self._attach()
-        # Before the part begins: what is used from then on is used in this run.
+        # Set before the part begins: accesses from now on belong to this run.
         self._halves[RUN] = self._next_part()
         self._begin_part()
         return self.here()
 
     def begin_part(self) -> int:
-        """Another part of the run begins, in which accesses may count another way: where they will stand. What was looked at before is written
-        again."""
+        """Begins another part of the run, whose accesses may count differently. Returns the position of its first access. Lookups of known
+        paths are logged again."""
         if self._halves[ACTIVE]:
             self._begin_part()
         return self.here()
@@ -186,15 +186,15 @@ class Log:
         return self._parts % 0xFFFF_FFFF + 1
 
     def end(self) -> None:
-        """It is over."""
+        """Ends the run."""
         self._halves[ACTIVE] = 0
 
     def here(self) -> int:
-        """Where the next access will stand."""
+        """Returns the position of the next access in the log."""
         return self._words[NEXT]
 
     def between(self, start: int, end: int) -> Accesses:
-        """What was written there."""
+        """Returns the accesses in a range of the log."""
         if self.here() - start > SLOTS:
             return Accesses([], is_whole=False)
         found: list[tuple[int, Access]] = []
@@ -205,7 +205,7 @@ class Log:
                 self._slots, place
             )
             if stamp != at + 1:
-                # Of a process that was killed, or still writes.
+                # The entry is from a process that was killed, or that is still writing.
                 at, is_whole = at + 1, False
                 continue
             path = self._text(place + RECORD.size, length)
@@ -224,11 +224,11 @@ class Log:
 
 
 TEMPORARY = ("polars-", "clew-scratch-", "clew-opened-", "clew-spark-")
-"""How folders begin that polars and Clew itself make for a moment."""
+"""Prefixes of the temporary folders that polars and Clew itself create."""
 
 
 def ignored_prefixes() -> Iterator[str]:
-    """How paths begin that nobody has to hear of: what is no file, and what Clew, IPython, Jupyter and drivers keep."""
+    """Yields path prefixes that are not logged: pseudo-files, and private files of Clew, IPython, Jupyter and drivers."""
     yield from NOT_FILES
     for variable, usual, names in KEPT:
         given = os.environ.get(variable)
@@ -239,9 +239,9 @@ def ignored_prefixes() -> Iterator[str]:
 
 
 class Accesses(NamedTuple):
-    """What stands in a part of the log."""
+    """The accesses in a range of the log."""
 
-    #: By their places.
+    #: With their positions.
     accesses: list[tuple[int, Access]]
-    #: Whether that is all: nothing was written over, and nothing is half written.
+    #: Whether the list is complete: no entry was overwritten, or is incomplete.
     is_whole: bool

@@ -1,7 +1,8 @@
-"""What a run did to files below Python, and which environment variables it read there, as the log of `clew.observer` has it, beside what Python's audit events tell.
+"""Determines which files a run used below Python, and which environment variables it read there, from the log of `clew.observer` and the
+audit events.
 
-Python calls the C library, too. Where an audit event told of a call, what the event's watcher made of it counts (`clew.events`): it knows
-who called, and that a folder was listed by an import, for example. Only what is left comes from below.
+Python calls the C library, too. If an audit event reported a call, the interpretation by the event's watcher counts (`clew.events`),
+because it knows the caller: for example, whether a folder was listed by an import. Only the remaining accesses are taken from the log.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from clew.installation import environment
 from clew.observer import WAS_THERE, Access, Kind, Log, ignored_prefixes
 
 MOST = 5000
-"""So many files a run are kept."""
+"""The maximal number of files that are recorded for a run."""
 
 MOST_VARIABLES = 1000
-"""The same of environment variables."""
+"""The maximal number of environment variables that are recorded for a run."""
 
 MORE, MORE_VARIABLES = "more files than Clew records", "more environment variables than Clew records"
 UPDATED = "a file that it changed after reading it"
@@ -47,18 +48,18 @@ PATHS: dict[str, tuple[int, ...]] = {
     "os.link": (1,),
     "os.symlink": (1,),
 }
-"""Events behind each of which one call below is expected for each of these arguments."""
+"""Audit events, with the positions of their path arguments: for each, one call below Python is expected."""
 
 STARTING = frozenset(
     ("subprocess.Popen", "os.posix_spawn", "os.exec", "os.spawn", "os.system", "os.fork", "os.forkpty")
 )
 
 OF_PROCESS, OF_CLEW = OF_KERNEL | {"PWD", "OLDPWD", "SHLVL", "_"}, ("CLEW_", "JPY_")
-"""Environment variables that tell of the process and of who started it, and how those begin that native code of Clew's and Jupyter's may ask for.
-Of the working directory the run's evidence tells."""
+"""Environment variables that describe the process and its parent, and prefixes of those that native code of Clew and Jupyter reads. The
+working directory is part of the run's evidence."""
 
 IMPORTED = (".py", ".pyc", ".so", ".pyd")
-"""How files end that importing opens below Python. A `.pth` may be a model."""
+"""Suffixes of files that imports open below Python. A `.pth` may be a model."""
 
 OVERWRITING = os.O_TRUNC | os.O_EXCL
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_TRUNC
@@ -72,32 +73,32 @@ class Found(NamedTuple):
 
 
 class Observation:
-    """What is observed of one run."""
+    """The observations of one run."""
 
     def __init__(self) -> None:
         self._log = log_of(os.getpid())
         self._start = self._end = self._log.begin() if self._log is not None else 0
-        #: How many calls below Python are expected for a path, by the events.
+        #: The number of calls below Python that are expected for a path, from the events.
         self._told: Counter[str] = Counter()
         self._has_started = False
-        #: Where in the log a library that was imported started a program, to see which fonts there are for example.
+        #: Positions in the log where an imported library started a program, for example to list fonts.
         self._of_imports: list[int] = []
-        #: Parts of the log in which this thread did what is not the cell's, and in which it imported.
+        #: Ranges of the log in which this thread worked for Clew, not for the cell, and in which it imported.
         self._left_out: list[tuple[int, int]] = []
         self._importing: list[tuple[int, int]] = []
-        #: Those of the latter in which it imported libraries alone.
+        #: Those of the latter in which it imported only libraries.
         self._of_libraries: list[tuple[int, int]] = []
         self._thread = threading.get_native_id()
-        #: What was read below Python by now, and how far the log was gone through for that.
+        #: The files that were read below Python so far, and the position up to which the log was searched for them.
         self._read, self._read_to = set[str](), self._start
 
     @property
     def is_absent(self) -> bool:
-        """Whether nothing is observed below Python."""
+        """Returns whether nothing is observed below Python."""
         return self._log is None
 
     def tell(self, event: str, args: tuple[Any, ...]) -> None:
-        """An audit event says that Python is about to do something."""
+        """Handles an audit event: Python is about to do something."""
         if self._log is None:
             return
         if event in STARTING:
@@ -112,16 +113,17 @@ class Observation:
                 self._told[os.path.abspath(".")] += 1  # noqa: PTH100
 
     def begin_part(self) -> int:
-        """What follows counts another way: how far the log is."""
+        """Begins a part of the log that counts differently. Returns its position."""
         return self._log.begin_part() if self._log is not None else 0
 
     def leave_out(self, start: int) -> None:
-        """What this thread did since then was not the cell's."""
+        """Excludes the accesses of this thread since a position: they were not the cell's."""
         if self._log is not None:
             self._left_out.append((start, self.begin_part()))
 
     def imported(self, start: int, *, has_own: bool) -> None:
-        """It only imported since then, modules of the user's own among others if it `has_own`: these may read variables as a cell does."""
+        """Marks the accesses since a position as those of an import. With `has_own`, it imported modules of the user's own, among others:
+        these may read variables like a cell."""
         if self._log is not None:
             part = start, self.begin_part()
             self._importing.append(part)
@@ -129,7 +131,7 @@ class Observation:
                 self._of_libraries.append(part)
 
     def has_read(self, path: str) -> bool:
-        """Whether a file was read below Python by now."""
+        """Returns whether a file was read below Python so far."""
         if self._log is None:
             return False
         start, self._read_to = self._read_to, self._log.here()
@@ -138,14 +140,14 @@ class Observation:
         return path in self._read
 
     def end(self) -> None:
-        """The run is over."""
+        """Ends the run."""
         if self._log is not None:
             self._log.end()
             self._end = self._log.here()
 
     def found(self, touched: Touched, started: int, named: Iterable[Given]) -> Found:
-        """What it read; adds what it wrote, and what it started, to what was `touched`. The run began at `started` (ns); files that are
-        `named` are known otherwise."""
+        """Returns the files that it read. Adds the files that it wrote, and the programs that it started, to `touched`. The run began at
+        `started` (ns); files in `named` are identified in another way."""
         if self._log is None:
             return Found([], set())
         accesses, is_whole = self._log.between(self._start, self._end)
@@ -185,7 +187,8 @@ class Observation:
         return False
 
     def _start_program(self, touched: Touched, access: Access) -> None:
-        """Of programs that Python starts its events or `multiprocessing` tell, and what workers start is theirs."""
+        """Notes a started program. Programs that Python starts are known from events or `multiprocessing`, and programs that workers start
+        do not count."""
         here = os.getpid()
         is_known = self._has_started or MULTIPROCESSING in touched.processes
         if not is_known and here in (access.process, access.parent):
@@ -196,7 +199,7 @@ class Observation:
         if access.error and (of_environment or not access.is_absent):
             return False
         if access.process != os.getpid():
-            # What its imports read nobody can tell from what it read besides.
+            # Reads for imports cannot be distinguished from the process's other reads.
             is_of_import = access.kind is Kind.LISTED and _is_searched(access.path)
             return not (of_environment or is_of_import)
         is_own = access.thread == self._thread
@@ -207,7 +210,7 @@ class Observation:
         return not (access.kind is Kind.LOOKED and _is_in(self._importing, at))
 
     def _is_told(self, access: Access) -> bool:
-        """Whether an event told of it."""
+        """Returns whether an event reported the access."""
         path = os.path.normpath(access.path)
         is_told = access.kind is not Kind.LOOKED and access.process == os.getpid() and self._told[path] > 0
         if is_told:
@@ -216,7 +219,7 @@ class Observation:
 
 
 class _Files:
-    """Sorts accesses by what they mean."""
+    """Sorts accesses by their meaning."""
 
     def __init__(self, started: int) -> None:
         self._started = started
@@ -224,14 +227,14 @@ class _Files:
         self._looked: dict[str, Given] = {}
         self._listed: dict[str, Given] = {}
         self._written: dict[str, Given] = {}
-        #: Opened to be read and written, as they were.
+        #: Files opened for reading and writing, with their contents kept.
         self._updated: dict[str, Given] = {}
-        #: What the run found there was read, was not there, or is what the run itself made.
+        #: Paths that the run found and used, paths that were missing or created, and the run's own files.
         self._used, self._made, self._own = set[str](), set[str](), set[str]()
         self._consumed = set[str]()
 
     def add(self, access: Access, *, is_told: bool) -> None:
-        """Adds an access. What an event told of counts where others follow."""
+        """Adds an access. One that an event reported counts only in relation to other accesses."""
         path = os.path.normpath(access.path)
         if named(path) is None or path.endswith(IMPORTED) or "/.clew/" in path or _is_kept(path):
             return
@@ -254,7 +257,7 @@ class _Files:
             kind.setdefault(path, (path, access.given))
 
     def found(self, touched: Touched, as_named: dict[str, str | None]) -> Found:
-        """The files, but those that are named; what was written is added to what was `touched`."""
+        """Returns the files, without those that are named. Adds written files to `touched`."""
         told = {path for path, _ in touched.written}
         for path, given in self._updated.items():
             if self._is_new(path):
@@ -270,14 +273,14 @@ class _Files:
             keep(touched.unrepeatable, UPDATED)
         known = {path for path, _ in touched.read} | told | self._written.keys() | as_named.keys()
         files = [*_not_in(known, self._read), *filter(_may_decide, _not_in(known, self._looked))]
-        # A folder that is named only counts as being there.
+        # For a named folder, only its existence counts.
         listings = {(path, as_named.get(path, given[1])) for path, given in self._listed.items()}
         if len(files) > MOST:
             keep(touched.unrepeatable, MORE)
         return Found([*files[:MOST], *(given for given in listings if given[0] not in known)], listings)
 
     def _is_new(self, path: str) -> bool:
-        """Whether it was written since the run began."""
+        """Returns whether it was written since the run began."""
         try:
             return os.stat(path).st_mtime_ns >= self._started  # noqa: PTH116
         except OSError:
@@ -286,7 +289,7 @@ class _Files:
 
 @cache
 def log_of(process: int) -> Log | None:
-    """The log of a process: this one. The child of a fork has none."""
+    """Returns the log of a process: this one. The child of a fork has none."""
     return Log.of_process()
 
 
@@ -295,17 +298,17 @@ def _is_in(parts: list[tuple[int, int]], at: int) -> bool:
 
 
 def _is_read(access: Access) -> bool:
-    """Whether a file is opened to be read only."""
+    """Returns whether a file is opened only for reading."""
     return access.kind is Kind.OPENED and not access.error and access.flags & os.O_ACCMODE == os.O_RDONLY
 
 
 def _makes(access: Access) -> bool:
-    """Whether it makes a file that was not there."""
+    """Returns whether the access creates a file that did not exist."""
     return access.kind is Kind.OPENED and bool(access.flags & os.O_CREAT) and not access.flags & WAS_THERE
 
 
 def _is_change(access: Access) -> bool:
-    """Whether a file is made, taken away or written anew, whatever was there."""
+    """Returns whether a file is created, removed or overwritten, independently of its contents."""
     if access.kind is not Kind.OPENED or not access.flags & WRITING:
         return access.kind is Kind.CHANGED
     is_kept = access.flags & os.O_ACCMODE == os.O_RDWR and not access.flags & OVERWRITING
@@ -317,7 +320,8 @@ def _not_in(known: set[str], files: dict[str, Given]) -> Iterator[Given]:
 
 
 def _may_decide(given: Given) -> bool:
-    """Whether what was only looked at may have decided something: not the folders on the way to what is read, nor where programs are searched."""
+    """Returns whether the existence of a path may have decided something. That is not the case for folders on the way to other files, and
+    for folders searched for programs."""
     path = given[0]
     if is_folder(path):
         return not any(other == path or other.startswith(path + os.sep) for other in _ways())
@@ -334,17 +338,17 @@ def _ignored() -> tuple[str, ...]:
 
 
 def _is_kept(path: str) -> bool:
-    """Whether it is a folder below which nothing counts."""
+    """Returns whether it is a folder whose contents are ignored."""
     return f"{path}{os.sep}".startswith(_ignored())
 
 
 def _is_of_environment(access: Access) -> bool:
-    """Whether it is one to what is installed; the path is no variable's name."""
+    """Returns whether it is an access to installed files. The path is not a variable's name."""
     return access.path.startswith(environment()) and access.kind is not Kind.ASKED
 
 
 def _is_searched(folder: str) -> bool:
-    """Whether a process that imports lists a folder for what it may hold."""
+    """Returns whether a process that imports lists a folder of the search path."""
     return os.path.normpath(folder) in _search_path()
 
 

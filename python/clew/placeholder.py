@@ -1,4 +1,4 @@
-"""What stands in for an object that Clew could not store and that is not live any more: it says so as soon as it is used."""
+"""A stand-in for an object that Clew could not store and that is no longer live. Any use raises an error."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from .codecs import NoValue
 
 
 class MissingObjectError(AttributeError, TypeError):
-    """An object that Clew could not store was used after its session had ended.
+    """Raised when an object that Clew could not store is used after its session ended.
 
-    Both kinds of error, so that code which only asks what an object can do (`hasattr`) gets an answer."""
+    It derives from both classes, so that code that only checks the abilities of an object (`hasattr`) gets an answer."""
 
 
 class MissingObject:
-    """Stands in for an object that could not be stored: it is nothing but told apart from others, until it is used."""
+    """A stand-in for an object that could not be stored. It only has an identity, until it is used."""
 
     __slots__ = ("__weakref__", "_clew_path", "_clew_why")
 
@@ -47,7 +47,7 @@ class MissingObject:
 
 
 def stand_in(why: str) -> MissingObject:
-    """A stand-in for an object that was not stored, for this reason."""
+    """Returns a stand-in for an object that was not stored for this reason."""
     made = MissingObject()
     object.__setattr__(made, "_clew_why", why)
     object.__setattr__(made, "_clew_path", "")
@@ -55,7 +55,7 @@ def stand_in(why: str) -> MissingObject:
 
 
 def name(missing: MissingObject, path: str) -> None:
-    """Tells a stand-in how it is reached."""
+    """Sets the path under which a stand-in is reached, for its messages."""
     object.__setattr__(missing, "_clew_path", path)
 
 

@@ -1,7 +1,7 @@
-"""What an object refers to: what the collector sees, and what extension types keep from it.
+"""Finds the objects that an object refers to, including references that extension types hide from the garbage collector.
 
-An iterator of numpy's over an array, a pointer of ctypes, a reader over a buffer: they refer to the object whose memory they read, and
-their types do not tell the collector of it. Runs no code of the user's.
+Examples are numpy's iterators over an array, ctypes pointers, readers over a buffer: they refer to the object whose memory they read, but
+their types do not report it to the collector. Runs none of the user's code.
 """
 
 from __future__ import annotations
@@ -17,50 +17,50 @@ from clew._engine import words_of
 from clew.codecs.libraries import by_module
 
 TRACKABLE = 1 << 14
-"""The flag of types whose objects the collector may track. It leaves out single ones that hold nothing of this kind, a dict of arrays for
-instance."""
+"""The flag of types whose objects the collector may track. It does not track single objects that contain nothing trackable, such as a dict
+of arrays."""
 
 ATTRIBUTES = {kind: names.split() for kind, names in by_module("references").items()} | {
     "builtins.CArgObject": ["_obj"]
 }
-"""Types that refer to something by way of memory that is no part of the object, or of objects that are not tracked, and the attributes
-that give it."""
+"""Types with references in memory outside of the object, or to untracked objects, and the attributes that return these."""
 
 Interval = tuple[int, int]
-"""Memory: its first address, and the one behind its end."""
+"""A range of memory: its first address, and the address after its end."""
 
 
 def referents(items: list[Any], wanted: set[int]) -> Iterator[Any]:
-    """What the ``items`` refer to, as far as it may refer to something in turn or its id is ``wanted``."""
+    """Yields the objects that the ``items`` refer to, if they may refer to others, or their ids are ``wanted``."""
     for item in gc.get_referents(*items):
         if may_refer(item) or id(item) in wanted:
             yield item
     for item in items:
         for name in ATTRIBUTES.get(_name(type(item)), ()):
-            # An iterator that is closed has none any more.
+            # A closed iterator has none.
             with suppress(ValueError):
                 yield getattr(item, name)
 
 
 def may_refer(item: Any) -> bool:
-    """Whether an object may refer to others."""
+    """Returns whether an object may refer to others."""
     kind = type(item)
     return bool(kind.__flags__ & TRACKABLE) or is_opaque_to_collector(kind)
 
 
 def is_opaque_to_collector(kind: type) -> bool:
-    """Whether objects of this type may refer to something that the collector does not see: types that are written in C, outside of builtins."""
+    """Returns whether objects of this type may have references that the collector does not see: types written in C, outside of builtins."""
     is_builtin = _MODULE_OF(kind) == "builtins" and _name(kind) not in ATTRIBUTES
     return not is_builtin and not issubclass(kind, type | weakref.ref)
 
 
 def hidden(items: list[Any], wanted: set[int]) -> set[int]:
-    """Ids of ``wanted`` objects that stand in the structures of ``items``, of those that the collector does not see into."""
+    """Returns ids of ``wanted`` objects whose addresses occur in the memory of ``items``, for items that the collector does not see
+    into."""
     return words_of([item for item in items if is_opaque_to_collector(type(item))], wanted)
 
 
 def shown_memory(item: Any) -> Interval | None:
-    """The memory that an object reads and writes without a reference to who owns it: what a pointer points to, what a buffer shows."""
+    """Returns the memory that an object accesses without a reference to its owner: the target of a pointer, the memory of a buffer."""
     kind = type(item)
     if "pyarrow" in sys.modules and issubclass(kind, sys.modules["pyarrow"].lib.Buffer):
         return (item.address, item.address + item.size) if item.is_cpu else None
@@ -80,7 +80,7 @@ def shown_memory(item: Any) -> Interval | None:
 
 
 def owned_memory(item: Any) -> Interval | None:
-    """The memory of an object that others may read and write."""
+    """Returns the memory of an object that other objects may access."""
     kind = type(item)
     if "numpy" in sys.modules and issubclass(kind, sys.modules["numpy"].ndarray):
         from .codecs.numpy import bounds, ndarray
@@ -96,7 +96,7 @@ def owned_memory(item: Any) -> Interval | None:
     return shown_memory(item)
 
 
-# As type has them: a metaclass may run code of the user's when it is asked.
+# Read through `type`: a metaclass may run the user's code.
 _MODULE_OF, _QUALNAME_OF = type.__dict__["__module__"].__get__, type.__dict__["__qualname__"].__get__
 
 

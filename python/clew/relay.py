@@ -1,7 +1,7 @@
-"""`python -m clew.relay`: carries a command typed in a terminal to the kernel that holds the variables.
+"""`python -m clew.relay`: sends a command from a terminal to the kernel with the variables.
 
-The native command finds the kernel (crates/clew-cli/src/kernel_connection.rs) and starts this in its interpreter. Here is only
-Jupyter's protocol: wait until the kernel is free, send the words, print the answer.
+The native command finds the kernel (crates/clew-cli/src/kernel_connection.rs) and starts this module with its interpreter. The module only
+implements Jupyter's protocol: wait until the kernel is idle, send the command, print the answer.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from typing import Any
 from clew.console import say
 from clew.errors import AS_JSON, REFUSED, RefusedError, printed
 
-#: How often what else may have come is looked at, while a message is waited for (seconds).
+#: The interval in seconds at which other events are checked while waiting for a message.
 BEAT = 0.2
-#: How long a kernel that is free takes to answer at most, before it is called busy (seconds).
+#: The time in seconds after which a kernel that has not answered counts as busy.
 BUSY_AFTER = 1.0
-#: How long a kernel may be silent on its heartbeat before it is called dead (seconds).
+#: The time in seconds without a heartbeat after which a kernel counts as dead.
 DEAD_AFTER = 5.0
 RESTART = "restart it in Jupyter, then type `%clew resume` to restore its last state"
 
 
 def main() -> int:
-    """Sends the words after `--`; the exit code is the answer's."""
+    """Sends the words after `--`. Returns the exit code of the answer."""
     parser = argparse.ArgumentParser(prog="python -m clew.relay")
     parser.add_argument("--connection", required=True)
     parser.add_argument("--width", type=int, default=100)
@@ -53,12 +53,12 @@ def main() -> int:
 
 
 def through(width: int, is_coloured: bool) -> dict[str, Any]:
-    """Where the words were typed, as the engine wants it."""
+    """Describes where the command was typed, in the form that the engine expects."""
     return {"interface": "terminal", "width": width, "is_coloured": is_coloured}
 
 
 def send(connection: str, payload: dict[str, Any], *, is_waiting: bool) -> int:
-    """Waits until the kernel is free and has it answer."""
+    """Waits until the kernel is idle, sends the command, and prints its answer."""
     try:
         from jupyter_client.blocking.client import BlockingKernelClient
     except ImportError:
@@ -76,8 +76,8 @@ def send(connection: str, payload: dict[str, Any], *, is_waiting: bool) -> int:
 
 
 def wait_until_free(client: Any, instead: str, *, is_waiting: bool) -> None:
-    """Returns when the kernel answers a question that changes nothing. Only then anything is sent that does."""
-    # Not `kernel_info`: answering it, IPython picks a tip for its banner by the user's own random numbers.
+    """Waits until the kernel answers a request without effects. Only then is the command sent."""
+    # Not `kernel_info`: to answer it, IPython chooses a tip for its banner with the user's random generator.
     client.execute("", silent=True, allow_stdin=False)
     began = time.monotonic()
     was_told = False
@@ -106,7 +106,7 @@ def wait_until_free(client: Any, instead: str, *, is_waiting: bool) -> None:
 
 @contextmanager
 def noticed_interrupts() -> Iterator[list[int]]:
-    """Gathers each Ctrl+C. Raised in the midst of the protocol's own loops it could get lost there."""
+    """Collects each Ctrl+C. Raised inside the protocol's own loops, it could get lost."""
     noticed: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: noticed.append(number))
     try:
@@ -116,7 +116,7 @@ def noticed_interrupts() -> Iterator[list[int]]:
 
 
 def answered(client: Any, channel: Any, timeout: float) -> dict[str, Any] | None:
-    """The next message of a channel, if one comes in time."""
+    """Returns the next message of a channel, if one arrives in time."""
     import queue
 
     try:
@@ -127,7 +127,7 @@ def answered(client: Any, channel: Any, timeout: float) -> dict[str, Any] | None
 
 
 def ask(client: Any, payload: dict[str, Any]) -> dict[str, Any]:
-    """Has the kernel answer the words. Ctrl+C here is the kernel's: it stops the move, and the session is as it was."""
+    """Lets the kernel execute the command. Ctrl+C is passed on to the kernel: it stops the move, and the session stays unchanged."""
     call = f"__import__('clew.shell.kernel_requests', fromlist=['answer']).answer({json.dumps(payload)!r})"
     client.allow_stdin = False
     sent = client.execute("", silent=True, user_expressions={"clew": call}, allow_stdin=False)
@@ -140,14 +140,14 @@ def ask(client: Any, payload: dict[str, Any]) -> dict[str, Any]:
                 client.control_channel.send(client.session.msg("interrupt_request", {}))
             if reply is not None and reply.get("parent_header", {}).get("msg_id") == sent:
                 return told(reply, payload["instead"])
-            # The first beats take their time.
+            # The first heartbeats are delayed.
             is_late = reply is None and time.monotonic() - began > BUSY_AFTER
             if is_late and not client.hb_channel.is_beating():
                 raise RefusedError("The kernel died while it ran the command", hint=RESTART)
 
 
 def told(reply: dict[str, Any], instead: str) -> dict[str, Any]:
-    """The answer within a reply."""
+    """Returns the answer in a reply."""
     found = reply["content"].get("user_expressions", {}).get("clew", {})
     if found.get("status") != "ok":
         raise RefusedError(
@@ -158,7 +158,7 @@ def told(reply: dict[str, Any], instead: str) -> dict[str, Any]:
 
 
 def print_answer(answer: dict[str, Any]) -> int:
-    """Prints it where the native command would; its exit code."""
+    """Prints the answer to the same stream as the native command would. Returns its exit code."""
     stream = sys.stderr if answer["is_problem"] else sys.stdout
     say(answer["text"].rstrip("\n"), stream)
     code: int = answer["exit"]
@@ -167,5 +167,5 @@ def print_answer(answer: dict[str, Any]) -> int:
 
 if __name__ == "__main__":
     code = main()
-    # What was printed is flushed. The threads and sockets of the protocol end with the process; nobody waits for a kernel that may be busy.
+    # All output is flushed. The protocol's threads and sockets end with the process, without waiting for a kernel that may be busy.
     os._exit(code)

@@ -1,7 +1,7 @@
-"""Makes objects (`clew.results`) of the fields that an answer has as data (docs/json.md).
+"""Builds objects (`clew.results`) from the data of an answer (docs/json.md).
 
-Each field of a class is read from the data by its name, or by the key that its metadata give (`clew.results.KEY`), and converted to its type.
-Only what is computed from several fields, or is an optional field of the answer, has a function here.
+Each field of a class is read from the data by its name, or by the key in its metadata (`clew.results.KEY`), and converted to its type. Only
+fields that are computed from several others, or are optional in the answer, have a function here.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ R = TypeVar("R", bound=Result)
 
 
 def display_name(root: Mapping[str, str]) -> str:
-    """What a root is called in print."""
+    """Returns the printed name of a root."""
     kind, key = root["kind"], root["key"]
     return key if kind == "name" else f"Out[{key}]" if kind == "out" else f"{kind}:{key}"
 
@@ -109,7 +109,7 @@ _COMPUTED: dict[type, Callable[[dict[str, Any]], dict[str, Any]]] = {
 
 
 def read(kind: type[R], text: str, html: str | None, data: dict[str, Any]) -> R:
-    """The answer as an object of `kind`."""
+    """Builds an object of `kind` from an answer."""
     found: R = _built(kind, data, {"text": text, "html": html, "data": data})
     return found
 
@@ -125,7 +125,7 @@ def _built(kind: Any, data: dict[str, Any], known: dict[str, Any]) -> Any:
 
 @cache
 def _fields(kind: Any) -> list[tuple[str, str, Any]]:
-    """The fields of a class: the name, where its value is in the data, the type."""
+    """Returns the fields of a class: the name, the key in the data, the type."""
     hints = get_type_hints(kind)
     return [(one.name, one.metadata.get(KEY, one.name), hints[one.name]) for one in fields(kind)]
 
@@ -137,7 +137,7 @@ def _found(data: Any, key: str) -> Any:
 
 
 def _converted(hint: Any, value: Any) -> Any:
-    """A value of JSON as what the field is declared to be. A root becomes its name where that is a text."""
+    """Converts a JSON value to the declared type of a field. A root becomes its name if that type is text."""
     if get_origin(hint) is UnionType:
         if value is None:
             return None

@@ -1,7 +1,8 @@
-"""Which objects are asked whether they are credentials, so that they are never stored.
+"""Detects credentials, so that they are never stored.
 
-What a text is, the engine says (crates/clew-cli/src/secrets.rs): by its name and by its shape. So it does of what lies inside
-a value, for which it runs no code (crates/clew-python/src/kernel/credential_search.rs). Here is what exact texts and bytes are asked.
+The engine decides whether a text is a credential (crates/clew-cli/src/secrets.rs), by its name and its shape. It also searches inside
+values, without running code (crates/clew-python/src/kernel/credential_search.rs). This module handles values that are texts or bytes
+themselves.
 """
 
 from __future__ import annotations
@@ -14,16 +15,15 @@ from typing import Any
 from clew import _engine
 from clew.codecs.libraries import having
 
-#: Packages whose objects have keys and tokens of their own, which open nothing: names of tasks. What looks like a credential there still
-#: is one.
+#: Packages whose objects have harmless keys and tokens: names of tasks. Values that look like credentials still count.
 OTHERWISE_CALLED = having("has_task_keys") | {"clew"}
 
 LONGEST = 64 * 1024
-"""Texts longer than this are data, however they begin; only private keys are looked for in their heads."""
+"""Longer texts are treated as data. Only their beginnings are searched, for private keys."""
 
 
 def is_secret(name: str, value: Any) -> str | None:
-    """Why this value must not be stored, for people; `None` if nothing speaks against it."""
+    """Returns why this value must not be stored, for users; `None` if it may be."""
     text = _text(value)
     if text is None:
         return _engine.secret_within(name, value)
@@ -39,36 +39,36 @@ def is_secret(name: str, value: Any) -> str | None:
 
 
 SHORT = 1024
-"""Texts up to this length are judged once: every run asks about every name that has one."""
+"""Texts up to this length are judged once and cached, because every run checks all names with texts."""
 
 _judged = lru_cache(maxsize=2048)(_engine.judged_secret)
 
 
-# -- what is known of this session ---------------------------------------------------------------------------
+# -- credentials of this session -----------------------------------------------------------------------------
 
 MOST_REMEMBERED = 500
-"""So many credentials of a session are known again; whoever has more lets go of the oldest."""
+"""The maximal number of remembered credentials of a session. The oldest are dropped first."""
 
 _met: dict[str, bool] | None = None
-"""Credentials that this session has met, and whether each is one wherever it stands; `None` where no session records. They lie in the
-memory of the kernel only, as the values themselves do."""
+"""The credentials found in this session, and whether each counts wherever it occurs; `None` if no session is recorded. They are only in the
+kernel's memory, like the values themselves."""
 
 
 def begin() -> None:
-    """A session begins."""
+    """Begins a session."""
     global _met
     _met = {}
 
 
 def end() -> None:
-    """It has ended."""
+    """Ends the session."""
     global _met
     _met = None
 
 
 def remember(texts: Iterable[str], *, is_given: bool = False) -> None:
-    """These are credentials, wherever they come up from now on. What somebody typed or looked up as one `is_given`: it counts however
-    little it looks like one."""
+    """Remembers texts as credentials, wherever they occur from now on. A text that was typed or looked up as a credential (`is_given`)
+    counts even if it does not look like one."""
     if _met is None:
         return
     for text in texts:
@@ -81,7 +81,7 @@ def remember(texts: Iterable[str], *, is_given: bool = False) -> None:
 
 
 def remember_given(values: Iterable[Any]) -> None:
-    """The same of what was looked up as a credential: a text, or what has some by names that tell."""
+    """Remembers values that were looked up as credentials: texts, and texts under telling names in other values."""
     for value in values:
         text = _text(value)
         if text is None:
@@ -91,13 +91,13 @@ def remember_given(values: Iterable[Any]) -> None:
 
 
 def note_typed(prompt: Any, typed: Any, *, is_hidden: bool) -> None:
-    """What somebody typed where it is not shown, or was asked for as a credential, is one."""
+    """Remembers input as a credential if it was hidden, or if the prompt asked for a credential."""
     if type(typed) is str and (is_hidden or _engine.asks_for_credential(str(prompt))):
         remember([typed], is_given=True)
 
 
 def known() -> tuple[list[str], set[str]]:
-    """Texts that are credentials wherever they stand, and those that are where they are all of a text."""
+    """Returns the texts that are credentials wherever they occur, and those that are only if they are the whole text."""
     variables = secret_variables()
     if not _met and not variables:
         return [], set()
@@ -120,27 +120,27 @@ def _all_known(known: Collection[str]) -> list[str]:
 
 
 def redacted(text: str, known: Collection[str] = ()) -> str:
-    """A text that was shown, with what looks like a credential or is one of the `known` texts taken out."""
+    """Returns a displayed text without credentials and without the `known` texts."""
     return _engine.redacted(text, _all_known(known))
 
 
 def masked(source: str, known: Collection[str] = ()) -> tuple[str, list[str]]:
-    """A cell's source with what looks like a credential taken out, and what that was, in words."""
+    """Returns a cell's source without credentials, and descriptions of the removed ones."""
     kept, taken, texts = _engine.masked(source, _all_known(known))
     remember(texts)
     return kept, taken
 
 
 def has_writing(source: str) -> bool:
-    """Whether a source may say something that it does not compute."""
+    """Returns whether a source may contain text besides code: strings, comments, magics."""
     return any(mark in source for mark in "'\"#%!")
 
 
 def texts_of(values: Iterable[Any]) -> set[str]:
-    """The texts that must not be shown, from values that are kept out: as they are, and as `repr` writes them."""
+    """Returns the texts that must not be shown, from excluded values: as they are, and as `repr` writes them."""
     found: set[str] = set()
     for value in values:
-        # A container is hidden for some of its texts, a text for all of it.
+        # A container is excluded because of some of its texts, a text as a whole.
         text = _text(value)
         texts = [text] if text is not None else _engine.secrets_within("", value)
         found |= {form for text in texts for form in (text.strip(), repr(text)[1:-1])}
@@ -148,17 +148,17 @@ def texts_of(values: Iterable[Any]) -> set[str]:
 
 
 SHORTEST = 4
-"""Shorter texts are everywhere in what a session shows; to take them out would hide nothing."""
+"""Shorter texts occur everywhere in a session's output; removing them would hide nothing."""
 
 MIXED = 8
-"""Passwords of letters and digits that are as long stand in no other text by chance."""
+"""Passwords of letters and digits with at least this length do not occur in other texts by chance."""
 
 LONGEST_REMEMBERED = 8192
-"""Longer texts are told by their shape or not at all."""
+"""Longer texts are recognized by their shape, or not at all."""
 
 
 def raw_environment() -> Mapping[Any, Any]:
-    """The environment as the system has it: to compare it costs a tenth of decoding it."""
+    """Returns the undecoded environment: comparing it takes a tenth of the time of decoding it."""
     raw: Mapping[Any, Any] = getattr(os.environ, "_data", os.environ)
     return raw
 
@@ -167,7 +167,7 @@ _known: tuple[dict[Any, Any], frozenset[str]] = ({}, frozenset())
 
 
 def secret_variables() -> frozenset[str]:
-    """Values of environment variables that look like credentials. Kept until the environment changes."""
+    """Returns the values of environment variables that look like credentials. Cached until the environment changes."""
     global _known
     now = raw_environment()
     if _known[0] != now:

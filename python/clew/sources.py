@@ -1,8 +1,8 @@
-"""Code that another version of Python compiled, compiled here from the cell that defines it.
+"""Recompiles code from another Python version, from the source of the cell that defines it.
 
-Bytecode of one minor version means nothing to another. What the record has besides is the source of every cell, and of each code
-object the name of its file (a kernel names it by the hash of the cell), its qualified name and where it stood. What is found that
-way is held against what is stored: arguments, free variables, names, constants. Where any of it is another, nothing is taken.
+Bytecode is only valid for one minor version. The record also has the source of every cell, and for each code object its file name (which
+contains a hash of the cell), its qualified name and its position. Code that is found this way is compared with the stored code: arguments,
+free variables, names, constants. If any of these differ, it is not used.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from typing import Any, NamedTuple
 
 from clew.generated_methods import source
 
-#: Flags that the source of a function gives its code; a decorator may add the last one.
+#: Flags that the source of a function determines; the last one may be added by a decorator.
 FLAGS = 0x04 | 0x08 | 0x20 | 0x80 | 0x200
 OF_DECORATOR = 0x100
-#: What `from __future__` turned on, in whatever cell that was said.
+#: Flags of `from __future__`, from any cell.
 FUTURE = 0x1FE0000
-#: Comprehensions are functions of their own up to Python 3.11 and a part of what they stand in from 3.12 on.
+#: Comprehensions are separate functions up to Python 3.11, and inlined since 3.12.
 INLINED = re.compile(r"<(?:list|set|dict)comp>\.(?:<locals>\.)?")
-#: How kernels name cells: by a hash of what was typed, and of what Python got to see.
+#: File names of cells: with a hash of the typed source, or of the source that Python compiled.
 BY_HASH = re.compile(r"[/\\](?:ipykernel|xpython)_\d+[/\\](\d+)\.py$")
 BY_DIGEST = re.compile(r"^<ipython-input-\d+-([0-9a-f]{12})>$")
-#: Cells, or parts of them, whose names tell nothing.
+#: File names of cells, or of parts of them, that do not identify the cell.
 UNNAMED = ("<timed exec>", "<clew replay>", "<ipython-input-")
-#: Names that compilers write by themselves, each in its own way.
+#: Names that compilers insert themselves, differently in each version.
 COMPILERS = frozenset(
     ["__class__", "__classcell__", "__classdict__", "__classdictcell__", "__firstlineno__", "__static_attributes__", ".0",
      "__module__", "__qualname__", "__annotations__", "__type_params__", ".type_params", ".generic_base", ".defaults"]
@@ -38,7 +38,7 @@ COMPILERS = frozenset(
 
 
 class Wanted(NamedTuple):
-    """What is stored of a code object, but for its bytecode."""
+    """The stored properties of a code object, except its bytecode."""
 
     name: str
     qualname: str
@@ -52,29 +52,29 @@ class Wanted(NamedTuple):
     file: str
     line: int
     table: bytes
-    #: The library's module whose function it is; empty for one of the notebook.
+    #: The module of a library's function; empty for a function of the notebook.
     module: str
-    #: Whether it is a part of other code, and only described with that: a comprehension may have no code of its own here.
+    #: Whether it is part of other code, and only compared together with it: a comprehension may have no code object in this version.
     is_part: bool
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """The names of its arguments."""
+        """Returns the names of its parameters."""
         return self.variables[: _count(self.arguments, self.flags)]
 
 
 class Sources:
-    """The cells of a history, for all that one move builds."""
+    """The cells of a history, for all code that one move builds."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        """`texts` has an empty one where a cell was not kept whole."""
+        """`texts` has an empty one for each cell whose source was not stored completely."""
         texts = list(texts)
         self._is_whole = "" not in texts
         self._texts = [part for text in texts for part in _parts(text)]
         self._compiled = functools.cache(_compiled)
 
     def find(self, wanted: Wanted) -> types.CodeType | str:
-        """The code that is meant, or why there is none: `none`, `several`, `other`, `library`."""
+        """Returns the matching code, or why there is none: `none`, `several`, `other`, `library`."""
         found = self._found(wanted)
         return _stand_in(wanted) if wanted.is_part and isinstance(found, str) else found
 
@@ -99,14 +99,14 @@ class Sources:
         return _as_decorated(fitting[0], wanted)
 
     def _cells(self, wanted: Wanted) -> Iterator[str]:
-        """Cells that may define it; where the name of the file says which, that one."""
+        """Yields cells that may define it; only the right one, if the file name identifies it."""
         is_it = _is_named(wanted.file)
         word = "lambda" if wanted.name == "<lambda>" else wanted.name.strip("<>")
         is_anonymous = wanted.name.startswith("<")
         return (text for text in self._texts if (is_anonymous or word in text) and is_it(text))
 
     def _within(self, text: str, wanted: Wanted) -> list[types.CodeType]:
-        """Code in a cell that has its name and stands where it stood."""
+        """Returns code in a cell with its name and position."""
         path = INLINED.sub("", wanted.qualname)
         known = self._compiled(text, wanted.flags & FUTURE, wanted.file)
         return [
@@ -117,14 +117,14 @@ class Sources:
         ]
 
     def _generated(self, text: str, wanted: Wanted) -> types.CodeType | str:
-        """A method that the standard library wrote: by its name and parts, since versions put it on other lines."""
+        """Returns a method that the standard library generated, by its name and parts, because the line numbers depend on the version."""
         for code in self._compiled(text, wanted.flags & FUTURE, wanted.file):
             if code.co_qualname == wanted.qualname and _fits(code, wanted):
                 return code
         return "library"
 
     def _of_library(self, wanted: Wanted) -> types.CodeType | str:
-        """A library's function stands for what this version of the library has under its name."""
+        """Returns a library's function with the same name from the installed version of the library."""
         try:
             spec = importlib.util.find_spec(wanted.module)
             module = spec.loader.get_code(wanted.module) if spec and spec.loader else None  # type: ignore[attr-defined]
@@ -141,25 +141,25 @@ class Sources:
 
 
 def _stand_in(wanted: Wanted) -> types.CodeType:
-    """Code that is described and never run."""
+    """Returns a placeholder for code that is only compared and never runs."""
     return compile("", "<clew>", "exec").replace(
         co_name=wanted.name, co_names=wanted.names, co_consts=wanted.constants
     )
 
 
 def _parts(text: str) -> Iterator[str]:
-    """What of a cell Python sees as a cell: all of it, and the body of a magic that runs its body."""
+    """Yields the texts that Python sees as a cell: all of it, and the body of a magic that runs its body."""
     yield text
     head, _, body = text.partition("\n")
     if head.startswith("%%") and body:
         yield from _parts(body)
         if not body.endswith("\n"):
-            # IPython ends the body of a magic with a line break, and its hash is of that.
+            # IPython ends the body of a magic with a line break, and hashes that.
             yield from _parts(body + "\n")
 
 
 def plain(text: str) -> str:
-    """A cell in plain Python, as IPython reads it."""
+    """Returns a cell as plain Python, as IPython transforms it."""
     from IPython.core.inputtransformer2 import TransformerManager
 
     code: str = TransformerManager().transform_cell(text)
@@ -167,7 +167,7 @@ def plain(text: str) -> str:
 
 
 def _compiled(text: str, future: int, file: str) -> list[types.CodeType]:
-    """All code in a cell; none where this Python does not understand it."""
+    """Returns all code objects in a cell; none if this Python version cannot compile it."""
     try:
         flags = future | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         return list(_all_of(compile(plain(text), file, "exec", flags, dont_inherit=True)))
@@ -176,7 +176,7 @@ def _compiled(text: str, future: int, file: str) -> list[types.CodeType]:
 
 
 def _all_of(code: types.CodeType) -> Iterator[types.CodeType]:
-    """Code within code, at any depth."""
+    """Yields nested code objects, at any depth."""
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield constant
@@ -184,19 +184,19 @@ def _all_of(code: types.CodeType) -> Iterator[types.CodeType]:
 
 
 def is_cell(file: str) -> bool:
-    """Whether a code object's file is a cell, and its name tells which."""
+    """Returns whether the file name of a code object identifies a cell."""
     return bool(BY_HASH.search(file) or BY_DIGEST.match(file))
 
 
 def compiled_text(text: str, file: str) -> str | None:
-    """What Python compiled of a cell with this source, if it is the cell that the file's name speaks of."""
+    """Returns the text that Python compiled for a cell with this source, if the file name identifies this cell."""
     is_it, is_hashed = _is_named(file), BY_HASH.search(file) is not None
     found = (part for part in _parts(text) if part and is_it(part))
     return next((plain(part) for part in found if not is_hashed or _hash(part) is not None), None)
 
 
 def _is_named(file: str) -> Callable[[str], bool]:
-    """Whether a text is the cell that a file's name speaks of, as far as that tells."""
+    """Returns a function that checks whether a text is the cell that a file name identifies, as far as it does."""
     if found := BY_DIGEST.match(file):
         digest = found[1]
         return lambda text: (
@@ -210,7 +210,7 @@ def _is_named(file: str) -> Callable[[str], bool]:
 
 @functools.lru_cache(maxsize=4096)
 def _hash(text: str) -> int | None:
-    """What a kernel calls a cell; nothing where that can't be told."""
+    """Returns the hash with which a kernel names a cell; `None` if it cannot be computed."""
     try:
         from ipykernel.compiler import get_tmp_hash_seed, murmur2_x86
     except ImportError:
@@ -224,7 +224,7 @@ def _count(arguments: tuple[int, int, int], flags: int) -> int:
 
 
 def _takes_the_same(code: types.CodeType, wanted: Wanted) -> bool:
-    """Whether it is called, and closed over what is around it, in the same way."""
+    """Returns whether it has the same parameters, flags and free variables."""
     arguments = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount)
     flags = code.co_flags & FLAGS
     return (
@@ -236,7 +236,7 @@ def _takes_the_same(code: types.CodeType, wanted: Wanted) -> bool:
 
 
 def _fits(code: types.CodeType, wanted: Wanted) -> bool:
-    """Whether it is of the same source, as far as two compilers agree: one may leave out what the other keeps, neither names
+    """Returns whether it comes from the same source, as far as two compilers agree: one may leave out what the other keeps, but neither has
     something else instead."""
     return (
         _takes_the_same(code, wanted)
@@ -246,7 +246,7 @@ def _fits(code: types.CodeType, wanted: Wanted) -> bool:
 
 
 def _fits_exactly(code: types.CodeType, wanted: Wanted) -> bool:
-    """The same where nothing tells which cell it was: it may be one that says almost the same."""
+    """Returns the same, more strictly, if the cell is not identified: it may be one with almost the same source."""
     return (
         _takes_the_same(code, wanted)
         and _names(code.co_names, code.co_consts) == _names(wanted.names, wanted.constants)
@@ -265,7 +265,7 @@ def _agree(one: set[str], other: set[str]) -> bool:
 
 
 def _leaves(constants: Iterable[Any]) -> set[str]:
-    """Constants at any depth, as texts: `1`, `'1'` and `1.0` are three. Texts without how they are indented."""
+    """Returns constants at any depth, as texts: `1`, `'1'` and `1.0` are different. Texts are compared without indentation."""
     found: set[str] = set()
     for each in constants:
         if isinstance(each, tuple | frozenset):
@@ -280,7 +280,7 @@ def _leaves(constants: Iterable[Any]) -> set[str]:
 
 
 def _unlike(codes: Iterable[types.CodeType]) -> list[types.CodeType]:
-    """Those that differ: one function in two cells that say the same is one."""
+    """Returns the distinct ones: the same function in two identical cells counts once."""
     found: list[types.CodeType] = []
     for code in codes:
         if code not in found:
@@ -289,13 +289,13 @@ def _unlike(codes: Iterable[types.CodeType]) -> list[types.CodeType]:
 
 
 def _stands_there(code: types.CodeType, wanted: Wanted) -> bool:
-    """Whether it covers the place that the stored one covered: there may be several in a line."""
+    """Returns whether it overlaps the position of the stored code: there may be several on one line."""
     here, there = _span(code), _span(_placed(code, wanted))
     return here is not None and there is not None and here[0] <= there[1] and there[0] <= here[1]
 
 
 def _placed(code: types.CodeType, wanted: Wanted) -> types.CodeType:
-    """Code that says of its place what the stored one says; it is only asked for that."""
+    """Returns code with the position table of the stored code, for use with `_span` only."""
     units = sum(1 + (byte & 7) for byte in wanted.table if byte & 0x80)
     return code.replace(
         co_linetable=wanted.table, co_firstlineno=wanted.line, co_code=bytes(2 * units), co_exceptiontable=b""
@@ -303,7 +303,7 @@ def _placed(code: types.CodeType, wanted: Wanted) -> types.CodeType:
 
 
 def _span(code: types.CodeType) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """Where it begins and ends, as its instructions say."""
+    """Returns where it begins and ends, from the positions of its instructions."""
     places = [
         ((line, column), (last_line, last))
         for line, last_line, column, last in code.co_positions()
@@ -314,5 +314,5 @@ def _span(code: types.CodeType) -> tuple[tuple[int, int], tuple[int, int]] | Non
 
 
 def _as_decorated(code: types.CodeType, wanted: Wanted) -> types.CodeType:
-    """`types.coroutine` marks the code of what it decorates."""
+    """Adds the flag with which `types.coroutine` marks the code of a decorated function."""
     return code.replace(co_flags=code.co_flags | wanted.flags & OF_DECORATOR)

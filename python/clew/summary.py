@@ -1,7 +1,7 @@
-"""What looking may show of a value: type, shape, size and a short text, made without calling the user's code.
+"""Summaries of values for inspection: type, shape, size and a short text, created without calling the user's code.
 
-Only exact types of the interpreter and of well-known libraries are asked anything; of every other object the type's name
-is all that is told. The text never comes from a ``__repr__`` that a user wrote.
+Attributes are read only from exact types of the interpreter and of well-known libraries. For every other object, only the type's name is
+returned. The text never comes from a ``__repr__`` of the user.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def summarize(value: object) -> tuple[str, list[int], int, list[str], str]:
 
 
 def type_name(kind: type) -> str:
-    """The qualified name of a type, as people write it."""
+    """Returns the qualified name of a type, as users write it."""
     module = type.__getattribute__(kind, "__module__")
     qualname = type.__getattribute__(kind, "__qualname__")
     if not isinstance(module, str) or module in ("builtins", "__main__"):
@@ -61,7 +61,7 @@ def _details(value: Any, kind: type, name: str) -> Summary:
 
 
 def _container_text(value: Any, kind: type) -> str:
-    """The first members, where all of them are atoms or texts."""
+    """Returns the members, if there are few and all of them are atoms or texts; else their number."""
     if len(value) > 20:
         return count(len(value), "member")
     members = [*value.keys(), *value.values()] if kind is dict else list(value)
@@ -71,6 +71,6 @@ def _container_text(value: Any, kind: type) -> str:
 
 
 def _plain(text: str) -> str:
-    """``text`` with control characters removed, cut to the limit."""
+    """Returns ``text`` with control characters removed, cut to the limit."""
     text = "".join(letter if letter.isprintable() else " " for letter in text[: TEXT_LIMIT * 2])
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 3] + "..."

@@ -1,6 +1,6 @@
-"""Results of tasks by what the tasks do and are given: what every adapter of an engine shares.
+"""The task cache: stores results of tasks under keys computed from their code and inputs. All adapters of engines use it.
 
-The engine makes the keys and keeps the results; workers need the folders of the store and of the settings only.
+The engine computes the keys and stores the results. Workers only need the folders of the store and of the settings.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where results are kept, and which are worth it."""
+    """The location of the task cache, and which results to store there."""
 
     store: str
     config: str
     most: int
-    """The most bytes of a result."""
+    """The maximal size of a result in bytes."""
     quick: float = 0.0
-    """Tasks that took less, in seconds, are kept only if somebody asked for them; with 0 all are."""
+    """Results of tasks that took fewer seconds are stored only if they were requested; with 0, all are stored."""
 
     @classmethod
     def here(cls, store: str | None = None, config: str | None = None, quick: float | None = None) -> Place:
-        """The user's place, or the folders that are given. It is made where it is not there."""
+        """Returns the user's location, or the given folders, which are created if necessary."""
         own_store, own_config, own_quick, most, days = _engine.task_settings()
         place = cls(store or own_store, config or own_config, most, own_quick if quick is None else quick)
         _engine.open_tasks(place.store, place.config, days)
@@ -54,43 +54,43 @@ class Place:
 
 
 _counted: list[Counts] = []
-#: So many computations are remembered.
+#: The maximal number of remembered computations.
 _REMEMBERED = 1_000
 _of_run = Counts()
 
 
 def counts() -> list[Counts]:
-    """What became of the tasks of the computations of this process, the newest last."""
+    """Returns the counts of the computations of this process, newest last."""
     return list(_counted)
 
 
 def count(counted: Counts) -> None:
-    """Remembers what became of the tasks of a computation."""
+    """Remembers the counts of a computation."""
     _counted.append(counted)
     del _counted[:-_REMEMBERED]
     count_for_run(counted)
 
 
 def count_for_run(counted: Counts) -> None:
-    """The same for what `of_run` tells: of a computation that goes on, only what came."""
+    """Adds counts to those that `of_run` returns; for a computation that continues, only the new ones."""
     _of_run.add(counted)
 
 
 def of_run() -> Counts | None:
-    """What became of the tasks since this was asked last, all computations together; `None` if there were none."""
+    """Returns the counts since the last call, for all computations together; `None` if there were none."""
     global _of_run
     counted, _of_run = _of_run, Counts()
     return counted if counted.total else None
 
 
 def keys(tasks: Sequence[tuple[Any, Any, list[int]]]) -> list[bytes | str]:
-    """Keys of tasks, inputs first: (what is called, what it is given, places of its inputs). A text says why one has none."""
+    """Returns the keys of tasks, inputs first: (callable, arguments, positions of its inputs). A text is the reason why there is no key."""
     return keyed(tasks)[0]
 
 
 def keyed(tasks: Sequence[tuple[Any, Any, list[int]]]) -> tuple[list[bytes | str], list[list[str]]]:
-    """The same, and for each the files that count in its key, as what it is given names them."""
-    # Workers make no keys: they need nothing that reads code.
+    """Returns the same, and for each task the files that are part of its key, with paths as in its arguments."""
+    # Imported here because workers compute no keys, and do not need the analysis of code.
     from clew.adapters.argument_checks import settled
     from clew.adapters.determinism import of_function, of_value
     from clew.adapters.task_code import named_by
@@ -99,38 +99,37 @@ def keyed(tasks: Sequence[tuple[Any, Any, list[int]]]) -> tuple[list[bytes | str
     found, (sets, places) = _engine.task_keys(
         list(tasks), sys.modules["__main__"], _version, named_by, UNREPEATABLE, doubts
     )
-    # A cell whose tasks are known opens none of them.
+    # The files count as read, because a cell with cached results does not open them.
     for files in sets:
         evidence.read(files)
     return found, [sets[place] for place in places]
 
 
-#: In what a task is given, these tell apart what could be mistaken for each other: values, inputs, calls inside a call, results that
-#: have a key already.
+#: Tags that distinguish the parts of arguments: values, inputs, calls inside a call, results that have a key already.
 VALUE, INPUT, CALL, KNOWN = range(4)
-#: The place of an input that has no key.
+#: The position of an input without a key.
 NOWHERE = 2**62
 
 
 def never(function: Any) -> Any:
-    """Keeps tasks that call a function out of the cache: they run every time, and so does what hangs on them."""
+    """Excludes tasks that call a function from the cache: they run every time, and so do tasks that depend on them."""
     function.__clew__ = "never"
     return function
 
 
 def is_kept_out(function: Any) -> bool:
-    """Whether the user keeps tasks that call it out of the cache."""
+    """Returns whether the user excluded tasks that call it from the cache."""
     while isinstance(function, partial):
         function = function.func
     return getattr(function, "__clew__", None) == "never"
 
 
 def tried(look: Callable[[], T]) -> T | None:
-    """What a look comes to; `None`, with a warning, if it fails: then all runs as it would without Clew."""
+    """Returns the result of a lookup; `None`, with a warning, if it fails: then all tasks run as without Clew."""
     try:
         return look()
     except BaseException as error:
-        # A panic of the engine is no Exception.
+        # A panic of the engine is not an `Exception`.
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             raise
         warn(f"could not look up cached tasks ({describe(error)}). All tasks run.")
@@ -141,7 +140,7 @@ _versions: dict[str, str | None] = {}
 
 
 def _version(top: str) -> str | None:
-    """The version of a library by its top-level module; `None` if no library has it."""
+    """Returns the version of a library by its top-level module; `None` if it belongs to no library."""
     if top not in _versions:
         _versions[top] = _found_version(top)
     return _versions[top]
@@ -167,38 +166,38 @@ def _found_version(top: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A result that was there."""
+    """A cached result."""
 
     value: Any
     length: int
-    """As it lies, in bytes."""
+    """The size of the stored bytes."""
 
 
 def known(place: Place, key: bytes) -> Known | None:
-    """The result of a task, if it is there and can be read."""
+    """Returns the cached result of a task, if there is one and it can be read."""
     stored = _engine.task_result(place.store, place.config, key)
     if stored is None:
         return None
     try:
         return Known(pickle.loads(stored), len(stored))
     except Exception:
-        # A class is gone, or another library reads it otherwise: then it is computed again.
+        # A class is missing, or another version of a library reads it differently: then the task runs.
         return None
 
 
 @dataclass(slots=True)
 class Kept:
-    """A task's function, which keeps the result where it runs: a worker has nothing but the place."""
+    """A task's function that stores the result where it runs. A worker only needs the `Place`."""
 
     function: Callable[..., Any]
     place: Place
     key: bytes
     is_last: bool
-    #: Files that count in the key, as what the task is given names them.
+    #: Files that are part of the key, with paths as in the task's arguments.
     files: Sequence[str] = ()
     #: Keys of the tasks that go into it.
     inputs: Sequence[bytes] = ()
-    #: Keys of those tasks, it among them, that changed something, where they run in the session's own process.
+    #: Returns the keys of those tasks, including this one, that changed something, if they run in the session's own process.
     changed: Callable[[], Sequence[bytes]] | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -211,14 +210,14 @@ class Kept:
             if doubted:
                 _engine.doubt_tasks(self.place.store, self.place.config, doubted)
         except Exception:
-            # The disk is full, the worker has no such folder: the task itself went well.
+            # The disk is full, or the worker has no such folder: the task itself succeeded.
             return result
         if self.key not in doubted:
             keep(self.place, self.key, result, seconds, is_last=self.is_last)
         return result
 
     def doubted(self, noted: Touched, seconds: float) -> Sequence[bytes]:
-        """Keys of tasks of which nobody may take the result: this one's, if it did more than its key tells of or if what goes into it is
+        """Returns the keys of tasks whose results must not be used: this one's, if it did more than its key covers or one of its inputs is
         doubted, and those of others that changed something."""
         if not self.is_told(noted) or _engine.doubts_any(self.place.store, self.inputs):
             return [self.key]
@@ -226,8 +225,8 @@ class Kept:
         return self.changed() if is_worth_it and self.changed is not None else ()
 
     def is_told(self, noted: Touched) -> bool:
-        """Whether all files that it opened count in its key. Others it found by paths that it put together: who took its result would miss
-        what lies in them by then, or what it wrote."""
+        """Returns whether its key covers all files that it opened. It may have opened others at paths that it built. A cached result would
+        ignore later changes of these, or what the task wrote."""
         if noted.written or noted.sockets or noted.trouble is not None:
             return False
         told = {os.path.abspath(path) for path in self.files} if noted.read else set()  # noqa: PTH100
@@ -239,7 +238,7 @@ class Kept:
 
 
 def _arrived(function: Any, place: tuple[Any, ...], *known: Any) -> Any:
-    """What a worker gets: where Clew is not installed, the function alone."""
+    """Returns the task's function on a worker; without Clew there, the plain function."""
     try:
         from clew.tasks import Kept, Place
     except ImportError:
@@ -248,7 +247,7 @@ def _arrived(function: Any, place: tuple[Any, ...], *known: Any) -> Any:
 
 
 class _Anywhere:
-    """Pickles as `_arrived` itself, not as its name, which says nothing to a worker without Clew."""
+    """Pickles as the code of `_arrived`, not as its name, which a worker without Clew could not resolve."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return cloudpickle.loads, (_written(),)
@@ -267,31 +266,31 @@ def _written() -> bytes:
 
 @lru_cache(maxsize=256)
 def unpickled(function: bytes) -> Any:
-    """A function that calls come with in the same bytes each time."""
+    """Unpickles a function. Cached, because calls contain it as the same bytes each time."""
     return pickle.loads(function)
 
 
 def keep(place: Place, key: bytes, result: Any, seconds: float, *, is_last: bool = True) -> None:
-    """Keeps what a task came to, if it is worth it; `is_last`: whether somebody asked for it."""
+    """Stores the result of a task, if that is worthwhile; `is_last`: whether it was requested."""
     limits = (place.quick, place.most)
     try:
         if is_secret("", result) is not None:
-            return  # Nobody told where it comes from: it is made again.
+            return  # A credential is not stored: the task computes it again.
         _engine.keep_task(place.store, place.config, key, seconds, is_last, limits, lambda: dumped(result))
     except Exception:
-        # The disk is full, the worker has no such folder, the result does not pickle: the task itself went well.
+        # The disk is full, the worker has no such folder, or the result cannot be pickled: the task itself succeeded.
         return
 
 
 class _LeftOut(Exception):
-    """A part of a result would not come back as it was."""
+    """Raised if a part of a result would not be restored exactly."""
 
 
 _OF_STATE = ("__getstate__", "__reduce__", "__reduce_ex__", "__setstate__")
 
 
 def _ask_whole(one: Any) -> None:
-    """Raises where an object of the user's class says itself what of it is written down."""
+    """Raises if the class of an object defines its own pickling, in code of the user."""
     for kind in type(one).__mro__:
         said = (vars(kind)[name] for name in _OF_STATE if name in vars(kind))
         if any(isinstance(how, FunctionType) and _is_users(how) for how in said):
@@ -303,7 +302,7 @@ def _is_users(function: FunctionType) -> bool:
 
 
 def _ask_bound(one: Any) -> None:
-    """Raises where a function of the user's reads globals: what it would come back with are copies of these."""
+    """Raises if a function of the user reads globals: after unpickling, it would read copies of these."""
     if not isinstance(one, FunctionType) or not _is_users(one):
         return
     if any(name in one.__globals__ for name in one.__code__.co_names):
@@ -324,9 +323,9 @@ class _ByValue(cloudpickle.Pickler):  # type: ignore[misc]
 
 
 def dumped(result: Any) -> bytes:
-    """A result as bytes; classes and functions of the notebook by what they are made of where their names say nothing.
+    """Pickles a result. Classes and functions of the notebook are stored by value if they cannot be stored by name.
 
-    Raises where not all of it would come back.
+    Raises if a part would not be restored exactly.
     """
     try:
         return _written_by(_ByName, result)

@@ -32,10 +32,10 @@ class Trial:
 
     def __init__(self) -> None:
         self._start: str | None = None
-        #: How many cells had begun then, and who counted: by its id, since a trial is a value of the user's, which is recorded.
+        #: The number of cells that had begun by then, and the counter's id. The id, because a trial is a recorded value of the user.
         self._cells = 0
         self._counter = 0
-        #: How many steps could be undone then.
+        #: The number of steps that could be undone by then.
         self._depth = 0
         self._kept: list[str] = []
         #: What became of every name on the way back, `names("lost")` among it; `None` until the block has ended.
@@ -100,7 +100,7 @@ class Trial:
                 "The changes of the block remain",
                 f"`clew.session().switch({self._start!r})` goes back to the start of the block",
             )
-        # A block that raised may not have made all that it was to keep.
+        # If the block raised, it may not have bound all variables that it was to keep.
         names = get_ipython().user_ns
         kept = [name for name in self._kept if error is None or name in names]
         trials = open_trials()
@@ -111,13 +111,14 @@ class Trial:
         caller = sys._getframe(1)
         hint = self._what_to_keep(wrong, kept, known_as(self, caller.f_locals, names), list(names))
         refused = self._try_to_roll_back(depth, trials) and self._try_to_roll_back(depth, [])
-        # Raised where nothing is handled but what the block raised, which is its context then.
+        # Raised outside of the handlers, so that its context is only the block's own exception.
         raise refused or UsageError(
             wrong.message, "The block was rolled back without keeping any variable", hint
         )
 
     def _try_to_roll_back(self, depth: int, kept: list[str]) -> UsageError | None:
-        """Undoes the block, from where so many steps could be undone. Returns why it can't be with these names kept; then nothing is changed."""
+        """Undoes the block, with the number of steps that can be undone now. Returns the error if that is not possible with these names
+        kept; then nothing is changed."""
         try:
             self.report = self._roll_back(depth - self._depth, kept)
         except UsageError as error:
@@ -125,7 +126,7 @@ class Trial:
         return None
 
     def _what_to_keep(self, wrong: UsageError, kept: list[str], trial: str, known: list[str]) -> str:
-        """What to type instead of `kept` for a trial that has this name."""
+        """Returns what to type instead of `kept`, for a trial with this name."""
         sharing = re.search(r"keep=(\[.*\])", wrong.hint or "")
         if sharing is not None:
             together = dict.fromkeys([*kept, *ast.literal_eval(sharing[1])])
@@ -137,14 +138,15 @@ class Trial:
         return f"`{trial}.keep(...)` takes names of variables that exist when the block ends"
 
     def _roll_back(self, steps: int, kept: list[str]) -> Report:
-        """Undoes the block, which took so many steps. It leaves no step to undo but what it kept, which the rest of the cell is recorded with."""
+        """Undoes the block, which took this many steps. Only the kept variables remain as a step to undo, which is recorded with the rest
+        of the cell."""
         assert self._start is not None
         if steps <= 0:
             planned = session().switch(self._start, keep=kept, dry_run=True)
             if planned.is_exact and all(outcome.outcome == "unchanged" for outcome in planned.outcomes):
                 text = f"The block changed nothing. {summary_of(planned)}"
                 return replace(planned, text=text, html=None, dry_run=False)
-            # It went back further than to where it began.
+            # The block moved to before its own start.
             return session().switch(self._start, keep=kept)
         planned = session().undo(steps, keep=kept, dry_run=True)
         if planned.target != self._start:
@@ -157,7 +159,7 @@ class Trial:
 
 
 def without(done: Report, kept: set[str], planned: Report) -> Report:
-    """The report of a way back after which these names were bound again. `planned` is what it would have been without them."""
+    """Returns the report of an undo after which these names were bound again. `planned` is what it would have been without them."""
     outcomes = tuple(
         outcome for outcome in done.outcomes if outcome.kind != "name" or outcome.name not in kept
     )
@@ -174,7 +176,7 @@ def without(done: Report, kept: set[str], planned: Report) -> Report:
 
 
 def summary_of(report: Report) -> str:
-    """What a report says that became of how many names: `43 variables: 38 unchanged, 3 restored.`"""
+    """Returns the summary in a report: `43 variables: 38 unchanged, 3 restored.`"""
     found = re.search(
         r"^.*?(?:\. )?([\d,]+ variables?: .*?\.|No variables\.)(?= You are at |$)",
         report.text.partition("\n")[0],
@@ -183,21 +185,21 @@ def summary_of(report: Report) -> str:
 
 
 def sealed() -> tuple[str, Status]:
-    """The run that the session is at, and where it is, once what the running cell did so far is a run of its own."""
+    """Records what the running cell did so far as a run. Returns the run that the session is at, and its status."""
     return session().switch("@", dry_run=True).at, session().status()
 
 
 def known_as(trial: Trial, *namespaces: Mapping[str, object]) -> str:
-    """The name under which the first of these namespaces has a trial; what the guide calls one where none does."""
+    """Returns the name of a trial in the first of these namespaces that has it; `t`, as in the guide, if none does."""
     return next((name for names in namespaces for name, value in names.items() if value is trial), "t")
 
 
 def quoted(names: Iterable[str]) -> str:
-    """Names as arguments."""
+    """Formats names as arguments."""
     return ", ".join(json.dumps(name, ensure_ascii=False) for name in names)
 
 
 def open_trials() -> list[str]:
-    """The names under which blocks that have not ended know their trials: these were bound in the block."""
+    """Returns the names of trials whose blocks have not ended: they were bound in the block."""
     names = get_ipython().user_ns
     return [name for name, value in names.items() if type(value) is Trial and value.report is None]

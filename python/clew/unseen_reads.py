@@ -1,8 +1,8 @@
-"""Which libraries may have read files in a run unseen, where nothing is observed below Python (decision 55).
+"""Determines which libraries may have read files unobserved in a run, if nothing is observed below Python (decision 55).
 
-Python's events tell of files that Python opens. Native code of a library opens others. Counting bytes does not find these: a file that is
-mapped adds none. So a run that may have used such a library is not repeatable. For libraries that are known to open files through Python, or
-to open none, nothing changes.
+Python's audit events report files that Python opens, but native code of a library may open others. Counting bytes does not detect these,
+because a mapped file adds none. So a run that may have used such a library is not repeatable. Libraries that are known to open files only
+through Python, or none, are not affected.
 """
 
 from __future__ import annotations
@@ -21,21 +21,22 @@ from clew.codecs.libraries import ALL, having
 from clew.installation import is_standard
 
 THROUGH_PYTHON = having("opens_through_python") | {"clew"}
-"""Libraries whose native code opens no files by itself."""
+"""Libraries whose native code opens no files."""
 
 EXCEPT = {one.name: frozenset(one.opens_below_python.split()) for one in ALL if one.opens_below_python}
-"""Functions of theirs that hand a path on to native code."""
+"""Functions of these libraries that pass a path to native code."""
 
 OF_PYTHON = frozenset(
     ("sqlite3", "_sqlite3", "dbm", "_dbm", "_gdbm", "shelve", "ctypes", "_ctypes", "ssl", "_ssl", "readline")
 )
-"""Modules of Python's own that open files without an event."""
+"""Modules of the standard library that open files without an audit event."""
 
 DEEPEST, MOST = 3, 200
 
 
 def readers(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> set[str]:
-    """The libraries that code may use to read files unseen: by what its names mean, and those in the user's own modules."""
+    """Returns the libraries that code may use to read files unobserved, by the values of its names and of those in the user's own
+    modules."""
     codes = list(codes)
     found = set[str]()
     spaces = [(code, namespace) for code in codes]
@@ -45,7 +46,7 @@ def readers(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> set[str]
             if name in space:
                 found.update(_of_value(space[name], frozenset(code.co_names), DEEPEST))
         if code.co_flags & CO_NEWLOCALS:
-            # What a function imports it uses; a cell that imports may leave that to others.
+            # A function uses what it imports; a cell may import something for others.
             found.update(
                 name for name in map(_top, code.co_names) if name in sys.modules and _is_reader(name)
             )
@@ -53,12 +54,12 @@ def readers(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> set[str]
 
 
 def loaded() -> set[str]:
-    """Those that are imported: a run of which nobody knows what it used may have used any."""
+    """Returns all imported ones: if it is not known what a run used, it may have used any."""
     return {name for name in {_top(key) for key in list(sys.modules)} if _is_reader(name)}
 
 
 def _of_value(value: Any, names: frozenset[str], depth: int) -> Iterator[str]:
-    """The readers that a value may lead to, for code with these names in it."""
+    """Yields the readers that a value may lead to, for code with these names in it."""
     if isinstance(value, partial):
         value = value.func
     kind = type(value)
@@ -78,7 +79,7 @@ def _of_value(value: Any, names: frozenset[str], depth: int) -> Iterator[str]:
 
 
 def _named_home(value: Any) -> str:
-    """The module that a value comes from: of an object that of its class."""
+    """Returns the module that a value comes from; for an object, its class's module."""
     if isinstance(value, ModuleType):
         return value.__name__
     kind = type(value)
@@ -96,7 +97,7 @@ def _is_reader(top: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _readers(_: tuple[int, str]) -> frozenset[str]:
-    """Libraries with native code that may open files, and those that import one of them. Found out anew only when others came."""
+    """Returns libraries with native code that may open files, and those that import one of them. Cached until modules are imported."""
     modules = [(key, module) for key, module in list(sys.modules.items()) if type(module) is ModuleType]
     modules = [(key, module) for key, module in modules if not _is_quiet(key) and not is_own(key, module)]
     found = {_top(key) for key, module in modules if _is_native(module)} - OF_PYTHON
@@ -110,7 +111,7 @@ def _readers(_: tuple[int, str]) -> frozenset[str]:
 
 
 def _home(value: Any) -> str:
-    """The library of a module, function or class."""
+    """Returns the library of a module, function or class."""
     if isinstance(value, ModuleType):
         return _top(value.__name__)
     home = value.__module__ if isinstance(value, type | FunctionType | BuiltinFunctionType) else None

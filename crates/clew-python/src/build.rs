@@ -1,11 +1,13 @@
-//! Objects of a stream made again, with a stack of their own: any depth, any cycle, any damage.
+//! Builds the objects of a stream, with an explicit stack: any nesting depth, any cycle, any corruption.
 //!
-//! In: an [`Arena`] with its asides and memory. Out: the objects of its roots, bound to nothing. In which order they are made and
-//! filled `order` decides. Containers are made empty first, so that cycles close. A part that a cycle makes wait is put in at the end.
+//! Input: an [`Arena`] with its asides and memory. Output: the objects of its roots, not bound to names. `order`
+//! decides in which order objects are made and filled. Containers are first made empty, so that cycles can be closed.
+//! If a cycle makes an object wait for a part, the object is filled at the end.
 //!
-//! A kernel calls [`build`] for each co-variable, definitions before what needs them, and keeps the [`BuiltObject`] values. To
-//! install a definition it calls [`install_definition`] with the value (and [`ClassBackup::put_back`] to roll back), and
-//! last [`PythonHeap::end_staging`], which says whether what was staged is there to stay.
+//! A kernel calls [`build`] for each co-variable, definitions before the values that need them, and keeps the
+//! [`BuiltObject`] values. To install a definition it calls [`install_definition`] with the value, and
+//! [`ClassBackup::put_back`] to roll back. Finally it calls [`PythonHeap::end_staging`] with whether the staged
+//! definitions stay.
 
 mod bytecode;
 mod containers;
@@ -45,29 +47,29 @@ pub(crate) struct Builder<'py, 'a> {
     asides: FxHashMap<u32, &'a [u8]>,
     mentions: &'a [Mention],
     extents: &'a [Arc<Region>],
-    /// What holds the memory of each extent: a bytearray that shows all of it, else an allocation.
+    /// The owner of each extent's memory: a bytearray that covers all of it, otherwise an allocation.
     allocations: Vec<Option<Py<PyAny>>>,
-    /// Extents that a bytearray shows whole.
+    /// Extents that a bytearray covers completely.
     bytearrays: FxHashSet<u32>,
     objects: Vec<Option<Bound<'py, PyAny>>>,
     order: Order<'a>,
-    /// Instances that got some of their attributes before the others were there.
+    /// Instances that got some of their attributes before the others were made.
     begun: FxHashSet<u32>,
     /// Nodes of members of Enums that are built here, by definition and name.
     members: FxHashMap<(String, Vec<u8>), u32>,
     /// Definitions whose class is new.
     fresh: FxHashSet<u32>,
-    /// Where the source of code may be.
+    /// Cells of the history, which may contain the source of code.
     cells: &'a dyn CellSources,
     uses: foreign::Uses<'a>,
     gaps: gaps::Gaps<'py>,
-    /// Objects that are complete when all others are filled.
+    /// Objects that are finished after all others are filled.
     unfinished: Vec<u32>,
 }
 
-/// An object of a load, kept alive.
+/// A built object, kept alive.
 pub struct BuiltObject {
-    /// As the walk takes it: a definition is its body.
+    /// The object for the walk: a definition is represented by its body.
     pub object: Object,
     /// The object itself; for a definition the class, or its staged twin.
     pub value: Py<PyAny>,
@@ -76,11 +78,11 @@ pub struct BuiltObject {
 /// The result of a build step: an object, or why there is none.
 type BuildResult<'py> = Result<Bound<'py, PyAny>, BuildError>;
 
-/// Builds the objects of `stored`'s roots, in order. Definitions it makes are staged in the heap until
+/// Builds the objects of `stored`'s roots, in order. Definitions that it makes are staged in the heap until
 /// [`PythonHeap::end_staging`].
 ///
 /// # Errors
-/// Why they can't be built here. Nothing that is live was touched, but what was built so far may have run code.
+/// The reason why they cannot be built here. Live objects are unchanged, but the build may already have run code.
 pub fn build(
     py: Python<'_>,
     heap: &mut PythonHeap,
@@ -114,7 +116,7 @@ pub fn build(
         builder.leave_out_all(&left_out);
         match builder.run() {
             Ok(values) => break (values, builder.missing(stored.roots)),
-            // What can't be filled without a missing object is missing, too.
+            // An object that cannot be filled without a missing object is missing, too.
             Err(error) => match builder.gaps.blamed() {
                 Some((number, why)) if left_out.insert(number, why.clone()).is_none() => {}
                 _ => return Err(error),
@@ -137,11 +139,11 @@ pub fn build(
     Ok((built.collect(), missing))
 }
 
-/// Gives a live class the attributes of its staged twin, which [`build`] made for a definition; `None` where the class
-/// itself is new and nothing is to do.
+/// Gives a live class the attributes of its staged twin, which [`build`] made for a definition. Returns `None` if the
+/// class itself is new, so that there is nothing to do.
 ///
 /// # Errors
-/// Why the class does not take them. It is as it was.
+/// The reason why the class rejects them. It is unchanged.
 pub fn install_definition(py: Python<'_>, value: &Py<PyAny>) -> PyResult<Option<ClassBackup>> {
     match value.bind(py).cast_exact::<Twin>() {
         Ok(twin) => twin.get().apply(py).map(Some),
@@ -150,7 +152,7 @@ pub fn install_definition(py: Python<'_>, value: &Py<PyAny>) -> PyResult<Option<
 }
 
 impl<'py, 'a> Builder<'py, 'a> {
-    /// Builds the roots and all they need.
+    /// Builds the roots and everything they need.
     pub fn run(&mut self) -> Result<Vec<Bound<'py, PyAny>>, BuildError> {
         self.find_bytearrays();
         let mut steps = 0_u32;
@@ -195,7 +197,7 @@ impl<'py, 'a> Builder<'py, 'a> {
         }
     }
 
-    /// Puts into an object what it holds.
+    /// Puts the parts into an object.
     fn fill(&mut self, number: u32) -> Result<(), BuildError> {
         if self.gaps.holds(number) {
             return Ok(());
@@ -216,7 +218,7 @@ impl<'py, 'a> Builder<'py, 'a> {
         }
     }
 
-    /// Puts into an instance what is there already, since it is about to be hashed.
+    /// Puts the parts that exist already into an instance that is about to be hashed.
     fn begin(&mut self, number: u32) -> Result<(), BuildError> {
         if self.gaps.holds(number) {
             return Ok(());
@@ -226,14 +228,14 @@ impl<'py, 'a> Builder<'py, 'a> {
         Ok(())
     }
 
-    /// The object of a node, which must be there.
+    /// Returns the object of a node, which must have been made.
     fn object(&self, number: u32) -> BuildResult<'py> {
         self.objects[number as usize]
             .clone()
             .ok_or_else(|| malformed("an object is a part of what it is made from"))
     }
 
-    /// The objects of a node's children from the `first` on.
+    /// Returns the objects of a node's children from the `first` on.
     fn children(&self, node: &ArenaNode<'_>, first: usize) -> Result<Vec<Bound<'py, PyAny>>, BuildError> {
         node.children
             .iter()
@@ -242,12 +244,12 @@ impl<'py, 'a> Builder<'py, 'a> {
             .collect()
     }
 
-    /// The object of a child, which the node must have.
+    /// Returns the object of a child, which the node must have.
     fn child(&self, node: &ArenaNode<'_>, at: usize) -> BuildResult<'py> {
         self.object(*node.children.get(at).ok_or_else(|| malformed("a child is missing"))?)
     }
 
-    /// A child of this type, which the node must have.
+    /// Returns a child of this type, which the node must have.
     fn child_of_type<T: PyTypeCheck>(
         &self,
         node: &ArenaNode<'_>,
@@ -257,20 +259,20 @@ impl<'py, 'a> Builder<'py, 'a> {
         self.child(node, at)?.cast_into().map_err(|_| malformed(wrong))
     }
 
-    /// The children that are there when the object is made.
+    /// Returns the children that are made before the object.
     fn children_made(&self, node: &ArenaNode<'_>) -> Result<Vec<Bound<'py, PyAny>>, BuildError> {
         let needed = needed_first(node).min(node.children.len());
         let made = node.children[..needed].iter();
         made.map(|child| self.object(*child)).collect()
     }
 
-    /// What a function of a module gives.
+    /// Calls a function of a module.
     fn call(&self, module: &str, function: &str, arguments: impl PyCallArgs<'py>) -> BuildResult<'py> {
         let module = self.py.import(module);
         self.tried(module.and_then(|module| module.call_method1(function, arguments)))
     }
 
-    /// The bytes a node's buffer holds.
+    /// Returns the bytes of a node's buffer.
     fn memory(&self, node: &ArenaNode<'_>) -> Result<(&'a [u8], Mention), BuildError> {
         let missing = || malformed("memory is missing");
         let mention = node
@@ -286,7 +288,7 @@ impl<'py, 'a> Builder<'py, 'a> {
         Ok((bytes, *mention))
     }
 
-    /// A writable view of a node's buffer over memory that all nodes of its extent share.
+    /// Returns a writable view of a node's buffer, over memory that all nodes of its extent share.
     fn writable(&mut self, node: &ArenaNode<'_>) -> BuildResult<'py> {
         let py = self.py;
         let (bytes, mention) = self.memory(node)?;
@@ -301,7 +303,7 @@ impl<'py, 'a> Builder<'py, 'a> {
         self.tried(whole.get_item(range))
     }
 
-    /// What holds the memory of an extent, made when it is asked for first.
+    /// Returns the owner of an extent's memory; it is made on first use.
     fn holder(&mut self, extent: u32) -> BuildResult<'py> {
         let (py, at) = (self.py, extent as usize);
         if let Some(holder) = &self.allocations[at] {
@@ -319,7 +321,7 @@ impl<'py, 'a> Builder<'py, 'a> {
         Ok(made)
     }
 
-    /// The extents that bytearrays show whole: others' views of that memory are views of the bytearray.
+    /// Finds the extents that bytearrays cover completely: other views of that memory are views of the bytearray.
     fn find_bytearrays(&mut self) {
         for number in 0..self.arena.len() as u32 {
             let node = self.arena.node(number);
@@ -334,7 +336,7 @@ impl<'py, 'a> Builder<'py, 'a> {
         }
     }
 
-    /// What an exception means for the build.
+    /// Converts an exception to a build error.
     fn failed(&self, error: &PyErr) -> BuildError {
         build_error(self.py, error)
     }
@@ -344,8 +346,8 @@ impl<'py, 'a> Builder<'py, 'a> {
     }
 }
 
-/// What a node by itself says that keeps its object from being made, whatever is there: names that can't be read, and what was not
-/// recorded.
+/// Returns an error if a node alone shows that its object cannot be made in any environment: a name cannot be read,
+/// or the kind is unknown.
 fn check_node(py: Python<'_>, node: &ArenaNode<'_>) -> Result<(), BuildError> {
     match node.kind {
         kinds::OPAQUE => gaps::check(node),
@@ -369,7 +371,7 @@ fn check_node(py: Python<'_>, node: &ArenaNode<'_>) -> Result<(), BuildError> {
     }
 }
 
-/// A stream that says what no walk writes.
+/// Returns the error for a stream with content that no walk writes.
 fn malformed(what: &'static str) -> BuildError {
     PythonCause::Unreadable(what).into()
 }

@@ -1,12 +1,12 @@
-//! A function that somebody hears of: whoever calls it is told on before it runs.
+//! A function whose calls are reported to another function before it runs.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::raw::audit::is_watched;
 
-/// Calls another function, and `told` before it with the same arguments, while a run is watched. It has no frame of its own, so a
-/// traceback through it is what it would be without it.
+/// Calls a function; while a run is watched, calls `told` with the same arguments first. It has no frame of its own,
+/// so that tracebacks through it are unchanged.
 #[pyclass(frozen, module = "clew._engine", name = "Listened")]
 pub struct CallListener {
     function: Py<PyAny>,
@@ -20,7 +20,7 @@ impl CallListener {
         Self { function, told }
     }
 
-    /// The function itself.
+    /// The wrapped function.
     #[getter]
     fn function(&self, py: Python<'_>) -> Py<PyAny> {
         self.function.clone_ref(py)
@@ -34,13 +34,13 @@ impl CallListener {
         named: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         if is_watched() {
-            // An exception of ours must not become the user's.
+            // An exception of Clew must not become the user's.
             let _ = self.told.bind(py).call(arguments, named);
         }
         self.function.bind(py).call(arguments, named)
     }
 
-    /// Functions are not copied.
+    /// Returns the same object, since functions are not copied.
     #[pyo3(name = "__deepcopy__")]
     fn deep_copy<'py>(this: &Bound<'py, Self>, _memo: &Bound<'py, PyAny>) -> Bound<'py, Self> {
         this.clone()

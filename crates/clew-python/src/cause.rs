@@ -1,12 +1,12 @@
-//! Every sentence of the extension's that can stand behind a root in a report, or say why nothing is recorded. Those of the engine are in
-//! `clew_core::cause`; what an exception or a codec says stands there as it is.
+//! All messages of the extension that explain an outcome of a root in a report, or why nothing is recorded. The
+//! messages of the engine are in `clew_core::cause`; messages of exceptions and codecs are shown unchanged.
 
 use clew_core::cause::EXCLUDED;
 use clew_core::kernel::BuildError;
 use pyo3::PyErr;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 
-/// Why a root was not built, was left alone, has no value, or is not quite what it was.
+/// The reason why a root was not built, was excluded, has no value, or is not exactly as it was.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PythonCause {
     /// A suspended generator.
@@ -15,32 +15,32 @@ pub(crate) enum PythonCause {
     /// A frame of running code.
     #[error("a frame of running code")]
     Frame,
-    /// A class of which compiled code knows more than can be read.
+    /// A class of compiled code, parts of which cannot be read.
     #[error("a class made by compiled code")]
     CompiledClass,
-    /// Whoever has the memory does not hand it out.
+    /// The owner of the memory does not export it.
     #[error("its memory cannot be held")]
     MemoryNotHeld,
-    /// A view of memory that is nobody's.
+    /// A view of memory that belongs to no object.
     #[error("its memory belongs to no object")]
     NoOwner,
-    /// A view that can't be told by a start, a step and a shape.
+    /// A view that a start, a step and a shape cannot describe.
     #[error("its memory has gaps")]
     MemoryGaps,
-    /// A reducer names what only the notebook has.
+    /// A reducer refers to a name that only the notebook has.
     #[error("{path} is a name of the notebook, not of a library")]
     NotebookName {
         /// The name.
         path: String,
     },
-    /// The user asked to stop while it was looked at.
+    /// The user interrupted the look at it.
     #[error("interrupted")]
     Interrupted,
 
-    /// What is stored says only that it was there.
+    /// The store contains only that it existed.
     #[error("its value was not recorded")]
     NotRecorded,
-    /// What is stored says what no walk writes.
+    /// Its stored value has content that no walk writes.
     #[error("its stored value cannot be read: {0}")]
     Unreadable(&'static str),
     /// It is an instance of a class that is neither live nor stored.
@@ -49,13 +49,13 @@ pub(crate) enum PythonCause {
         /// The first digits of the class's id.
         id: String,
     },
-    /// Its class has changed: a method is gone.
+    /// Its class has changed: the method no longer exists.
     #[error("its class has no method `{name}`")]
     NoMethod {
         /// The method.
         name: String,
     },
-    /// Its class has changed: a slot is gone.
+    /// Its class has changed: the slot no longer exists.
     #[error("its class has no slot `{name}`")]
     NoSlot {
         /// The slot.
@@ -75,123 +75,123 @@ pub(crate) enum PythonCause {
         /// The attribute.
         name: String,
     },
-    /// Bytecode means something else to another Python.
+    /// Its bytecode was compiled by another version of Python.
     #[error(
         "Python {major}.{minor} compiled its code, which {here} cannot run, and {why}; define it again, or resume with Python {major}.{minor}"
     )]
     OtherPython {
-        /// Of the version.
+        /// Major version.
         major: u64,
-        /// Of the version.
+        /// Minor version.
         minor: u64,
-        /// The version here.
+        /// The version of this Python.
         here: String,
-        /// Why it is not compiled anew.
+        /// Why it is not recompiled.
         why: RecompileFailure,
     },
-    /// A library that it is made of is not there.
+    /// A library that it needs is not installed.
     #[error(
         "it needs {module}, which cannot be imported here: `pip install {package}`, or copy the file here if it is yours; then repeat the command"
     )]
     NoLibrary {
-        /// What can't be imported.
+        /// The module that cannot be imported.
         module: String,
-        /// What one installs to have it.
+        /// The package to install.
         package: String,
     },
-    /// The library is there, in a version that has no such thing.
+    /// The installed version of a library does not have what it needs.
     #[error("it needs `{name}`, which {library} {version} does not have")]
     NotInLibrary {
         /// The module, or the name in it.
         name: String,
         /// The library.
         library: String,
-        /// Its version here.
+        /// The installed version.
         version: String,
     },
-    /// A later Clew stored it.
+    /// A newer Clew stored it.
     #[error("a newer Clew stored it (codec {name} {version}, here {known}): `pip install --upgrade clew`")]
     LaterClew {
         /// The codec.
         name: String,
-        /// Its version then.
+        /// The version of the codec that stored it.
         version: u64,
-        /// Its version here.
+        /// The version of the codec here.
         known: u64,
     },
-    /// A module of the user's has other source now.
+    /// The source of a module of the user has changed.
     #[error("{file} changed")]
     ModuleChanged {
-        /// Its file.
+        /// The module's file.
         file: String,
     },
 
-    /// Something outside still has the object that an install replaced.
+    /// Something outside the variables still refers to the object that an install replaced.
     #[error("the old object is still held by {who}")]
     HeldBy {
-        /// What has it.
+        /// What refers to it.
         who: String,
     },
-    /// The user excluded the name.
+    /// The user excluded the variable.
     #[error("{EXCLUDED}")]
     Excluded,
-    /// Another name for an object that is kept out.
+    /// Another variable for an excluded object.
     #[error("another variable that refers to it is excluded from recording")]
     KeptOutElsewhere,
     /// The value looks like a credential.
     #[error("it looks like a credential ({what})")]
     Credential {
-        /// What it looks like.
+        /// The kind of credential.
         what: String,
     },
-    /// A package that Clew needs is not there.
+    /// A package that Clew needs is not installed.
     #[error("Clew's installation is incomplete ({missing}); `pip install --force-reinstall clew` repairs it")]
     Incomplete {
-        /// What the import said.
+        /// The message of the import.
         missing: String,
     },
-    /// A traceback was built: it names files, functions and lines.
+    /// A traceback was built: it contains files, functions and lines only.
     #[error("its traceback was restored without the variables of its frames")]
     WithoutFrames,
-    /// Everything else is in place, and this was refused.
+    /// Everything else was restored, but this was refused.
     #[error("it could not be restored: {why}")]
     NotPutBack {
         /// The exception.
         why: String,
     },
-    /// An install was given up.
+    /// An install was rolled back.
     #[error("{root} could not be restored ({why}); nothing was changed{}", but_for(but))]
     NotInstalled {
         /// The root that refused.
         root: String,
         /// The exception.
         why: String,
-        /// What could not be put back.
+        /// The roots that could not be rolled back.
         but: Vec<String>,
     },
 }
 
-/// Why code is not compiled anew from its source.
+/// The reason why code is not recompiled from its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RecompileFailure {
-    /// No cell has it.
+    /// No cell contains it.
     #[error(
         "its source is not available (it was created by `exec`, by a file that was run, or in a cell whose source is incomplete, or was sent without its cell)"
     )]
     None,
-    /// What the cell gives here takes other arguments, names or constants.
+    /// Compiling its cell here gives code with other arguments, names or constants.
     #[error("this Python compiles the source of its cell to something else")]
     Other,
-    /// What is stored of its place does not tell which it is.
+    /// Its recorded position does not identify it.
     #[error("its cell has several such functions on one line")]
     Several,
-    /// It belongs to a library, which has none like it here.
+    /// It belongs to a library, which has no such code here.
     #[error("the library that created it creates something else here")]
     Library,
 }
 
 impl RecompileFailure {
-    /// By the word that `clew.sources` says.
+    /// Converts a word that `clew.sources` returns.
     pub fn named(word: &str) -> Self {
         match word {
             "other" => Self::Other,
@@ -220,7 +220,7 @@ impl From<PythonCause> for String {
     }
 }
 
-/// An error in words, as Python gets it.
+/// Converts an error to a Python exception.
 pub(crate) fn runtime(error: impl std::fmt::Display) -> PyErr {
     PyRuntimeError::new_err(error.to_string())
 }

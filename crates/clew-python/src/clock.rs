@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use clew_core::clock::Clock;
 use clew_core::format::Timestamp;
 
-/// Time as the machine tells it.
+/// The clock of this machine.
 #[derive(Debug)]
 pub(crate) struct SystemClock(Instant);
 

@@ -1,4 +1,4 @@
-//! `Engine`: one session of one history, as the Python shell sees it.
+//! `Engine`: one session of one history, as the interface for Clew's Python code.
 
 mod convert;
 mod ends;
@@ -36,15 +36,15 @@ use inner::Inner;
 pub(crate) use message::EngineMessage;
 use open_history::Beginning;
 
-/// One session of one history. One thread at a time is inside; others wait without the interpreter's lock.
+/// One session of one history. Only one thread at a time uses it; others wait without holding the GIL.
 #[pyclass(frozen, module = "clew._engine")]
 pub struct Engine {
     inner: Arc<Mutex<Inner>>,
-    /// The thread that is inside, so that code run by the engine which asks the engine is refused instead of waiting
-    /// for itself.
+    /// The thread that uses the engine. If code run by the engine calls the engine, the call is refused, since it
+    /// would wait for itself.
     inside: Mutex<Option<ThreadId>>,
     flusher: Flusher,
-    /// The process that records.
+    /// The id of the process that records.
     process: u32,
 }
 
@@ -76,22 +76,23 @@ impl std::ops::DerefMut for EngineGuard<'_> {
     }
 }
 
-/// How long a thread sleeps before it looks again whether it may enter.
+/// How long a thread sleeps before it tries again to enter.
 const WAIT: Duration = Duration::from_micros(200);
 
-/// How long whoever waits does so before a look is given up.
+/// How long a request waits before a look is given up.
 const PATIENCE: Duration = Duration::from_millis(2);
 
-/// How long a process that ends waits for a last look at everything.
+/// How long a process that ends waits for its last look at all roots.
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
-/// How long a kernel that is asked to shut down does: Jupyter kills it after five seconds.
+/// How long a kernel that is asked to shut down waits for it: Jupyter kills it after five seconds.
 const LAST_LOOK_OF_KERNEL: Duration = Duration::from_millis(2500);
 
 #[pymethods]
 impl Engine {
-    /// `namespace` is IPython's own dict. `store` and `config` name folders, else the user's. `options` may hold
-    /// `shell` (the interactive shell), `main` (the `__main__` module) and `exclude` (names and patterns).
+    /// Creates a session. `namespace` is IPython's own dict. `store` and `config` are folders, by default the user's.
+    /// `options` may contain `shell` (the interactive shell), `main` (the `__main__` module) and `exclude` (names and
+    /// patterns).
     #[new]
     #[pyo3(signature = (namespace, store = None, config = None, options = None))]
     fn new(
@@ -188,15 +189,15 @@ impl Engine {
         Ok(answer)
     }
 
-    /// Notes that a cell begins, so that what is known of it outlives this process. What was noted before is over. Nobody is
-    /// promised that it is written.
+    /// Writes an in-flight marker for a cell that starts, so that information about it survives this process. It
+    /// replaces the previous marker. Writing it is not guaranteed.
     fn begins(&self, py: Python<'_>, cell: &Bound<'_, PyDict>) -> PyResult<()> {
         let mut inner = self.enter(py)?;
         if inner.is_paused {
             return Ok(());
         }
-        // Before the cell, so that what it does is told from what was there. Where it can't be, the capture says so, and there is
-        // no store to note it in.
+        // Before the cell, so that its changes are compared with the state before it. If this fails, the capture
+        // reports it, and there is no store for a marker.
         if inner.start_over_after_loss(py).is_err() {
             return Ok(());
         }
@@ -208,8 +209,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Notes that the cell that was noted has ended: what it left is still to be looked at. Nobody is promised this either, and
-    /// what stands in the way the capture says, which comes next.
+    /// Notes in the in-flight marker that the cell has ended, and that its changes are not captured yet. This is not
+    /// guaranteed either; the capture, which follows, reports any problem.
     fn ends(&self, py: Python<'_>, duration: u64, ending: &Bound<'_, PyAny>) -> PyResult<()> {
         let ending = ending_of(ending)?;
         if let Some(open) = self.enter(py).ok().as_mut().and_then(|inner| inner.open.as_mut()) {
@@ -218,7 +219,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Looks at what a run left and stores what changed.
+    /// Finds what a run changed, and stores it.
     fn capture<'py>(&self, py: Python<'py>, run: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
         let mut inner = self.enter(py)?;
         if inner.is_paused {
@@ -231,7 +232,7 @@ impl Engine {
             recorded.map_err(runtime)
         });
         inner.unrecorded = recorded.as_ref().err().map(|error| error.value(py).to_string());
-        // Recorded or not, it is no cell that its kernel died in.
+        // Recorded or not, the kernel did not die in this cell.
         self.unnote(&mut inner);
         let mut recorded = recorded?;
         recorded.warnings.append(&mut inner.untold);
@@ -242,23 +243,23 @@ impl Engine {
         captured(py, &recorded)
     }
 
-    /// Whether names or patterns are excluded.
+    /// Returns whether any names or patterns are excluded.
     fn excludes(&self, py: Python<'_>) -> PyResult<bool> {
         let inner = self.enter(py)?;
         Ok(!(inner.state.excluded.is_empty() && inner.state.configured.is_empty()))
     }
 
-    /// Those of `words` that are excluded.
+    /// Returns the excluded ones of `words`.
     fn excluded(&self, py: Python<'_>, words: Vec<String>) -> PyResult<Vec<String>> {
         let is_excluded = self.enter(py)?.state.exclusion();
         let found: BTreeSet<String> = words.into_iter().filter(|word| is_excluded(word)).collect();
         Ok(found.into_iter().collect())
     }
 
-    /// What must not be recorded: those of `words` that are excluded (`named`), and the session's own names that are
-    /// excluded or look like secrets (`names`). All of them are looked at; with `touched` only these, and what the last
-    /// look found.
-    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+    /// Returns what must not be recorded: those of `words` that are excluded (`named`), and the session's own names
+    /// that are excluded or look like credentials (`names`). All names are examined; with `touched`, only these and
+    /// those that the last look found.
+    #[allow(clippy::needless_pass_by_value)] // PyO3 passes it like this
     #[pyo3(signature = (words, touched = None))]
     fn hidden<'py>(
         &self,
@@ -276,10 +277,10 @@ impl Engine {
         Ok(hidden)
     }
 
-    /// Looks for changes that no cell made. Gives up, and says so, where it takes long and somebody waits: from the start
-    /// (`is_awaited`), or once one of these file descriptors can be read; a kernel that ends (`is_ending`) waits
-    /// [`LAST_LOOK_OF_KERNEL`].
-    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+    /// Looks for external changes. Returns false if the look was given up because it took long while a request was
+    /// waiting: from the start (`is_awaited`), or since one of these file descriptors could be read. A kernel that
+    /// shuts down (`is_ending`) waits [`LAST_LOOK_OF_KERNEL`].
+    #[allow(clippy::needless_pass_by_value)] // PyO3 passes it like this
     #[pyo3(signature = (descriptors = Vec::new(), is_awaited = false, is_ending = false))]
     fn idle(&self, py: Python<'_>, descriptors: Vec<i32>, is_awaited: bool, is_ending: bool) -> PyResult<bool> {
         let mut inner = self.enter(py)?;
@@ -304,14 +305,16 @@ impl Engine {
         Ok(true)
     }
 
-    /// What was found beside runs that the user has to know, once.
+    /// Returns findings outside runs that the user must be told, once.
     fn untold(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         Ok(std::mem::take(&mut self.enter(py)?.untold))
     }
 
-    /// Takes what recorded runs left for what their cells would leave, one after the other: writes that down behind where the session is. Each
-    /// is a run's id, the id of its history, the cell's id, its `In [n]` and the directory that it would have found. The id of the last run, to switch to; `None` if there were none.
-    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+    /// Records the results of recorded runs as the results of other cells, one after the other, after the session's
+    /// current run. Each item contains a run's id, the id of its history, the cell's id, its `In [n]`, and the
+    /// directory in which the cell would have started. Returns the id of the last run, to switch to; `None` if there
+    /// were no runs.
+    #[allow(clippy::needless_pass_by_value)] // PyO3 passes it like this
     fn reuse(&self, py: Python<'_>, runs: Vec<ReusableRun>) -> PyResult<Option<String>> {
         let mut inner = self.enter(py)?;
         let last = inner.with_session(py, |session, kernel| {
@@ -333,15 +336,15 @@ impl Engine {
         Ok(last.map(|run| run.to_string()))
     }
 
-    /// Goes to a run, or stays where the session is, and brings of what it has there what is `needed` by name, and all that is smaller than
-    /// `at_least` bytes or more than data; the rest is left in the store until something else moves. All is brought where nobody can tell what is
-    /// needed.
+    /// Switches to a run, or stays at the current one, and restores the variables of that state that are `needed` by
+    /// name, and all that are smaller than `at_least` bytes or are not only data. The others are left in the store
+    /// until the next restore. Everything is restored if the needed names are unknown.
     ///
-    /// What can't be had as it was, with the reason.
+    /// Returns the values that could not be restored exactly, with the reasons.
     ///
     /// # Errors
-    /// `RuntimeError` if the run can't be gone to.
-    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+    /// `RuntimeError` if it cannot switch to the run.
+    #[allow(clippy::needless_pass_by_value)] // PyO3 passes it like this
     fn bring(
         &self,
         py: Python<'_>,
@@ -368,7 +371,8 @@ impl Engine {
             PathMaps::default(),
         )?;
         let report = moved.map_err(runtime)?;
-        // A live object that goes on with what was replaced does not see what a cell that did not run would have changed in it.
+        // A live object that still refers to a replaced object does not see the changes that a skipped cell would
+        // have made in it.
         let is_wrong = |outcome: &&Outcome| {
             matches!(outcome.kind, OutcomeKind::Lost | OutcomeKind::NotIdentical) || outcome.is_detached
         };
@@ -380,7 +384,7 @@ impl Engine {
         Ok(told.collect())
     }
 
-    /// Names of what the session has and only the store holds.
+    /// Returns the names of variables that the session has only in the store.
     fn left(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         let mut inner = self.enter(py)?;
         let names = inner.session().map(|session| {
@@ -390,8 +394,8 @@ impl Engine {
         Ok(names.unwrap_or_default())
     }
 
-    /// `In [n]` and source of the history's cells, nearest to the session's state first. Cells of people who are not trusted are not
-    /// among them; the source is empty where it was not kept whole.
+    /// Returns `In [n]` and source of the history's cells, nearest to the session's state first. Cells of untrusted
+    /// people are omitted; the source is empty if it was not recorded completely.
     fn cells(&self, py: Python<'_>) -> PyResult<Vec<(Option<u64>, String)>> {
         let mut inner = self.enter(py)?;
         let Some((session, at)) = inner.session().and_then(|session| session.at().map(|at| (session, at))) else {
@@ -403,8 +407,8 @@ impl Engine {
         Ok(texts.into_iter().map(|cell| (number(cell.run), cell.text)).collect())
     }
 
-    /// Has values that need a library's code to be built again be built in another process, to know while they live whether
-    /// that can be done. Returns at once; what came of it is taken over by the next run.
+    /// Starts to build values that need a library's code in another process, in order to find out while they exist
+    /// whether they can be restored. Returns at once; the next run takes the results.
     fn prove(&self, py: Python<'_>) -> PyResult<()> {
         let mut inner = self.enter(py)?;
         if inner.open.is_some() && !inner.is_paused {
@@ -413,10 +417,10 @@ impl Engine {
         Ok(())
     }
 
-    /// Answers one command line, looking or moving. A usage error is an answer, not an exception. Where `busy`, a cell
-    /// runs and nothing is moved. `through` says where it was typed, if not in the notebook: `interface` (`terminal` or
-    /// `program`), `width`, `is_coloured`.
-    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+    /// Runs one command line, which reads or restores. A usage error is returned as an answer, not raised as an
+    /// exception. If `busy`, a cell runs, and nothing is restored. `through` describes the interface if the command
+    /// was not typed in the notebook: `interface` (`terminal` or `program`), `width`, `is_coloured`.
+    #[allow(clippy::needless_pass_by_value)] // PyO3 passes it like this
     #[pyo3(signature = (argv, busy = false, through = None))]
     fn command<'py>(
         &self,
@@ -433,7 +437,7 @@ impl Engine {
         inner.context = interface(&own, through)?.with_words(&argv);
         let question = inner.question(py, &argv);
         if let Ok(Some((question, typed))) = question {
-            // A scratch process works it out; meanwhile the session can be recorded.
+            // A sandbox process answers it; meanwhile the session can be recorded.
             inner.context = own;
             drop(inner);
             let (output, interrupted) = question::work_out(py, question, &typed);
@@ -441,7 +445,7 @@ impl Engine {
         }
         let output = inner.answer(py, &argv, busy);
         question?;
-        // Who asked is forgotten; what was set stays set.
+        // The caller's context is dropped; changed settings are kept.
         let asked = std::mem::replace(&mut inner.context, own);
         inner.context.settings = asked.settings;
         inner.context.store = asked.store;
@@ -451,8 +455,8 @@ impl Engine {
         answered(py, &output, interrupted)
     }
 
-    /// What may come next on a line after `%clew `: the piece of it that this stands for, and the words. Never waits:
-    /// where a capture is at work, the words of the command are told and nothing of the store.
+    /// Completes a line after `%clew `: returns the part of the line to replace, and the candidates. Never waits:
+    /// during a capture, only the command's own words are completed, without anything from the store.
     fn complete(&self, line: &str) -> (String, Vec<String>) {
         let (piece, words) = match self.inner.try_lock() {
             Ok(inner) => inner.complete(line),
@@ -461,27 +465,27 @@ impl Engine {
         (piece.to_owned(), words)
     }
 
-    /// What a setting is (`record.outputs`); `None` if there is none of that key.
+    /// Returns the value of a setting (`record.outputs`); `None` if there is no such key.
     fn setting(&self, py: Python<'_>, key: &str) -> PyResult<Option<Py<PyAny>>> {
         let value = self.enter(py)?.context.settings.value(key);
         let value = value.map(|value| pythonize::pythonize(py, &value)).transpose()?;
         Ok(value.map(Bound::unbind))
     }
 
-    /// The store's folder.
+    /// Returns the store's folder.
     fn store(&self, py: Python<'_>) -> PyResult<String> {
         let inner = self.enter(py)?;
         let open = inner.open.as_ref().map(|open| open.session.store().directory());
         Ok(open.unwrap_or(&inner.context.store).display().to_string())
     }
 
-    /// The id of the history that is recorded, if one is.
+    /// Returns the id of the history that is recorded, if there is one.
     fn history(&self, py: Python<'_>) -> PyResult<Option<String>> {
         let inner = self.enter(py)?;
         Ok(inner.open.as_ref().map(|open| open.session.history_id().to_string()))
     }
 
-    /// Flushes what is saved to the disk; other threads run meanwhile.
+    /// Flushes saved data to the disk; other threads run meanwhile.
     fn sync(&self, py: Python<'_>) -> PyResult<()> {
         let mut inner = self.enter(py)?;
         match &mut inner.open {
@@ -490,7 +494,7 @@ impl Engine {
         }
     }
 
-    /// Checks for changes since the last run, syncs, and lets go of files and parked objects.
+    /// Checks for changes since the last run, syncs, and releases files and objects that were set aside.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.check(py);
         let synced = self.sync(py);
@@ -499,22 +503,24 @@ impl Engine {
         self.unnote(&mut inner);
         let note = inner.unnoted();
         if let Some(open) = &inner.open {
-            // The next kernel finds it by its file all the same.
+            // The next kernel finds it by its file anyway.
             open.note_renamed().ok();
         }
         let gone = (inner.open.take(), std::mem::take(&mut inner.state));
         drop(inner);
-        // Nobody is there to be told any more; who looks next notes it.
+        // There is no user to report a failure to; the next session writes the record.
         py.detach(|| note.map(|note| note.write().ok()));
-        // Letting go of objects runs code of theirs, which may ask this engine for something.
+        // Releasing objects runs code of theirs, which may call this engine.
         drop(gone);
         synced
     }
 
-    /// Lets go without writing: in the child of a fork, where only the parent writes and no other thread lives on.
-    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+    /// Releases everything without writing: in the child of a fork, where only the parent writes and no other thread
+    /// exists.
+    #[allow(clippy::needless_pass_by_value)] // PyO3 passes it like this
     fn abandon(slf: Bound<'_, Self>) {
-        // Dropping would close files and free objects, which may write, and wait for locks of threads that are gone.
+        // Dropping would close files and free objects, which may write, and wait for locks of threads that no longer
+        // exist.
         std::mem::forget(slf.clone().unbind());
         if let Ok(mut inner) = slf.get().inner.try_lock() {
             std::mem::forget(inner.open.take());
@@ -523,7 +529,7 @@ impl Engine {
 }
 
 impl Engine {
-    /// Saves that nothing changed since the last run, where that is so and can be told at once. Where not, values are unverified.
+    /// Records that nothing changed since the last run, if a quick look shows it. Otherwise values are unverified.
     fn check(&self, py: Python<'_>) {
         let Ok(mut inner) = self.enter(py) else { return };
         if inner.open.is_none() || inner.is_paused {
@@ -535,11 +541,11 @@ impl Engine {
             kernel.heap.halt_when(Some(halt));
             session.check(kernel)
         });
-        // An exception of a check is nobody's: what it leaves is said to be unverified.
+        // An exception of the check is not reported: the values are unverified then.
         drop(checked);
     }
 
-    /// Has what was committed flushed: beside the work after a while, or now where the user wants it so (`store.sync`).
+    /// Flushes commits: in the background after a while, or at once if the user set it so (`store.sync`).
     fn flush(&self, py: Python<'_>, inner: &mut Inner) -> Result<(), StoreError> {
         let seconds = inner.context.settings.number("store.sync");
         if seconds > 0 {
@@ -548,12 +554,12 @@ impl Engine {
         }
         let session = inner.session().filter(|session| !session.is_synced());
         let Some(session) = session else { return Ok(()) };
-        // For what is noted beside the work.
+        // For data that is written in the background.
         self.flusher.wake(Duration::from_secs(1));
         py.detach(|| session.sync())
     }
 
-    /// Nothing runs of which nothing is recorded.
+    /// Removes the in-flight marker: no unrecorded cell is running.
     fn unnote(&self, inner: &mut Inner) {
         self.flusher.follow(None);
         if let Some(open) = &mut inner.open {
@@ -563,7 +569,7 @@ impl Engine {
 
     fn enter(&self, py: Python<'_>) -> PyResult<EngineGuard<'_>> {
         if std::process::id() != self.process {
-            // The child of a fork that nobody told to leave recording to its parent.
+            // The child of a fork that did not call `abandon`.
             return Err(runtime(EngineMessage::NothingOpen));
         }
         let me = std::thread::current().id();
@@ -589,10 +595,11 @@ impl Engine {
     }
 }
 
-/// Flushes once; `false` when the engine is gone. The engine is held only to begin and to end it, the interpreter's lock never.
+/// Flushes once; returns `false` when the engine is gone. The engine is locked only at the beginning and at the end,
+/// and the GIL is never held.
 fn flush(engine: &Weak<Mutex<Inner>>) -> bool {
     let Some(engine) = engine.upgrade() else { return false };
-    // Without memory to work with it is left for the next time.
+    // Without enough memory, the flush is left for the next time.
     let Some(_reserve) = Reserve::begin_beside() else {
         return true;
     };
@@ -605,7 +612,7 @@ fn flush(engine: &Weak<Mutex<Inner>>) -> bool {
     if let Some(job) = begun {
         let outcome = job.run();
         if let Some(session) = locked(&engine).session() {
-            // A failed flush stops the writer; the next run says so.
+            // A failed flush stops the writer; the next run reports it.
             let _ = session.end_sync(&job, outcome);
         }
     }
@@ -613,7 +620,7 @@ fn flush(engine: &Weak<Mutex<Inner>>) -> bool {
     true
 }
 
-/// Notes where the logs end now; whoever wants the engine waits for nothing of it.
+/// Records where the logs end now; this does not block users of the engine.
 fn note(engine: &Mutex<Inner>) {
     let note = locked(engine).unnoted();
     let written = note.map_or(Ok(()), |note| note.write());
@@ -626,8 +633,8 @@ fn locked(engine: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
     engine.lock().unwrap_or_else(|poisoned| recovered(engine, poisoned))
 }
 
-/// What is held is committed whole or not at all, so it can be used after a panic. How far came what was just being
-/// written nobody knows: that is left where it is, and no more is written behind it.
+/// Recovers the state after a panic. Commits are atomic, so the state can be used. How much of an unfinished write
+/// reached the log is unknown: the log is left as it is, and nothing more is appended to it.
 fn recovered<'i>(held: &Mutex<Inner>, poisoned: PoisonError<MutexGuard<'i, Inner>>) -> MutexGuard<'i, Inner> {
     held.clear_poison();
     let mut inner = poisoned.into_inner();
@@ -637,12 +644,12 @@ fn recovered<'i>(held: &Mutex<Inner>, poisoned: PoisonError<MutexGuard<'i, Inner
     inner
 }
 
-/// The environment that this runs in.
+/// Describes the interpreter and environment of this process.
 fn interpreter(py: Python<'_>) -> PyResult<Interpreter> {
     let sys = py.import("sys")?;
     Ok(Interpreter {
         prefix: sys.getattr("prefix")?.extract()?,
-        // Empty or none where Python is embedded in a program.
+        // Empty or `None` if Python is embedded in a program.
         executable: sys.getattr("executable")?.extract().unwrap_or_default(),
         environment: Some(Arc::new(
             py.import("clew.roots.environment")?.getattr("START")?.extract()?,
@@ -651,7 +658,7 @@ fn interpreter(py: Python<'_>) -> PyResult<Interpreter> {
     })
 }
 
-/// What a command says, as the shell gets it.
+/// Converts the output of a command to a dict for the shell.
 fn answered<'py>(py: Python<'py>, output: &Output, interrupted: bool) -> PyResult<Bound<'py, PyDict>> {
     let answer = PyDict::new(py);
     answer.set_item("exit", output.exit.code())?;

@@ -1,4 +1,5 @@
-//! What Python's exceptions mean for the engine: why something was not built, or why the session can't be read or changed.
+//! Converts Python exceptions to errors of the engine: why something was not built, or why the session cannot be read
+//! or changed.
 
 use clew_core::kernel::{BuildError, KernelError};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyModuleNotFoundError, PyNameError};
@@ -6,7 +7,7 @@ use pyo3::prelude::*;
 
 use crate::cause::PythonCause;
 
-/// A Python exception in words, as the reason why something was not built.
+/// Converts an exception to the reason why something was not built.
 pub(crate) fn build_error(py: Python<'_>, error: &PyErr) -> BuildError {
     if error.is_instance_of::<PyMemoryError>(py) {
         BuildError::NoMemory
@@ -19,7 +20,7 @@ pub(crate) fn build_error(py: Python<'_>, error: &PyErr) -> BuildError {
     }
 }
 
-/// What an import did not find, in words that say what to do.
+/// Returns the cause for a missing import, with advice.
 fn missing(py: Python<'_>, error: &PyErr) -> Option<PythonCause> {
     if !error.is_instance_of::<PyModuleNotFoundError>(py) {
         return None;
@@ -28,7 +29,7 @@ fn missing(py: Python<'_>, error: &PyErr) -> Option<PythonCause> {
     lacks(py, &module)
 }
 
-/// What to say of a name of a library that is not to be had here; nothing of what is no library's.
+/// Returns the cause for a library's name that is not available here; `None` if the name belongs to no library.
 pub(crate) fn lacks(py: Python<'_>, name: &str) -> Option<PythonCause> {
     let libraries = py.import("clew.libraries").ok()?;
     let said = libraries.call_method1("lacks", (name,)).ok()?;
@@ -46,7 +47,7 @@ pub(crate) fn lacks(py: Python<'_>, name: &str) -> Option<PythonCause> {
     })
 }
 
-/// The same, as the reason why a cell that ran again made nothing.
+/// Converts an exception to the reason why a rerun cell created nothing.
 pub(crate) fn cell_error(py: Python<'_>, error: &PyErr) -> BuildError {
     match kernel_error(py, error) {
         KernelError::Interrupted => BuildError::Interrupted,
@@ -55,7 +56,7 @@ pub(crate) fn cell_error(py: Python<'_>, error: &PyErr) -> BuildError {
     }
 }
 
-/// A Python exception in words, as the reason why the session can't be read or changed.
+/// Converts an exception to the reason why the session cannot be read or changed.
 pub(crate) fn kernel_error(py: Python<'_>, error: &PyErr) -> KernelError {
     if error.is_instance_of::<PyKeyboardInterrupt>(py) {
         KernelError::Interrupted

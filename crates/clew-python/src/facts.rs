@@ -1,4 +1,4 @@
-//! What a stream of a Python session needs in order to be built: read off its kinds.
+//! Collects what is needed to build a stream of a Python session, from the kinds of its nodes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,8 @@ use clew_core::kernel::StreamFacts;
 use crate::kinds;
 use crate::payload::Reader;
 
-/// Codecs, definitions and modules that the stream names, and whether building it may run code that it names.
+/// Returns the codecs, definitions and modules that the stream names, and whether building it may run code that it
+/// names.
 pub(crate) fn stream_facts(stream: &[u8]) -> StreamFacts {
     let mut codecs: BTreeMap<String, u32> = BTreeMap::from([("core".to_owned(), 1)]);
     let (mut definitions, mut modules) = (BTreeSet::new(), BTreeSet::new());

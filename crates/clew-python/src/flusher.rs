@@ -1,5 +1,5 @@
-//! What is done beside the user's work: soon after something was saved it is made to survive power loss; and the note of a
-//! cell that runs says from time to time that it still does.
+//! Background work: flushes saved data to the disk soon after it was saved, and regularly updates the in-flight
+//! marker of the running cell.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 #[derive(Default)]
 struct Orders {
-    /// When a flush is due: a while after a commit, and what is committed meanwhile goes with it.
+    /// When a flush is due: a while after a commit; later commits are flushed with it.
     due: Option<Instant>,
     is_over: bool,
-    /// The note of the cell that runs.
+    /// The in-flight marker of the running cell.
     note: Option<Beat>,
 }
 
-/// When the note of a cell is to say next that it still runs. A long one is known to within half of how long it ran, or half
-/// a minute.
+/// When an in-flight marker is updated next. The duration of a long cell is known to within half of it, or half a
+/// minute.
 struct Beat {
     note: PathBuf,
     at: Instant,
@@ -41,37 +41,37 @@ impl Beat {
     }
 }
 
-/// A thread that flushes a while after it is woken.
+/// A thread that flushes some time after it is woken.
 pub(crate) struct Flusher {
     orders: Arc<(Mutex<Orders>, Condvar)>,
 }
 
 impl Flusher {
-    /// Starts a thread that calls `flush`. It ends when that says `false`.
+    /// Starts a thread that calls `flush` until it returns `false`.
     pub fn start(mut flush: impl FnMut() -> bool + Send + 'static) -> Self {
         let orders = Arc::new((Mutex::new(Orders::default()), Condvar::new()));
         let given = Arc::clone(&orders);
-        // A panic ends one flush and no other.
+        // A panic only ends the current flush.
         let mut flush_or_panic = move || catch_unwind(AssertUnwindSafe(&mut flush)).unwrap_or(true);
-        // Without the thread everything is still flushed at the end of the session.
+        // Without the thread, everything is still flushed at the end of the session.
         let _ = std::thread::Builder::new()
             .name("clew-flush".to_owned())
             .spawn(move || while wait(&given) && flush_or_panic() {});
         Self { orders }
     }
 
-    /// Something was committed, and is to be flushed after so long.
+    /// Schedules a flush after `delay`.
     pub fn wake(&self, delay: Duration) {
         self.order(|orders| orders.due = orders.due.or(Some(Instant::now() + delay)));
     }
 
-    /// A cell runs, and its note is this one; or none does.
+    /// Sets the in-flight marker of the running cell; `None` if no cell runs.
     pub fn follow(&self, note: Option<PathBuf>) {
         let note = note.map(Beat::begin);
         if note.is_some() {
             return self.order(|orders| orders.note = note);
         }
-        // Nobody has to wake up for that.
+        // The thread need not wake up for that.
         self.orders.0.lock().unwrap_or_else(PoisonError::into_inner).note = None;
     }
 
@@ -93,7 +93,7 @@ impl Drop for Flusher {
     }
 }
 
-/// Waits until something is due; `false` when it is over.
+/// Waits until a flush is due; returns `false` when the thread is to end.
 fn wait(given: &(Mutex<Orders>, Condvar)) -> bool {
     let (orders, changed) = given;
     let mut orders = orders.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! Which functions ran, as the interpreter's monitoring tells it.
+//! Collects the functions that ran, by the interpreter's monitoring.
 
 use std::mem::take;
 use std::sync::{Mutex, PoisonError};
@@ -7,13 +7,14 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use rustc_hash::FxHashMap;
 
-/// What the interpreter calls when a function starts. Native, since it is called in the midst of the user's: a function of
-/// Python's needs a step of the recursion that may be the user's last, and raises there.
+/// The callback that the interpreter calls when a function starts. It is native because it is called within the
+/// user's code: a Python function would take a level of recursion, which may be the user's last, and would raise
+/// there.
 #[pyclass(frozen, module = "clew._engine", name = "Fired")]
 pub struct FunctionStartHook {
-    /// Says that an event is not to be told again.
+    /// The return value that disables an event.
     disable: Py<PyAny>,
-    /// Codes that told, by their addresses.
+    /// Code objects of the functions that started, by address.
     codes: Mutex<FxHashMap<usize, Py<PyAny>>>,
 }
 
@@ -27,7 +28,7 @@ impl FunctionStartHook {
         }
     }
 
-    /// Notes a code.
+    /// Adds a code object.
     #[pyo3(signature = (code, *_rest))]
     fn __call__(&self, code: &Bound<'_, PyAny>, _rest: &Bound<'_, PyTuple>) -> Py<PyAny> {
         let mut codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -37,7 +38,7 @@ impl FunctionStartHook {
         self.disable.clone_ref(code.py())
     }
 
-    /// What told since it was last cleared.
+    /// Returns the code objects since the last `clear`.
     fn codes(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
         let codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
         codes.values().map(|code| code.clone_ref(py)).collect()
@@ -46,7 +47,7 @@ impl FunctionStartHook {
     /// Forgets them.
     fn clear(&self) {
         let gone = take(&mut *self.codes.lock().unwrap_or_else(PoisonError::into_inner));
-        // Letting go of a code may run others, which tell.
+        // Releasing a code object may run other functions, which call this hook.
         drop(gone);
     }
 }

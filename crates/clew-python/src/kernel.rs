@@ -1,8 +1,8 @@
-//! The engine's Kernel over a live Python session.
+//! The engine's `Kernel` for a live Python session.
 //!
-//! Names are read from IPython's own dict; state that is no name, and what belongs to a library, goes through
-//! `clew.roots`. Nothing here decides: it shows, builds and installs. Which names may be shown is the subject of `names`,
-//! and how everything is put in place at once that of `install`.
+//! Variables are read from IPython's own dict; other session state, and the state of libraries, through `clew.roots`.
+//! This module makes no decisions: it reads, builds and installs. `names` determines which names may be read, and
+//! `install` puts everything in place at once.
 
 mod bindings;
 pub(crate) mod credential_search;
@@ -39,64 +39,64 @@ use crate::raw::{ClassBackup, Object, PythonHeap, Region};
 use crate::sandbox_rerun::{Processes, RerunFailure};
 use crate::strangers;
 
-/// What lives as long as the session, beside the heap.
+/// State that lives as long as the session, besides the heap.
 #[derive(Default)]
 pub(crate) struct KernelState {
-    /// The shell, where there is one.
+    /// The shell, if there is one.
     pub shell: Option<Py<PyAny>>,
     /// Names and patterns (`*` and `?`) that are never looked at.
     pub excluded: BTreeSet<String>,
-    /// The same, as the settings say.
+    /// The same from the settings.
     pub configured: Vec<String>,
-    /// Names that look like secrets, with the reason; found again at every look.
+    /// Names that look like credentials, with the reason; determined again at every look.
     pub secrets: BTreeMap<String, String>,
-    /// The names that are kept out of the record, excluded or secret; found again at every look.
+    /// The names that are not recorded, because they are excluded or credentials; determined again at every look.
     pub withheld: Vec<WithheldRoot>,
-    /// Where the objects of these lie.
+    /// The addresses of their objects.
     pub hidden: BTreeSet<usize>,
-    /// What names and outputs were bound to when all was last looked at.
+    /// The objects to which names and outputs were bound at the last look at all roots.
     pub seen: rebinding::BindingSnapshot,
-    /// Roots that were once bound to the very object of a name that is kept out, and its address: they are kept out as
-    /// long as they are bound to it, whatever becomes of the name.
+    /// Roots that were once bound to the very object of an excluded name, and the object's address: they are excluded
+    /// while they are bound to it, whatever happens to the name.
     pub echoes: BTreeMap<Root, usize>,
-    /// Makes marks of texts that are kept out; nobody else can make the same.
+    /// Makes marks of excluded texts, which cannot be forged.
     pub marks: RandomState,
     pub parked: BTreeMap<u64, Vec<(Root, Py<PyAny>)>>,
-    /// Where cells may run again while a mover moves, and nowhere else.
+    /// The processes in which cells may rerun during a restore, and nowhere else.
     pub processes: Option<Processes>,
-    /// The files that cells read, as those find them that run there.
+    /// The input files of cells, as reruns there find them.
     pub inputs: Option<Arc<dyn Inputs>>,
-    /// Whether Ctrl+C came when a move could not be stopped any more.
+    /// Whether Ctrl+C was pressed when a restore could no longer be stopped.
     pub was_interrupted: bool,
 }
 
-/// One use of the session while the lock is held.
+/// One use of the session while the engine is locked.
 pub(crate) struct PythonKernel<'a, 'py> {
     pub py: Python<'py>,
     pub heap: &'a mut PythonHeap,
     pub state: &'a mut KernelState,
-    /// What was built, alive until it is installed or given up.
+    /// Built values, kept alive until they are installed or given up.
     staged: Vec<Py<PyAny>>,
     /// Built definitions, by id: the class, or a twin of the live one.
     definitions: BTreeMap<String, Py<PyAny>>,
-    /// Directory, environment and search path as they were, while staged values need others to be built.
+    /// Previous directory, environment and search path, while staged values need others to be built.
     context: Vec<(Root, Option<Py<PyAny>>)>,
     /// Names that are bound only while staged values are built whose code reads them.
     lent: Vec<String>,
-    /// What an install replaced; let go of last, since that runs code.
+    /// Objects that an install replaced; released last, since that runs code.
     replaced: Vec<(Root, Py<PyAny>)>,
     is_installed: bool,
-    /// Whether cells ran again for it.
+    /// Whether cells were rerun for it.
     has_replayed: bool,
-    /// From an install on Ctrl+C is held back: what follows only tells what happened.
+    /// After an install Ctrl+C is held back: the remaining steps only report.
     hold: Option<Hold>,
-    /// What is shown of a move that takes long.
+    /// The progress display of a long restore.
     line: progress::ProgressLine,
-    /// Attributes that an install took from live classes.
+    /// Attributes that an install replaced in live classes.
     put_back: Vec<ClassBackup>,
-    /// Live objects that the install gives the contents of others, which were built.
+    /// Live objects that get the contents of built ones in the install.
     attached: Vec<(Py<PyAny>, Py<PyAny>)>,
-    /// What could not be had of what was built last.
+    /// The missing parts of what was built last.
     missing: MissingMembers,
 }
 
@@ -112,7 +112,7 @@ impl Drop for PythonKernel<'_, '_> {
 
 impl<'a, 'py> PythonKernel<'a, 'py> {
     pub fn new(py: Python<'py>, heap: &'a mut PythonHeap, state: &'a mut KernelState) -> Self {
-        // What struck an earlier use is over.
+        // Discards a Ctrl+C from an earlier use.
         was_struck();
         Self {
             py,
@@ -163,7 +163,7 @@ impl<'a, 'py> PythonKernel<'a, 'py> {
 }
 
 impl<'py> PythonKernel<'_, 'py> {
-    /// State that is no name, with the outputs if they are wanted.
+    /// Returns other session state, with the outputs if they are wanted.
     fn others(&mut self, with_outputs: bool) -> PyResult<Vec<(Root, Bound<'py, PyAny>)>> {
         let Some(shell) = &self.state.shell else {
             return Ok(Vec::new());
@@ -181,17 +181,17 @@ impl<'py> PythonKernel<'_, 'py> {
     }
 }
 
-/// Libraries whose settings begin with their names.
+/// Libraries whose settings start with their names.
 const LIBRARIES: [&str; 4] = ["numpy", "matplotlib", "pandas", "sklearn"];
 
-/// Has the working directory be recorded from the folder that the notebook lies in.
+/// Makes the working directory be recorded relative to the notebook's folder.
 pub(crate) fn tell_notebook_folder(py: Python<'_>, folder: Option<&Path>) -> PyResult<()> {
     let folder = folder.map(Path::as_os_str);
     py.import("clew.roots.directory")?.call_method1("move_to", (folder,))?;
     Ok(())
 }
 
-/// The library whose state a root is, which has to be there for the state to be put back.
+/// Returns the library that a root's state belongs to, which must be imported before the state is restored.
 fn library_of(root: &Root) -> Option<&str> {
     match root.kind {
         RootKind::Random if root.key != "random" => root.key.split('.').next(),
@@ -249,7 +249,7 @@ impl Kernel for PythonKernel<'_, '_> {
         let (built, missing) = build(self.py, self.heap, stored)?;
         self.missing = missing;
         self.heap.learn_libraries();
-        // Else it is the install that fails, and with it all that could be had.
+        // Otherwise the install would fail, and with it everything that could be restored.
         for library in roots.iter().filter_map(library_of) {
             self.py.import(library).map_err(|error| build_error(self.py, &error))?;
         }
@@ -313,7 +313,7 @@ impl Kernel for PythonKernel<'_, '_> {
     }
 
     fn stand_in(&mut self, is_wanted: bool) {
-        // Where it can't be said, handles fail as they would.
+        // If this cannot be set, handles fail as usual.
         if let Ok(reaching) = self.py.import("clew.adapters.handle_reach") {
             let _ = reaching.setattr("stands_in", is_wanted);
         }
@@ -377,7 +377,7 @@ impl Kernel for PythonKernel<'_, '_> {
             let holders = self.py.import("clew.holders")?;
             holders.call_method1("referred", arguments)?.extract()
         };
-        // What is not found is not said; nothing else follows from it.
+        // References that are not found are not reported; there is no other consequence.
         find().unwrap_or_default()
     }
 
@@ -406,7 +406,7 @@ impl Kernel for PythonKernel<'_, '_> {
     }
 
     fn is_data(&mut self, arena: &Arena<'_>) -> bool {
-        // What can't be looked up is none.
+        // A value that cannot be checked does not count as data.
         strangers::is_data(self.py, arena).unwrap_or(false)
     }
 

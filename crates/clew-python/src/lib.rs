@@ -1,6 +1,6 @@
-//! The extension module `clew._engine`: the only crate that knows Python.
+//! The extension module `clew._engine`: the only crate that depends on Python.
 //!
-//! [`raw`] reads objects where they lie and shows them to the engine's walk; [`build`] makes objects of a stream again.
+//! [`raw`] reads objects in place and passes them to the engine's walk; [`build`] builds objects from a stream.
 
 #![deny(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! `CellReuse` as Python sees it: the cells of a notebook and facts about the machine as typed values, decisions as dicts.
+//! `CellReuse` for Python: the cells of a notebook and facts about the machine as typed values, decisions as dicts.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,21 +11,21 @@ use pyo3::prelude::*;
 
 use crate::cause::runtime;
 
-/// A run to be reused for a cell: its id, the id of its history, the cell's id, its `In [n]`, the directory
-/// that it would have found.
+/// A run to be reused for a cell: its id, the id of its history, the cell's id, its `In [n]`, and the directory in
+/// which the cell would have started.
 pub type ReusableRun = (String, String, Option<String>, Option<u64>, Option<String>);
 
 /// The decisions of `clew run` about the cells of a notebook.
 #[pyclass(frozen, module = "clew._engine")]
 pub struct CellReuse {
     reuse: Mutex<cell_reuse::CellReuse>,
-    /// What the kernel runs in (`clew.run.environment.Environment`).
+    /// The environment of the kernel (`clew.run.environment.Environment`).
     environment: Py<PyAny>,
-    /// Whether two texts are the same code.
+    /// A function that returns whether two texts are the same code.
     same_code: Py<PyAny>,
 }
 
-/// A notebook and its machine, as Python describes them.
+/// A notebook and its machine, as described by Python code.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 struct NotebookFacts {
@@ -39,7 +39,7 @@ struct NotebookFacts {
     standard_modules: HashSet<String>,
 }
 
-/// The fields of a decision, as Python gets them.
+/// The fields of a decision, for Python.
 #[derive(IntoPyObject)]
 struct DecisionFields {
     outcome: &'static str,
@@ -50,7 +50,7 @@ struct DecisionFields {
     duration: Option<u64>,
 }
 
-/// The fields of a [`cell_reuse::KernelPreparation`], as Python gets them.
+/// The fields of a [`cell_reuse::KernelPreparation`], for Python.
 #[derive(Default, IntoPyObject)]
 struct PreparationFields {
     runs: Vec<ReusableRun>,
@@ -61,8 +61,8 @@ struct PreparationFields {
 
 #[pymethods]
 impl CellReuse {
-    /// Decisions about `cells`. `notebook` is what is known of the notebook and the machine, or why no record of it can be used, if there
-    /// is a reason. `first`, `only_stale` and `verify` are what the user wants.
+    /// Creates the decisions about `cells`. `notebook` contains facts about the notebook and the machine; or, if no
+    /// record of it can be used, the reason or `None`. `first`, `only_stale` and `verify` are the user's options.
     #[new]
     #[pyo3(signature = (cells, notebook, environment, same_code, first = None, only_stale = false, verify = false))]
     fn new(
@@ -94,12 +94,13 @@ impl CellReuse {
         })
     }
 
-    /// Decides on all cells once, where what is decided on one depends on those behind it; then goes back to before the first.
+    /// Decides about all cells once, since decisions may depend on later cells; then goes back to before the first
+    /// one.
     fn look_ahead(&self, py: Python<'_>) -> PyResult<()> {
         self.with_facts(py, cell_reuse::CellReuse::look_ahead)
     }
 
-    /// What is to be done about the cell with this `In [n]`.
+    /// Decides about the cell with this `In [n]`.
     fn decide(&self, py: Python<'_>, number: u64) -> PyResult<DecisionFields> {
         let decision = self.with_facts(py, |reuse, facts| reuse.decide(number, facts))?;
         let ids = |(history, run): (HistoryId, RunId)| {
@@ -115,7 +116,8 @@ impl CellReuse {
         })
     }
 
-    /// What a kernel needs before the cell with this `In [n]` is executed; or what cannot be restored, and why: then the decisions begin again.
+    /// Returns what a kernel needs before the cell with this `In [n]` is executed; or what cannot be restored, and
+    /// why: then the decisions start again.
     fn before_execution(&self, number: u64) -> PreparationFields {
         match self.reuse().before_execution(number) {
             Ok(load) => PreparationFields {
@@ -131,26 +133,26 @@ impl CellReuse {
         }
     }
 
-    /// Runs that were reused since a kernel was given some last, as `Engine.reuse` takes them.
+    /// Returns the reused runs that have not been given to a kernel yet, as `Engine.reuse` takes them.
     fn pending(&self) -> Vec<ReusableRun> {
         copied(self.reuse().pending())
     }
 
-    /// Has cells executed whose runs cannot be restored (`lost`, with why), and goes back to before the first cell, for a new kernel; the `In [n]`
-    /// of these cells. If there are none, nothing is done.
-    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+    /// Marks cells to be executed whose runs cannot be restored (`lost`, with the reasons), and goes back to before
+    /// the first cell, for a new kernel. Returns the `In [n]` of these cells. If there are none, nothing is done.
+    #[allow(clippy::needless_pass_by_value)] // PyO3 passes it like this
     fn begin_again(&self, lost: Vec<(String, String)>) -> Vec<u64> {
         self.reuse().begin_again(&lost)
     }
 
-    /// The kernel is at this run now, in this directory: the next cell finds what that left.
+    /// Sets the run and directory of the kernel, from which the next cell starts.
     #[pyo3(signature = (run, directory = None))]
     fn stand_at(&self, run: &str, directory: Option<String>) -> PyResult<()> {
         self.reuse().stand_at(run, directory).map_err(raised)
     }
 
-    /// The cell with this `In [n]` was executed, and the kernel is `at` a run if it records. In what that differs from the run that it is to be
-    /// compared with, in words; `None` if it is to be compared with none.
+    /// Notes that the cell with this `In [n]` was executed, and that the kernel is `at` a run if it records. Returns
+    /// the differences from the run with which the cell is to be compared, as texts; `None` if there is no such run.
     #[pyo3(signature = (number, at = None))]
     fn executed(&self, number: u64, at: Option<&str>) -> Option<Vec<String>> {
         self.reuse().executed(number, at)
@@ -162,7 +164,7 @@ impl CellReuse {
         self.reuse.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Decides by facts of Python's.
+    /// Calls `act` with facts from Python.
     fn with_facts<T>(
         &self,
         py: Python<'_>,
@@ -179,7 +181,7 @@ impl CellReuse {
     }
 }
 
-#[allow(clippy::needless_pass_by_value)] // as `map_err` hands it over
+#[allow(clippy::needless_pass_by_value)] // `map_err` passes it like this
 fn raised(problem: Problem) -> PyErr {
     runtime(problem.message)
 }
@@ -190,7 +192,7 @@ fn split(notebook: NotebookFacts) -> (Origin, Machine) {
     let origin = NotebookOrigin {
         path: notebook.path,
         id: notebook.id,
-        // The file may be a stranger's, and this anything.
+        // The file may be untrusted, and this field may contain anything.
         history: notebook.history.and_then(|id| id.parse().ok()),
     };
     let machine = Machine {
@@ -215,7 +217,7 @@ fn copied(runs: Vec<ReusedRun>) -> Vec<ReusableRun> {
     copied.collect()
 }
 
-/// Facts that Python finds out. The first error is kept, and raised when the decision is made.
+/// Facts from Python. The first error is kept, and raised when the decision is made.
 struct PythonFacts<'a, 'py> {
     environment: &'a Bound<'py, PyAny>,
     same_code: &'a Bound<'py, PyAny>,

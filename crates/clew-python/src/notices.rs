@@ -1,4 +1,4 @@
-//! What codecs notice while they make an object that keeps it from being what was stored.
+//! Notices of codecs that an object which they make differs from the stored one.
 
 use std::collections::BTreeSet;
 use std::mem::take;
@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 
 static NOTICED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Says why what is being decoded differs from what was stored, for people.
+/// Notes why the object that is being decoded differs from the stored one, in readable form.
 #[pyfunction]
 pub fn notice(why: String) {
     NOTICED.lock().unwrap_or_else(PoisonError::into_inner).insert(why);
@@ -17,18 +17,18 @@ pub fn notice(why: String) {
 
 static LACKS_FRAMES: AtomicBool = AtomicBool::new(false);
 
-/// Says that a traceback is decoded, which has no variables of its frames then.
+/// Notes that a traceback is being decoded: its frames have no variables.
 #[pyfunction]
 pub fn lacks_frames() {
     LACKS_FRAMES.store(true, Ordering::Relaxed);
 }
 
-/// Whether that was said since the last call.
+/// Returns whether that was noted since the last call.
 pub(crate) fn take_lacks_frames() -> bool {
     LACKS_FRAMES.swap(false, Ordering::Relaxed)
 }
 
-/// What was noticed since the last call.
+/// Returns the notices since the last call.
 pub(crate) fn take_noticed() -> BTreeSet<String> {
     take(&mut *NOTICED.lock().unwrap_or_else(PoisonError::into_inner))
 }

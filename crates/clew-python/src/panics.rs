@@ -1,9 +1,10 @@
-//! Panics of the engine, which are defects: each reaches Python as an exception, and from there the user in one line.
+//! Panics of the engine, which are bugs: each reaches Python as an exception, and the user as one line.
 //!
-//! Rust's own words would go to the process's standard error as well, which a notebook shows under the cell. So they are kept
-//! for that line instead; of threads of the engine's own nobody else hears, and there they stay what they are.
+//! Rust's own message would also go to standard error, which a notebook shows under the cell. Instead, the location
+//! is kept for that line. Panics in the engine's own threads reach no exception, so there Rust's message is printed.
 //!
-//! Tests have the engine panic on demand, to try what a defect does to a session. Unless that is wanted it costs reading a flag.
+//! Tests make the engine panic on demand, to see what a bug does to a session. Otherwise this only costs reading a
+//! flag.
 
 use std::panic::{set_hook, take_hook};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,13 +12,13 @@ use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
 
-/// Where the engine panicked last.
+/// The location of the last panic.
 static PLACE: Mutex<Option<String>> = Mutex::new(None);
 
-/// How threads are named that no exception leaves.
+/// The start of the names of threads whose panics do not become exceptions.
 const OWN_THREADS: &str = "clew-";
 
-/// Has panics noted from now on.
+/// Installs the hook that notes panics.
 pub(crate) fn note() {
     let before = take_hook();
     set_hook(Box::new(move |panic| {
@@ -30,13 +31,13 @@ pub(crate) fn note() {
     }));
 }
 
-/// Where the engine panicked last, for whoever tells of it; told once.
+/// Returns the location of the last panic, for the error message; only once.
 #[pyfunction]
 pub fn panicked_at() -> Option<String> {
     PLACE.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-/// Steps of the engine's between which Rust works without Python.
+/// The engine's steps between which Rust works without Python.
 const STEPS: [&str; 15] = [
     "enter",
     "roots",
@@ -58,7 +59,7 @@ const STEPS: [&str; 15] = [
 static IS_WANTED: AtomicBool = AtomicBool::new(false);
 static WANTED: Mutex<Option<String>> = Mutex::new(None);
 
-/// A step begins.
+/// Marks the start of a step.
 pub(crate) fn pass(step: &str) {
     debug_assert!(STEPS.contains(&step), "{step} is not listed");
     if IS_WANTED.load(Ordering::Relaxed) {
@@ -77,8 +78,8 @@ fn strike(step: &str) {
     }
 }
 
-/// Has the engine panic once, where this step begins next; with `None` nowhere any more. Whether the last one that was
-/// wanted came.
+/// Makes the engine panic once, when this step starts next; `None` cancels that. Returns whether the previous planned
+/// panic has happened.
 #[pyfunction]
 pub fn panic_at(step: Option<String>) -> bool {
     let mut wanted = WANTED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,13 +89,13 @@ pub fn panic_at(step: Option<String>) -> bool {
     has_come
 }
 
-/// The step at which it is still to panic.
+/// Returns the step at which a panic is still planned.
 #[pyfunction]
 pub fn panic_wanted() -> Option<String> {
     WANTED.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// The steps at which it can.
+/// Returns the steps at which a panic can be planned.
 #[pyfunction]
 pub fn panic_steps() -> Vec<&'static str> {
     STEPS.to_vec()

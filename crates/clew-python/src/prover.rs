@@ -1,8 +1,9 @@
-//! Builds stored values again in another process while the session rests, so that what can't be had again is known while
-//! the object still lives.
+//! Builds stored values in another process while the session is idle, so that values that cannot be restored are
+//! found while the objects still exist.
 //!
-//! Only what needs code to be built, only where the sandbox holds, and each value once a session: a thread starts a scratch
-//! process at the lowest priority and waits for it. What it says is taken over when the session is entered next.
+//! This is done only for values that need code to be built, only with a complete sandbox, and once per session for
+//! each value. A thread starts a sandbox process at the lowest priority and waits for it. The result is taken when
+//! the session is used next.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,19 +15,19 @@ use clew_core::format::Proof;
 use clew_core::id::{ManifestId, Root, RunId};
 use clew_core::session::UnprovedValue;
 
-/// The most bytes of values that are built for one proof: they take the memory twice.
+/// The most bytes of values that are built for one proof: they take twice the memory.
 pub(crate) const MOST: u64 = 256 << 20;
 
-/// What a process answered: roots that are not as they were stored; `None` where no process can be had, or no sandbox for it.
+/// The answer of a process: roots that differ from the stored ones; `None` if its sandbox has gaps.
 type Answer = Option<Vec<InexactRoot>>;
 
-/// Proofs that are asked for.
+/// Requested proofs.
 #[derive(Debug, Default)]
 pub(crate) struct Prover {
     work: Option<Work>,
-    /// What was asked about in this session, whatever came of it.
+    /// Values that were requested in this session, whatever the result was.
     asked: BTreeSet<ManifestId>,
-    /// Whether no proof can be had here, as the first try told.
+    /// Whether no proof is possible here, as the first attempt showed.
     is_hopeless: bool,
 }
 
@@ -46,12 +47,12 @@ impl Drop for Prover {
 }
 
 impl Prover {
-    /// Whether something more may be asked for.
+    /// Returns whether another proof may be requested.
     pub fn is_free(&self) -> bool {
         self.work.is_none() && !self.is_hopeless
     }
 
-    /// Asks for a proof of what was not asked about yet, as a run left it.
+    /// Requests proofs of those values that were not requested yet, as a run left them.
     pub fn begin(&mut self, start: SandboxConfig, run: RunId, mut wanted: Vec<UnprovedValue>) {
         wanted.retain(|unproved| self.asked.insert(unproved.manifest));
         if wanted.is_empty() {
@@ -63,7 +64,7 @@ impl Prover {
         let thread = thread::Builder::new()
             .name("clew-prove".to_owned())
             .spawn(move || prove(&start, run, &roots, &goes_on));
-        // Without a thread nothing is proved, and nobody is told anything that is not so.
+        // Without a thread nothing is proved, and nothing is reported.
         self.work = thread.ok().map(|thread| Work {
             wanted,
             thread,
@@ -71,14 +72,14 @@ impl Prover {
         });
     }
 
-    /// What came of it, if that is known by now: proofs, and roots that were not had with the reasons.
+    /// Returns the result if it is available: proofs with their roots, and the reasons of the failed ones.
     pub fn take(&mut self) -> Vec<(Proof, Vec<Root>)> {
         let Some(work) = self.work.take_if(|work| work.thread.is_finished()) else {
             return Vec::new();
         };
         let inexact = match work.thread.join() {
             Ok(Ok(Some(inexact))) => inexact,
-            // No sandbox, or no process: there will be none for the next proof either.
+            // No sandbox, or no process: the next proof would have neither, either.
             Ok(Ok(None) | Err(SandboxError::NotStarted(_))) => {
                 self.is_hopeless = true;
                 return Vec::new();
@@ -100,7 +101,7 @@ impl Prover {
     }
 }
 
-/// Builds roots in a process of its own; nothing where no sandbox would keep them from doing harm.
+/// Builds roots in a separate process; returns `None` if its sandbox has gaps, since the code could do harm.
 fn prove(start: &SandboxConfig, run: RunId, roots: &[Root], is_wanted: &AtomicBool) -> Result<Answer, SandboxError> {
     let goes_on = &mut || is_wanted.load(Ordering::Acquire);
     let mut scratch = SandboxProcess::start(start, goes_on)?;

@@ -1,11 +1,11 @@
-//! Reading and making Python objects where they lie: the only folder with unsafe code.
+//! Reads and makes Python objects in place: the only folder with unsafe code.
 //!
-//! In: live objects. Out: nodes for the walk ([`PythonHeap`]), and objects for the builder. Short files, one question
-//! each; what safe `PyO3` can do is not done here.
+//! Input: live objects. Output: nodes for the walk ([`PythonHeap`]), and objects for the builder. The files are short
+//! and have one topic each; what safe `PyO3` can do is done elsewhere.
 #![allow(unsafe_code)]
 // Methods of one family take the same arguments.
 #![allow(clippy::unused_self)]
-// Sizes and counts that the interpreter keeps signed are never negative; its fields lie where their types want them.
+// Sizes and counts that the interpreter keeps signed are never negative; its fields are aligned for their types.
 #![allow(clippy::cast_sign_loss, clippy::cast_ptr_alignment)]
 
 mod allocation;
@@ -85,12 +85,12 @@ pub use region::Region;
 pub use remote_handles::Whereabouts;
 pub use twin::ClassBackup;
 
-/// Nothing is mapped here, so nothing is lost.
+/// No memory is mapped on this platform, so none is lost.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn lost_pages() -> u64 {
     0
 }
 
-/// Nothing is guarded here.
+/// Nothing is guarded on this platform.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn stay_first() {}

@@ -1,8 +1,8 @@
-//! The sandbox of scratch processes: code in it can read files and compute, and nothing else.
+//! The sandbox: code in it can read files and compute, and nothing else.
 //!
-//! Three layers, each the work of one file: limits on memory and time, Landlock over files, and a filter of system
-//! calls for what Landlock has no word for (sockets, other processes, programs, rights and times of files). A layer
-//! that this machine can't give is told. What is told is no proof: `clew.scratch.probe` tries what must not work.
+//! It has three layers, each in its own file: limits on memory and time, Landlock for files, and a filter of system
+//! calls for what Landlock does not cover (sockets, other processes, programs, permissions and times of files).
+//! Layers that this machine lacks are reported. This is no proof: `clew.scratch.probe` attempts what must not work.
 
 #[cfg(target_os = "linux")]
 mod files;
@@ -22,32 +22,33 @@ use pyo3::prelude::*;
 pub(crate) use gap::SandboxGap;
 pub(crate) use missing_paths::PathMapFailure;
 
-/// How much a scratch process may use.
+/// The resources that a sandbox process may use.
 #[derive(Debug, Clone, Copy)]
 #[cfg_attr(not(unix), allow(dead_code))]
 struct Limits {
     /// Bytes of address space.
     memory: u64,
-    /// Seconds of the clock on the wall; whoever started the process ends it then.
+    /// Seconds of wall-clock time, after which its parent ends it.
     seconds: u64,
 }
 
-/// Enters the sandbox for good: from here on this process writes files in `folder` only. Says which layers this machine
-/// can't give.
+/// Enters the sandbox permanently: from here on this process writes only files in `folder`. Returns the layers that
+/// this machine lacks.
 ///
-/// The process must have one thread, since the layers hold for threads that this one starts.
+/// The process must have only one thread, since the layers only apply to threads that this one starts.
 #[pyfunction]
-#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+#[allow(clippy::needless_pass_by_value)] // PyO3 passes it like this
 pub fn enter_sandbox(folder: PathBuf, memory: u64, seconds: u64) -> Vec<String> {
     let gaps = enter(&folder, Limits { memory, seconds });
     gaps.iter().map(ToString::to_string).collect()
 }
 
-/// Has this process find at a path what lies at another one; says why that can't be. `folder` is an empty one of its own.
+/// Makes files of one path visible at another path in this process; returns the reason if that fails. `folder` is an
+/// empty folder for this purpose.
 ///
-/// It is done before the sandbox is entered, which lets nobody mount, and by a process of one thread.
+/// This must happen before the sandbox is entered, which does not allow mounts, and in a process with one thread.
 #[pyfunction]
-#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+#[allow(clippy::needless_pass_by_value)] // PyO3 passes it like this
 pub fn map_paths(maps: Vec<(PathBuf, PathBuf)>, folder: PathBuf) -> Option<String> {
     if maps.is_empty() {
         return None;

@@ -1,7 +1,7 @@
-//! Cells that run again in a scratch process, from the side of the session that a mover moves.
+//! Cells that rerun in a sandbox process, from the side of the session that is being restored.
 //!
-//! A process is started when the first value has to be made again, serves all that the same run made, and ends with the
-//! move. All of one move together take no longer than one scratch process may.
+//! A process is started for the first value that must be recreated, serves all values of the same run, and ends with
+//! the restore. All processes of a restore together may take as long as one sandbox process.
 
 use std::time::{Duration, Instant};
 
@@ -12,24 +12,24 @@ use clew_core::kernel::{BuildError, CoVariableHandover, SandboxRerun};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 
-/// Work shorter than this is not talked about.
+/// Shorter work is not reported.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The scratch processes of one move.
+/// The sandbox processes of one restore.
 pub(crate) struct Processes {
     start: SandboxConfig,
-    /// When the first was started.
+    /// When the first one was started.
     begun: Option<Instant>,
-    /// What ran last, and the process in which it did, or why there is none.
+    /// The cells that ran last, and their process, or why there is none.
     last: Option<(Vec<RunId>, Result<CellProcess, String>)>,
-    /// Why no cell runs unasked, once that is known.
+    /// The reason why no cell runs automatically, once it is known.
     gaps: Option<String>,
 }
 
 /// A sandbox process that has run a sequence of cells.
 struct CellProcess {
     scratch: SandboxProcess,
-    /// Cells that did not run to their ends.
+    /// Cells that did not run to their ends, with the reasons.
     failed: Vec<(RunId, CellFailure)>,
 }
 
@@ -47,7 +47,7 @@ impl CellProcess {
     }
 }
 
-/// Why a cell did not run to its end.
+/// The reason why a cell did not run to its end.
 enum CellFailure {
     Raised(RaisedException),
     Refused(String),
@@ -63,7 +63,7 @@ impl CellFailure {
 }
 
 impl Processes {
-    /// Those that a session in a history may start.
+    /// Creates the processes that a session in a history may start.
     pub fn new(start: SandboxConfig) -> Self {
         Self {
             start,
@@ -73,7 +73,7 @@ impl Processes {
         }
     }
 
-    /// Runs a cell again and takes what it made of some roots. Other threads run meanwhile; Ctrl+C gives up.
+    /// Reruns a cell and takes its values of some roots. Other threads run meanwhile; Ctrl+C cancels it.
     pub fn replay(&mut self, py: Python<'_>, apart: &SandboxRerun<'_>) -> Result<CoVariableHandover, BuildError> {
         let begun = *self.begun.get_or_insert_with(Instant::now);
         let mut waiting = InterruptMonitor::new(begun, apart.label);
@@ -91,7 +91,7 @@ impl Processes {
         goes_on: &mut dyn FnMut() -> bool,
     ) -> Result<CoVariableHandover, StopReason> {
         if self.last.as_ref().is_none_or(|(line, _)| line != apart.line) {
-            // The one before it goes first: two of them would take twice the memory.
+            // The previous process ends first: two of them would take twice the memory.
             self.last = None;
             let started = match self.run_line(apart, begun, goes_on) {
                 Ok(ran) => Ok(ran),
@@ -107,7 +107,7 @@ impl Processes {
         }
     }
 
-    /// A process in which the cells of the line have run, one after the other.
+    /// Starts a process and runs the cells of the line in it, one after the other.
     fn run_line(
         &mut self,
         apart: &SandboxRerun<'_>,
@@ -131,7 +131,7 @@ impl Processes {
         if !scratch.gaps().is_empty() && !apart.is_allowed {
             let gaps = clean(&scratch.gaps().join(", "));
             let why = RerunFailure::NoSandbox { gaps }.to_string();
-            // What the sandbox lacks it lacks for every run of the move.
+            // The sandbox has the same gaps for every run of the restore.
             self.gaps = Some(why.clone());
             return Err(StopReason::Failed(why));
         }
@@ -143,7 +143,7 @@ impl Processes {
             match ran.scratch.again(&run.to_string(), goes_on) {
                 Ok(None) => {}
                 Ok(Some(raised)) => ran.failed.push((*run, CellFailure::Raised(raised))),
-                // What one cell can't do is no reason for the others not to run.
+                // A cell that cannot run does not keep the others from running.
                 Err(SandboxError::Refused(why)) => ran.failed.push((*run, CellFailure::Refused(why))),
                 Err(error) => return Err(failed(error)),
             }
@@ -152,7 +152,7 @@ impl Processes {
     }
 }
 
-/// Why a rerun handed nothing over.
+/// The reason why a rerun returned nothing.
 enum StopReason {
     Interrupted,
     Failed(String),
@@ -164,16 +164,16 @@ impl From<RerunFailure> for StopReason {
     }
 }
 
-/// Why a cell was not rerun in a sandbox process, or did not recreate a value.
+/// The reason why a cell was not rerun in a sandbox process, or did not recreate a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RerunFailure {
-    /// None is started from where this runs.
+    /// No sandbox process can be started here.
     #[error("no sandbox process can be started from here")]
     NoProcess,
-    /// Nobody was asked, so the sandbox must hold.
+    /// The user was not asked, so a complete sandbox is required.
     #[error("no sandbox works here to rerun its cell in automatically ({gaps})")]
     NoSandbox {
-        /// What it lacks.
+        /// The gaps of the sandbox.
         gaps: String,
     },
     /// It did not start.
@@ -182,13 +182,13 @@ pub(crate) enum RerunFailure {
     /// It ended before it answered.
     #[error("the sandbox process ended: {0}")]
     Ended(String),
-    /// All of one move took too long.
+    /// The processes of one restore took too long.
     #[error("the rerun took longer than {0} s; `%clew config scratch.seconds` sets the limit")]
     TooLong(u64),
-    /// The process says that it can't run the cell.
+    /// The process cannot run the cell.
     #[error("it cannot be rerun in a sandbox process: {0}")]
     CantRun(String),
-    /// The process says that it can't give what the cell made.
+    /// The process cannot return the value that the cell created.
     #[error("the sandbox process cannot return it: {0}")]
     CantHandOver(String),
     /// The cell raised.
@@ -198,7 +198,7 @@ pub(crate) enum RerunFailure {
         run: String,
         /// The exception's type.
         exception: String,
-        /// The first line of what it says.
+        /// The first line of its message.
         message: String,
     },
 }
@@ -232,7 +232,7 @@ fn raised_again(label: &str, raised: &RaisedException) -> RerunFailure {
     }
 }
 
-/// Monitors the wait in a cell: listens for Ctrl+C, and prints once what takes so long.
+/// Monitors the wait in a cell: checks for Ctrl+C, and prints once what takes so long.
 struct InterruptMonitor {
     begun: Instant,
     told: Option<String>,
@@ -250,7 +250,7 @@ impl InterruptMonitor {
         let is_due = self.begun.elapsed() > PATIENCE;
         let told = if is_due { self.told.take() } else { None };
         Python::attach(|py| {
-            // Ctrl+C may come while it is said.
+            // Ctrl+C may come while the line is written.
             let said = told.map_or(Ok(()), |told| say(py, &told));
             let is_stopped = said.is_err_and(|error| error.is_instance_of::<PyKeyboardInterrupt>(py));
             !is_stopped && py.check_signals().is_ok()
@@ -258,7 +258,7 @@ impl InterruptMonitor {
     }
 }
 
-/// Writes a line to standard error, which a program that reads the answer does not take for a part of it.
+/// Writes a line to standard error, so that programs that read the answer do not treat it as a part of it.
 fn say(py: Python<'_>, line: &str) -> PyResult<()> {
     let stream = py.import("sys")?.getattr("stderr")?;
     stream.call_method1("write", (format!("{line}\n"),))?;

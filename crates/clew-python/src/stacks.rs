@@ -1,8 +1,8 @@
-//! What the other threads are at: their frames are gone through without giving up the interpreter in between.
+//! The frames of other threads, read without releasing the interpreter in between.
 //!
-//! Python code that does so may crash the process. Up to 3.12, `f_back` makes a frame object, that may start the collector,
-//! a finalizer lets the other thread go on, and what comes back was read in memory that the thread has since used for
-//! another frame. `sys._current_frames` may wait for ever in the same way
+//! Python code that does this may crash the process. Up to 3.12, `f_back` creates a frame object, which may start the
+//! collector; a finalizer then lets the other thread continue, and the result is read from memory that the thread has
+//! since used for another frame. `sys._current_frames` may deadlock in the same way
 //! (<https://github.com/python/cpython/issues/106883>). Here no Python code runs, and the collector is off.
 
 use pyo3::prelude::*;
@@ -11,13 +11,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::raw::CollectorPause;
 
-/// A frame of another thread: the globals of its code, and the addresses of what its local variables hold.
+/// A frame of another thread: the globals of its code, and the addresses of its local variables' values.
 type Locals<'py> = (Bound<'py, PyAny>, FxHashSet<usize>);
 
-/// Whether another thread runs code of a namespace.
+/// Returns whether another thread runs code of a namespace.
 ///
 /// # Errors
-/// Where the interpreter refuses to tell.
+/// The interpreter cannot return the frames.
 #[pyfunction]
 pub fn runs_elsewhere(namespace: &Bound<'_, PyDict>) -> PyResult<bool> {
     let _uncollected = CollectorPause::begin(namespace.py());
@@ -29,10 +29,10 @@ pub fn runs_elsewhere(namespace: &Bound<'_, PyDict>) -> PyResult<bool> {
     Ok(false)
 }
 
-/// The frames of the other threads, innermost first, by the threads' numbers.
+/// Returns the frames of the other threads, innermost first, by thread id.
 ///
 /// # Errors
-/// Where the interpreter refuses to tell.
+/// The interpreter cannot return the frames.
 #[pyfunction]
 pub fn locals_elsewhere(py: Python<'_>) -> PyResult<FxHashMap<u64, Vec<Locals<'_>>>> {
     let _uncollected = CollectorPause::begin(py);
@@ -46,7 +46,8 @@ pub fn locals_elsewhere(py: Python<'_>) -> PyResult<FxHashMap<u64, Vec<Locals<'_
     Ok(found)
 }
 
-/// What local variables hold, where no code of the user's runs to say so: `exec` takes any mapping for them.
+/// Returns the values of local variables; none if reading them would run user code: `exec` accepts any mapping for
+/// them.
 fn values<'py>(locals: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
     let is_known = locals.is_exact_instance_of::<PyDict>() || locals.get_type().name()? == "FrameLocalsProxy";
     if !is_known {
@@ -55,7 +56,7 @@ fn values<'py>(locals: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
     locals.cast::<PyMapping>()?.values()
 }
 
-/// The frames of every other thread, innermost first. The collector must be off.
+/// Returns the frames of every other thread, innermost first. The collector must be off.
 fn frames_elsewhere(py: Python<'_>) -> PyResult<Vec<(u64, Bound<'_, PyAny>)>> {
     let own: u64 = py.import("threading")?.call_method0("get_ident")?.extract()?;
     let innermost = py.import("sys")?.call_method0("_current_frames")?;

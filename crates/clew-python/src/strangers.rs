@@ -1,7 +1,9 @@
-//! What of a stranger's values may be built: plain data, in encodings that run nothing whatever their parts are.
+//! Determines which values of untrusted histories may be built: plain data, in encodings that run no code whatever
+//! their parts are.
 //!
-//! A list of what is allowed, since one of what is not is never complete: a weak reference runs its callback when its object
-//! goes, an instance its `__del__`, a `map` what it maps with, and a module what it does when it is imported.
+//! It uses a list of what is allowed, since a list of what is forbidden is never complete: a weak reference runs its
+//! callback when its object is freed, an instance its `__del__`, a `map` its function, and a module its code when it
+//! is imported.
 
 use clew_core::graph::Arena;
 use pyo3::prelude::*;
@@ -10,7 +12,7 @@ use pyo3::types::{PyDict, PyModule, PyType};
 use crate::kinds;
 use crate::payload::Reader;
 
-/// Whether nothing of a stream runs, or would, when it is built, kept and let go of.
+/// Returns whether building, keeping and releasing the objects of a stream runs none of its code.
 pub(crate) fn is_data(py: Python<'_>, arena: &Arena<'_>) -> PyResult<bool> {
     let mut is_part = vec![false; arena.len()];
     for number in 0..arena.len() {
@@ -30,7 +32,7 @@ pub(crate) fn is_data(py: Python<'_>, arena: &Arena<'_>) -> PyResult<bool> {
             | kinds::ITERATOR
             | kinds::MEMORYVIEW
             | kinds::GENERIC_ALIAS => true,
-            // A name of a library's function is a name; among other data it is something that gets called.
+            // The name of a library's function is only a name; as a part of other data, the function could be called.
             kinds::MODULE => !is_part && module(py, node.payload)?.is_some(),
             kinds::GLOBAL => named(py, node.payload)?.is_some_and(|found| !is_part || found.is_instance_of::<PyType>()),
             kinds::CODEC => is_native(py, node.payload)?,
@@ -43,8 +45,8 @@ pub(crate) fn is_data(py: Python<'_>, arena: &Arena<'_>) -> PyResult<bool> {
     Ok(true)
 }
 
-/// A module that is there already, or comes with a library that Clew knows. No other is imported: not one that lies where
-/// the stranger's notebook does, nor one that does something when it is imported.
+/// Returns a module that is already loaded, or comes with a library that Clew knows. No other module is imported:
+/// neither one next to an untrusted notebook, nor one that runs code on import.
 fn module<'py>(py: Python<'py>, name: &[u8]) -> PyResult<Option<Bound<'py, PyModule>>> {
     let Ok(name) = std::str::from_utf8(name) else {
         return Ok(None);
@@ -59,7 +61,7 @@ fn module<'py>(py: Python<'py>, name: &[u8]) -> PyResult<Option<Bound<'py, PyMod
     Ok(found.and_then(|found| found.cast_into::<PyModule>().ok()))
 }
 
-/// What a name means, if it leads through a module and classes only.
+/// Returns the object of a name, if the name leads through a module and classes only.
 fn named<'py>(py: Python<'py>, payload: &[u8]) -> PyResult<Option<Bound<'py, PyAny>>> {
     let mut reader = Reader::new(payload);
     let (Some(name), Some(path)) = (reader.name(), reader.name()) else {
@@ -80,7 +82,7 @@ fn named<'py>(py: Python<'py>, payload: &[u8]) -> PyResult<Option<Bound<'py, PyA
     Ok(found)
 }
 
-/// Whether a codec runs nothing that its parts name.
+/// Returns whether a codec runs no code that its parts name.
 fn is_native(py: Python<'_>, payload: &[u8]) -> PyResult<bool> {
     let Some(Ok(name)) = Reader::new(payload).name().map(std::str::from_utf8) else {
         return Ok(false);

@@ -1,6 +1,7 @@
-//! The task cache as adapters of engines see it: keys of a whole graph in one call, results in and out of a store.
+//! The task cache for the adapters of task engines: keys of a whole graph in one call, results to and from a store.
 //!
-//! Workers know nothing but the folders of the store and of the settings, so each call opens the store anew: two small files.
+//! Workers only know the folders of the store and of the settings, so each call opens the store again: two small
+//! files.
 
 mod doubts;
 mod files;
@@ -32,30 +33,32 @@ use crate::cause::runtime;
 use crate::clock::SystemClock;
 use crate::raw::{GilCell, PythonHeap};
 
-/// A task that is not so many times slower than reading its result is not worth a file.
+/// The least ratio of a task's time to the time of reading its result for which the result is stored.
 const WORTH: f64 = 3.0;
-/// How fast a result is read, about: bytes a second, and seconds before the first.
+/// The approximate speed of reading a result: bytes per second, and seconds before the first byte.
 const LOADING: (f64, f64) = (500e6, 0.001);
 
-/// Tells a result that has a key already from values (`clew.tasks`).
+/// Marks a result that has a key already, as opposed to values (`clew.tasks`).
 const KNOWN: usize = 3;
-/// Of so many named files it is not told which task they count in: each may open all of them.
+/// With more named files, they are not assigned to single tasks: each task may open all of them.
 const MOST_FILES: usize = 1000;
 
-/// A task: what is called, what it is given, and which tasks before it (by their places) go into it.
+/// A task: the callable, its arguments, and the positions of the earlier tasks that are its inputs.
 type Task<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Vec<usize>);
-/// Keys of tasks, or why one has none; and the files that count in each.
+/// Keys of tasks, or why one has none; and the files that are part of each key.
 type TaskKeys = (Vec<Result<TaskKey, KeylessCause>>, Vec<Rc<BTreeSet<String>>>);
-/// Sets of files, and for each task which of them is its.
+/// Sets of files, and for each task the number of its set.
 type Sets = (Vec<BTreeSet<String>>, Vec<usize>);
 
-/// The keys of the tasks of a graph, inputs first: 32 bytes each, or a text that says why one has none; and the files that count in them.
-/// `version_of` tells the version of a library by its top-level module, `named_by` what the code of a function names, `unrepeatable` has
-/// dotted names of what gives something else each time. `doubts` are called: the first with a function, for why nobody can tell what comes of it and for what it needs of its arguments;
-/// the second with anything else that a task calls or is given, and whether it is called, for such a reason; the third with what a task
-/// calls, functions with what they need, and what it is given, for such a reason.
+/// Returns the keys of the tasks of a graph, inputs first: 32 bytes each, or the reason as text why a task has none;
+/// and the files that are part of them. `version_of` returns the version of a library by its top-level module,
+/// `named_by` the names in the code of a function, and `unrepeatable` contains dotted names of objects with other
+/// results at each use. `doubts` are called for reasons why a result may not be deterministic: the first with a
+/// function, also for the conditions on its arguments; the second with any other object that a task calls or is
+/// given, and whether it is called; the third with a task's callable, the functions with conditions, and the task's
+/// arguments.
 #[pyfunction]
-#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+#[allow(clippy::needless_pass_by_value)] // PyO3 passes it like this
 pub fn task_keys<'py>(
     tasks: Vec<Task<'py>>,
     main: &Bound<'py, PyAny>,
@@ -83,7 +86,7 @@ pub fn task_keys<'py>(
     Ok((PyList::new(py, shown.collect::<Vec<_>>())?, told_once(&files)))
 }
 
-/// Sets that many tasks share, each once.
+/// Returns each of the sets, which many tasks share, once.
 fn told_once(files: &[Rc<BTreeSet<String>>]) -> Sets {
     let mut places: FxHashMap<*const BTreeSet<String>, usize> = FxHashMap::default();
     let mut sets = Vec::new();
@@ -130,7 +133,7 @@ fn keys_of<'py>(mut keys: Keys<'_, 'py>, tasks: &[Task<'py>]) -> TaskKeys {
     (found, files)
 }
 
-/// Both sets; the same where one holds nothing, or they are one.
+/// Returns the union of both sets; one of them if the other is empty or the same.
 fn joined(first: &Rc<BTreeSet<String>>, second: &Rc<BTreeSet<String>>) -> Rc<BTreeSet<String>> {
     if first.is_empty() || Rc::ptr_eq(first, second) {
         return Rc::clone(second);
@@ -149,7 +152,8 @@ fn with_more(set: &Rc<BTreeSet<String>>, more: &BTreeSet<String>) -> Rc<BTreeSet
     Rc::new(set.union(more).cloned().collect())
 }
 
-/// The key of a result that got it before (`KNOWN` in `clew.tasks`): what it goes into has the key then that it has in one graph with it.
+/// Returns the key that a result got earlier (`KNOWN` in `clew.tasks`): tasks that use it then get the same keys as
+/// in one graph with it.
 fn made_before(callable: &Bound<'_, PyAny>, given: &Bound<'_, PyAny>) -> Option<TaskKey> {
     let (kind, key): (usize, [u8; 32]) = callable.is_none().then(|| given.extract().ok())??;
     (kind == KNOWN).then_some(TaskKey(key))
@@ -160,13 +164,13 @@ fn key_of(key: &[u8]) -> PyResult<TaskKey> {
     key.map_err(|_| PyValueError::new_err("A key of a task has 32 bytes"))
 }
 
-/// What the store says, as Python gets it.
-#[allow(clippy::needless_pass_by_value)] // as `map_err` hands it over
+/// Converts an error of the store for Python.
+#[allow(clippy::needless_pass_by_value)] // `map_err` passes it like this
 fn failed(error: StoreError) -> PyErr {
     PyOSError::new_err(error.to_string())
 }
 
-/// `encrypts`: whether a store that is made here is encrypted.
+/// `encrypts`: whether a store that is created here is encrypted.
 fn opened(store: &Path, config: &Path, access: Access, encrypts: bool) -> PyResult<(Store, Option<SigningKey>)> {
     let key = SigningKey::load(&RealDisk, config).map_err(failed)?;
     let keys = Keyring::new(config).with_key(store_key()).for_new(encrypts);
@@ -177,10 +181,11 @@ fn opened(store: &Path, config: &Path, access: Access, encrypts: bool) -> PyResu
     Ok((store.with_trust(trust.unwrap_or_default()), key))
 }
 
-/// Makes the store and the user's key where they are not there yet, and drops results that ended more than so many days ago.
+/// Creates the store and the user's key if they do not exist, and drops results that ended more than this number of
+/// days ago.
 ///
 /// # Errors
-/// The store can't be written.
+/// The store cannot be written.
 #[pyfunction]
 pub fn open_tasks(store: &str, config: &str, keep_days: u32) -> PyResult<()> {
     SigningKey::load_or_create(&RealDisk, Path::new(config)).map_err(failed)?;
@@ -193,10 +198,10 @@ pub fn open_tasks(store: &str, config: &str, keep_days: u32) -> PyResult<()> {
     Ok(())
 }
 
-/// Whether the result of a task is there, as far as that can be told without reading it.
+/// Returns whether the result of a task exists, as far as this is known without reading it.
 ///
 /// # Errors
-/// The key is none.
+/// The key is invalid.
 #[pyfunction]
 pub fn has_task(py: Python<'_>, store: &str, config: &str, key: &[u8]) -> PyResult<bool> {
     let key = key_of(key)?;
@@ -206,8 +211,8 @@ pub fn has_task(py: Python<'_>, store: &str, config: &str, key: &[u8]) -> PyResu
     }))
 }
 
-/// What is set here: the folders of the store and of the settings, from how many seconds on a task's result is kept though nobody asked
-/// for it, the most bytes of a result, and for how many days results are kept.
+/// Returns the settings: the folders of the store and of the settings, the seconds from which on an intermediate
+/// task's result is stored, the most bytes of a result, and for how many days results are kept.
 #[pyfunction]
 pub fn task_settings() -> (String, String, f64, u64, u64) {
     let context = Context::of_process(Interface::Python);
@@ -222,14 +227,14 @@ pub fn task_settings() -> (String, String, f64, u64, u64) {
     )
 }
 
-/// Keeps what a task came to, if that is worth it: `dump` is called for its bytes. What became of it: `kept`, `quick` or `large`.
-/// `is_last`: whether somebody asked for it, so that it is kept however quick it was. `limits` are the seconds from which on others are
-/// kept (with 0 all are), and the most bytes.
+/// Stores the result of a task, if that is worth it: `dump` is called for its bytes. Returns the outcome: `kept`,
+/// `quick` or `large`. `is_last`: whether the user requested this result, so that it is stored however quick the task
+/// was. `limits` are the seconds from which on other results are stored (0: all), and the most bytes.
 ///
 /// # Errors
-/// The store can't be written, or whatever `dump` raises.
+/// The store cannot be written, or `dump` raises an exception.
 #[pyfunction]
-#[allow(clippy::too_many_arguments)] // as adapters call it
+#[allow(clippy::too_many_arguments)] // adapters call it like this
 pub fn keep_task(
     py: Python<'_>,
     store: &str,
@@ -254,7 +259,7 @@ pub fn keep_task(
         return Ok("quick");
     }
     py.detach(|| {
-        // A worker that does not see the store must not make another one there.
+        // A worker that does not see the store must not create another one there.
         opened(Path::new(store), Path::new(config), Access::ReadOnly, false)?;
         let (store, signing) = opened(Path::new(store), Path::new(config), Access::ReadWrite, false)?;
         let signing = signing.ok_or_else(|| PyOSError::new_err("There is no key to sign with"))?;
@@ -271,16 +276,16 @@ pub fn keep_task(
     Ok("kept")
 }
 
-/// Has results of these tasks used no more: running them did more than their keys tell of.
+/// Excludes the results of these tasks from further use: running them did more than their keys cover.
 ///
 /// # Errors
-/// The store can't be written, or a key is none.
+/// The store cannot be written, or a key is invalid.
 #[pyfunction]
-#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+#[allow(clippy::needless_pass_by_value)] // PyO3 passes it like this
 pub fn doubt_tasks(py: Python<'_>, store: &str, config: &str, keys: Vec<PyBackedBytes>) -> PyResult<()> {
     let keys = keys.iter().map(|key| key_of(key)).collect::<PyResult<Vec<_>>>()?;
     py.detach(|| {
-        // A worker that does not see the store must not make another one there.
+        // A worker that does not see the store must not create another one there.
         opened(Path::new(store), Path::new(config), Access::ReadOnly, false)?;
         let (store, _) = opened(Path::new(store), Path::new(config), Access::ReadWrite, false)?;
         let mut keys = keys.into_iter();
@@ -288,21 +293,22 @@ pub fn doubt_tasks(py: Python<'_>, store: &str, config: &str, keys: Vec<PyBacked
     })
 }
 
-/// Whether one of these tasks is doubted; `false` where there is no store.
+/// Returns whether one of these tasks is doubted; `false` if there is no store.
 ///
 /// # Errors
-/// A key is none.
+/// A key is invalid.
 #[pyfunction]
-#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+#[allow(clippy::needless_pass_by_value)] // PyO3 passes it like this
 pub fn doubts_any(py: Python<'_>, store: &str, keys: Vec<PyBackedBytes>) -> PyResult<bool> {
     let keys = keys.iter().map(|key| key_of(key)).collect::<PyResult<Vec<_>>>()?;
     Ok(py.detach(|| store::doubts_any(&RealDisk, Path::new(store), &keys)))
 }
 
-/// The bytes that a task came to, held against length, hash and signature; `None` if there are none that can be used.
+/// Returns the bytes of a task's result after checking length, hash and signature; `None` if there is no usable
+/// result.
 ///
 /// # Errors
-/// The key is none.
+/// The key is invalid.
 #[pyfunction]
 pub fn task_result<'py>(
     py: Python<'py>,

@@ -1,4 +1,4 @@
-//! Doors for the Python tests: what a look finds, and whether what was encoded comes back.
+//! The interface for the Python tests: results of looks, and whether encoded values can be built again.
 
 mod values;
 
@@ -18,7 +18,7 @@ use crate::build::{BuiltObject, build, install_definition, refusal};
 use crate::cause::runtime;
 use crate::raw::{GilCell, Object, PythonHeap, Region};
 
-/// A heap over a namespace, with what the tests ask of it.
+/// A heap over a namespace, with the calls that the tests need.
 #[pyclass(frozen, module = "clew._engine", name = "TestHeap")]
 pub struct TestHeap(GilCell<PythonHeap>);
 
@@ -56,16 +56,17 @@ impl EncodedCoVariable {
         self.found.opaque.iter().map(|opaque| opaque.why.clone()).collect()
     }
 
-    /// Why it could never be built again; `None` where nothing speaks against it.
+    /// Returns why it could never be built again; `None` if there is no reason.
     #[getter]
     fn refusal(&self, py: Python<'_>) -> Option<String> {
         refusal(py, &self.found.stream, self.found.roots.len()).map(|why| why.to_string())
     }
 
-    /// What lies between the value of `name` and what it was when `later` was looked at, as JSON, and how many blocks were
-    /// read. `streams`: others than the own, which may be damaged; `memory`: bytes that may be read.
+    /// Returns the differences between the value of `name` and its value in `later`, as JSON, and how many blocks
+    /// were read. `streams`: streams to use instead of the own ones, possibly corrupted; `memory`: the most bytes to
+    /// read.
     #[pyo3(signature = (name, later, streams=(None, None), memory=None))]
-    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+    #[allow(clippy::needless_pass_by_value)] // PyO3 passes it like this
     fn compare(
         &self,
         name: &str,
@@ -114,13 +115,13 @@ fn encoded(heap: &PythonHeap, found: CoVariable) -> EncodedCoVariable {
 
 #[pymethods]
 impl TestHeap {
-    /// `main` is the namespace that notebook functions read.
+    /// `main` is the namespace for notebook functions.
     #[new]
     fn new(py: Python<'_>, main: &Bound<'_, PyDict>) -> PyResult<Self> {
         Ok(Self(GilCell::new(py, PythonHeap::new(main, None)?)))
     }
 
-    /// The co-variables of a namespace, definitions too.
+    /// Returns the co-variables of a namespace, including definitions.
     fn look(&self, py: Python<'_>, namespace: &Bound<'_, PyDict>) -> PyResult<Vec<EncodedCoVariable>> {
         let roots = roots(namespace)?;
         self.with(py, |heap| {
@@ -135,7 +136,7 @@ impl TestHeap {
         })
     }
 
-    /// The whole namespace as one co-variable.
+    /// Returns the whole namespace as one co-variable.
     fn look_jointly(&self, py: Python<'_>, namespace: &Bound<'_, PyDict>) -> PyResult<EncodedCoVariable> {
         let roots = roots(namespace)?;
         self.with(py, |heap| {
@@ -146,7 +147,7 @@ impl TestHeap {
         })
     }
 
-    /// What the whole namespace hashes to as one co-variable; nothing is copied.
+    /// Returns the fingerprint of the whole namespace as one co-variable; nothing is copied.
     fn fingerprint(&self, py: Python<'_>, namespace: &Bound<'_, PyDict>) -> PyResult<String> {
         let roots = roots(namespace)?;
         self.with(py, |heap| {
@@ -156,7 +157,7 @@ impl TestHeap {
         })
     }
 
-    /// Builds from a stream that may be damaged: whether it came to anything, or why not.
+    /// Builds from a stream that may be corrupted; returns an empty string, or the reason why it failed.
     fn build_damaged(&self, py: Python<'_>, stored: &Bound<'_, EncodedCoVariable>, stream: &[u8]) -> PyResult<String> {
         self.with(py, |heap| {
             let encoded = stored.get();
@@ -174,9 +175,9 @@ impl TestHeap {
         })
     }
 
-    /// Builds co-variables again, definitions first, and installs the definitions: values by name, and under `""` the
-    /// names of co-variables that came back with another fingerprint, with the place.
-    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+    /// Builds co-variables again, definitions first, and installs the definitions. Returns values by name, and under
+    /// `""` the names of co-variables with another fingerprint, with the first difference.
+    #[allow(clippy::needless_pass_by_value)] // PyO3 passes it like this
     fn load<'py>(&self, py: Python<'py>, stored: Vec<Bound<'py, EncodedCoVariable>>) -> PyResult<Bound<'py, PyDict>> {
         self.with(py, |heap| {
             let (values, differing) = (PyDict::new(py), PyDict::new(py));
@@ -187,7 +188,7 @@ impl TestHeap {
             let mut patience = waiting.len() * waiting.len();
             while let Some(next) = waiting.pop_front() {
                 let stored = next.get();
-                // The engine knows which definition needs which; here those that fail are tried again.
+                // The engine knows which values need which definitions; here failed ones are tried again.
                 let built = match build_again(py, heap, stored) {
                     Ok(built) => built,
                     Err(_) if patience > 0 => {
@@ -235,7 +236,7 @@ fn holds_definition(found: &CoVariable) -> bool {
     found.roots.iter().any(|root| root.kind == RootKind::Definition)
 }
 
-/// The path to the first node that came back otherwise, and both nodes.
+/// Returns the path to the first node that differs, and both nodes.
 fn where_they_differ(one: &CoVariable, other: &CoVariable) -> String {
     let (first, then) = (
         parsed(one).expect("a walk writes streams"),
@@ -272,7 +273,7 @@ fn parsed(found: &CoVariable) -> Result<Arena<'_>, StreamError> {
     Arena::parse(&found.stream, found.roots.len(), ArenaLimits::default())
 }
 
-/// What comes of the nodes of a stream over the memory of a co-variable.
+/// Builds the nodes of a stream over the memory of a co-variable.
 fn build_of(
     py: Python<'_>,
     heap: &mut PythonHeap,

@@ -1,4 +1,5 @@
-//! Every reason of the extension's that people can meet, as they meet it; the engine's are in the command's tests.
+//! Every message of the extension that users may see, in its final form; the engine's are in the tests of the
+//! command.
 
 use clew_testing::{every, lines};
 

@@ -1,4 +1,4 @@
-//! `Visit`: what a run left, loaded into a process that records nothing, as the scratch process sees it.
+//! `Visit`: the state after a run, loaded into a process that records nothing, for a sandbox process.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -20,10 +20,10 @@ use crate::kernel::{KernelState, PythonKernel, tell_notebook_folder};
 use crate::payload::Reader;
 use crate::raw::{GilCell, Object, PythonHeap};
 
-/// A root that was not simply loaded: kind, key, outcome, why.
+/// A root that was not simply restored: kind, key, outcome, reason.
 type InexactFields = (String, String, &'static str, String);
 
-/// A history that is only read, and the namespace that its states are loaded into.
+/// A history that is only read, and the namespace into which its states are loaded.
 #[pyclass(frozen, module = "clew._engine")]
 pub struct Visit(Mutex<Inner>);
 
@@ -31,11 +31,11 @@ struct Inner {
     heap: GilCell<PythonHeap>,
     state: KernelState,
     visited: Visited,
-    /// Classes that the cell is going to make, which are to be known as when it ran first.
+    /// Classes that the cell is going to define, and that must get the ids of their first run.
     awaited: Vec<ClassReference>,
 }
 
-/// A class of the notebook: its id, and where it can be found.
+/// A class of the notebook: its id, and where it is found.
 struct ClassReference {
     id: String,
     module: String,
@@ -43,7 +43,7 @@ struct ClassReference {
 }
 
 impl ClassReference {
-    /// What the walk wrote of a class, as far as that says where it can be found (see `raw::class_body`).
+    /// Reads the id and the place of a class from the payload that the walk wrote (see `raw::class_body`).
     fn of(payload: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(payload);
         let mut text = || Some(str::from_utf8(reader.name()?).ok()?.to_owned());
@@ -51,7 +51,7 @@ impl ClassReference {
         Some(Self { id, module, qualname })
     }
 
-    /// The class, if the cell made it: what bears its name and was made under it.
+    /// Returns the class, if the cell defined it: the object of its name that was also created under that name.
     fn find<'py>(&self, main: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
         let mut found = main.clone();
         for name in self.qualname.split('.') {
@@ -67,9 +67,9 @@ impl ClassReference {
 
 #[pymethods]
 impl Visit {
-    /// `namespace` is the dict of `main`. `store` and `config` name folders, `history` is an id.
+    /// `namespace` is the dict of `main`. `store` and `config` are folders, `history` is an id.
     #[new]
-    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+    #[allow(clippy::needless_pass_by_value)] // PyO3 passes it like this
     fn new(
         namespace: &Bound<'_, PyDict>,
         main: &Bound<'_, PyAny>,
@@ -95,8 +95,9 @@ impl Visit {
         Ok(Self(Mutex::new(inner)))
     }
 
-    /// Loads roots of what a run left, by kind and key, as [`Visited::load`] does, or all; what is not stored of the names in `again` is made by
-    /// running its cell again. Each root that was not simply loaded: its kind, its key, the word for what became of it, and why.
+    /// Loads roots of the state after a run, by kind and key, like [`Visited::load`], or all of them. Names in
+    /// `again` that are not stored are recreated by rerunning their cell. Returns each root that was not simply
+    /// restored: its kind, its key, the word for the outcome, and the reason.
     fn load(
         &self,
         py: Python<'_>,
@@ -114,15 +115,15 @@ impl Visit {
         Ok(told(outcomes))
     }
 
-    /// The roots that a run left, by kind and key.
+    /// Returns the roots of the state after a run, by kind and key.
     fn roots(&self, run: &str) -> PyResult<Vec<(&'static str, String)>> {
         let roots = self.inner().visited.roots(run_of(run)?);
         Ok(roots.into_iter().map(|root| (root.kind.word(), root.key)).collect())
     }
 
-    /// Builds roots of a run, by kind and key, and holds them against their fingerprints. Each that is not as it was stored,
-    /// as [`Self::load`] tells it.
-    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+    /// Builds roots of a run, by kind and key, and compares them with their fingerprints. Returns each root that
+    /// differs from the stored one, in the form of [`Self::load`].
+    #[allow(clippy::needless_pass_by_value)] // PyO3 passes it like this
     fn prove(&self, py: Python<'_>, run: &str, roots: Vec<(String, String)>) -> PyResult<Vec<InexactFields>> {
         let run = run_of(run)?;
         let roots = roots_of(roots)?.into_iter().collect();
@@ -132,7 +133,8 @@ impl Visit {
         Ok(told(outcomes))
     }
 
-    /// Loads what the cell of a run may read, as the run before it left it. The cell's source, and the `n` of its `In [n]`.
+    /// Loads what the cell of a run may read, in the state after the previous run. Returns the cell's source, and the
+    /// `n` of its `In [n]`.
     fn prepare(&self, py: Python<'_>, run: &str) -> PyResult<(String, Option<u64>)> {
         let run = run_of(run)?;
         let (awaited, main) = self.awaited(py)?;
@@ -147,14 +149,15 @@ impl Visit {
         Ok((cell.source, cell.execution_count))
     }
 
-    /// Says that the cell that was prepared ran to its end.
+    /// Notes that the prepared cell ran to its end.
     fn ran(&self, py: Python<'_>, run: &str) -> PyResult<()> {
         let run = run_of(run)?;
         self.with(py, |visited, _| visited.ran(run))
     }
 
-    /// Writes what the cell of a run made of roots, by kind and key, together into a file, encrypted with a key; why that can't be, else `None`.
-    #[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+    /// Writes the values that the cell of a run created for roots, by kind and key, together to a file, encrypted
+    /// with a key. Returns the reason if that fails, otherwise `None`.
+    #[allow(clippy::needless_pass_by_value)] // PyO3 passes it like this
     fn hand_over(
         &self,
         py: Python<'_>,
@@ -176,7 +179,7 @@ impl Visit {
     }
 }
 
-/// Lets classes that a cell made be known as when it ran first.
+/// Gives classes that a cell defined the ids of their first run.
 fn recognise(awaited: &[ClassReference], main: &Bound<'_, PyAny>, kernel: &mut PythonKernel<'_, '_>) {
     for class in awaited {
         if let Some(found) = class.find(main)
@@ -188,7 +191,7 @@ fn recognise(awaited: &[ClassReference], main: &Bound<'_, PyAny>, kernel: &mut P
 }
 
 impl Visit {
-    /// Classes that the last cell was to make, once; and where they can be found.
+    /// Returns the classes that the last cell was to define, only once; and the module in which they are found.
     fn awaited<'py>(&self, py: Python<'py>) -> PyResult<(Vec<ClassReference>, Bound<'py, PyAny>)> {
         let awaited = std::mem::take(&mut self.inner().awaited);
         let main = py.import("sys")?.getattr("modules")?.get_item("__main__")?;
@@ -196,11 +199,11 @@ impl Visit {
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        // What is held is read, or filled once: a panic elsewhere leaves it usable.
+        // The contents are only read, or filled once: a panic elsewhere leaves them usable.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Uses what is visited on the live objects.
+    /// Applies `work` to the visited history and the live objects.
     fn with<R>(&self, py: Python<'_>, work: impl FnOnce(&Visited, &mut PythonKernel<'_, '_>) -> R) -> PyResult<R> {
         let mut inner = self.inner();
         let Inner {
@@ -219,7 +222,7 @@ fn roots_of(roots: Vec<(String, String)>) -> PyResult<Vec<Root>> {
     named.collect()
 }
 
-/// What was not simply loaded.
+/// Returns the outcomes of roots that were not simply restored.
 fn told(outcomes: Vec<Outcome>) -> Vec<InexactFields> {
     let told = outcomes
         .into_iter()
@@ -242,10 +245,10 @@ fn write(handed: &CoVariableHandover, path: &Path, key: &[u8; 32]) -> io::Result
     handed.write(&mut EncryptedStream::new(file, key))
 }
 
-/// What names of a namespace hash to together, as the store's versions do; `None` where one is not there or has no value
-/// that could be compared.
+/// Returns the common hash of names of a namespace, like that of the store's versions; `None` if one does not exist
+/// or has no value that can be compared.
 #[pyfunction]
-#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+#[allow(clippy::needless_pass_by_value)] // PyO3 passes it like this
 pub fn fingerprint(
     namespace: &Bound<'_, PyDict>,
     main: &Bound<'_, PyAny>,

@@ -1,25 +1,27 @@
-//! What the shell must know of a line before it hands it to the engine.
+//! Properties of a command line that the shell needs before it passes the line to the engine.
 
 use clew_cli::Intent;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-/// Splits the line after `%clew` into words, and returns them with what they are about to do, as [`intent`] does.
+/// Splits the line after `%clew` into words, and returns them with what they will do, like [`intent`].
 ///
 /// # Errors
-/// `ValueError` where a quote is not closed.
+/// `ValueError` if a quote is not closed.
 #[pyfunction]
 pub fn read_line<'py>(py: Python<'py>, line: &str) -> PyResult<Bound<'py, PyDict>> {
     let words = clew_cli::split_line(line).map_err(|error| PyValueError::new_err(error.to_string()))?;
     intent(py, words)
 }
 
-/// Returns `words` with what they are about to do: `moves` what is live, and then `waits` for another cell that runs; `asks` a scratch
-/// process; `sets` settings; `carries` to other places, which the native command does. What it `seals` before it is what the running cell did so far.
+/// Returns `words` with what they will do: whether the command restores live state (`moves`), and then `waits` for another
+/// running cell; whether it needs a sandbox process (`asks`), sets settings (`sets`), or transfers data to other
+/// places (`carries`), which the native command does. If it `seals`, the changes of the running cell so far are
+/// recorded first.
 ///
 /// # Errors
-/// Where memory runs out.
+/// There is not enough memory.
 #[pyfunction]
 pub fn intent(py: Python<'_>, words: Vec<String>) -> PyResult<Bound<'_, PyDict>> {
     let intent = clew_cli::intent(&words);
@@ -38,16 +40,17 @@ pub fn intent(py: Python<'_>, words: Vec<String>) -> PyResult<Bound<'_, PyDict>>
     Ok(told)
 }
 
-/// The hash of a file's bytes; `None` where it can't be read. Other threads run meanwhile.
+/// Returns the hash of a file's bytes; `None` if it cannot be read. Other threads run meanwhile.
 #[pyfunction]
-#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+#[allow(clippy::needless_pass_by_value)] // PyO3 passes it like this
 pub fn digest_of(py: Python<'_>, path: std::path::PathBuf) -> Option<String> {
     py.detach(|| clew_cli::digest_of(&path))
 }
 
-/// By what this user, and nobody else, knows a small file again; `None` where it can't be read, or there is no key yet.
+/// Returns a mark by which only this user recognizes a small file; `None` if it cannot be read, or there is no key
+/// yet.
 #[pyfunction]
-#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+#[allow(clippy::needless_pass_by_value)] // PyO3 passes it like this
 pub fn mark_of(py: Python<'_>, path: std::path::PathBuf) -> Option<String> {
     py.detach(|| clew_cli::mark_of(&path))
 }

@@ -1,7 +1,8 @@
-//! What lies between two values: rows and columns, elements, keys, attributes, lines.
+//! Compares two values: rows and columns, elements, keys, attributes, lines.
 //!
-//! Two values go down together. Equal blocks of memory are passed over by their ids, so that one changed element of a
-//! gigabyte costs two blocks. Cycles and shared parts are met once. What is beyond the [`ReadLimits`] is said, never guessed.
+//! Both values are walked in parallel. Blocks of memory with equal ids are skipped, so that one changed element of a
+//! gigabyte costs two blocks. Cycles and shared parts are visited once. Parts beyond the [`ReadLimits`] are reported
+//! as not compared.
 
 mod arrays;
 mod columns;
@@ -26,7 +27,7 @@ use crate::value::Value;
 use crate::value::object::Object;
 use crate::value::short::short;
 
-/// What lies between two values of one name.
+/// Returns the differences between two values of one variable.
 pub fn compare(before: NodeView<'_>, after: NodeView<'_>, limits: &ReadLimits) -> Detail {
     let mut comparer = Comparer {
         limits,
@@ -49,10 +50,10 @@ pub fn compare(before: NodeView<'_>, after: NodeView<'_>, limits: &ReadLimits) -
     }
 }
 
-/// What is said of values of which nothing but sharing and memory differs.
+/// The note for values that differ only in sharing and memory layout.
 pub const EQUAL: &str = "equal in value; the sharing or memory layout of its parts differs";
 
-/// What differs where no row, element or member does.
+/// Returns the note for values without differing rows, elements or members.
 fn same_but(before: NodeView<'_>, after: NodeView<'_>) -> &'static str {
     if digest::is_same(before, after) {
         EQUAL
@@ -61,7 +62,7 @@ fn same_but(before: NodeView<'_>, after: NodeView<'_>) -> &'static str {
     }
 }
 
-/// Says of a detail that not all was compared.
+/// Adds a note to a detail if the comparison is incomplete.
 fn noted(mut detail: Detail, is_cut: bool) -> Detail {
     if let (Detail::Members(members), true) = (&mut detail, is_cut) {
         members
@@ -71,23 +72,23 @@ fn noted(mut detail: Detail, is_cut: bool) -> Detail {
     detail
 }
 
-/// What is known while two values go down together.
+/// The state of the comparison of two values.
 struct Comparer<'l> {
     limits: &'l ReadLimits,
-    /// Pairs that were met: what differs in them is told where they were met first.
+    /// Pairs already visited; their differences are reported where they were visited first.
     seen: FxHashSet<(u32, u32)>,
-    /// Pairs that may still be met.
+    /// The number of pairs that may still be visited.
     left: u64,
-    /// Whether something was passed over.
+    /// Whether something was skipped because of a limit.
     is_cut: bool,
-    /// Changes that are still told one by one.
+    /// The number of changes that may still be listed.
     room: usize,
 }
 
 type Found = Result<Option<Detail>, ReadError>;
 
 impl Comparer<'_> {
-    /// What lies between two values; `None` if they are equal.
+    /// Returns the differences between two values; `None` if they are equal.
     fn values(&mut self, before: NodeView<'_>, after: NodeView<'_>, depth: usize) -> Found {
         let (one, two) = (before.node(), after.node());
         let is_bare =
@@ -116,7 +117,7 @@ impl Comparer<'_> {
             {
                 Ok(None)
             }
-            // Simple values have no parts in what a walk writes; a stranger's stream may give them some.
+            // A walk writes no parts of simple values, but an untrusted stream may contain some.
             (Value::None, Value::None) => Ok(None),
             (
                 Value::Bool(_)
@@ -137,7 +138,7 @@ impl Comparer<'_> {
         }
     }
 
-    /// One value in place of another, in words that tell them apart.
+    /// Returns a replaced value, with texts that distinguish the two values.
     fn replaced(&self, before: NodeView<'_>, after: NodeView<'_>, one: &Value<'_>, two: &Value<'_>) -> Detail {
         let width = self.limits.width;
         let mut pair = Pair::new(short(before, width), short(after, width));
@@ -181,7 +182,7 @@ impl Comparer<'_> {
         Ok(found.into_detail(None, None))
     }
 
-    /// What subclasses of lists, dicts, texts hold.
+    /// Compares the contents of subclasses such as those of list, dict and str.
     fn contents(&mut self, one: &Value<'_>, two: &Value<'_>, depth: usize) -> Found {
         match (one, two) {
             (Value::Members(one), Value::Members(two)) => self.members(one, two, depth + 1),
@@ -200,7 +201,7 @@ impl Comparer<'_> {
     }
 }
 
-/// What is not told of an object whose bytes differ.
+/// Returns the note for a difference that is not shown, in the bytes of an object.
 fn hidden(type_name: &str) -> &'static str {
     match type_name.split(' ').next() {
         Some("code") => "its code differs",
@@ -210,7 +211,7 @@ fn hidden(type_name: &str) -> &'static str {
     }
 }
 
-/// A short text with what kind of value it is: `1` and `1.0` look alike as numbers of a library.
+/// Returns a short text with the kind of the value: `1` and `1.0` look alike as numbers of a library.
 fn kinded(text: &str, value: &Value<'_>) -> String {
     let kind = match value {
         Value::Integer(_) => "int",

@@ -1,7 +1,7 @@
-//! Whether two parts are the same without comparing them word by word: a hash of what lies below a node.
+//! Compares two parts by a hash of everything below a node.
 //!
-//! Memory goes into it by the blocks it lies in, so that nothing is read. Equal memory that is cut otherwise gives another
-//! digest: two digests that agree mean the same value, two that differ need not mean another.
+//! The hash covers memory by its block ids, so that no memory is read. Equal memory that is cut into other blocks has
+//! another digest: equal digests mean equal values, but different digests do not prove different values.
 
 use clew_core::limits::VALUE_DEPTH;
 
@@ -10,16 +10,16 @@ use clew_core::id::Fingerprint;
 use crate::kinds;
 use crate::stored_value::NodeView;
 
-/// Nodes that one digest looks at: what is matched by digests are keys, members and items of short lists.
+/// The most nodes that one digest covers: digests match keys, members and items of short lists.
 const MOST: u64 = 100_000;
 
-/// What a part hashes to. One that is too deep or too large to be looked at whole is the same as no other.
+/// Returns the hash of a part. A part that is too deep or too large to be hashed as a whole equals no other part.
 pub(crate) fn digest(view: NodeView<'_>) -> u128 {
     let mut left = MOST;
     u128::from_be_bytes(of(view, 0, &mut Vec::new(), &mut left))
 }
 
-/// Whether both are the same, as far as digests tell.
+/// Returns whether the digests of both are equal.
 pub(crate) fn is_same(one: NodeView<'_>, two: NodeView<'_>) -> bool {
     one.kind() == two.kind() && digest(one) == digest(two)
 }
@@ -37,7 +37,7 @@ fn of(view: NodeView<'_>, depth: usize, above: &mut Vec<u32>, left: &mut u64) ->
         bytes.extend(memory.marks());
     }
     if (depth >= VALUE_DEPTH || *left == 0) && !view.items(0).is_empty() {
-        // What was not looked at is the same as nothing: equal digests must mean equal values.
+        // Parts beyond the limits must equal no other part: equal digests must mean equal values.
         bytes.extend_from_slice(&(std::ptr::from_ref(view.stored()) as usize).to_le_bytes());
         bytes.extend_from_slice(&view.number().to_le_bytes());
     } else {

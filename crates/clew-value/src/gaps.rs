@@ -1,4 +1,4 @@
-//! Members of a value that could not be stored, named as people would reach them: `model.data.session`, `jobs['lock']`.
+//! Members of a value that could not be stored, with their paths as in Python: `model.data.session`, `jobs['lock']`.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -15,15 +15,15 @@ use crate::value::object;
 use crate::value::short::{cut, short};
 use crate::value::{Container, Value};
 
-/// The most gaps that are named of one co-variable.
+/// The most gaps of a co-variable that are named.
 const NAMED: usize = 20;
-/// The most characters of a path, and of a reason.
+/// The most characters of a path and of a reason.
 const WIDTH: usize = 200;
-/// How often nodes are gone through to find what reaches a gap: more than once only where references lead back.
+/// The most passes over the nodes to find those that reach a gap: only back references need more than one.
 const PASSES: usize = 16;
 
-/// How the `unstored` nodes of a stream are reached from its roots, each with its number; nothing where the stream is none. Of several at
-/// least one is named.
+/// Returns the paths from the roots of a stream to its `unstored` nodes, each with its number; nothing for an invalid
+/// stream. If there are unstored nodes, at least one path is returned.
 pub fn name_gaps(roots: &[Root], stream: &[u8], unstored: &BTreeMap<u32, String>) -> Vec<(u32, MemberGap)> {
     let encoding = Encoding::default();
     let nameless = |_: &str| None;
@@ -55,7 +55,7 @@ pub fn name_gaps(roots: &[Root], stream: &[u8], unstored: &BTreeMap<u32, String>
     search.gaps
 }
 
-/// Which nodes reach one of these, or are one.
+/// Returns for each node whether it is one of these or reaches one.
 fn reaching(arena: &Arena<'_>, unstored: &BTreeMap<u32, String>) -> Vec<bool> {
     let mut reaching = vec![false; arena.len()];
     for number in unstored.keys() {
@@ -79,7 +79,7 @@ fn reaching(arena: &Arena<'_>, unstored: &BTreeMap<u32, String>) -> Vec<bool> {
     reaching
 }
 
-/// Memory is not needed for names.
+/// Paths do not depend on memory.
 struct NoBlocks;
 
 impl Blocks for NoBlocks {
@@ -89,7 +89,7 @@ impl Blocks for NoBlocks {
 }
 
 struct Search<'a> {
-    /// Only what reaches a gap is gone through, and named.
+    /// Nodes that reach a gap; only these are searched and named.
     reaching: Vec<bool>,
     unstored: &'a BTreeMap<u32, String>,
     gaps: Vec<(u32, MemberGap)>,
@@ -100,7 +100,7 @@ impl Search<'_> {
         self.reaching.get(part.number() as usize) == Some(&true)
     }
 
-    /// Goes through what a root reaches, nearest first: the first way to an object is the shortest.
+    /// Searches the nodes that a root reaches, breadth first: the first path to an object is the shortest.
     fn of_root(&mut self, root: NodeView<'_>, nth: u32, named: &Root) {
         let start = match named.kind {
             RootKind::Definition => definition_name(root).unwrap_or_else(|| named.to_string()),
@@ -128,7 +128,7 @@ impl Search<'_> {
     }
 }
 
-/// The wanted parts of a node, each with how it is reached from there: those that have a name first.
+/// Returns the wanted parts of a node, each with its path from the node: parts with a name first.
 fn steps<'a>(view: NodeView<'a>, is_wanted: &dyn Fn(NodeView<'_>) -> bool) -> Vec<(String, NodeView<'a>)> {
     let mut found = Vec::new();
     match view.kind() {
@@ -155,13 +155,13 @@ fn steps<'a>(view: NodeView<'a>, is_wanted: &dyn Fn(NodeView<'_>) -> bool) -> Ve
             }
         }
     }
-    // What has no name is somewhere inside.
+    // The remaining parts have no name of their own.
     found.extend(view.items(0).iter().map(|part| (String::new(), part)));
     found.retain(|(_, part)| is_wanted(*part));
     found
 }
 
-/// Wanted members by their keys or places.
+/// Adds wanted members with their keys or positions.
 fn member_steps<'a>(
     members: &Container<'a>,
     is_wanted: &dyn Fn(NodeView<'_>) -> bool,
@@ -182,7 +182,7 @@ fn member_steps<'a>(
     }
 }
 
-/// Parts that have other names in Python.
+/// Translates internal paths to Python.
 fn spoken(path: String) -> String {
     match path.as_str() {
         " self" => ".__self__".to_owned(),
@@ -195,7 +195,7 @@ fn spoken(path: String) -> String {
     }
 }
 
-/// What a function closes over, by its names, and its defaults.
+/// Returns the closure of a function, by cell, and the other parts of the function.
 fn function_parts(view: NodeView<'_>) -> Vec<(String, NodeView<'_>)> {
     let Ok(object) = object::read(view) else {
         return Vec::new();
@@ -226,7 +226,7 @@ fn definition_name(view: NodeView<'_>) -> Option<String> {
     Some(String::from_utf8_lossy(name).into_owned())
 }
 
-/// Attributes of a class by their names. See `clew-python`, `raw/class_body.rs`.
+/// Returns the attributes of a class by name. See `clew-python`, `raw/class_body.rs`.
 fn attributes(view: NodeView<'_>) -> Vec<(String, NodeView<'_>)> {
     let names = || {
         let mut rest = Reader::new(view.payload());

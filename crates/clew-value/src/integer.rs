@@ -2,7 +2,7 @@
 
 use num_bigint::BigInt;
 
-/// Most bytes of an int that is written in digits: the work grows with the square.
+/// The most bytes of an int that is written in digits: the work grows with the square.
 const WRITTEN: usize = 1024;
 
 /// An int, in two's complement, little endian.
@@ -10,7 +10,7 @@ const WRITTEN: usize = 1024;
 pub struct Integer<'a>(pub(crate) &'a [u8]);
 
 impl Integer<'_> {
-    /// Its value, where 128 bits hold it.
+    /// Returns its value, if 128 bits hold it.
     pub fn small(self) -> Option<i128> {
         if self.0.is_empty() || self.0.len() > 16 {
             return None;
@@ -24,7 +24,7 @@ impl Integer<'_> {
         self.0.last().is_some_and(|byte| byte & 0x80 != 0)
     }
 
-    /// Its digits; how many bits it has where those are too many.
+    /// Returns its digits; its number of bits if there are too many digits.
     pub fn text(self) -> String {
         if let Some(small) = self.small() {
             return small.to_string();

@@ -1,10 +1,10 @@
-//! Kinds of nodes in the stream of a Python session. They are stored: a number, once given, never changes its meaning.
+//! Kinds of nodes in the stream of a Python session. They are stored: the meaning of a number never changes.
 //!
 //! *text* below is UTF-8 that also holds lone surrogates; *name* is a length (LEB128) and a text; children are listed
 //! in order. The *Python part* of an instance is described in `clew-python`, `raw/attributes.rs`.
 
-/// No value: only which live object it is. Payload: the object's serial, 8 bytes, big endian, which no other session gives to another
-/// one. Aside: text of why it has no value.
+/// No value, only the identity of a live object. Payload: the object's serial, 8 bytes, big endian, which is unique
+/// among all sessions. Aside: text of the reason why it has no value.
 pub const OPAQUE: u16 = 1;
 /// `None`.
 pub const NONE: u16 = 2;
@@ -28,7 +28,8 @@ pub const TUPLE: u16 = 10;
 pub const LIST: u16 = 11;
 /// A dict. Children: key, value, key, value … in their order.
 pub const DICT: u16 = 12;
-/// A set. Children: members, unordered, or in the order of the table that the payload tells (`clew-python`, `raw/sets.rs`).
+/// A set. Children: members, unordered, or in the order of the table that the payload describes (`clew-python`,
+/// `raw/sets.rs`).
 pub const SET: u16 = 13;
 /// A frozenset. As a set.
 pub const FROZENSET: u16 = 14;
@@ -51,7 +52,7 @@ pub const CLASS: u16 = 22;
 pub const DEFINITION: u16 = 23;
 /// A function that is an attribute of a notebook class. Payload: the definition id, then the text of the attribute's name.
 pub const METHOD: u16 = 24;
-/// A thing of which a process has one. Payload: text of its name (`namespace`, `main`, `stdout` …).
+/// An object that exists once per process. Payload: text of its name (`namespace`, `main`, `stdout` …).
 pub const TOKEN: u16 = 25;
 /// A descriptor or builtin method of a type. Payload: text of its name. Children: the type.
 pub const DESCRIPTOR: u16 = 26;
@@ -71,7 +72,7 @@ pub const INSTANCE: u16 = 32;
 pub const ENUM_MEMBER: u16 = 33;
 /// A property. Children: fget, fset, fdel, doc.
 pub const PROPERTY: u16 = 34;
-/// A staticmethod. Children: what it wraps, then the Python part. Payload: the Python part's shape.
+/// A staticmethod. Children: the wrapped object, then the Python part. Payload: the Python part's shape.
 pub const STATICMETHOD: u16 = 35;
 /// A classmethod. As a staticmethod.
 pub const CLASSMETHOD: u16 = 36;
@@ -84,22 +85,23 @@ pub const DICT_VIEW: u16 = 38;
 pub const WEAKREF: u16 = 39;
 /// A logger. Payload: text of its name.
 pub const LOGGER: u16 = 40;
-/// Memory that a codec handed over. Its buffer holds the bytes. Payload: 1 if its owner copies before it writes.
+/// Memory that a codec passed. Its buffer holds the bytes. Payload: 1 if its owner copies before it writes.
 pub const MEMORY: u16 = 41;
 /// An object of a codec. Payload: name of the codec, its version (LEB128), the Python part's shape. Children: type,
 /// parts, Python part.
 pub const CODEC: u16 = 42;
-/// An object of a reducer. Payload: see `clew-python`, `raw/reduce.rs`.
+/// An object with a reducer. Payload: see `clew-python`, `raw/reduce.rs`.
 pub const REDUCE: u16 = 43;
-/// An iterator over a sequence. Payload: name of its type, position. Children: the sequence unless used up.
+/// An iterator over a sequence. Payload: name of its type, position. Children: the sequence unless exhausted.
 pub const ITERATOR: u16 = 44;
 /// A traceback. Payload: per entry the name of the function and the line. Aside: names of the files.
 pub const TRACEBACK: u16 = 45;
 /// A memoryview. Payload: offset in the exporter's memory, step (of one dimension, else 0), read-only (LEB128 each),
 /// name of the format, lengths of the dimensions. Children: the exporter.
 pub const MEMORYVIEW: u16 = 46;
-/// A function wrapped by `functools.cache` or `lru_cache`. Payload: how many children its contents are, then the Python
-/// part's shape. Children: function, size, whether types are told apart, contents (compared, not put back), Python part.
+/// A function wrapped by `functools.cache` or `lru_cache`. Payload: number of children of its contents, then the
+/// Python part's shape. Children: function, size, whether types are distinguished, contents (compared, not restored),
+/// Python part.
 pub const CACHED: u16 = 47;
 /// A partial. Children: function, arguments, keywords, then the Python part. Payload: the Python part's shape.
 pub const PARTIAL: u16 = 48;
@@ -109,14 +111,15 @@ pub const MODULE_DICT: u16 = 49;
 pub const GENERIC_ALIAS: u16 = 50;
 /// A `super` object. Children: type, then the object if it is bound.
 pub const SUPER: u16 = 51;
-/// Where something that lives elsewhere can be reached. Payload: text. What a run depends on does not count it.
+/// The address of something outside the process. Payload: text. Dependencies of runs ignore it.
 pub const WHEREABOUTS: u16 = clew_core::graph::WHEREABOUTS;
 
-/// The globals of functions that are neither a module's nor the notebook's: a copy that a library made to run code in. Payload: 1, then as
-/// the Python part's dict the names that those functions may read; 0 where others hold the dict, too: then the child is the dict itself.
+/// The globals of functions that belong neither to a module nor to the notebook: a copy that a library made to run
+/// code in. Payload: 1, then, like the Python part's dict, the names that those functions may read; 0 if other
+/// objects refer to the dict, too: then the child is the dict itself.
 pub const GLOBALS: u16 = 53;
 
-/// Whether nodes of this kind are found by name: nothing is made.
+/// Returns whether nodes of this kind are found by name instead of being built.
 pub fn is_by_name(kind: u16) -> bool {
     matches!(
         kind,
@@ -124,7 +127,7 @@ pub fn is_by_name(kind: u16) -> bool {
     )
 }
 
-/// Whether objects of this kind, having no children, are never told apart from equal ones.
+/// Returns whether equal childless objects of this kind are never distinguished by identity.
 pub fn is_plain(kind: u16) -> bool {
     is_by_name(kind) || matches!(kind, NONE..=BYTES | TUPLE | FROZENSET | ELLIPSIS | NOT_IMPLEMENTED)
 }

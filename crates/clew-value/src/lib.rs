@@ -1,12 +1,12 @@
 //! Stored values of Python sessions, read and compared without Python.
 //!
-//! In: the stream of a manifest, its memory as blocks. [`StoredValue`] holds both; a [`NodeView`] is one node of it, and
-//! [`NodeView::value`] says what it is in words that belong to no library: a number, a mapping, an array, a table, an object
-//! with fields. Nothing is built, imported or run (promise P10), and nothing is read before it is asked for. Out:
-//! [`compare::compare`] gives a [`compare::Detail`] of what lies between two values.
+//! Input: the stream of a manifest, and its memory as blocks. [`StoredValue`] holds both; a [`NodeView`] is one of
+//! its nodes, and [`NodeView::value`] describes the node independently of any library: a number, a mapping, an array,
+//! a table, an object with fields. Nothing is built, imported or run (promise P10), and data is read only on request.
+//! Output: [`compare::compare`] returns the differences between two values as a [`compare::Detail`].
 //!
-//! A stream may come from a stranger: sizes are checked before they are believed, [`ReadLimits`] bound what is read, and
-//! what can't be read is an error or an [`Value::Opaque`], never a panic (promise P14).
+//! Streams may be untrusted: sizes are checked before use, [`ReadLimits`] bound the amount of data read, and
+//! unreadable data is an error or a [`Value::Opaque`], never a panic (promise P14).
 
 #![forbid(unsafe_code)]
 #![allow(clippy::format_push_string)] // texts are short; `write!` would only add noise

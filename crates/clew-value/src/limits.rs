@@ -1,23 +1,23 @@
-//! How much of a value is read at most, where whoever asks may choose. What no one chooses is in `clew_core::limits`.
+//! Limits for reading values, which callers may set. Fixed limits are in `clew_core::limits`.
 
-/// Limits for reading and comparing values. Results say what was not read because of a limit.
+/// Limits for reading and comparing values. Results report what was not read because of a limit.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadLimits {
-    /// Most bytes of a stream.
+    /// The most bytes of a stream.
     pub stream_bytes: u64,
-    /// Most bytes of memory that are read of one value.
+    /// The most bytes of memory read for one value.
     pub memory_bytes: u64,
-    /// Most pairs of objects that are compared.
+    /// The most pairs of objects that are compared.
     pub pairs: u64,
-    /// Most rows that are matched by their labels.
+    /// The most rows that are matched by their labels.
     pub labels: u64,
-    /// Most changes that are listed one by one.
+    /// The most changes that are listed one by one.
     pub changes: usize,
-    /// Most examples of a column or an array.
+    /// The most examples of a column or an array.
     pub examples: usize,
-    /// Most items of a list for which the shortest way between two of them is looked for.
+    /// The most items of lists that are compared by a shortest edit script.
     pub script: usize,
-    /// Most characters of a value in a line.
+    /// The most characters of a value in a line.
     pub width: usize,
 }
 
@@ -37,7 +37,7 @@ impl Default for ReadLimits {
 }
 
 impl ReadLimits {
-    /// Reads all there is; what is listed stays as short.
+    /// Reads everything; lists stay as short as by default.
     pub fn deep() -> Self {
         Self {
             stream_bytes: u64::MAX,
@@ -49,5 +49,5 @@ impl ReadLimits {
     }
 }
 
-/// Blocks that are read with one call.
+/// The number of blocks read with one call.
 pub(crate) const BATCH: usize = 256;

@@ -1,4 +1,4 @@
-//! Python literals in text: how a codec writes the fields of a structured dtype down.
+//! Python literals in text: codecs write the fields of structured dtypes as literals.
 
 use clew_core::limits::LITERAL_DEPTH;
 
@@ -15,7 +15,7 @@ pub enum Literal {
     Items(Vec<Literal>),
 }
 
-/// Reads a whole text as one literal; `None` if it is none.
+/// Parses a whole text as one literal; `None` if it is not one.
 pub fn parse(text: &str) -> Option<Literal> {
     let mut parser = Parser { rest: text };
     let literal = parser.literal(0)?;

@@ -1,4 +1,4 @@
-//! Memory of a stored value: a range of an extent, known by its blocks and read only where that is asked for.
+//! Memory of a stored value: a range of an extent, identified by its blocks and read only on request.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -20,13 +20,13 @@ pub struct StoredMemory<'a> {
     length: u64,
 }
 
-/// The part of a range that lies in one block.
+/// The part of a range in one block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Piece {
     block: BlockId,
-    /// Where in the block.
+    /// The offset in the block.
     from: u64,
-    /// To the block's end.
+    /// The length, at most to the block's end.
     length: u64,
 }
 
@@ -43,17 +43,17 @@ impl<'a> StoredMemory<'a> {
         })
     }
 
-    /// Its length in bytes.
+    /// Returns its length in bytes.
     pub fn len(&self) -> u64 {
         self.length
     }
 
-    /// Whether there are no bytes.
+    /// Returns whether there are no bytes.
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// A part of it.
+    /// Returns a part of it.
     pub fn slice(self, start: u64, length: u64) -> Option<Self> {
         let end = start.checked_add(length)?;
         (end <= self.length).then_some(Self {
@@ -63,7 +63,7 @@ impl<'a> StoredMemory<'a> {
         })
     }
 
-    /// Bytes that may still be read of the value it belongs to.
+    /// Returns the number of bytes that may still be read of its value.
     pub fn left(&self) -> u64 {
         self.stored.left()
     }
@@ -71,7 +71,7 @@ impl<'a> StoredMemory<'a> {
     /// Reads all of it.
     ///
     /// # Errors
-    /// A block is missing or damaged, or it is more than may be read.
+    /// A block is missing or corrupted, or the limit of memory to read is exceeded.
     pub fn read(&self) -> Result<Vec<u8>, ReadError> {
         if self.length > self.left() {
             return Err(ReadError::TooLarge(self.length));
@@ -92,13 +92,13 @@ impl<'a> StoredMemory<'a> {
         Ok(bytes)
     }
 
-    /// Reads all of it, unless it was what was read last.
+    /// Reads all of it, unless it was read last.
     pub(crate) fn read_once(&self) -> Result<Rc<Vec<u8>>, ReadError> {
         let place = (std::ptr::from_ref(self.extent) as usize, self.offset, self.length);
         self.stored.once(place, || self.read())
     }
 
-    /// Reads the blocks of pieces that follow each other and appends what is theirs.
+    /// Reads the blocks of consecutive pieces, and appends the bytes of the pieces.
     fn take(&self, pieces: &[Piece], bytes: &mut Vec<u8>) -> Result<(), ReadError> {
         let ids: Vec<BlockId> = pieces.iter().map(|piece| piece.block).collect();
         let size = pieces.iter().map(|piece| piece.length).sum();
@@ -110,7 +110,7 @@ impl<'a> StoredMemory<'a> {
         Ok(())
     }
 
-    /// The piece from `at` on, cut where this memory ends.
+    /// Returns the piece from `at` on, cut at the end of this memory.
     fn piece(&self, at: u64) -> Result<Piece, ReadError> {
         let at = self.offset + at;
         let (number, start, length) = block_at(self.extent.length, self.extent.column, at);
@@ -125,8 +125,8 @@ impl<'a> StoredMemory<'a> {
         })
     }
 
-    /// The ranges in which two pieces of memory, from their beginnings on, may differ: what lies in equal blocks is left
-    /// out, and nothing is read. Also how many blocks that is of how many.
+    /// Returns the ranges in which two pieces of memory, from their beginnings on, may differ, and the numbers of
+    /// differing and compared blocks. Equal blocks are skipped, and no memory is read.
     ///
     /// # Errors
     /// An extent has too few blocks.
@@ -150,12 +150,12 @@ impl<'a> StoredMemory<'a> {
         Ok(found)
     }
 
-    /// Whether both are the same bytes, as far as their blocks tell.
+    /// Returns whether both have the same bytes, judged by their blocks.
     pub fn is_same(&self, other: &StoredMemory<'_>) -> bool {
         self.length == other.length && self.differing(other).is_ok_and(|found| found.ranges.is_empty())
     }
 
-    /// The blocks it lies in and where: equal for equal memory that is cut alike.
+    /// Returns its blocks and the offsets in them: equal for equal memory that is cut alike.
     pub(crate) fn marks(&self) -> Vec<u8> {
         let mut marks = self.length.to_le_bytes().to_vec();
         let mut at = 0;
@@ -169,19 +169,19 @@ impl<'a> StoredMemory<'a> {
     }
 }
 
-/// Bytes of a value, wherever they are.
+/// Bytes of a value.
 #[derive(Debug, Clone)]
 pub enum Bytes<'a> {
     /// In the stream.
     Inline(&'a [u8]),
-    /// In memory that is not read yet.
+    /// In memory that has not been read yet.
     Memory(StoredMemory<'a>),
     /// Read.
     Read(Rc<Vec<u8>>),
 }
 
 impl<'a> Bytes<'a> {
-    /// The bytes of a node; none for `None`.
+    /// Returns the bytes of a node: no bytes for Python's `None`.
     pub(crate) fn of(view: NodeView<'a>) -> Option<Self> {
         match view.kind() {
             kinds::NONE => Some(Self::Inline(&[])),
@@ -194,7 +194,7 @@ impl<'a> Bytes<'a> {
         }
     }
 
-    /// How many.
+    /// Returns their number.
     pub fn len(&self) -> u64 {
         match self {
             Self::Memory(memory) => memory.len(),
@@ -202,7 +202,7 @@ impl<'a> Bytes<'a> {
         }
     }
 
-    /// How many are still to be read.
+    /// Returns the number of bytes that have not been read yet.
     pub fn cost(&self) -> u64 {
         match self {
             Self::Memory(memory) => memory.len(),
@@ -218,7 +218,7 @@ impl<'a> Bytes<'a> {
         Ok(())
     }
 
-    /// Those that are there without reading.
+    /// Returns the bytes that are available without reading.
     pub fn loaded(&self) -> &[u8] {
         match self {
             Self::Inline(bytes) => bytes,
@@ -227,7 +227,7 @@ impl<'a> Bytes<'a> {
         }
     }
 
-    /// Reads `length` of those in memory from `start` on, and no others; `None` where there are no such.
+    /// Reads `length` bytes in memory from `start` on, and no others; `None` if there are none.
     pub fn part(&self, start: Option<u64>, length: u64) -> Result<Option<Self>, ReadError> {
         let Self::Memory(memory) = self else { return Ok(None) };
         let part = start.and_then(|start| memory.slice(start, length));
@@ -235,7 +235,7 @@ impl<'a> Bytes<'a> {
         Ok(read.map(|bytes| Self::Read(Rc::new(bytes))))
     }
 
-    /// Whether both are the same, as far as blocks tell without being read.
+    /// Returns whether both are the same, judged by blocks, without reading them.
     pub fn is_same(&self, other: &Bytes<'_>) -> bool {
         match (self, other) {
             (Self::Inline(one), Bytes::Inline(two)) => one == two,
@@ -246,7 +246,7 @@ impl<'a> Bytes<'a> {
 }
 
 impl<'a> NodeView<'a> {
-    /// The memory of a node with a buffer.
+    /// Returns the memory of a node with a buffer.
     pub(crate) fn memory(self) -> Option<StoredMemory<'a>> {
         let mention = self.stored().mention(self.node().buffer?)?;
         StoredMemory::of(self.stored(), mention)
@@ -264,7 +264,7 @@ pub struct MemoryDifference {
     pub of: u64,
 }
 
-/// Which block of an extent holds the byte at `at`, where that begins and how long it is: the inverse of
+/// Returns the number, start and length of the block of an extent that holds the byte at `at`: the inverse of
 /// [`clew_core::graph::block_cuts`].
 fn block_at(length: u64, column: u64, at: u64) -> (u64, u64, u64) {
     let column = if column == 0 || column > length { length } else { column };

@@ -1,6 +1,6 @@
 //! Floats as Python writes them.
 
-/// The shortest text that reads back as `value`.
+/// Returns the shortest text that reads back as `value`.
 pub fn float(value: f64) -> String {
     if !value.is_finite() {
         return special(value);
@@ -8,7 +8,7 @@ pub fn float(value: f64) -> String {
     from_digits(&format!("{value:e}"))
 }
 
-/// The shortest text that reads back as `value` in single precision.
+/// Returns the shortest text that reads back as `value` in single precision.
 pub fn single(value: f32) -> String {
     if !value.is_finite() {
         return special(f64::from(value));
@@ -16,7 +16,7 @@ pub fn single(value: f32) -> String {
     from_digits(&format!("{value:e}"))
 }
 
-/// `(1+2j)`.
+/// Writes a complex number, such as `(1+2j)`.
 pub fn complex(real: f64, imaginary: f64) -> String {
     let bare = |value: f64| float(value).trim_end_matches(".0").to_owned();
     if real == 0.0 && real.is_sign_positive() {
@@ -35,7 +35,7 @@ fn special(value: f64) -> String {
     word.to_owned()
 }
 
-/// Writes `1.5e3` as Python would: with an exponent only where it is below -4 or at least 16.
+/// Writes `1.5e3` as Python would: with an exponent only if it is below -4 or at least 16.
 fn from_digits(scientific: &str) -> String {
     let Some((mantissa, exponent)) = scientific.split_once('e') else {
         return scientific.to_owned();

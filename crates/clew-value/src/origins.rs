@@ -1,8 +1,9 @@
-//! Which cells the code in a stored value was compiled from, as far as the code says so.
+//! Finds the cells from which the code in a stored value was compiled, as far as the code reveals them.
 //!
-//! A code object has the name of its file, and kernels name a cell by a hash of what was typed. Where the name tells nothing (the body of a magic,
-//! IPython in a terminal), every cell that has the function's name may be it: who compiles finds out (`python/clew/sources.py`, which
-//! reads the same names).
+//! A code object contains the name of its file, and kernels name a cell's file by a hash of the cell's text. If the
+//! file name does not identify the cell (the body of a magic, IPython in a terminal), every cell that contains the
+//! function's name is a candidate; compiling the candidates shows which one it is (`python/clew/sources.py`, which
+//! parses the same file names).
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,13 +12,14 @@ use clew_core::graph::{Arena, ArenaLimits, Aside};
 use crate::kinds;
 use crate::payload::Reader;
 
-/// What kernels begin to hash with.
+/// The seed of the kernels' hashes.
 const SEED: u32 = 0xC70F_6907;
-/// Folders in which kernels say that a cell's file lies, before the process's number.
+/// The folders of the files that kernels name for cells, up to the process id.
 const FOLDERS: [&str; 2] = ["ipykernel_", "xpython_"];
-/// Cells, or parts of them, whose names tell nothing.
+/// File names of code that do not identify its cell.
 const UNNAMED: [&str; 3] = ["<timed exec>", "<clew replay>", "<ipython-input-"];
-/// Before the name of a code object: the version that compiled it, its arguments, variables, stack, flags.
+/// The number of numbers before the name of a code object: the version that compiled it, its arguments, variables,
+/// stack, flags.
 const NUMBERS: usize = 7;
 
 /// The cells of a history, indexed by hashes of their parts.
@@ -28,7 +30,7 @@ pub struct CellIndex<'c> {
 }
 
 impl<'c> CellIndex<'c> {
-    /// Texts of cells; an empty one is a cell that was not kept whole.
+    /// Indexes the texts of cells; an empty text is a cell that was not recorded completely.
     pub fn new(texts: impl IntoIterator<Item = &'c str>) -> Self {
         let texts: Vec<&str> = texts.into_iter().collect();
         let mut by_hash: HashMap<u32, Vec<usize>> = HashMap::new();
@@ -40,10 +42,10 @@ impl<'c> CellIndex<'c> {
         Self { texts, by_hash }
     }
 
-    /// The places of those that the code in a value of so many roots was compiled from.
+    /// Returns the positions of the cells from which the code in a value with this number of roots was compiled.
     pub fn origins(&self, stream: &[u8], roots: usize, asides: &[Aside]) -> BTreeSet<usize> {
         let mut found = BTreeSet::new();
-        // What a class has beside the stream is the order of its attributes.
+        // The asides of classes contain the order of their attributes.
         let files = asides.iter().filter_map(|aside| {
             let file = std::str::from_utf8(Reader::new(&aside.bytes).name()?).ok()?;
             let hash = named(file);
@@ -64,7 +66,8 @@ impl<'c> CellIndex<'c> {
         found
     }
 
-    /// Cells that may define what is called so. One that was not kept whole may be the one: then none of the others is.
+    /// Returns cells that may define this name; none if a cell was not recorded completely, since that one may define
+    /// it.
     fn naming(&self, name: &str) -> Vec<usize> {
         let word = if name == "<lambda>" { "lambda" } else { name };
         if self.texts.contains(&"") {
@@ -76,7 +79,7 @@ impl<'c> CellIndex<'c> {
     }
 }
 
-/// What a code object is called.
+/// Returns the name of a code object.
 fn name(arena: &Arena<'_>, number: u32) -> Option<String> {
     if number as usize >= arena.len() {
         return None;
@@ -90,7 +93,7 @@ fn name(arena: &Arena<'_>, number: u32) -> Option<String> {
     (node.kind == kinds::CODE).then(|| name.to_owned())
 }
 
-/// The hash in a file's name that a kernel gave a cell.
+/// Returns the hash in the file name that a kernel gave to a cell.
 fn named(file: &str) -> Option<u32> {
     let (folder, name) = file.strip_suffix(".py")?.rsplit_once(['/', '\\'])?;
     let folder = folder.rsplit(['/', '\\']).next()?;
@@ -99,7 +102,7 @@ fn named(file: &str) -> Option<u32> {
     name.parse().ok()
 }
 
-/// What of a cell Python sees as a cell: all of it, and the body of a magic that runs its body.
+/// Returns the parts of a cell that Python may compile as a cell: all of it, and the body of a cell magic.
 fn parts(text: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(text), |text| {
         let (head, body) = text.split_once('\n')?;
@@ -107,10 +110,10 @@ fn parts(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// `MurmurHash2` of 32 bits, by which kernels name cells (`ipykernel.compiler.murmur2_x86`).
+/// Computes 32-bit `MurmurHash2`, by which kernels name cells (`ipykernel.compiler.murmur2_x86`).
 fn hash(bytes: &[u8]) -> u32 {
     const FACTOR: u32 = 0x5BD1_E995;
-    #[allow(clippy::cast_possible_truncation)] // as the kernel counts
+    #[allow(clippy::cast_possible_truncation)] // the kernel truncates, too
     let mut hash = SEED ^ bytes.len() as u32;
     let (words, rest) = bytes.as_chunks::<4>();
     for word in words {

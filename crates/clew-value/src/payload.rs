@@ -1,12 +1,12 @@
-//! Payloads: numbers and names in a row, written by the walk, read by the builder with every length checked.
+//! Payloads: sequences of numbers and names, written by the walk, and read by the builder with every length checked.
 
 use clew_core::graph::stream::{read_varint, write_varint};
 
 /// Appends numbers and names.
 pub trait Write {
-    /// A number in LEB128.
+    /// Appends a number in LEB128.
     fn number(&mut self, value: u64);
-    /// A length and the bytes.
+    /// Appends a length and the bytes.
     fn name(&mut self, bytes: &[u8]);
 }
 
@@ -21,31 +21,31 @@ impl Write for Vec<u8> {
     }
 }
 
-/// Reads what [`Write`] wrote.
+/// Reads the output of [`Write`].
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
     bytes: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    /// Begins at the first byte.
+    /// Starts at the first byte.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes }
     }
 
-    /// The next bytes.
+    /// Reads the next bytes.
     pub fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.bytes.split_at_checked(length)?;
         self.bytes = rest;
         Some(taken)
     }
 
-    /// The next byte.
+    /// Reads the next byte.
     pub fn byte(&mut self) -> Option<u8> {
         Some(self.take(1)?[0])
     }
 
-    /// A number in LEB128.
+    /// Reads a number in LEB128.
     pub fn number(&mut self) -> Option<u64> {
         let mut at = 0;
         let value = read_varint(self.bytes, &mut at)?;
@@ -53,18 +53,18 @@ impl<'a> Reader<'a> {
         Some(value)
     }
 
-    /// A number that counts things of which each takes one byte at least somewhere in the stream.
+    /// Reads a number of items, at most `most`; each item takes at least one byte somewhere in the stream.
     pub fn count(&mut self, most: usize) -> Option<usize> {
         usize::try_from(self.number()?).ok().filter(|count| *count <= most)
     }
 
-    /// A length and so many bytes.
+    /// Reads a length and that many bytes.
     pub fn name(&mut self) -> Option<&'a [u8]> {
         let length = self.count(self.bytes.len())?;
         self.take(length)
     }
 
-    /// Whether nothing is left.
+    /// Returns whether everything was read.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }

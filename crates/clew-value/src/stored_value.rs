@@ -1,4 +1,4 @@
-//! One co-variable as stored: its nodes, and its memory as far as it is asked for.
+//! One co-variable as stored: its nodes, and its memory, which is read on request.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -11,12 +11,12 @@ use clew_core::store::{Store, StoreError, VerifiedValue};
 
 use crate::limits::ReadLimits;
 
-/// Where blocks come from.
+/// A source of blocks.
 pub trait Blocks {
-    /// Verified blocks, in the order asked for.
+    /// Returns verified blocks, in the order of `ids`.
     ///
     /// # Errors
-    /// One is missing or damaged.
+    /// A block is missing or corrupted.
     fn blocks(&self, ids: &[BlockId]) -> Result<Vec<Vec<u8>>, StoreError>;
 }
 
@@ -27,24 +27,24 @@ impl Blocks for Store {
     }
 }
 
-/// Why something can't be read.
+/// The reason why something cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The store has it not, or not whole.
+    /// The store does not have it, or not all of it.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The stream is none.
+    /// The stream is invalid.
     #[error("Stored value cannot be read: {0}")]
     Stream(#[from] StreamError),
-    /// The stream says what no walk writes, or what this version does not know.
+    /// The stream has content that no walk writes, or that this version does not know.
     #[error("Stored value is not understood: {0}")]
     Unknown(&'static str),
-    /// It is more than may be read.
+    /// The limit of bytes to read is exceeded.
     #[error("{0} bytes are only read with `--deep`")]
     TooLarge(u64),
 }
 
-/// What was read of two values; nothing where that is more than may be read.
+/// Returns both results; `None` if one of them exceeds the limit of bytes to read.
 pub(crate) fn both<T>(one: Result<T, ReadError>, two: Result<T, ReadError>) -> Result<Option<(T, T)>, ReadError> {
     match (one, two) {
         (Ok(one), Ok(two)) => Ok(Some((one, two))),
@@ -62,9 +62,9 @@ pub struct StoredValue<'a> {
     classes: &'a dyn Fn(&str) -> Option<String>,
     /// Bytes of memory that may still be read.
     left: Cell<u64>,
-    /// How many nodes are being read, each since another one needs it.
+    /// The number of nodes in progress; each of them needs the next one.
     reading: Cell<u32>,
-    /// What was read last: columns that lie across one memory read it once.
+    /// The bytes that were read last: columns of the same memory read it once.
     last: RefCell<Option<(MemoryRange, Rc<Vec<u8>>)>>,
 }
 
@@ -81,10 +81,10 @@ impl std::fmt::Debug for StoredValue<'_> {
 }
 
 impl<'a> StoredValue<'a> {
-    /// Takes the stream of a manifest apart. `classes` tells the name of a class of the notebook by its definition's id.
+    /// Parses the stream of a manifest. `classes` returns the name of a notebook class by the id of its definition.
     ///
     /// # Errors
-    /// The stream is no stream, or too long.
+    /// The stream is invalid or too long.
     pub fn open(
         stream: &'a [u8],
         encoding: &'a Encoding,
@@ -109,23 +109,23 @@ impl<'a> StoredValue<'a> {
         })
     }
 
-    /// The value of the n-th root.
+    /// Returns the value of the n-th root.
     pub fn root(&'a self, nth: usize) -> Option<NodeView<'a>> {
         let number = *self.arena.roots().get(nth)?;
         Some(NodeView { stored: self, number })
     }
 
-    /// Its nodes.
+    /// Returns its nodes.
     pub(crate) fn arena(&self) -> &Arena<'a> {
         &self.arena
     }
 
-    /// Bytes of memory that may still be read.
+    /// Returns the number of bytes of memory that may still be read.
     pub fn left(&self) -> u64 {
         self.left.get()
     }
 
-    /// What a class of the notebook is called.
+    /// Returns the name of a notebook class.
     pub(crate) fn class_name(&self, definition: &str) -> Option<String> {
         (self.classes)(definition)
     }
@@ -138,7 +138,7 @@ impl<'a> StoredValue<'a> {
         self.extents.get(number as usize)
     }
 
-    /// Says that a node is being read, until what is returned is dropped; `None` where too many are.
+    /// Marks a node as in progress until the guard is dropped; `None` if too many are.
     pub(crate) fn enter(&self) -> Option<Reading<'_>> {
         let depth = self.reading.get();
         if depth >= NEEDED {
@@ -148,7 +148,7 @@ impl<'a> StoredValue<'a> {
         Some(Reading(&self.reading))
     }
 
-    /// What `read` gives, or gave last.
+    /// Returns the result of `read`, which is cached for the last place.
     pub(crate) fn once(
         &self,
         place: MemoryRange,
@@ -164,7 +164,7 @@ impl<'a> StoredValue<'a> {
         Ok(bytes)
     }
 
-    /// Blocks from the store, as far as may be read.
+    /// Reads blocks from the store within the limit.
     pub(crate) fn read(&self, ids: &[BlockId], bytes: u64) -> Result<Vec<Vec<u8>>, ReadError> {
         let left = self.left.get().checked_sub(bytes).ok_or(ReadError::TooLarge(bytes))?;
         self.left.set(left);
@@ -172,7 +172,7 @@ impl<'a> StoredValue<'a> {
     }
 }
 
-/// A node is being read.
+/// A guard while a node is being read.
 pub(crate) struct Reading<'s>(&'s Cell<u32>);
 
 impl Drop for Reading<'_> {
@@ -199,17 +199,17 @@ impl<'a> NodeView<'a> {
         self.stored.arena.node(self.number)
     }
 
-    /// What it is part of.
+    /// Returns the value that it is part of.
     pub fn stored(self) -> &'a StoredValue<'a> {
         self.stored
     }
 
-    /// Its number in the stream: the same for the same object.
+    /// Returns its number in the stream: the same for the same object.
     pub fn number(self) -> u32 {
         self.number
     }
 
-    /// Its kind, one of [`crate::kinds`].
+    /// Returns its kind, one of [`crate::kinds`].
     pub fn kind(self) -> u16 {
         self.node().kind
     }
@@ -218,13 +218,13 @@ impl<'a> NodeView<'a> {
         self.node().payload
     }
 
-    /// The n-th part.
+    /// Returns the n-th part.
     pub(crate) fn child(self, nth: usize) -> Option<Self> {
         let number = *self.node().children.get(nth)?;
         Some(Self { number, ..self })
     }
 
-    /// All parts from the `first` on.
+    /// Returns all parts from the `first` on.
     pub(crate) fn items(self, first: usize) -> Items<'a> {
         Items {
             stored: self.stored,
@@ -233,7 +233,7 @@ impl<'a> NodeView<'a> {
     }
 }
 
-/// Nodes in a row.
+/// A sequence of nodes.
 #[derive(Debug, Clone, Copy)]
 pub struct Items<'a> {
     stored: &'a StoredValue<'a>,
@@ -241,17 +241,17 @@ pub struct Items<'a> {
 }
 
 impl<'a> Items<'a> {
-    /// How many.
+    /// Returns their number.
     pub fn len(self) -> usize {
         self.numbers.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     pub fn is_empty(self) -> bool {
         self.numbers.is_empty()
     }
 
-    /// The n-th.
+    /// Returns the n-th node.
     pub fn get(self, nth: usize) -> Option<NodeView<'a>> {
         let number = *self.numbers.get(nth)?;
         Some(NodeView {
@@ -260,7 +260,7 @@ impl<'a> Items<'a> {
         })
     }
 
-    /// All of them.
+    /// Iterates over all of them.
     pub fn iter(self) -> impl Iterator<Item = NodeView<'a>> {
         self.numbers.iter().map(move |number| NodeView {
             stored: self.stored,
@@ -268,7 +268,7 @@ impl<'a> Items<'a> {
         })
     }
 
-    /// The first `length` of them.
+    /// Returns the first `length` of them.
     #[must_use]
     pub fn first(self, length: usize) -> Self {
         Self {

@@ -1,35 +1,35 @@
-//! Moments and spans of time as numbers, and as people read them.
+//! Times and durations as numbers and in readable form.
 
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 
-/// What the numbers of a column of times mean.
+/// The meaning of the numbers in a column of times.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Time {
-    /// Moments or spans.
+    /// Whether the numbers are times or durations.
     pub kind: TimeKind,
-    /// Nanoseconds of one unit; 0 where units are months or years.
+    /// Nanoseconds per unit; 0 if the unit is a month or a year.
     pub unit: i128,
     /// Name of the unit: `ns`, `D`, `M`.
     pub name: String,
-    /// The zone that moments are shown in.
+    /// The time zone in which times are shown.
     pub zone: Option<String>,
 }
 
 /// The kind of time that a number of units represents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeKind {
-    /// A moment, counted from 1970.
+    /// A time since 1970.
     Moment,
     /// A day.
     Day,
     /// A time of day.
     Clock,
-    /// A span.
+    /// A duration.
     Span,
 }
 
-/// Nanoseconds of a unit, and 0 of one that has no fixed length.
+/// Returns the nanoseconds of a unit; 0 if its length varies.
 pub fn unit(name: &str) -> Option<i128> {
     Some(match name {
         "ns" => 1,
@@ -46,7 +46,7 @@ pub fn unit(name: &str) -> Option<i128> {
 }
 
 impl Time {
-    /// Times counted in `units` of `name`; `None` if there is no such unit.
+    /// Creates times counted in steps of the unit `name`; `None` if there is no such unit.
     pub fn new(kind: TimeKind, name: &str, step: i128, zone: Option<String>) -> Option<Self> {
         Some(Self {
             kind,
@@ -56,7 +56,7 @@ impl Time {
         })
     }
 
-    /// A number of units as people read it.
+    /// Returns a number of units in readable form.
     pub fn text(&self, ticks: i64) -> String {
         let nanoseconds = i128::from(ticks) * self.unit;
         match self.kind {
@@ -95,7 +95,7 @@ impl Time {
     }
 }
 
-/// A zone by its name or its offset; UTC where it is not known here.
+/// Returns a time zone by its name or its offset; UTC if it is unknown.
 fn zone(name: &str) -> TimeZone {
     let fixed = || {
         let (sign, rest) = name.split_at_checked(1)?;
@@ -107,14 +107,14 @@ fn zone(name: &str) -> TimeZone {
     fixed().or_else(|| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC)
 }
 
-/// `12:30:00`, with as many digits of a second as there are.
+/// Writes a time of day such as `12:30:00`, with the fraction of the second if there is one.
 fn clock(nanoseconds: i128) -> String {
     let seconds = nanoseconds.div_euclid(1_000_000_000);
     let text = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
     text + &fraction(nanoseconds.rem_euclid(1_000_000_000))
 }
 
-/// `1 day 02:03:04`.
+/// Writes a duration such as `1 day 02:03:04`.
 fn span(nanoseconds: i128) -> String {
     const DAY: i128 = 86_400_000_000_000;
     let (days, rest) = (nanoseconds.div_euclid(DAY), nanoseconds.rem_euclid(DAY));
@@ -140,7 +140,7 @@ fn fraction(nanoseconds: i128) -> String {
     format!(".{}", digits.trim_end_matches('0'))
 }
 
-/// An offset from UTC: `+01:00`.
+/// Returns an offset from UTC, such as `+01:00`.
 pub fn offset(seconds: i64) -> String {
     let sign = if seconds < 0 { '-' } else { '+' };
     let minutes = seconds.abs() / 60;

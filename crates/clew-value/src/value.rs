@@ -1,4 +1,4 @@
-//! What a stored node is, in words that belong to no library.
+//! The value of a stored node, described independently of any library.
 
 pub(crate) mod array;
 pub(crate) mod cell;
@@ -28,51 +28,51 @@ use crate::stored_value::{Items, NodeView, ReadError};
 /// A value.
 #[derive(Debug, Clone)]
 pub enum Value<'a> {
-    /// `None`.
+    /// Python's `None`.
     None,
-    /// A truth.
+    /// A bool.
     Bool(bool),
-    /// A whole number of any size.
+    /// An integer of any size.
     Integer(Integer<'a>),
-    /// A number.
+    /// A float.
     Float(f64),
     /// A complex number.
     Complex(f64, f64),
-    /// A text.
+    /// A string.
     Text(Cow<'a, str>),
-    /// Few bytes; many are an array.
+    /// A few bytes; many bytes are an array.
     Bytes(&'a [u8]),
-    /// A list, a tuple, a set, a dict and what is like them.
+    /// A list, tuple, set, dict, or a similar container.
     Members(Container<'a>),
     /// Elements of one type in dimensions.
     Array(Array<'a>),
-    /// Columns of one length, or one.
+    /// Columns of one length, or a single column.
     Table(Table<'a>),
-    /// A value without parts that a library knows: a date, a decimal, a path.
+    /// A value without parts that has a known type: a date, a decimal, a path.
     Scalar(Scalar),
     /// Anything with named parts: an instance, a model, a function.
     Object(Object<'a>),
-    /// Something that is found by its name: a class, a module, a function of a library.
+    /// An object that is found by its name: a class, a module, a function of a library.
     Named(String),
-    /// Something without a value that is stored.
+    /// An object whose value is not stored.
     Opaque(&'static str),
 }
 
 /// A value without parts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scalar {
-    /// What it is called.
+    /// The name of its type.
     pub type_name: String,
-    /// It as people read it.
+    /// Its readable form.
     pub text: String,
-    /// Its number, where it is one.
+    /// Its number, if it is one.
     pub number: Option<f64>,
-    /// Whether it says that nothing is there.
+    /// Whether it represents a missing value.
     pub is_missing: bool,
 }
 
 impl Scalar {
-    /// A value that is no number.
+    /// Creates a value that is not a number.
     pub(crate) fn of(type_name: impl Into<String>, text: impl Into<String>) -> Self {
         Self {
             type_name: type_name.into(),
@@ -83,25 +83,25 @@ impl Scalar {
     }
 }
 
-/// How a container holds its members.
+/// The way in which a container holds its members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ContainerKind {
-    /// In an order.
+    /// Ordered.
     List,
-    /// In an order, for ever.
+    /// Ordered and immutable.
     Tuple,
-    /// Each once, in no order.
+    /// Unique and unordered.
     Set,
-    /// Values by keys: a key and a value in turn.
+    /// Values by keys: keys and values alternate.
     Mapping,
 }
 
 /// A value that contains other values, such as a list or a set.
 #[derive(Debug, Clone)]
 pub struct Container<'a> {
-    /// What it is called: `list`, `collections.deque`.
+    /// The name of its type: `list`, `collections.deque`.
     pub type_name: String,
-    /// How it holds them.
+    /// The way in which it holds its members.
     pub holding: ContainerKind,
     items: Items<'a>,
 }
@@ -115,12 +115,12 @@ impl<'a> Container<'a> {
         }
     }
 
-    /// Its members; of a mapping keys and values in turn.
+    /// Returns its members; keys and values alternate in a mapping.
     pub fn items(&self) -> Items<'a> {
         self.items
     }
 
-    /// How many members, or keys.
+    /// Returns the number of members or keys.
     pub fn len(&self) -> usize {
         if self.is_mapping() {
             self.items.len() / 2
@@ -129,7 +129,7 @@ impl<'a> Container<'a> {
         }
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -156,10 +156,10 @@ impl<'a> Container<'a> {
 }
 
 impl<'a> NodeView<'a> {
-    /// What it is. Parts are not read yet.
+    /// Returns its value. Parts are not read yet.
     ///
     /// # Errors
-    /// The node says what no walk writes.
+    /// The node has content that no walk writes.
     pub fn value(self) -> Result<Value<'a>, ReadError> {
         let _reading = self
             .stored()
@@ -190,7 +190,7 @@ impl<'a> NodeView<'a> {
             kinds::NOT_IMPLEMENTED => Ok(Value::Named("NotImplemented".to_owned())),
             kinds::OPAQUE => Ok(Value::Opaque("without a value")),
             kinds::CODEC => libraries::read(self),
-            // The one NaN that a library keeps is known by its name.
+            // The NaN of a library's namespace is stored by its name.
             kinds::TOKEN if payload.ends_with(b" nan") => Ok(Value::Float(f64::NAN)),
             kind if kinds::is_by_name(kind) => Ok(Value::Named(self.name())),
             _ => object::read(self).map(Value::Object),
@@ -219,7 +219,7 @@ impl<'a> NodeView<'a> {
         }))
     }
 
-    /// `slice(1, 2, None)`.
+    /// Returns a slice or a range, such as `slice(1, 2, None)`.
     fn ends(self) -> Value<'a> {
         let name = if self.kind() == kinds::SLICE { "slice" } else { "range" };
         let parts: Vec<String> = self
@@ -231,7 +231,7 @@ impl<'a> NodeView<'a> {
         Value::Scalar(Scalar::of(name, format!("{name}({})", parts.join(", "))))
     }
 
-    /// What something that is found by name is called.
+    /// Returns the name of an object that is found by name.
     pub(crate) fn name(self) -> String {
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
         let payload = self.payload();
@@ -262,17 +262,17 @@ impl<'a> NodeView<'a> {
         }
     }
 
-    /// The items of a tuple or list.
+    /// Returns the items of a tuple or list.
     pub(crate) fn row(self) -> Option<Items<'a>> {
         matches!(self.kind(), kinds::TUPLE | kinds::LIST).then(|| self.items(0))
     }
 
-    /// A text.
+    /// Returns the text of a string.
     pub(crate) fn text(self) -> Option<&'a str> {
         (self.kind() == kinds::STR).then(|| std::str::from_utf8(self.payload()).ok())?
     }
 
-    /// A whole number of 64 bits.
+    /// Returns an integer of 64 bits.
     pub(crate) fn int(self) -> Option<i64> {
         match self.kind() {
             kinds::INT => Integer(self.payload()).small()?.try_into().ok(),

@@ -1,1 +1,1 @@
-"""Engines of distributed computations, a file or a few each; nothing of an engine is imported before the user does."""
+"""Adapters for engines of distributed computations. An adapter imports nothing of its engine before the user does."""

@@ -1,7 +1,7 @@
-"""Modules that a function imports before it does anything else, imported before it is called.
+"""Imports, before a call, the modules that the function imports in its first statements.
 
-What a function imports is part of its key, and nothing is known of a module before that is there. A function that is called in this process
-imports it here anyway, some steps later.
+Imported modules are part of a function's key, and an unloaded module cannot be hashed. A function that is called in this process would
+import them a few steps later anyway.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from types import FunctionType
 from clew.analysis.bytecode import imports_in, steps_of
 
 _BEFORE = frozenset(("COPY_FREE_VARS", "MAKE_CELL"))
-"""What stands before the first statement."""
+"""Instructions before the first statement."""
 _IMPORTS = frozenset(
     ("LOAD_CONST", "LOAD_SMALL_INT", "IMPORT_NAME", "IMPORT_FROM", "STORE_FAST", "STORE_DEREF", "POP_TOP")
 )
-"""What imports come to."""
+"""Instructions that import statements compile to."""
 
 
 def import_ahead(function: object) -> None:
-    """Imports what the function's first statements import. What raises will raise in the function."""
+    """Imports what the function's first statements import. If an import raises, it will raise in the function, too."""
     if isinstance(function, FunctionType):
         first = list(takewhile(lambda step: step.opname in _BEFORE | _IMPORTS, steps_of(function.__code__)))
         package = function.__globals__.get("__package__")

@@ -1,4 +1,4 @@
-"""Whether functions of tasks are given what they need of their arguments: seeds where they begin generators, paths where they open files."""
+"""Checks that tasks pass the required arguments to functions: seeds for generators, paths for files that they open."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from clew.adapters.file_opens import BUILDS, NEEDS_PATH, OPENS, is_known
 
 
 def settled(function: Any, needing: list[tuple[FunctionType, list[str]]], given: Any) -> str | None:
-    """Why nobody can tell what comes of a task that calls something with what `clew.tasks` describes, though its functions' needs are known."""
+    """Returns why the result of a task that makes this call is not determined by its key, although the needs of its functions are known
+    (see `clew.tasks`)."""
     builds = any(BUILDS in needs for _, needs in needing)
     for one, needs in needing:
         arguments = _given(one, given) if one is function else {}
@@ -25,12 +26,13 @@ def settled(function: Any, needing: list[tuple[FunctionType, list[str]]], given:
 
 
 def _is_path(is_called: bool, arguments: dict[str, Any], name: str, builds: bool) -> bool:
-    """Whether a key knows what is opened: of what others hand on, unless some code puts texts together."""
+    """Returns whether the key covers the file that is opened. Paths passed on by other functions are covered, unless some code builds
+    texts."""
     return is_known(arguments[name]) if name in arguments else not is_called and not builds
 
 
 def _given(function: FunctionType, given: Any) -> dict[str, Any]:
-    """A function's arguments that are values, with those it takes by default."""
+    """Returns the arguments of a function that are values, including its defaults."""
     code = function.__code__
     places, named = given or ((), None)
     names = code.co_varnames[: code.co_argcount]
@@ -40,7 +42,7 @@ def _given(function: FunctionType, given: Any) -> dict[str, Any]:
     )
     for name, one in [*zip(names, places, strict=False), *(named or ())]:
         found.pop(name, None)
-        # The first part of a description says that it is a value.
+        # The first item of a description is 0 for a value.
         if one[0] == 0:
             found[name] = one[1]
     return found

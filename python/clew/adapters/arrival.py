@@ -1,4 +1,4 @@
-"""Being told when the user imports a library, without importing it."""
+"""Callbacks for when the user imports a library. This module does not import it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import ModuleType
 
 
 def when_imported(name: str, call: Callable[[], None]) -> None:
-    """Calls as soon as a module is there: now, or right after it was executed."""
+    """Calls `call` as soon as the module is loaded: now, or right after it was executed."""
     if name in sys.modules:
         call()
     else:
@@ -35,7 +35,7 @@ class _Waiting(MetaPathFinder):
 
 
 class _Telling(Loader):
-    """A loader that says when it is done, and is gone then."""
+    """A loader that calls back after the module was executed, and then removes itself."""
 
     def __init__(self, loader: Loader, call: Callable[[], None]) -> None:
         self.loader, self.call = loader, call

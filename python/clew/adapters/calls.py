@@ -1,4 +1,4 @@
-"""Engines that are given one call at a time, not a graph: whether each is known, and what became of it."""
+"""Task cache for engines that submit one call at a time, not a graph: looks up each call, and counts the hits."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from .. import tasks
 from ..counts import Counts
 from ..tasks import CALL, INPUT, KNOWN, NOWHERE, VALUE, Known, Place, known
 
-#: The key of what an argument stands for; without one `None`. What stands for nothing but itself raises `LookupError`.
+#: Returns the key of the task whose result an argument stands for, or `None` if that has none. Raises `LookupError` if the argument is a
+#: plain value.
 KeyOf = Callable[[Any], bytes | None]
 
 
 def itself(argument: Any) -> bytes | None:
-    """Every argument is a value."""
+    """Treats every argument as a value."""
     raise LookupError
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is known of a call."""
+    """The result of looking up a call."""
 
     key: bytes | None = None
     found: Known | None = None
-    #: The files that count in the key, and the keys of the calls whose results go into it.
+    #: The files that are part of the key, and the keys of the calls whose results go into it.
     files: Sequence[str] = ()
     inputs: Sequence[bytes] = ()
 
@@ -47,7 +48,7 @@ class Calls:
         key_of: KeyOf = itself,
         why: str | None = None,
     ) -> Asked:
-        """Looks for a call's result, and counts it. `why`: why it is to run whatever it is."""
+        """Looks up a call's result, and counts the lookup. With a reason `why`, the call runs without a lookup."""
         made, files, inputs = keyed(function, args, kwargs, key_of) if why is None else (why, (), ())
         why = made if isinstance(made, str) else None
         asked = Asked(made, known(place, made), files, inputs) if isinstance(made, bytes) else Asked()
@@ -62,9 +63,10 @@ class Calls:
 
 
 def key(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], key_of: KeyOf = itself) -> bytes | str:
-    """The key of a call, the same that a graph's task with this function and these arguments has; a text says why there is none.
+    """Returns the key of a call: the same key that a graph task with this function and these arguments has. A text is the reason why there
+    is no key.
 
-    A function that was looked at before is given by the key that it had then.
+    A function whose key was computed before is represented by that key.
     """
     return keyed(function, args, kwargs, key_of)[0]
 
@@ -72,7 +74,7 @@ def key(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], key_of: K
 def keyed(
     function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], key_of: KeyOf = itself
 ) -> tuple[bytes | str, Sequence[str], Sequence[bytes]]:
-    """The same, the files that count in it, and the keys of the calls whose results go into it."""
+    """Returns the same key, the files that are part of it, and the keys of the calls whose results go into it."""
     if tasks.is_kept_out(function):
         return "it is excluded", (), ()
     described = Description(key_of)
@@ -89,17 +91,17 @@ def keyed(
 
 
 def function_key(function: Any) -> bytes | str:
-    """The key of a function as it is now, with all that it refers to."""
+    """Returns the key of a function as it is now, with everything that it refers to."""
     return "it is excluded" if tasks.is_kept_out(function) else tasks.keys([(function, None, [])])[0]
 
 
 def value_key(value: Any) -> bytes | str:
-    """The key of a value as it is now."""
+    """Returns the key of a value as it is now."""
     return tasks.keys([(None, (VALUE, value), [])])[0]
 
 
 class Description:
-    """What a call is given, with what stands for results of others apart."""
+    """The arguments of a call, separated into values and references to results."""
 
     def __init__(self, key_of: KeyOf) -> None:
         self.key_of = key_of
@@ -121,7 +123,7 @@ class Description:
         return (INPUT, len(self.places) - 1)
 
     def value(self, one: Any) -> Any:
-        """A value; of lists, tuples and dicts the members, where one of them stands for a result."""
+        """Describes a value. If a list, tuple or dict contains a reference to a result, describes its members."""
         before = len(self.places)
         if type(one) in (list, tuple):
             parts: Any = [self.argument(part) for part in one]

@@ -1,7 +1,8 @@
-"""Dask: graphs are cut where results are known, and whoever runs the rest keeps what it comes to.
+"""Dask: graphs are cut where results are known, and the tasks that still run store their results.
 
-Two seams: every `get` that `compute()` finds (`dask.base.get_scheduler`), local schedulers and callables like DaskVine's alike; and,
-where `distributed` is there in a version that is known, `Client._graph_to_futures`, by which `persist`, `submit`, `map` and `compute` go.
+There are two hooks. The first is every `get` that `compute()` finds (`dask.base.get_scheduler`): local schedulers, and callables such as
+DaskVine's. The second, if a supported version of `distributed` is installed, is `Client._graph_to_futures`, which `persist`, `submit`,
+`map` and `compute` call.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ from .hooks import Hooks
 
 __all__ = ["cached", "disable", "enable", "never"]
 
-#: Keys of what clients were given, for tasks that take futures: by client, from Dask's key.
+#: The task keys of what clients were given, for tasks whose arguments are futures: by client and Dask key.
 _given: WeakKeyDictionary[Any, dict[Any, bytes | None]] = WeakKeyDictionary()
 
 
 def given(client: Any, key: Any) -> bytes | None:
-    """The key in the cache of what a client was given, as far as it went through here."""
+    """Returns the task key of what a client was given under a Dask key, if it was submitted through this adapter."""
     return _given.get(client, {}).get(key)
 
 
 def cached(get: Callable[..., Any]) -> Callable[..., Any]:
-    """A `get` that has another one run what is not known: for `compute(scheduler=cached(manager.get))`."""
+    """Wraps a `get` so that it runs only tasks with unknown results: for `compute(scheduler=cached(manager.get))`."""
 
     @wraps(get)
     def cached_get(dsk: Any, keys: Any, **options: Any) -> Any:
@@ -47,7 +48,7 @@ def _is_of_distributed(get: Any) -> bool:
 
 
 def _hook_schedulers() -> None:
-    # Its package is still being imported: it has no attribute `base` yet.
+    # The package is still being imported, and has no attribute `base` yet.
     base: Any = sys.modules["dask.base"]
     before = base.get_scheduler
 
@@ -94,7 +95,7 @@ def _get(before: Any, client: Any, dsk: Any, keys: Any, *arguments: Any, **optio
 
 def _graph_to_futures(before: Any, client: Any, expr: Any, keys: Any, *arguments: Any, **options: Any) -> Any:
     keys = list(keys)
-    # Where tasks are to run, and how often they are tried, is said by annotations that a cut graph would lose.
+    # Annotations specify where tasks run and how often they are retried. A cut graph would lose them.
     annotated = set(getattr(expr, "__dask_annotations__", dict)()) - {"clew"}
     if not options.get("actors") and not annotated:
         given = _given.setdefault(client, {})
@@ -108,7 +109,7 @@ def _graph_to_futures(before: Any, client: Any, expr: Any, keys: Any, *arguments
 
 
 def _is_here(client: Any) -> bool:
-    """Whether a client's workers live in this process: they are given the very arrays that the session has."""
+    """Returns whether a client's workers run in this process. They then get the session's own arrays, not copies."""
     return str(getattr(client.scheduler, "address", "")).startswith("inproc:")
 
 
@@ -120,7 +121,7 @@ def _cut(
     is_sent: bool = False,
     is_shared: bool = False,
 ) -> Any:
-    """What is to be run instead of a graph, and the keys of what is asked for; `None` if it runs as it is."""
+    """Returns the graph to run instead, and the keys of the requested results; `None` if the graph runs unchanged."""
     place = _hooks.place
     if place is None:
         return None

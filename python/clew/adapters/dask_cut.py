@@ -1,4 +1,4 @@
-"""A graph cut where results are known: what is run instead keeps what it comes to."""
+"""Cuts a graph where results are known; the remaining tasks store their results."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ..counts import Counts
 from ..tasks import Kept, Place, known
 from .dask_graph import Description, inputs_first, is_of_workers, is_task
 
-#: Larger results are read by workers, not sent through the client: bytes.
+#: Larger results (in bytes) are read by workers, not sent through the client.
 _SENT = 1 << 20
 
 
 class Graph:
-    """A graph as a scheduler gets it."""
+    """A graph as a scheduler receives it."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Graph:
         found, files = tasks.keyed(described.items)
         placed = [(key, at) for key, at in described.places.items() if at < len(found)]
         made = dict.fromkeys(described.places, "it is excluded") | {key: found[at] for key, at in placed}
-        #: The files that count in each key.
+        #: The files that are part of each key.
         self.files = {key: files[at] for key, at in placed}
         self.keys = {key: one for key, one in made.items() if isinstance(one, bytes)}
         self.whys = {key: one for key, one in made.items() if isinstance(one, str)}
@@ -68,7 +68,8 @@ class Graph:
         return made, {key: self.keys.get(key) for key in wanted}
 
     def lasts(self, wanted: Iterable[Any]) -> set[Any]:
-        """What somebody asks for, or a task that runs each time: it is kept however quick it was, so that nothing else runs again."""
+        """Returns the keys of requested results, and of the inputs of tasks that run each time. Their results are stored however quick they
+        were, so that nothing else needs to rerun."""
         found, waiting = set[Any](), list(wanted)
         while waiting:
             key = waiting.pop()
@@ -80,7 +81,7 @@ class Graph:
         return found
 
     def is_kept(self, key: Any, node: Any) -> bool:
-        """Whether a node's result can be kept: what shuffles leave lives in their workers."""
+        """Returns whether a node's result can be stored. The results of shuffles remain in their workers."""
         is_plain = key in self.keys and is_task(node) and not node.is_coro and not is_of_workers(node)
         return is_plain and not (self.is_shared and _is_given_memory(node))
 
@@ -92,8 +93,8 @@ class Graph:
         return made
 
     def changed(self, key: Any, is_last: bool) -> list[bytes]:
-        """Keys of tasks of which the functions, or what these are given, are not what they were: of this one, and with the last, which may
-        have gone on from what nobody kept, of all that go into it."""
+        """Returns the keys of tasks whose functions or arguments have changed since the keys were computed. Checks this task; for a last
+        one, also all tasks that go into it, because it may have used their results without these being stored."""
         below = list(inputs_first(self.nodes, [key])) if is_last else [key]
         described = Description(
             {one: self.nodes[one] for one in below}, self.given | self.keys_beside(below), self.never
@@ -106,12 +107,12 @@ class Graph:
         ]
 
     def keys_beside(self, nodes: list[Any]) -> dict[Any, bytes]:
-        """Keys of what goes into nodes and is none of them."""
+        """Returns the keys of the inputs of nodes that are not among the nodes."""
         inputs = {one for key in nodes for one in self.nodes[key].dependencies} - set(nodes)
         return {one: self.keys[one] for one in inputs if one in self.keys}
 
     def stored(self, key: Any, node: Any) -> Any:
-        """A node that gives the known result instead; `None` if there is none."""
+        """Returns a node that provides the known result; `None` if there is none."""
         found = tasks.known(self.place, self.keys[key])
         if found is None:
             return None
@@ -124,7 +125,8 @@ class Graph:
 
 
 def _is_given_memory(node: Any) -> bool:
-    """Whether a task is given an array or a frame itself: on workers in the session's process it may change the session's own."""
+    """Returns whether a task gets an array or frame directly. On workers in the session's process it may change the session's own
+    object."""
     given = (one.value if isinstance(one, DataNode) else one for one in (*node.args, *node.kwargs.values()))
     return any(
         type(one).__module__.partition(".")[0] in ("numpy", "pandas") or type(one) is bytearray
@@ -134,7 +136,7 @@ def _is_given_memory(node: Any) -> bool:
 
 @dataclass(slots=True)
 class Loaded:
-    """Reads a known result where it is needed. If it is gone by then, or does not lie there, it is computed."""
+    """Reads a known result where it is needed. Computes it if it is gone by then, or not accessible there."""
 
     place: Place
     key: bytes

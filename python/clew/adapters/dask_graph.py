@@ -1,4 +1,4 @@
-"""What Dask's graphs say, without Dask's names: functions, what they are given, and which tasks go into which."""
+"""Describes Dask graphs without Dask's names: functions, their arguments, and the dependencies between tasks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ Item = tuple[Any, Any, list[int]]
 
 
 def is_of_workers(node: Any) -> bool:
-    """Whether a node does something with its worker that no result holds, as a part of a shuffle does, also where it was fused with others."""
+    """Returns whether a node has effects on its worker that no result contains, as a part of a shuffle has; also if it was fused with other
+    nodes."""
     if isinstance(node, Task):
         if node.func is _execute_subgraph:
             return any(map(is_of_workers, (*node.args[0].values(), *node.args[3:])))
@@ -26,12 +27,12 @@ def is_of_workers(node: Any) -> bool:
 
 
 def is_task(node: Any) -> bool:
-    """Whether a node calls something: containers and aliases only hold what others came to."""
+    """Returns whether a node calls a function. Containers and aliases only hold the results of others."""
     return type(node) is Task
 
 
 def inputs_first(nodes: Mapping[Any, Any], wanted: Iterable[Any] | None = None) -> Iterator[Any]:
-    """Keys of nodes, each after those that go into it; only those that are needed for what is wanted."""
+    """Yields keys of nodes, each after its inputs; only those that the wanted ones need."""
     done: set[Any] = set()
     for first in list(nodes) if wanted is None else wanted:
         waiting = [first]
@@ -52,7 +53,7 @@ def inputs_first(nodes: Mapping[Any, Any], wanted: Iterable[Any] | None = None) 
 
 
 class Description:
-    """The tasks of a graph as the engine makes keys of them, and at which place each node's is."""
+    """The tasks of a graph, in the form from which the engine computes keys, and the position of each node."""
 
     def __init__(self, nodes: Mapping[Any, Any], given: Mapping[Any, bytes | None], never: set[Any]) -> None:
         self.items: list[Item] = []
@@ -85,7 +86,7 @@ class Description:
         return places[key]
 
     def subgraph(self, node: Any, places: dict[Any, int]) -> int:
-        """A task that runs a graph of its own is what that graph's last task is, so that fusing changes no key."""
+        """Describes a task that runs its own graph like the last task of that graph, so that fusing does not change keys."""
         inner, last, names, *values = node.args
         inside = {}
         for name, value in zip(names, values, strict=True):

@@ -1,10 +1,10 @@
-"""Clients and clusters of Dask as handles: what is kept of them is where they were and how they were made, never what lets one in.
+"""Clients and clusters of Dask as handles: their addresses and options are stored, but no credentials.
 
 ```text
    client ─► on a LocalCluster of this process ─► that cluster, started again
-          └► elsewhere ─► who answers there? ─► the same scheduler ─► a client of it
-                                            ├► another one ─► a client of it, and it is said so
-                                            └► nobody in two seconds ─► its cell if it may run again, else a stand-in
+          └► elsewhere ─► which scheduler answers? ─► the same one ─► a client of it
+                                                   ├► another one ─► a client of it, and a notice
+                                                   └► none within two seconds ─► its cell reruns if allowed, else a stand-in
 ```
 """
 
@@ -23,17 +23,17 @@ from clew.codecs import NoValue
 
 from . import dask_scheduler
 
-#: What is kept of a client: where it was, its cluster if that is one of this process, whether it is the one that is used unasked, and
-#: whether it was open, closed, or gone when it was asked for last.
+#: The stored parts of a client: its address, its cluster if that runs in this process, whether it is the default client, and whether it was
+#: open, closed or gone.
 ClientParts = tuple[Whereabouts, Any, bool, str]
 OPEN, CLOSED, GONE = "open", "closed", "gone"
 
-#: Where clients were, which have forgotten it once their scheduler is lost.
+#: The last known addresses of clients. A client forgets its address once the connection to its scheduler is lost.
 _met: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
 
 class StandIn:
-    """What a name holds whose scheduler is gone: says so whenever it is used."""
+    """The value of a variable whose scheduler is gone. Every use raises an error that explains this."""
 
     def __init__(self, parts: ClientParts) -> None:
         self.__dict__["_parts"] = parts
@@ -67,11 +67,11 @@ SAID = {CLOSED: "was closed", GONE: "is disconnected, because no scheduler answe
 
 
 def encode_client(client: Any) -> ClientParts:
-    """What is kept of a client."""
+    """Returns the stored parts of a client."""
     if client.scheduler is not None and client.status == "running":
         _met[client] = f"{client.scheduler.address} {client._scheduler_identity.get('id', '')}"
     where = _met.get(client)
-    # What logs in by its address is nothing to write down.
+    # An address that contains credentials must not be stored.
     if where is None or "@" in where:
         raise NoValue("distributed.client.Client: a client of a cluster")
     cluster = client.cluster if type(client.cluster) is LocalCluster else None
@@ -80,13 +80,13 @@ def encode_client(client: Any) -> ClientParts:
 
 
 def encode_stand_in(stand_in: StandIn) -> ClientParts:
-    """What is kept of one that was gone: the same, and that it was."""
+    """Returns the stored parts of a client that was gone already: the same, marked as gone."""
     parts: ClientParts = stand_in.__dict__["_parts"]
     return parts
 
 
 def decode_client(parts: ClientParts) -> Any:
-    """A client of what is there now."""
+    """Connects a client to the scheduler that runs now."""
     where, cluster, is_default, state = parts
     address, _, then = where.text.partition(" ")
     if state == CLOSED:
@@ -106,7 +106,7 @@ def decode_client(parts: ClientParts) -> Any:
 
 
 def encode_cluster(cluster: Any) -> tuple[Any, ...]:
-    """What is kept of a cluster that lives in this process: how to start another one."""
+    """Returns the stored parts of a cluster that runs in this process: how to start another one."""
     options = dict(cluster.new_spec["options"])
     is_plain = cluster.new_spec["cls"] in (Nanny, Worker) and not cluster.asynchronous
     is_open = not cluster.security.require_encryption
@@ -124,7 +124,7 @@ def encode_cluster(cluster: Any) -> tuple[Any, ...]:
 
 
 def decode_cluster(parts: tuple[Any, ...]) -> Any:
-    """Another cluster like it. Its workers start while the session goes on."""
+    """Starts a similar cluster. Its workers start in the background."""
     handle_reach.ask()
     _, workers, threads, memory, processes, dashboard = parts
     cluster = LocalCluster(

@@ -1,4 +1,4 @@
-"""Results that were on a cluster of Dask and came back without one: in variables as finished futures, in graphs as nodes."""
+"""Results from a cluster of Dask that were restored without one: finished futures in variables, nodes in graphs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from clew.adapters import handle_reach
 if TYPE_CHECKING:
     from clew import tasks
 
-#: How a result is kept: the value itself, or the key of its task in the cache.
+#: How a result is stored: as the value itself, or as the key of its task in the cache.
 VALUE, KNOWN = "value", "known"
 
 
 class Fetched(Future):  # type: ignore[misc]
-    """A finished future without a cluster. The first client that uses it gets its result."""
+    """A finished future without a cluster. The first client that uses it receives its result."""
 
     _client: Any
     _laid: Any
@@ -34,25 +34,25 @@ class Fetched(Future):  # type: ignore[misc]
 
     @property
     def value(self) -> Any:
-        """The result."""
+        """Returns the result."""
         how, value = self.kept
         return Known(value, _place())() if how == KNOWN else value
 
     @property
     def key(self) -> Any:
-        """The key, by which whoever asks may hand it on to the cluster: the result has to be there then."""
+        """Returns the key. The caller may pass it to the cluster, so the result is sent there first."""
         self._lay_down()
         return self.own_key
 
     @property
     def client(self) -> Any:
-        """The client that it belongs to; the current one from the first use on."""
+        """Returns the client that it belongs to: the current one, from the first use on."""
         self._lay_down()
         return self._client
 
     @property
     def _state(self) -> Any:
-        """Where clients wait for it."""
+        """Returns the state that clients wait for."""
         self._lay_down()
         return self._laid
 
@@ -61,7 +61,7 @@ class Fetched(Future):  # type: ignore[misc]
         self._laid = state
 
     def _lay_down(self) -> None:
-        """Gives the result to the cluster of the current client, if there is one."""
+        """Sends the result to the cluster of the current client, if there is one."""
         client = _get_global_client() if self._client is None else None
         if client is None or client.status != "running":
             return
@@ -76,7 +76,7 @@ class Fetched(Future):  # type: ignore[misc]
         try:
             await self._client._scatter({self.own_key: self.value}, hash=False)
         except Exception as error:
-            # Whoever waits for it is told.
+            # Report the error to the clients that wait for the result.
             self._laid.set_error(error, None)
 
     def _bind_late(self) -> None:
@@ -124,7 +124,7 @@ class Fetched(Future):  # type: ignore[misc]
 
 
 class Known:
-    """A task's function that brings in what the cache has."""
+    """A task's function that returns the cached result."""
 
     def __init__(self, key: bytes, place: tasks.Place) -> None:
         self.key, self.place = key, place
@@ -141,7 +141,7 @@ class Known:
 
 
 class KeptNode(DataNode):  # type: ignore[misc]
-    """A result in a graph, where a future of a cluster was."""
+    """A result in a graph, in place of a future of a cluster."""
 
     __slots__ = ("future",)
 
@@ -154,7 +154,7 @@ class KeptNode(DataNode):  # type: ignore[misc]
 
 
 class KnownTask(Task):  # type: ignore[misc]
-    """A result in a graph that the cache has."""
+    """A cached result in a graph."""
 
     __slots__ = ("future",)
 
@@ -167,13 +167,13 @@ class KnownTask(Task):  # type: ignore[misc]
 
 
 def node_of(future: Fetched) -> Any:
-    """What stands in a graph for a future."""
+    """Returns the graph node that replaces a future."""
     kind = KnownTask if future.kept[0] == KNOWN else KeptNode
     return kind(future.own_key, future)
 
 
 def is_known(key: bytes) -> bool:
-    """Whether the cache has the result of a task."""
+    """Returns whether the cache has the result of a task."""
     place = _place()
     return _engine.has_task(place.store, place.config, key)
 
@@ -186,5 +186,5 @@ def _place_in(store: str | None) -> tasks.Place:
 
 
 def _place() -> tasks.Place:
-    """Where the cache is."""
+    """Returns the location of the cache."""
     return _place_in(handle_reach.store)

@@ -1,7 +1,7 @@
-"""Results that lie on a cluster of Dask and that variables refer to: kept with the variables, since futures are dead in the next process.
+"""Stores the results on a Dask cluster that variables refer to, because futures are dead in the next process.
 
-Of a result whose task is known to the cache only the key is kept; a finished one below a size is fetched; of the rest it is said why not.
-Nothing is asked for that the scheduler does not have, and every wait has an end.
+If the cache has the task of a result, only the key is stored. Otherwise a finished result is fetched, up to a size limit. For all others
+the reason is reported. The client requests only results that the scheduler has, and every wait has a time limit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from clew.adapters import handle_reach
 from clew.adapters.dask_local_results import KNOWN, VALUE, Fetched, is_known
 from clew.codecs import NoValue
 
-#: Seconds for an answer of the scheduler, for the results to come, and for those that are not finished yet.
+#: Seconds to wait for an answer of the scheduler, and for the results to arrive.
 ANSWER, FETCH = 2.0, 5.0
 _unfinished = handle_reach.Patience(1.0, 15.0)
 _fetching = handle_reach.Patience(FETCH, 60.0)
@@ -34,23 +34,23 @@ SAID = {
 
 @dataclass(slots=True)
 class Result:
-    """What is known of a future's result. By future, not by key: a key may be given to another task."""
+    """The state of a future's result. Stored by future, not by key: a key may be reused for another task."""
 
     how: str | None = None
     value: Any = None
     size: int | None = None
-    """Bytes, as the scheduler says."""
+    """Bytes, as reported by the scheduler."""
     refused: str | None = None
-    """Why it is not asked for again."""
+    """Why the result is not requested again."""
     is_awaited: bool = False
-    """Whether it was waited for: that is done once."""
+    """Whether the adapter already waited for it. It waits only once."""
 
 
 _results: WeakKeyDictionary[Any, Result] = WeakKeyDictionary()
 
 
 def encode_future(future: Any) -> tuple[Any, ...]:
-    """What is kept of a future."""
+    """Returns the stored parts of a future."""
     if isinstance(future, Fetched):
         return (future.own_key, *future.kept)
     keep([future])
@@ -59,7 +59,7 @@ def encode_future(future: Any) -> tuple[Any, ...]:
 
 
 def decode_future(parts: tuple[Any, ...]) -> Any:
-    """A future that has its result."""
+    """Returns a future that has its result."""
     key, how, value = parts
     if how == KNOWN and not is_known(value):
         raise LookupError("its result is no longer in the task cache")
@@ -67,14 +67,14 @@ def decode_future(parts: tuple[Any, ...]) -> Any:
 
 
 def keep(futures: Iterable[Any]) -> None:
-    """Takes what futures came to, at once. Raises `NoValue` where that can't be kept."""
+    """Fetches the results of futures. Raises `NoValue` if one cannot be stored."""
     by_client: dict[Any, dict[Any, Result]] = {}
     for future in futures:
         result = _results.setdefault(future, Result())
         if result.how is None:
             by_client.setdefault(future._client, {})[future] = result
     for client, wanted in by_client.items():
-        # One whose loop is the kernel's own answers nobody in its thread.
+        # An asynchronous client's loop is the kernel's own: waiting for it in this thread would block it.
         if client is None or client.status != "running" or client._asynchronous:
             raise NoValue(f"{WORD} whose client is not connected")
         _await(wanted)
@@ -89,7 +89,7 @@ def keep(futures: Iterable[Any]) -> None:
 
 
 def _await(wanted: dict[Any, Result]) -> None:
-    """Gives what was only just asked for a moment to finish."""
+    """Waits a moment for results that were not awaited before."""
     fresh = [future for future, result in wanted.items() if not result.is_awaited]
     for result in wanted.values():
         result.is_awaited = True
@@ -101,8 +101,8 @@ def _await(wanted: dict[Any, Result]) -> None:
 
 
 def _is_cached(client: Any, future: Any) -> bool:
-    """Whether the cache of tasks has the result, so that its key is enough."""
-    # Only who was asked to look for known tasks has their keys.
+    """Returns whether the task cache has the result, so that its key is enough."""
+    # Only the Dask adapter knows the task keys, and only if the task cache is on.
     adapter = sys.modules.get("clew.adapters.dask")
     content = adapter.given(client, future.key) if adapter is not None else None
     if content is None or not is_known(content):
@@ -112,7 +112,7 @@ def _is_cached(client: Any, future: Any) -> bool:
 
 
 def _fetch(client: Any, wanted: dict[Any, Result]) -> None:
-    """Has results sent that fit."""
+    """Fetches the results that fit into the size limit."""
     unknown = {future.key: result for future, result in wanted.items() if result.size is None}
     if unknown:
         try:
@@ -140,14 +140,14 @@ def _fetch(client: Any, wanted: dict[Any, Result]) -> None:
 
 
 def _refused(wanted: dict[Any, Result], why: str) -> NoValue:
-    """Takes note that these are not asked for again."""
+    """Marks these results so that they are not requested again."""
     for result in wanted.values():
         result.refused = f"{WORD} {why}"
     return NoValue(f"{WORD} {why}")
 
 
 def _asked(client: Any, question: Coroutine[Any, Any, Any], seconds: float) -> Any:
-    """What is answered in time. Not by `Client.sync`, which waits as long as the client's loop is busy."""
+    """Returns the answer if it arrives in time. `Client.sync` would wait as long as the client's loop is busy."""
     answer = asyncio.run_coroutine_threadsafe(question, client.loop.asyncio_loop)
     try:
         return answer.result(seconds)

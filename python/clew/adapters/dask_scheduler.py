@@ -1,4 +1,4 @@
-"""Whether a scheduler of Dask answers, and which one it is: asked beside everything else, and given up after two seconds."""
+"""Checks whether a Dask scheduler answers, and which one it is: in a separate thread, for at most about two seconds."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any
 from distributed.core import rpc
 from distributed.security import Security
 
-#: Seconds in which a scheduler must have answered.
+#: Seconds within which a scheduler must answer.
 PATIENCE = 2.0
-#: Seconds for which one that did not answer is not asked again.
+#: Seconds for which a scheduler that did not answer is not asked again.
 REMEMBERED = 20.0
 
 _silent: dict[str, float] = {}
 
 
 def identity(address: str) -> str | None:
-    """The id of the scheduler at an address; `None` if none answers in time."""
+    """Returns the id of the scheduler at an address; `None` if none answers in time."""
     if monotonic() - _silent.get(address, -REMEMBERED) < REMEMBERED:
         return None
     found: list[str] = []
-    # A loop of its own: the kernel's runs already, and nobody waits for a thread that hangs.
+    # A separate event loop, because the kernel's is running already. A thread that hangs is abandoned.
     asking = threading.Thread(target=lambda: found.extend(_asked(address)), daemon=True)
     asking.start()
     asking.join(PATIENCE + 0.5)
@@ -36,7 +36,7 @@ def _asked(address: str) -> list[str]:
     try:
         return [str(asyncio.run(asyncio.wait_for(_ask(address), PATIENCE))["id"])]
     except Exception:
-        # Nobody there, somebody who speaks something else, somebody who wants a certificate: no scheduler for us.
+        # No server there, another protocol, or a server that requires a certificate: treated as no scheduler.
         return []
 
 

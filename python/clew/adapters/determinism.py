@@ -1,7 +1,8 @@
-"""Functions of tasks of which nobody can tell whether they come to the same again: asked of each once, by what its code means.
+"""Detects functions of tasks whose results may differ from call to call. Each function is checked once, by the meaning of its code.
 
-What cells may ask for (clew.analysis.dependencies) tasks may ask for, too. A cell that is executed again draws on from the state that was recorded,
-sees options and the notebook's names as they are; a task that is taken from the store sees nothing. So of tasks more is in doubt.
+Tasks can depend on the same things as cells (`clew.analysis.dependencies`). A cell that is executed again continues from the recorded
+random state, and sees the current options and the notebook's names. A task result from the store takes none of these into account. So more
+tasks are excluded than cells.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ _DRAWS = "it draws random numbers that cannot be reproduced"
 _ENVIRONMENT = "it reads the environment"
 _TEXT = "it looks up names that are known only at run time"
 _OPTION = "it reads options of a library"
-#: What leads to code without its name; two of these go by names that much else has, and are told by what they are.
+#: Names that lead to code without mentioning it. `modules` and `stack` have many other meanings, and are detected by value instead.
 _LEADS = (REACHES - {"modules", "stack"}) | {"user_ns", "__subclasses__"}
 _QUERIES = frozenset(("query", "eval"))
-#: What reads or sets options where a library has it.
+#: Names that read or set options of a library.
 _OPTIONS = union("options") | {"getcontext", "setcontext", "localcontext", "getlocale", "localeconv"}
 _SETTINGS = union("options_modules")
 
@@ -39,7 +40,7 @@ Told = tuple[str | None, tuple[str, ...]]
 
 
 def of_function(function: FunctionType) -> Told:
-    """Why nobody can tell what comes of a function, and those of its arguments that have to be seeds or paths."""
+    """Returns why the result of a function is not determined by its key, and which of its arguments must be seeds or paths."""
     objects.outdate()
     needs = set[str]()
     for code in nested(function.__code__):
@@ -95,7 +96,7 @@ def _by_mention(scope: Scope) -> str | None:
 
 
 def _of_meaning(meaning: object) -> str | None:
-    """What is the process's own, and functions that stand for options."""
+    """Checks for state of the process, and for functions that stand for options."""
     kind = type(meaning)
     holder = meaning.__self__ if kind in (BuiltinFunctionType, MethodType) else meaning  # type: ignore[attr-defined]
     if any(holder is one for one in _generators()):
@@ -115,7 +116,7 @@ def _of_meaning(meaning: object) -> str | None:
 
 
 def _of_attribute(holder: ModuleType, name: str) -> str | None:
-    """An attribute of a module: one that lists the others, an option, or what the user put there."""
+    """Checks an attribute of a module: a list of all attributes, an option, or a replacement by the user."""
     if name == "__dict__":
         return _TEXT
     if is_users_module(holder.__name__):
@@ -128,7 +129,7 @@ def _of_attribute(holder: ModuleType, name: str) -> str | None:
 
 
 def _is_told(scope: Scope, mention: Mention) -> bool:
-    """Whether `getattr` and `vars` ask no module for what nobody can tell."""
+    """Returns whether `getattr` and `vars` access only attributes of modules that can be determined."""
     call = called(scope.steps, mention.place)
     holder = dotted(call.given(0)) if call is not None else None
     if call is None or holder is None:
@@ -144,9 +145,9 @@ def _is_told(scope: Scope, mention: Mention) -> bool:
 
 
 def of_value(value: object, is_called: bool) -> str | None:
-    """Why nobody can tell what comes of what a task calls itself, or of what it is given besides values."""
+    """Returns why the result of a task is not determined, judging by an object that the task calls itself or gets besides values."""
     if type(value) is FunctionType and objects.is_one_of(value.__module__, objects.DRAWING):
-        # These draw from what they are given.
+        # These functions draw from generators that they are given.
         return None
     objects.outdate()
     for told in known_within(value, is_users_module):
@@ -160,7 +161,7 @@ def of_value(value: object, is_called: bool) -> str | None:
 
 
 def _generators() -> Iterator[object]:
-    """Those that a process has one of."""
+    """Yields the process-wide generators."""
     yield random._inst
     numpy = sys.modules.get("numpy.random.mtrand")
     if numpy is not None:

@@ -1,4 +1,4 @@
-"""All engines at once, as the setting has it."""
+"""Turns all engines' adapters on or off at once, as the setting says."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def enable(store: str) -> None:
 
 
 def disable() -> None:
-    """Leaves the engines as they were."""
+    """Removes all hooks from the engines."""
     for engine in ENGINES:
         engine.disable()

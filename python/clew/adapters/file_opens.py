@@ -1,6 +1,6 @@
-"""Which files a task's function opens: by a path that stands in its code or is given to it, so that the key knows the file, or by another.
+"""Determines which files a task's function opens: with a path in its code or arguments, which its key covers, or with another path.
 
-Read off the code. What is put together while the task runs, found in a folder or looked up in something is known to nobody before.
+Reads the code only. A path that is built at run time, found in a folder or looked up elsewhere cannot be determined in advance.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from clew.analysis.generator_factories import own_argument
 from clew.analysis.scope import Scope
 from clew.codecs.libraries import ALL, union
 
-#: What opens the file whose path it is given first, or by one of these names.
+#: Functions that open a file. The path is the first argument, or one with these names.
 _OPENERS = union("opens_files") - {"load"} | {"open"}
 _PATHS = ("file", "path", "filepath_or_buffer", "path_or_buf", "io", "fname", "filename", "source", "uri")
-#: So much else is called `load` that it has to be of one of these.
+#: `load` is a frequent name, so it counts only in these libraries.
 _LOADERS = frozenset(one.name for one in ALL if "load" in one.opens_files.split())
-#: What opens the path that it belongs to.
+#: Methods that open the path that they belong to.
 _OF_PATHS = frozenset(("open", "read_text", "read_bytes"))
 _LISTS = frozenset(("glob", "iglob", "rglob", "iterdir", "listdir", "scandir", "walk"))
 _JOINS = frozenset(("joinpath", "with_suffix", "with_name", "with_stem", "expanduser"))
 _SAME = (Path, PurePath, str, os.fspath, io.StringIO, io.BytesIO)
 _DEEPEST = 4
-#: Stands before the name of an argument that has to be a path, and alone for code that puts texts together.
+#: The prefix of an argument that must be a path. Alone, it marks code that builds texts.
 NEEDS_PATH = BUILDS = "/"
 
 OPENS = "it opens a file whose name is known only at run time"
 
 
 def needs_of(scope: Scope) -> set[str] | None:
-    """Arguments that have to be paths, and `BUILDS`; `None` where the function opens what nobody can tell before."""
+    """Returns the arguments that must be paths, and `BUILDS`; `None` if the function opens a file that cannot be determined in advance."""
     names = frozenset(scope.code.co_names)
     found = {BUILDS} if _builds(scope) else set[str]()
     if not _LISTS.isdisjoint(names):
@@ -60,14 +60,14 @@ def needs_of(scope: Scope) -> set[str] | None:
 
 
 def is_known(value: object) -> bool:
-    """Whether a key knows the file that a value names, if it names any."""
+    """Returns whether the key covers the file that a value names, if it names one."""
     if isinstance(value, str | PurePath):
         return any(one in str(value) for one in "./")
     return not isinstance(value, bytes)
 
 
 def _builds(scope: Scope) -> bool:
-    """Whether texts that may be parts of paths are put together."""
+    """Returns whether the code builds texts that may be parts of paths."""
     names = scope.code.co_names
     if not _JOINS.isdisjoint(names) or ("path" in names and "join" in names):
         return True
@@ -77,7 +77,7 @@ def _builds(scope: Scope) -> bool:
 
 
 def _opened(scope: Scope, mention: Mention) -> bool | str:
-    """Whether the key knows the file that is opened there, if any is; an argument's name where it is the path."""
+    """Returns whether the key covers the file that is opened at a mention, if any; or the name of the argument that is the path."""
     name = mention.name
     if name not in _OPENERS and name not in _OF_PATHS and name != "load":
         return True
@@ -98,11 +98,11 @@ def _only_writes(name: str, call: Call) -> bool:
 
 
 def _holder(scope: Scope, mention: Mention) -> bool | str:
-    """The path that is told before the dot."""
+    """Checks the path before the dot."""
     end = mention.place
     if mention.path[0]:
         return _path(scope, scope.steps[end - len(mention.path) + 1 : end])
-    # What was called right before.
+    # The object is the result of the call right before.
     for one in mentions(scope.steps[:end]):
         call = called(scope.steps[:end], one.place)
         if (
@@ -136,7 +136,7 @@ def _path(scope: Scope, given: Sequence[Step] | None, depth: int = 0) -> bool | 
 
 
 def _same_as(scope: Scope, given: Sequence[Step]) -> Iterator[Sequence[Step]]:
-    """What is given to a call that makes the same of it."""
+    """Yields the arguments of calls that return the same path in another form."""
     for one in mentions(given):
         call = called(given, one.place)
         if call is not None:
@@ -151,12 +151,12 @@ def _same_as(scope: Scope, given: Sequence[Step]) -> Iterator[Sequence[Step]]:
 
 
 def _stored(scope: Scope, name: str, depth: int) -> bool | str:
-    """A function's own name: what a loop or `with` gives it, or what it is bound to once."""
+    """Checks a local variable: bound by a loop or `with`, or bound once."""
     steps = scope.steps
     places = [at for at, one in enumerate(steps) if one.opname == "STORE_FAST" and one.argval == name]
     before = {steps[at - 1].opname for at in places}
     if any(one.opname == "LOAD_FAST_AND_CLEAR" and one.argval == name for one in steps):
-        # What the name stood for before a comprehension is put back.
+        # After a comprehension, the previous value of the name is put back.
         before -= {"SWAP", "END_FOR", "POP_TOP"}
     if not places or before <= {"BEFORE_WITH"}:
         return bool(places)

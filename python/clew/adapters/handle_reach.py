@@ -1,6 +1,7 @@
-"""What may be reached when handles come back: decided here for every engine, whatever the engine is called.
+"""What may be contacted when handles are restored: one policy for all engines.
 
-A handle (a client, a cluster) stands for something outside the session. To build it again reaches out; a process that only looks does not.
+A handle (a client, a cluster) stands for something outside the session. Building it again connects to that; a process that only reads must
+not connect.
 """
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 
-#: Whether anything outside may be reached: not by a scratch process, which can change nothing.
+#: Whether connections to the outside are allowed. They are not in a sandbox process, which must not change anything.
 is_allowed = True
-#: Whether what reaches nothing is stood in for, instead of failing.
+#: Whether a handle that cannot connect is replaced by a stand-in, instead of failing.
 stands_in = False
-#: The store of the session, if one records here.
+#: The store of the session, if it is recorded.
 store: str | None = None
-#: The most bytes that are fetched from clusters to be kept with variables, all together (`tasks.fetch_mb`).
+#: The maximal total size of the results that are fetched from clusters and stored with variables, in bytes (`tasks.fetch_mb`).
 most_fetched = 64_000_000
 
 
@@ -23,37 +24,37 @@ ONLY_LOOKS = "a sandbox process cannot connect to a cluster"
 
 
 class Unreachable(Exception):
-    """Says what can't be reached, for people."""
+    """Raised if an address cannot be reached. The message is for users."""
 
 
 def ask() -> None:
-    """Raises where nothing outside may be reached."""
+    """Raises if connections to the outside are not allowed."""
     if not is_allowed:
         raise Unreachable(ONLY_LOOKS)
 
 
 def megabytes(size: int) -> str:
-    """A size in bytes, rounded up."""
+    """Formats a size in bytes as megabytes, rounded up."""
     return f"{-(-size // 1_000_000)} MB"
 
 
 class Patience:
-    """How long one may wait in all within a while: each wait takes from it."""
+    """A time budget for waiting, which is renewed after a while. Each wait uses part of it."""
 
     def __init__(self, most: float, within: float) -> None:
-        """Both in seconds."""
+        """Both arguments are in seconds."""
         self._most, self._within = most, within
         self._left, self._since = most, monotonic()
 
     def left(self) -> float:
-        """Seconds that may still be waited."""
+        """Returns the seconds that may still be waited."""
         if monotonic() - self._since > self._within:
             self._left, self._since = self._most, monotonic()
         return max(self._left, 0.0)
 
     @contextmanager
     def used(self) -> Iterator[float]:
-        """Takes off what passes meanwhile; gives what is left before."""
+        """Deducts the time that the block takes. Yields the budget before it."""
         began = monotonic()
         try:
             yield self.left()

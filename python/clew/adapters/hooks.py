@@ -1,4 +1,4 @@
-"""What an adapter puts into an engine once the user imports it, and takes out again."""
+"""Installs an adapter's hooks into an engine once the user imports it, and removes them."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from .arrival import when_imported
 
 
 class Hooks:
-    """The hooks of one adapter. While its `place` is none, what is still hooked does as the engine would."""
+    """The hooks of one adapter. While its `place` is `None`, remaining hooks behave like the engine itself."""
 
     def __init__(self, hooks: dict[str, Callable[[], None]]) -> None:
-        """Modules, and what is to be done as soon as one is there."""
+        """`hooks` maps modules to what is to be done as soon as each is loaded."""
         self._hooks = hooks
         self._hooked: set[str] = set()
         self._before: list[tuple[Any, str, Any]] = []
         self.place: Place | None = None
 
     def enable(self, store: str | None = None, config: str | None = None, quick: float | None = None) -> None:
-        """Caches what the engine is given from now on, in the user's store unless told otherwise, and imports nothing of the engine. `quick`: tasks
-        that took less, in seconds, are kept only if somebody asked for them; unless told otherwise the setting `tasks.quick`."""
+        """Caches tasks from now on, by default in the user's store, and imports nothing of the engine. Results of tasks that took less than
+        `quick` seconds are stored only if they were requested; the default is the setting `tasks.quick`."""
         self.begin(Place.here(store, config, quick))
 
     def begin(self, place: Place) -> None:
-        """The same with a place that is there."""
+        """Does the same with an existing `Place`."""
         self.place = place
         for module in self._hooks:
             when_imported(module, lambda module=module: self._hook(module))  # type: ignore[misc]
@@ -36,12 +36,12 @@ class Hooks:
             self._hooks[module]()
 
     def replace(self, owner: Any, name: str, method: Any) -> None:
-        """Puts something of its own where the engine has something."""
+        """Replaces an attribute of the engine, and notes the old one."""
         self._before.append((owner, name, vars(owner).get(name)))
         setattr(owner, name, method)
 
     def disable(self) -> None:
-        """Leaves the engine as it was."""
+        """Restores the engine's attributes."""
         self.place = None
         self._hooked.clear()
         while self._before:

@@ -1,8 +1,7 @@
 """Parsl: apps whose code and arguments are known take their results from the store.
 
-The seam is Parsl's own: what a data-flow kernel asks for memos (`parsl.dataflow.memoization.Memoizer`). It is asked when everything that goes
-into a call is there. Parsl's own memory knows a function by its name alone: after an edit it gives
-results of the old body.
+The hook is Parsl's own interface for memoization (`parsl.dataflow.memoization.Memoizer`). A data-flow kernel calls it when all inputs of a
+call are available. Parsl's own memoizer identifies a function by its name alone: after an edit it returns results of the old body.
 """
 
 from __future__ import annotations
@@ -22,10 +21,11 @@ from .hooks import Hooks
 __all__ = ["Memoizer", "disable", "enable", "never"]
 
 _ASKED = frozenset({"start", "check_memo", "update_memo_result", "update_memo_exception", "close"})
-"""What is asked of a memoizer in the versions that are known."""
+"""The methods of a memoizer in the supported versions."""
 
 _PLAIN = frozenset({bool, int, float, complex, str, bytes, type(None)})
-"""What is the same wherever it comes from; other values may share objects that they share no more when they come from the store."""
+"""Types whose values are the same wherever they come from. Values of other types may share objects, and lose that when they come from the
+store."""
 
 
 def never(app: Any) -> Any:
@@ -56,11 +56,11 @@ enable, begin, disable = _hooks.enable, _hooks.begin, _hooks.disable
 
 
 class Memoizer:
-    """What a data-flow kernel asks; while nothing is cached, Parsl's own answers."""
+    """The memoizer of a data-flow kernel. While the task cache is off, it delegates to Parsl's own."""
 
     def __init__(self, stock: Any) -> None:
         self.stock, self.calls = stock, Calls()
-        #: The keys of calls, and what they came to.
+        #: The keys of calls, and the keys of their results.
         self._results: WeakKeyDictionary[Future[Any], tuple[bytes, bytes | str]] = WeakKeyDictionary()
 
     def start(self, *, run_dir: str, config_run_dir: str) -> None:
@@ -74,7 +74,7 @@ class Memoizer:
         if place is None:
             answer: Future[Any] | None = self.stock.check_memo(task)
             return answer
-        # Another try has been counted, and what stages files is Parsl's own.
+        # A retry was counted already, and staging of files is internal to Parsl.
         if task["fail_count"] or task["executor"] == "_parsl_internal":
             return None
         asked = tried(lambda: self._ask(place, task))
@@ -106,7 +106,7 @@ class Memoizer:
     def _note(self, place: Place, task: Any, result: Any) -> None:
         made = bytes.fromhex(task["hashsum"])
         if not task["from_memo"]:
-            # In this process a call may have seen what cells changed since it was asked for, or have changed what it was given.
+            # In this process, a call may have seen changes that cells made since it was submitted, or may have changed its arguments.
             if _runs_here(task) and key(*_given(task), self._made_by(task)) != made:
                 return
             took = task["try_time_returned"] - task["try_time_launched"]
@@ -115,8 +115,8 @@ class Memoizer:
             self._results[task["app_fu"]] = (made, value_key(result))
 
     def _made_by(self, task: Any) -> KeyOf:
-        """Has results of other calls count by the keys of these. Parsl has put the results where the futures were, and whoever has one
-        may have changed it since."""
+        """Represents results of other calls by the keys of these calls. Parsl has replaced the futures by their results, and other code
+        that holds a result may have changed it since."""
         made = {id(one.result()): self._results[one] for one in task["depends"] if one in self._results}
 
         def key_of(argument: Any) -> bytes | None:
@@ -129,21 +129,21 @@ class Memoizer:
 
 
 def _given(task: Any) -> tuple[Any, Any, dict[str, Any]]:
-    """A task's function and what it is given, without what the user says does not count."""
+    """Returns a task's function and its arguments, without those that the user excluded from memoization."""
     ignored = task["ignore_for_cache"]
     named = {name: value for name, value in task["kwargs"].items() if name not in ignored}
     return _function(task["func"]), task["args"], named
 
 
 def _function(func: Any) -> Any:
-    """The user's function: Parsl wraps it, in functions that bear its name."""
+    """Returns the user's function. Parsl wraps it in functions of the same name."""
     while hasattr(func, "__wrapped__") and func.__globals__["__name__"].startswith("parsl."):
         func = func.__wrapped__
     return func
 
 
 def _left(task: Any, function: Any) -> str | None:
-    """Why a call is not looked for: it is there for more than what it returns."""
+    """Returns why a call is not looked up: it has effects besides its result."""
     files = any(task["kwargs"].get(name) for name in ("outputs", "stdout", "stderr"))
     is_command = getattr(getattr(function, "func", None), "__module__", None) == "parsl.app.bash"
     return "it writes files" if files or is_command else None

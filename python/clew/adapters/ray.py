@@ -1,8 +1,7 @@
-"""Ray: remote functions whose code and arguments are known take their results from the store; workers keep the rest.
+"""Ray: remote functions whose code and arguments are known take their results from the store; workers store the rest.
 
-The seam is `RemoteFunction._remote`, by which every `.remote()` of a function goes. Ray pickles a function once a session, when it is
-first called: what its globals are then is what it keeps, and what its key is made of. Actors are left alone, and what they come to
-has no key.
+The hook is `RemoteFunction._remote`, which every `.remote()` of a function calls. Ray pickles a function once per session, at its first
+call, with its globals at that time; the key is made from the same. Actors are not cached, and their results have no keys.
 """
 
 from __future__ import annotations
@@ -23,18 +22,18 @@ from .hooks import Hooks
 
 __all__ = ["disable", "enable", "never"]
 
-#: So many references are remembered.
+#: The maximal number of remembered references.
 _REMEMBERED = 200_000
 
 
 @dataclass(slots=True)
 class Session:
-    """What is known of one connection to a cluster: references name nothing beyond it."""
+    """The state of one connection to a cluster. References are valid only within it."""
 
     name: Any
     calls: Calls = field(default_factory=Calls)
     references: OrderedDict[bytes, bytes | None] = field(default_factory=OrderedDict)
-    #: Functions that keep what they come to, by Ray's own ids of theirs, with the keys of the functions.
+    #: Functions that store their results, with the keys of the user's functions, by Ray's function ids.
     keeping: dict[Any, tuple[Any, bytes | str]] = field(default_factory=dict)
 
     def note(self, reference: Any, key: bytes | None) -> None:
@@ -43,14 +42,14 @@ class Session:
             self.references.popitem(last=False)
 
     def key_of(self, argument: Any) -> bytes | None:
-        """The key of what a reference stands for."""
+        """Returns the key of the result that a reference stands for."""
         if not isinstance(argument, sys.modules["ray"].ObjectRef):
             raise LookupError
         return self.references.get(argument.binary())
 
 
 _session = Session(None)
-#: Ray's own `put`.
+#: The original `ray.put`.
 _put: list[Any] = []
 
 
@@ -69,7 +68,7 @@ def _hook() -> None:
         if place is None:
             return before(self, args=given, kwargs=named, **options)
         if not sys.modules["ray"].is_initialized():
-            # As the call itself would have it.
+            # The call itself would do the same.
             _put[0](None)
         asked, keeping = tried(lambda: _asked(place, self, given, named, options)) or (None, None)
         if asked is not None and asked.found is not None:
@@ -87,7 +86,7 @@ def _hook() -> None:
 
 
 def _hook_put() -> None:
-    """Values that are put by hand are told by what they are. `ray.put` is this module's."""
+    """Gives values that the user puts by hand keys from their contents. `ray.put` is this module's function."""
     worker: Any = sys.modules["ray._private.worker"]
     before = worker.put
     _put[:] = [before]
@@ -123,7 +122,7 @@ def _of_now() -> Session:
 
 
 def _is_left(function: Any, options: dict[str, Any]) -> bool:
-    """Whether a call is none that comes to one value, of a Python function in this driver's own session."""
+    """Returns whether a call is not cached: only calls of Python functions with one result, in this driver's own session, are."""
     ray: Any = sys.modules["ray"]
     is_other = function._is_generator or function._is_cross_language or function._decorator
     is_elsewhere = ray._private.worker.global_worker.mode != ray.SCRIPT_MODE
@@ -133,7 +132,7 @@ def _is_left(function: Any, options: dict[str, Any]) -> bool:
 def _asked(
     place: Place, function: Any, args: Any, kwargs: Any, options: dict[str, Any]
 ) -> tuple[Asked | None, Any]:
-    """What is known of a call, and the function that keeps what it comes to."""
+    """Looks up a call. Also returns the function that stores the result."""
     if _is_left(function, options):
         return None, None
     session = _of_now()
@@ -145,10 +144,10 @@ def _asked(
 
 
 def _keeping(session: Session, place: Place, function: Any) -> tuple[Any, bytes | str]:
-    """A remote function that keeps what the user's comes to, with the key of that."""
+    """Returns a remote function that stores the result of the user's, and the key of the user's function."""
     if function._uuid not in session.keeping:
         called = function._function
-        # Ray pickles a function once a session. Here and now: a call that is known would leave it for later.
+        # Ray pickles a function once per session, at its first call. It is pickled here because a cache hit would delay that.
         known_as, pickled = function_key(called), cloudpickle.dumps(called)
 
         where = astuple(place)
@@ -157,7 +156,7 @@ def _keeping(session: Session, place: Place, function: Any) -> tuple[Any, bytes 
             try:
                 from clew.tasks import Kept, Place, unpickled
             except ImportError:
-                # A worker without Clew.
+                # The worker does not have Clew.
                 import pickle
 
                 return pickle.loads(pickled)(*args, **kwargs)

@@ -1,8 +1,8 @@
-"""What a cell has Java do for Spark, as far as it decides whether the cell need not run again.
+"""Watches which calls a cell makes to Spark's Java side, to decide whether the cell's run can be reused.
 
-Spark's files are read by Java, where Python's audit hook sees nothing. Every call into Java goes through `JavaMember.__call__` of py4j; by
-the names of these calls and the texts given to them it is told which files were read and written, and whether Spark was asked for what
-nobody can hold against a record: tables, views, functions of its own, other databases, the time, random numbers.
+Java reads Spark's files, so Python's audit hook does not see them. Every call into Java goes through `JavaMember.__call__` of py4j. From
+the names of these calls and their text arguments, this module determines which files were read and written. It also detects dependencies
+that cannot be compared with a record: tables, views, functions defined in Spark, other databases, the time, random numbers.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from .spark_names import (
     reads,
 )
 
-#: Where code of Spark's own lies.
+#: Matches Spark's own source files.
 ITSELF = re.compile(r"[/\\\\](pyspark|py4j)[/\\\\]")
-#: What of it connects to Java, which runs on this machine.
+#: Those of them that connect to Java, which runs on this machine.
 CONNECTS = tuple(
     path.replace("/", os.sep) for path in ("py4j/java_gateway.py", "py4j/clientserver.py", "pyspark/util.py")
 )
-#: How an address begins that is no plain path, and how one of a file of this machine does.
+#: The beginning of an address that is not a plain path, and of the address of a local file.
 SCHEME = re.compile(r"[A-Za-z][\w+.-]*:")
 PLAIN = re.compile(r"file:(//)?(?=/)")
 
@@ -46,16 +46,16 @@ OUTSIDE = "data that Spark reads from elsewhere"
 TIME = "values that Spark generates anew each time"
 
 _is_changed = False
-"""Whether a session has tables, views or functions by now that no cell can be held against."""
+"""Whether a session has tables, views or functions that cannot be compared with a record."""
 _is_own = False
-"""Whether Clew itself asks."""
+"""Whether the current calls are Clew's own."""
 
 
 @cache
 def watch() -> None:
-    """Sees what is asked of Java from now on, as soon as somebody uses it."""
+    """Starts watching calls to Java, as soon as Spark is imported."""
     global _is_changed
-    # Who used it before may have made anything.
+    # If Spark was imported before, the user may have created tables or views already.
     _is_changed |= "pyspark.core.context" in sys.modules
     when_imported("py4j.java_gateway", _hook)
     when_imported("pyspark.core.context", _hook_launch)
@@ -74,12 +74,12 @@ def _hook() -> None:
         try:
             found = before(member, *args)
         except BaseException:
-            # What it failed on may be there the next time.
+            # The call may succeed next time: its failure depends on something outside.
             evidence.asks(OUTSIDE)
             raise
         if not _is_own and evidence.is_watching() and "pyspark" in sys.modules:
             if not ITSELF.search(sys._getframe(1).f_code.co_filename):
-                # Code that speaks to Java itself can have it do anything.
+                # Code outside Spark that calls Java directly can do anything there.
                 evidence.asks(OUTSIDE)
             _note(name, args, found)
         return found
@@ -90,7 +90,7 @@ def _hook() -> None:
 
 
 def _hook_launch() -> None:
-    """To start Java is nothing that a cell does: it starts where there is none."""
+    """Hides the start of Java from the evidence: it starts whenever it does not run, so it is no effect of a cell."""
     context: Any = sys.modules["pyspark.core.context"]
     before = context.launch_gateway
     if hasattr(before, "__clew__"):
@@ -106,14 +106,14 @@ def _hook_launch() -> None:
 
 
 def _know(name: str, args: tuple[Any, ...]) -> None:
-    """Takes note of what changes what a session has of its own, whoever calls."""
+    """Notes calls that change a session's tables, views or functions, in any code."""
     global _is_changed
     texts = (text for text in args if isinstance(text, str))
     _is_changed |= name in CHANGES or (name == "sql" and not all(map(reads, texts)))
 
 
 def _note(name: str, args: tuple[Any, ...], found: Any) -> None:
-    """Takes note of one call."""
+    """Records one call as evidence."""
     texts = [text for text in args if isinstance(text, str)]
     if _is_changed or name in ASKS or (name in SQL and any(map(asks_in_sql, texts))):
         evidence.asks(TABLES)
@@ -137,14 +137,14 @@ def _note_files(args: tuple[Any, ...], found: Any) -> None:
             paths = _written(given) if found is None else _read(given, found)
         (evidence.wrote if found is None else evidence.read)(paths)
     except Exception:
-        # Whatever it is: it is none of what is known.
+        # The paths could not be determined, so it counts as outside data.
         evidence.asks(OUTSIDE)
     finally:
         _is_own = False
 
 
 def _texts(args: Iterable[Any]) -> Iterator[str]:
-    """Paths among what was given: texts, and lists of Java's with texts."""
+    """Yields the paths among the arguments: texts, and Java lists of texts."""
     for one in args:
         if isinstance(one, str):
             yield one
@@ -153,7 +153,7 @@ def _texts(args: Iterable[Any]) -> Iterator[str]:
 
 
 def _plain(address: str) -> str:
-    """The path of a file of this machine. Raises `LookupError` where it is none."""
+    """Returns the path of a local file. Raises `LookupError` for other addresses."""
     path = PLAIN.sub("", address, count=1)
     if SCHEME.match(path):
         raise LookupError(address)
@@ -161,7 +161,7 @@ def _plain(address: str) -> str:
 
 
 def _read(given: list[str], found: Any) -> list[str]:
-    """Files of which a frame is made, and folders in which others would be of it, too: all below what was given."""
+    """Returns the files that a frame is made from, and all folders below the given paths in which a new file would belong to it, too."""
     files = [_plain(str(file)) for file in found.inputFiles()]
     if not files or not all(map(os.path.isfile, files)):
         raise LookupError
@@ -179,13 +179,13 @@ def _read(given: list[str], found: Any) -> list[str]:
 
 
 def _top(path: str) -> str:
-    """A path, or the folder above its first part that may mean several."""
+    """Returns the path, or the folder above its first part that contains a wildcard."""
     before = re.split(r"[*?\[{]", path)[0]
     return path if path == before else os.path.dirname(before)  # noqa: PTH120
 
 
 def _written(given: list[str]) -> list[str]:
-    """Folders that were written, with their files."""
+    """Returns the folders that were written, with their files."""
     found = []
     for path in given:
         if not os.path.exists(path):  # noqa: PTH110

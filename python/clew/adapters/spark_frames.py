@@ -1,7 +1,7 @@
-"""Frames of Spark whose rows were computed and kept (`cache()`, `persist()`, `checkpoint()`): their rows are stored as Parquet.
+"""Frames of Spark whose rows were computed and cached (`cache()`, `persist()`, `checkpoint()`): their rows are stored as Parquet.
 
-A frame that is only planned is never computed for that. What comes back reads the files as soon as it is used: one for each part that the
-frame had, so that rows keep their order and their parts.
+A frame that is only planned is never computed for this. A restored frame reads the files at its first use: one file for each partition that
+the frame had, so that rows keep their order and partitions.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ from clew.codecs import NoValue
 from .spark_rows import WORD, answered, is_checkpointed, size_cached, size_checkpointed, written
 from .spark_sessions import asks, wake_session
 
-#: Seconds a minute for the files of all frames.
+#: Seconds per minute for writing the files of all frames.
 WRITING = 20.0
 _writing = handle_reach.Patience(WRITING, 60.0)
-#: More parts than that make a plan that takes longer than the rows.
+#: With more partitions, planning takes longer than reading the rows.
 MOST_PARTS = 256
 
 
 class Rows(NamedTuple):
-    """What is kept of a frame."""
+    """The stored parts of a frame."""
 
     session: Any
-    #: The types of its columns, as Spark writes them down.
+    #: The types of its columns, in Spark's JSON format.
     schema: str
-    #: The Parquet files of its parts, in order.
+    #: The Parquet files of its partitions, in order.
     parts: tuple[bytes, ...]
 
 
 _kept: WeakKeyDictionary[Any, Rows] = WeakKeyDictionary()
-#: Frames whose rows can't change any more: with a checkpoint, or those that came back and read what is kept.
+#: Frames whose rows cannot change any more: with a checkpoint, or restored ones that read the stored files.
 _fixed: WeakKeyDictionary[Any, None] = WeakKeyDictionary()
-#: Why rows are not asked for again.
+#: Why the rows of a frame are not requested again.
 _refused: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
 
 class SleepingFrame(DataFrame):  # type: ignore[misc]
-    """A frame that came back, before its first use."""
+    """A restored frame before its first use."""
 
     def __getattribute__(self, name: str) -> Any:
         if not asks(name):
@@ -59,7 +59,7 @@ class SleepingFrame(DataFrame):  # type: ignore[misc]
 
 
 def wake_frame(frame: Any) -> None:
-    """Makes of a frame that sleeps one that reads its files."""
+    """Turns a sleeping frame into one that reads its files."""
     if type(frame) is not SleepingFrame:
         return
     session, schema, parts = _kept[frame]
@@ -71,7 +71,7 @@ def wake_frame(frame: Any) -> None:
 
 
 def encode_frame(frame: Any) -> tuple[Any, ...]:
-    """What is kept of a frame."""
+    """Returns the stored parts of a frame."""
     is_fixed = frame in _fixed or (not frame.is_cached and is_checkpointed(frame))
     if is_fixed:
         _fixed[frame] = None
@@ -85,14 +85,14 @@ def encode_frame(frame: Any) -> tuple[Any, ...]:
 
 
 def decode_frame(rows: tuple[Any, ...]) -> Any:
-    """A frame that reads its rows when it is used."""
+    """Returns a frame that reads its rows at its first use."""
     frame = object.__new__(SleepingFrame)
     _kept[frame], _fixed[frame] = Rows(*rows), None
     return frame
 
 
 def _take(frame: Any) -> Rows:
-    """Has a frame's rows written, and takes them."""
+    """Lets Spark write a frame's rows as Parquet, and reads the files."""
     master = frame._sc.master if frame._sc._jsc is not None else ""
     if not master.startswith("local"):
         raise NoValue(
@@ -123,12 +123,12 @@ def _take(frame: Any) -> Rows:
 
 @cache
 def _folder() -> tempfile.TemporaryDirectory[str]:
-    """Where the files of frames lie that came back, as long as this process lives."""
+    """Returns the folder for the files of restored frames. It lasts as long as this process."""
     return tempfile.TemporaryDirectory(prefix="clew-spark-")
 
 
 def _read(session: Any, schema: Any, parts: tuple[bytes, ...]) -> Any:
-    """A frame of files, with the very types that the rows had: of a file's columns Spark takes any to have gaps."""
+    """Creates a frame from files, with the exact types that the rows had: Spark treats every column of a file as nullable."""
     frames = []
     for part in parts:
         path = Path(_folder().name, f"{hashlib.blake2b(part, digest_size=16).hexdigest()}.parquet")

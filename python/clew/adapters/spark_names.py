@@ -1,11 +1,11 @@
-"""Names of what Spark is asked for that decides whether a cell need not run again, as Java's methods are called, and words in SQL."""
+"""Names of Spark's Java methods, and words in SQL, that decide whether a cell's run can be reused."""
 
 import re
 from functools import partial
 
-#: Reads files where it gives a frame, writes them where it gives nothing.
+#: Methods that read files if they return a frame, and write files if they return nothing.
 FILES = frozenset(["csv", "json", "load", "orc", "parquet", "save", "text", "xml"])
-#: Reads from elsewhere, or in a way that does not tell the files.
+#: Methods that read from other sources, or without reporting the files.
 ELSEWHERE = frozenset(
     [
         "addFile",
@@ -27,9 +27,9 @@ ELSEWHERE = frozenset(
         "writeStream",
     ]
 )
-#: Asks for what a session has of its own.
+#: Methods that read a session's tables, views or functions.
 ASKS = frozenset(["sql", "table", "call_function", "callUDF", "call_udf"])
-#: Changes that: nobody knows what a later cell finds there.
+#: Methods that change these. What a later cell then finds cannot be determined.
 CHANGES = frozenset(
     [
         "catalog",
@@ -49,7 +49,7 @@ CHANGES = frozenset(
         "writeTo",
     ]
 )
-#: Gives something else each time, and what does so where it is given nothing.
+#: Functions whose results differ each time; the second set, only if they are called without arguments.
 ANEW = frozenset(
     [
         "curdate",
@@ -70,9 +70,9 @@ ANEW = frozenset(
     ]
 )
 ANEW_BARE = frozenset(["rand", "randn", "random", "unix_timestamp"])
-#: What takes texts in SQL; lists are filled one by one.
+#: Methods that take SQL texts; lists of texts are filled with `add`, one by one.
 SQL = frozenset(["add", "agg", "expr", "filter", "selectExpr", "sql", "where"])
-# These are compiled when they are first needed: every kernel imports this.
+# Compiled at first use, because every kernel imports this module.
 asks_in_sql = partial(re.search, r"(?i)\bselect\b|\b(java_method|reflect|try_reflect|input_file_\w+)\s*\(")
 anew_in_sql = partial(
     re.search, rf"(?i)\b({'|'.join(sorted(ANEW | ANEW_BARE))})\s*\(|\b(current_\w+|localtimestamp)\b"

@@ -1,4 +1,4 @@
-"""Rows that Spark keeps of a frame (`cache()`, `checkpoint()`): whether they are all there, how many bytes, and written as Parquet."""
+"""The cached rows of a frame in Spark (`cache()`, `checkpoint()`): whether they are complete, their size, and writing them as Parquet."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def is_checkpointed(frame: Any) -> bool:
 
 
 def size_cached(frame: Any) -> int | None:
-    """Bytes of a cached frame's rows; `None` where they are not all there, so that to write them would compute them."""
+    """Returns the size of a cached frame's rows in bytes; `None` if they are incomplete, so that writing them would compute them."""
     found = frame._session._jsparkSession.sharedState().cacheManager().lookupCachedData(frame._jdf)
     if not found.isDefined():
         return None
@@ -33,7 +33,7 @@ def size_cached(frame: Any) -> int | None:
 
 
 def size_checkpointed(frame: Any) -> int:
-    """Bytes of the rows behind a checkpoint: in a folder, or with the session."""
+    """Returns the size in bytes of the rows behind a checkpoint, in a folder or in the session."""
     rows = frame._jdf.queryExecution().analyzed().rdd()
     file = rows.getCheckpointFile()
     if file.isDefined():
@@ -43,7 +43,7 @@ def size_checkpointed(frame: Any) -> int:
 
 
 def _size(folder: Path) -> int:
-    """Bytes of what lies in a folder, while somebody may write there."""
+    """Returns the total size of the files in a folder in bytes. Files may be written or renamed meanwhile."""
     sizes = 0
     for path, _, files in os.walk(folder):
         for file in files:
@@ -64,7 +64,7 @@ def answered(question: Callable[[], Any]) -> Any:
 
 
 def written(frame: Any, path: Path, seconds: float) -> str | None:
-    """Why the rows could not be written, if they could not."""
+    """Writes the rows as Parquet within `seconds`. Returns the reason if that failed."""
     group, failed = f"clew-{uuid4()}", list[str]()
 
     def write() -> None:

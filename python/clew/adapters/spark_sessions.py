@@ -1,12 +1,12 @@
-"""Sessions of Spark as handles: what is kept is how they are made, never what lets one in.
+"""Sessions of Spark as handles: their settings are stored, but no credentials.
 
 ```text
-   SparkSession ─► the same one, where it lives in this process and was made alike
-               └► one that sleeps: the first use of it, or of anything of Spark's, starts Java and makes it what it was
+   SparkSession ─► the live session, if this process has one with the same settings
+               └► a sleeping session: its first use, or the first use of anything of Spark, starts Java and creates the session
 ```
 
-A session that sleeps *is* the session that it becomes: its class changes, and `__init__` runs, when somebody first asks it for something.
-Nothing waits for Java before that.
+A sleeping session *is* the later session object: at its first use, its class changes and `__init__` runs. Nothing waits for Java before
+that.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from ..shell.warn import warn
 from .spark_settings import Recipe, Settings, asked, decode_conf, given, kept, recipes
 
 _primary: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
-"""The first session that sleeps on a context."""
+"""The first sleeping session of a context."""
 _texts: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
-"""What the settings of a session looked like when they were read."""
+"""The settings of a session when they were read last, as text."""
 
 LIVES = "another Spark session is active in this kernel, and Java allows only one: stop it, then rerun the cell that creates this one"
 
 
 def asks(name: str) -> bool:
-    """Whether who asks for an attribute wants something of Spark: Python and IPython look for methods of theirs."""
+    """Returns whether access to this attribute is a use of Spark. Python and IPython probe for special methods, which is not."""
     return not name.startswith(("__", "_ipython"))
 
 
@@ -63,7 +63,7 @@ class SleepingSession(SparkSession):  # type: ignore[misc]
 
 
 def wake_context(context: Any) -> None:
-    """Starts Java, and makes of a context that sleeps the one that it stands for, with its session."""
+    """Starts Java, and turns a sleeping context into the real one, with its session."""
     with SparkContext._lock:
         if type(context) is not SleepingContext:
             return
@@ -90,7 +90,7 @@ def wake_context(context: Any) -> None:
 
 
 def wake_session(session: Any) -> None:
-    """Makes of a session that sleeps the one that it stands for."""
+    """Turns a sleeping session into the real one."""
     if type(session) is not SleepingSession:
         return
     context = object.__getattribute__(session, "__dict__")["_sc"]
@@ -106,7 +106,7 @@ def wake_session(session: Any) -> None:
 
 
 def encode_context(context: Any) -> tuple[Any, ...]:
-    """What is kept of a context: how it was made, and whether it was stopped."""
+    """Returns the stored parts of a context: its settings, and whether it was stopped."""
     is_stopped = type(context) is not SleepingContext and context._jsc is None
     if context not in recipes:
         if is_stopped:
@@ -116,7 +116,7 @@ def encode_context(context: Any) -> tuple[Any, ...]:
 
 
 def decode_context(parts: tuple[Any, ...]) -> Any:
-    """The context that lives in this process, if it was made alike; else one that sleeps."""
+    """Returns the live context of this process if it has the same settings, else a sleeping one."""
     *recipe, is_stopped = parts
     made = Recipe(*recipe)
     live = SparkContext._active_spark_context
@@ -130,7 +130,7 @@ def decode_context(parts: tuple[Any, ...]) -> Any:
             raise handle_reach.Unreachable(LIVES)
         context = object.__new__(SleepingContext)
         if live is None:
-            # Functions of Spark's ask for the context that is there: it wakes then, too.
+            # Functions of Spark look up the active context, and so wake this one.
             SparkContext._active_spark_context = context
             notice("Spark restarts at first use")
     recipes[context] = made
@@ -138,13 +138,13 @@ def decode_context(parts: tuple[Any, ...]) -> Any:
 
 
 def encode_session(session: Any) -> tuple[Any, ...]:
-    """What is kept of a session: its context, and its settings where they are others than the context's."""
+    """Returns the stored parts of a session: its context, and the settings that differ from the context's."""
     context = object.__getattribute__(session, "__dict__")["_sc"]
     if type(session) is not SleepingSession and context._jsc is not None:
         try:
             _look_at(session, context)
         except NoValue:
-            # Java ends with the kernel, or before it. How it was made is known nevertheless.
+            # Java may have ended before the kernel. The settings are known from an earlier look.
             if session not in recipes:
                 raise
     if session not in recipes:
@@ -153,7 +153,7 @@ def encode_session(session: Any) -> tuple[Any, ...]:
 
 
 def _look_at(session: Any, context: Any) -> None:
-    """Takes note of a session's settings, if they are others than at the last look."""
+    """Notes a session's settings if they have changed since the last look."""
     text = asked(lambda: str(session._jsparkSession.conf().getAll().toString()))
     if _texts.get(session) == text:
         return
@@ -164,7 +164,7 @@ def _look_at(session: Any, context: Any) -> None:
 
 
 def decode_session(parts: tuple[Any, ...]) -> Any:
-    """The session of a context."""
+    """Returns the session of a context."""
     context, *recipe = parts
     made = Recipe(*recipe)
     if type(context) is SleepingContext:
@@ -187,7 +187,7 @@ def decode_session(parts: tuple[Any, ...]) -> Any:
 
 
 def _apply(session: Any, settings: Settings) -> None:
-    """Gives a session the settings that it had, beside those of its context."""
+    """Gives a session its recorded settings, besides those of its context."""
     wanted = dict(Recipe(*encode_context(session._sc)[:2]).settings) | dict(settings)
     found = dict(kept(session.conf.getAll.items()).settings)
     for name in found.keys() - wanted.keys():

@@ -1,4 +1,4 @@
-"""Settings of Spark: what is kept of them, and what never is."""
+"""Settings of Spark: which ones are stored, and which never are."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ Settings = tuple[tuple[str, str], ...]
 
 
 class Recipe(NamedTuple):
-    """How a context or a session is made."""
+    """The settings of a context or session."""
 
     settings: Settings
-    #: Names of settings that look like credentials, which are not kept.
+    #: Names of settings that look like credentials. Their values are not stored.
     left_out: tuple[str, ...]
 
 
-#: What Spark sets itself, another way each time or from what else is there.
+#: Settings that Spark sets itself, with values that differ each time or depend on the environment.
 ITS_OWN = re.compile(
     r"spark\.(app\.(id|startTime|submitTime|initial.*|attempt.*)|driver\.(host|port|appUIAddress)|executor\.id|ui\.port"
     r"|blockManager\.port|serializer\.objectStreamReset|rdd\.compress|submit\..*|hadoop\.fs\.s3a\.vectored.*"
     r"|repl\..*|python\.unix\.domain.*|redaction\..*)"
 )
-#: Names of settings that open something, as Spark's own `spark.redaction.regex` and the clouds' libraries call them.
+#: Names of settings with credentials, as in Spark's own `spark.redaction.regex` and the libraries of cloud providers.
 TELLING = re.compile(
     r"(?i)secret|passw|token|credential|(access|account|api|private|encryption)[._-]?key|sas\.|keytab"
 )
 HARMLESS = re.compile(r"(?i)true|false|")
 
 recipes: WeakKeyDictionary[Any, Recipe] = WeakKeyDictionary()
-"""How each context, session and conf was made, as far as it was looked at."""
+"""The settings of each context, session and conf that was examined."""
 
 
 def encode_conf(conf: Any) -> tuple[Any, ...]:
-    """What is kept of settings that nothing was made of yet."""
+    """Returns the stored parts of a `SparkConf`."""
     now, known = kept(asked(conf.getAll)), recipes.get(conf)
     is_known = known is not None and known.settings == now.settings and not now.left_out
     return tuple(known if is_known and known is not None else now)
 
 
 def decode_conf(parts: tuple[Any, ...]) -> Any:
-    """The settings."""
+    """Returns a `SparkConf` with the stored settings."""
     conf = SparkConf(loadDefaults=False).setAll(parts[0])
     recipes[conf] = Recipe(*parts)
     return conf
 
 
 def given(context: Any) -> Iterator[tuple[str, str]]:
-    """Settings of a context as they were given: Spark puts options of its own before those for Java."""
+    """Yields the settings of a context as the user gave them, without the Java options that Spark prepends."""
     own = str(context._jvm.org.apache.spark.launcher.JavaModuleOptions.defaultModuleOptions())
     for name, value in context._conf.getAll():
         given = (
@@ -65,7 +65,7 @@ def given(context: Any) -> Iterator[tuple[str, str]]:
 
 
 def kept(settings: Iterable[tuple[str, str]]) -> Recipe:
-    """Settings without what Spark sets itself, and without credentials."""
+    """Returns the settings without those that Spark sets itself, and without credentials."""
     found = sorted(
         (str(name), str(value)) for name, value in settings if not _is_its_own(str(name), str(value))
     )
@@ -88,7 +88,7 @@ def _is_hidden(name: str, value: str) -> bool:
 
 
 def asked(question: Callable[[], Any]) -> Any:
-    """What Java answers."""
+    """Returns the answer of a call to Java. Raises `NoValue` if Java has ended."""
     try:
         return question()
     except Exception as error:

@@ -1,4 +1,4 @@
-"""What the code of a task's function names: it goes into the task's key (`tasks/keys.rs`)."""
+"""The names that the code of a task's function uses. They go into the task's key (`crates/clew-python/src/tasks/keys.rs`)."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from clew.analysis.bytecode import Step, imports_in, mentions, names_of, nested,
 
 
 class Way(NamedTuple):
-    """How code goes from a global, or from what it imports, attribute by attribute."""
+    """A dotted name in code: it begins with a global or an import, and continues with attributes."""
 
     is_imported: bool
-    #: A global or a builtin, or the dotted name of what was imported.
+    #: A global, a built-in, or the dotted name of an imported object.
     root: str
     attributes: tuple[str, ...]
-    #: Whether what is at its end is called with nothing.
+    #: Whether the object at its end is called without arguments.
     is_called_bare: bool
 
 
 class Named(NamedTuple):
-    """What the code of a function names, the code inside it included."""
+    """The names that the code of a function uses, including nested code."""
 
     #: Globals that it reads.
     globals: set[str]
-    #: Modules that it imports, by their whole names.
+    #: Modules that it imports, with their full names.
     imports: set[str]
-    #: Attributes of anything.
+    #: Attributes of any object.
     attributes: set[str]
     ways: list[Way]
 

@@ -1,8 +1,8 @@
-"""TaskVine: Python tasks that are known come back at once, as tasks that are done; results of the others are kept where they arrive.
+"""TaskVine: Python tasks with known results return at once, as finished tasks; results of the others are stored when they arrive.
 
-The seam is `Manager.submit` and what gives tasks back (`wait`, `wait_for_tag`, `wait_for_task_id`, `empty`). A manager pickles a function
-once, when a task with it is first submitted: what its globals are then is what its key is made of. DaskVine's graphs are cut as
-Dask's are, and its own tasks go their way.
+The hooks are `Manager.submit` and the methods that return tasks (`wait`, `wait_for_tag`, `wait_for_task_id`, `empty`). A manager pickles a
+function once, at the first submission of a task with it, with its globals at that time; the key is made from the same. DaskVine's graphs
+are cut like Dask's, and its own tasks are not cached.
 """
 
 from __future__ import annotations
@@ -27,15 +27,16 @@ _OTHERWISE = (
     "add_output add_environment add_execution_context add_poncho_package add_starch_package set_command set_env_var "
     "enable_temp_output disable_output_serialization set_library_required"
 )
-"""What a task must not be told if its result is to be all that it comes to, and its arguments all that it is given."""
+"""Methods that must not have been called on a task: otherwise its result is not its only effect, or its arguments are not its only
+input."""
 
 
 @dataclass(slots=True)
 class Managed:
-    """What is known of a manager's tasks."""
+    """The state of a manager's tasks."""
 
     calls: Calls = field(default_factory=Calls)
-    #: Known tasks that nobody has waited for.
+    #: Tasks with known results that were not waited for yet.
     done: list[Any] = field(default_factory=list)
     functions: dict[Any, bytes | str] = field(default_factory=dict)
 
@@ -65,7 +66,7 @@ def _hook() -> None:
 
 
 def _hook_dask() -> None:
-    """Graphs of newer versions of Dask, which are expressions, are given to DaskVine as the dicts that it knows."""
+    """Converts the graphs of newer versions of Dask, which are expressions, into dicts, which DaskVine supports."""
     DaskVine: Any = sys.modules["ndcctools.taskvine.dask_executor"].DaskVine
     before = DaskVine.get
 
@@ -108,26 +109,26 @@ def _asked(place: Place, manager: Any, managed: Managed, task: Any) -> Asked:
 
 
 def _known_function(manager: Any, managed: Managed, task: Any, function: Any) -> bytes | str:
-    """The key of a function as it was when its manager pickled it."""
+    """Returns the key of a function as it was when its manager pickled it."""
     if function not in managed.functions:
         if function in manager._function_buffers:
             managed.functions[function] = "it was pickled before Clew could check it"
         else:
             managed.functions[function] = function_key(function)
-            # Now, since a task that is known would leave it for later.
+            # Pickled now: a task with a known result would delay that.
             task._fn_buffer(manager, function)
     return managed.functions[function]
 
 
 def _inputs(task: Any) -> list[Any] | str:
-    """The files that a task is sent, by their names there, with what tells what lies in them; a text if nothing does."""
+    """Returns the input files of a task, by their names on the worker, with their contents or paths; a text if one cannot be hashed."""
     cvine: Any = sys.modules["ndcctools.taskvine.cvine"]
     found: list[Any] = []
     for file, name in task.__dict__.get("_clew_inputs", ()):
         if file.type() == cvine.VINE_BUFFER:
             found.append((name, file.contents()))
         elif file.type() == cvine.VINE_FILE and Path(file.source()).is_file():
-            # A text with a slash that names a file counts by what lies in it, too.
+            # The key covers the contents of a file whose path contains a slash.
             found.append((name, file.source() if "/" in file.source() else f"./{file.source()}"))
         else:
             return "it reads input that Clew cannot check from here"
@@ -156,7 +157,7 @@ def _keep(place: Place, made: bytes, task: Any) -> None:
         return
     result = task.output
     took = task.get_metric("time_workers_execute_last") / 1e6
-    # What could not be read is given as its exception.
+    # A result that could not be read is an exception object.
     if not isinstance(result, Exception):
         tasks.keep(place, made, result, took)
 
@@ -184,7 +185,7 @@ def _otherwise(before: Any) -> Any:
 
 
 def _known_of(PythonTask: Any) -> type:
-    """A task that is done without having been sent anywhere."""
+    """Creates the class of tasks that are finished without having been sent."""
     return type(
         "PythonTask",
         (PythonTask,),

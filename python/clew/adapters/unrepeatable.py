@@ -1,6 +1,7 @@
-"""What gives something else each time: tasks whose code names any of it are never cached.
+"""Functions whose results differ each time. A task whose code names one of them is never cached.
 
-Dotted names as the code spells them from a module on; `()` behind one: only if it is called with nothing, so without a seed.
+Dotted names as code spells them, beginning with a module. With `()` at its end, a name counts only if the call has no arguments, so no
+seed.
 """
 
 from __future__ import annotations

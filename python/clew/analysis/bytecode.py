@@ -1,7 +1,7 @@
-"""Reads compiled code, for all Python versions alike: instructions as steps, the names and constants that code uses, the dotted names that it
-loads, and what becomes of these: called with what, bound to which name, handed on.
+"""Reads compiled code for all supported Python versions: instructions as steps, the names and constants that code uses, the dotted names
+that it loads, and their uses: how each is called, bound or passed on.
 
-This is the only module that takes bytecode apart. Steps are kept while their code lives, so that all analyses of a run read each code once.
+This is the only module that parses bytecode. Steps are cached while their code lives, so all analyses of a run read each code object once.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from types import CodeType
 from typing import Any, NamedTuple
 
 GLOBAL_LOADS = frozenset(("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"))
-"""What loads a name of the namespace."""
+"""Instructions that load a global name."""
 GLOBAL_STORES = frozenset(("STORE_NAME", "STORE_GLOBAL"))
-"""What binds one."""
+"""Instructions that bind a global name."""
 GLOBAL_DELETES = frozenset(("DELETE_NAME", "DELETE_GLOBAL"))
-"""What deletes one."""
+"""Instructions that delete a global name."""
 LOCAL_LOADS = frozenset((
     "LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK", "LOAD_FAST_AND_CLEAR", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF",
 ))  # fmt: skip
-"""What loads a name of a function's own."""
+"""Instructions that load a local variable."""
 LOCAL_STORES = frozenset(("STORE_FAST", "STORE_DEREF"))
-"""What binds one."""
+"""Instructions that bind a local variable."""
 ANNOTATE = "__annotate__"
-"""The name of code that only says what type something has, which the compiler makes from Python 3.14 on."""
+"""The name of the code objects for annotations, which the compiler creates since Python 3.14."""
 IN_CLASS = frozenset(("LOAD_NAME", "STORE_NAME", "DELETE_NAME"))
-"""What goes to a class first, in its body."""
+"""Instructions that use the class namespace first, in the body of a class."""
 ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD"))
 ELEMENTS = frozenset(("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE"))
-"""What sets or deletes an element, or several."""
+"""Instructions that set or delete an element, or a slice."""
 RETURNS = frozenset(("RETURN_VALUE", "RETURN_CONST"))
 CALLS = frozenset(("CALL", "CALL_KW", "CALL_FUNCTION_EX"))
 _CONSTANTS = frozenset(("LOAD_CONST", "RETURN_CONST"))
 _ELEMENT = frozenset(("BINARY_SUBSCR", "BINARY_OP_SUBSCR", "BINARY_SLICE"))
 _CALLED = frozenset(("PRECALL", "CALL", "CALL_KW"))
-#: What handles two of a function's own names, and how each by itself would be.
+#: Instructions that handle two local variables, and the two single instructions that each stands for.
 _PAIRS = {
     "LOAD_FAST_LOAD_FAST": ("LOAD_FAST", "LOAD_FAST"),
     "LOAD_FAST_BORROW_LOAD_FAST_BORROW": ("LOAD_FAST_BORROW", "LOAD_FAST_BORROW"),
@@ -46,56 +46,55 @@ _PAIRS = {
     "STORE_FAST_STORE_FAST": ("STORE_FAST", "STORE_FAST"),
 }
 _JUMPS = frozenset(dis.opname[code] for code in (*dis.hasjrel, *dis.hasjabs))
-#: Whether the place of a method's object is made behind what is called, or before it.
+#: Whether `PUSH_NULL` follows the callable, or precedes it.
 _IS_NULL_BEHIND = sys.version_info >= (3, 13)
-#: Operators that change what stands before them, if it can be changed; Python numbers them from that of `+=` to that of `^=`. Behind them stands
-#: what loads an element, from Python 3.14 on.
+#: The numbers of in-place operators in `BINARY_OP`, from `+=` to `^=`, and the number for loading an element (since Python 3.14).
 _OPERATORS_IN_PLACE, _SUBSCRIPT = range(13, 26), 26
-#: Longer arguments are not gone through.
+#: Longer argument lists (in steps) are not analyzed.
 _LONGEST = 500
 LONGEST_TEXT = 10_000
 """Longer texts are not read as code."""
-#: The steps of so many codes are kept, but for those of longer ones (bytes).
+#: The steps of this many code objects are cached, except those of code longer than the second number (bytes).
 _KEPT, _LONGEST_KEPT = 512, 20_000
 
 
 class Step(NamedTuple):
-    """One instruction that does something, and one thing only."""
+    """One instruction. Instructions without effect are left out, and those with two effects are split."""
 
     opname: str
-    #: Its argument; `None` where it takes none.
+    #: Its argument; `None` if it has none.
     arg: int | None
-    #: The name, the constant or the offset that the argument stands for; `None` where it stands for none of these.
+    #: The name, constant or offset that the argument stands for; otherwise `None`.
     argval: Any
-    #: Where it begins.
+    #: The offset at which it begins.
     offset: int
-    #: Where its expression stands in the source: line, last line, column, last column.
+    #: The position of its expression in the source: line, last line, column, last column.
     position: tuple[int | None, ...]
 
     @property
     def begin(self) -> tuple[int | None, int | None]:
-        """Where in the source its expression begins: line and column."""
+        """Returns the line and column at which its expression begins."""
         return self.position[0], self.position[2]
 
     @property
     def loads_element(self) -> bool:
-        """Whether it loads an element of something."""
+        """Returns whether it loads an element of an object."""
         return self.opname in _ELEMENT or (self.opname == "BINARY_OP" and self.arg == _SUBSCRIPT)
 
     @property
     def is_in_place(self) -> bool:
-        """Whether it changes something in place by an operator, or binds the name anew: `types |= {...}`."""
+        """Returns whether it is an in-place operator, such as in `types |= {...}`. For immutable objects that binds a new value."""
         return self.opname == "BINARY_OP" and self.arg in _OPERATORS_IN_PLACE
 
 
 #: How the argument of an instruction is read.
 _PLAIN, _NONE, _NAME, _CONSTANT, _SMALL_INT, _COMMON, _VARIABLE, _PAIR, _JUMP, _EXTENDED, _SILENT = range(11)
-#: Constants that code need not hold itself, from Python 3.14 on.
+#: Constants that are not stored in the code object, since Python 3.14.
 _COMMON_CONSTANTS: Sequence[object] = getattr(dis, "_common_constants", ())
 
 
 def _kinds() -> list[tuple[str, int, int]]:
-    """For each number of an instruction: its name, how its argument is read, and how many bits of that stand behind a name's number."""
+    """Returns, for each opcode: its name, how its argument is read, and by how many bits a name's index is shifted."""
     takes_any = frozenset(getattr(dis, "hasarg", range(dis.HAVE_ARGUMENT, 256)))
     version = sys.version_info
     shifts = {
@@ -114,7 +113,7 @@ def _kinds() -> list[tuple[str, int, int]]:
         elif name in _PAIRS:
             kind = _PAIR
         elif name == "LOAD_SMALL_INT":
-            # This and the next are constants like any other.
+            # This and the next instruction load constants, like `LOAD_CONST`.
             name, kind = "LOAD_CONST", _SMALL_INT
         elif name == "LOAD_COMMON_CONSTANT":
             name, kind = "LOAD_CONST", _COMMON
@@ -134,7 +133,7 @@ _KINDS, _CACHE = _kinds(), dis.opmap["CACHE"]
 
 
 class _Read:
-    """What was read of one code object."""
+    """The analysis results of one code object."""
 
     def __init__(self, code: CodeType) -> None:
         self.steps = tuple(_steps_in(code))
@@ -160,14 +159,14 @@ def _read(code: CodeType) -> _Read:
 
 
 def steps_of(code: CodeType) -> tuple[Step, ...]:
-    """What code does, without instructions that do nothing; those that do two things at once are two."""
+    """Returns the steps of a code object, without instructions that do nothing. Instructions that do two things are split."""
     return _read(code).steps
 
 
 def _steps_in(code: CodeType) -> Iterator[Step]:
     names, constants, units = code.co_names, code.co_consts, code.co_code
     variable: Any = code._varname_from_oparg  # type: ignore[attr-defined]  # not in the stubs
-    # A named tuple is made twice as fast like this.
+    # Creating a named tuple like this is twice as fast.
     make, extended, begin, offset = tuple.__new__, 0, 0, -2
     for number, argument, position in zip(units[::2], units[1::2], code.co_positions(), strict=True):
         offset += 2
@@ -206,7 +205,7 @@ def _steps_in(code: CodeType) -> Iterator[Step]:
 
 
 class Names(NamedTuple):
-    """The names of the namespace that one code object uses, without those inside it."""
+    """The global names that one code object uses, without nested code."""
 
     loaded: frozenset[str]
     stored: frozenset[str]
@@ -214,7 +213,8 @@ class Names(NamedTuple):
 
 
 def names_of(code: CodeType) -> Names:
-    """Names that code loads, those of built-in functions among them, binds and deletes. What the body of a class binds is the class's."""
+    """Returns the names that code loads (including built-in functions), binds and deletes. Names bound in a class body belong to the
+    class."""
     read = _read(code)
     if read.names is None:
         is_class = not code.co_flags & CO_OPTIMIZED and not code.co_name.startswith("<")
@@ -231,7 +231,7 @@ def names_of(code: CodeType) -> Names:
 
 
 def jumps_in(code: CodeType) -> list[tuple[int, int]]:
-    """Where code may go on elsewhere, and where that is; exceptions among it."""
+    """Returns the jumps in code as pairs of offset and target, including those to exception handlers."""
     read = _read(code)
     if read.jumps is None:
         read.jumps = [(step.offset, step.argval) for step in read.steps if step.opname in _JUMPS]
@@ -242,8 +242,8 @@ def jumps_in(code: CodeType) -> list[tuple[int, int]]:
 
 
 def end_of_reach(at: int, jumps: list[tuple[int, int]]) -> int:
-    """How far what lies behind `at` can only be reached through it: up to where a jump from before it lands, directly
-    or through what lies behind there."""
+    """Returns the end of the range behind `at` that can only be reached through `at`: up to the target of a jump from before it, or of a
+    chain of such jumps."""
     end = min((target for source, target in jumps if source < at < target), default=1 << 60)
     while True:
         back = min((target for source, target in jumps if source >= end and at < target < end), default=end)
@@ -253,17 +253,17 @@ def end_of_reach(at: int, jumps: list[tuple[int, int]]) -> int:
 
 
 def numbers_of(*opnames: str) -> frozenset[int]:
-    """The numbers of instructions that this Python has, for `does_any`."""
+    """Returns the opcodes of those instructions that this Python version has, for `does_any`."""
     return frozenset(dis.opmap[name] for name in opnames if name in dis.opmap)
 
 
 def does_any(code: CodeType, numbers: frozenset[int]) -> bool:
-    """Whether code has one of these instructions: much faster than to read it."""
+    """Returns whether code contains one of these instructions. Much faster than reading the code."""
     return not numbers.isdisjoint(code.co_code[::2])
 
 
 def nested(code: CodeType) -> Iterator[CodeType]:
-    """The code itself and every code object inside it."""
+    """Yields the code object and all code objects nested in it."""
     waiting = [code]
     while waiting:
         one = waiting.pop()
@@ -272,7 +272,7 @@ def nested(code: CodeType) -> Iterator[CodeType]:
 
 
 def bodies(code: CodeType) -> Iterator[CodeType]:
-    """A statement and the bodies of the classes in it, which run with it."""
+    """Yields a statement and the bodies of the classes in it, which run with it."""
     yield code
     for inner in code.co_consts:
         if isinstance(inner, CodeType) and not inner.co_flags & CO_OPTIMIZED:
@@ -280,7 +280,7 @@ def bodies(code: CodeType) -> Iterator[CodeType]:
 
 
 def code_in(text: str) -> Iterator[CodeType]:
-    """The code in a text, with what lies within it; nothing where it is no code, or too long."""
+    """Yields the code in a text, with nested code; nothing if the text is not code, or too long."""
     if not 2 < len(text) < LONGEST_TEXT:
         return
     try:
@@ -290,7 +290,7 @@ def code_in(text: str) -> Iterator[CodeType]:
 
 
 def constants(code: CodeType) -> tuple[object, ...]:
-    """Constants that code uses, those inside constant tuples too. A docstring speaks of names and files to people: no instruction loads it."""
+    """Returns the constants that code uses, including those inside constant tuples. Docstrings are left out: no instruction loads them."""
     read = _read(code)
     if read.constants is None:
         used = code.co_consts
@@ -302,16 +302,16 @@ def constants(code: CodeType) -> tuple[object, ...]:
 
 
 def loaded_constants(code: CodeType) -> list[object]:
-    """The constants that code itself loads, in the order in which it does; those are more than it holds, from Python 3.14 on."""
+    """Returns the constants that the code loads, in order. Since Python 3.14 these are more than it stores."""
     return [step.argval for step in steps_of(code) if step.opname in _CONSTANTS or step.opname == "KW_NAMES"]
 
 
 def texts_of(code: CodeType) -> set[str]:
-    """The texts among its constants."""
+    """Returns the texts among its constants."""
     return {one for one in constants(code) if isinstance(one, str)}
 
 
-#: What loads constants that code does not hold.
+#: Instructions that load constants that the code does not store.
 _COMMON_LOADS = numbers_of("LOAD_SMALL_INT", "LOAD_COMMON_CONSTANT")
 _LOADS_FIRST = frozenset((number, 0) for number in numbers_of(*_CONSTANTS))
 
@@ -322,7 +322,7 @@ def _loads_first(code: CodeType) -> bool:
 
 
 def flattened(values: tuple[object, ...]) -> Iterator[object]:
-    """Constants, those inside constant tuples too."""
+    """Yields constants, including those inside constant tuples."""
     waiting = list(values)
     while waiting:
         constant = waiting.pop()
@@ -335,11 +335,11 @@ def flattened(values: tuple[object, ...]) -> Iterator[object]:
 class Import(NamedTuple):
     """One `import` in code."""
 
-    #: The module, by its whole name; empty where that cannot be told.
+    #: The full name of the module; empty if it cannot be determined.
     module: str
-    #: What a statement takes from it; empty of one that takes nothing.
+    #: The names after `from … import`; empty for a plain `import`.
     taken: tuple[str, ...]
-    #: The dotted names that variables are bound to.
+    #: The variables that it binds, with the dotted names that they stand for.
     bound: dict[str, str]
 
 
@@ -348,11 +348,11 @@ IMPORTS = numbers_of("IMPORT_NAME")
 
 
 def imports_in(steps: Sequence[Step], package: str = "") -> Iterator[Import]:
-    """The imports in code of a module that lies in `package`."""
+    """Yields the imports in the code of a module in `package`."""
     for place, one in enumerate(steps):
         if one.opname != "IMPORT_NAME" or place < 2:
             continue
-        # Python loads two constants before: how many packages above, and what is taken from there.
+        # Two constants are loaded before: the level of a relative import, and the names after `from … import`.
         level, what = steps[place - 2 : place]
         taken = what.argval if isinstance(what.argval, tuple) else ()
         module = _whole_name(one.argval, level.argval, package)
@@ -368,7 +368,7 @@ def _bound_by(steps: Iterable[Step], module: str, *, is_taken: bool) -> Iterator
             if is_taken:
                 yield one.argval, f"{module}.{last}" if module else ""
                 continue
-            # `import a.b` binds `a`; `import a.b as c` goes down the dotted name.
+            # `import a.b` binds `a`; `import a.b as c` loads the parts one by one.
             yield one.argval, module if last else module.partition(".")[0]
             return
         elif one.opname != "SWAP" and (one.opname != "POP_TOP" or is_taken):
@@ -376,7 +376,7 @@ def _bound_by(steps: Iterable[Step], module: str, *, is_taken: bool) -> Iterator
 
 
 def _whole_name(name: str, level: object, package: str) -> str:
-    """The whole name of a module that code names so many packages above itself."""
+    """Returns the full name of a module from a relative import at this level."""
     if not isinstance(level, int) or not level:
         return name
     parts = package.split(".")
@@ -385,37 +385,37 @@ def _whole_name(name: str, level: object, package: str) -> str:
 
 
 class Mention(NamedTuple):
-    """A dotted name at one place of some code."""
+    """A dotted name at one place in some code."""
 
-    #: Its parts; the first is empty where it goes on from what was no name.
+    #: Its parts. The first is empty if the name continues an expression that is not a name.
     path: tuple[str, ...]
-    #: Which step of the code loads its last part.
+    #: The index of the step that loads its last part.
     place: int
-    #: Whether the first part is one of a function's own names.
+    #: Whether the first part is a local variable.
     is_local: bool
 
     @property
     def name(self) -> str:
-        """Its last part."""
+        """Returns its last part."""
         return self.path[-1]
 
 
 class Call(NamedTuple):
-    """What something is called with."""
+    """The arguments of a call."""
 
-    #: The steps that load each argument, those by position first.
+    #: The steps that load each argument, positional ones first.
     arguments: list[Sequence[Step]]
     keywords: tuple[str, ...]
-    #: Which step of the code calls it.
+    #: The index of the step that makes the call.
     place: int
 
     @property
     def positional(self) -> list[Sequence[Step]]:
-        """Those that are given by their place."""
+        """Returns the positional arguments."""
         return self.arguments[: len(self.arguments) - len(self.keywords)]
 
     def given(self, place: int | None, *names: str) -> Sequence[Step] | None:
-        """The argument at that place, or of one of these names."""
+        """Returns the argument at this position, or with one of these names."""
         if place is not None and place < len(self.positional):
             return self.positional[place]
         named = dict(zip(self.keywords, self.arguments[len(self.positional) :], strict=True))
@@ -423,14 +423,14 @@ class Call(NamedTuple):
 
 
 def holder_at(steps: Sequence[Step], place: int) -> range:
-    """Where the steps stand that load what is set or changed at `place`: they begin with the name at which that begins in the source, and end
-    with the key of an element. Empty where there is no such name."""
+    """Returns the range of the steps that load the object on which the step at `place` sets something. The range begins with the name at
+    which that expression begins in the source, and ends with the key of an element. Empty if there is no such name."""
     begin = steps[place].begin
     for number in range(place - 1, -1, -1):
         one, before = steps[number], steps[max(number - 1, 0)]
         if one.opname not in GLOBAL_LOADS and one.opname not in LOCAL_LOADS:
             continue
-        # Of two that one instruction loads the second has the place of the first.
+        # The second step of a split instruction has the position of the first.
         is_second = (
             before is not one
             and {one.opname, before.opname} <= LOCAL_LOADS
@@ -438,19 +438,19 @@ def holder_at(steps: Sequence[Step], place: int) -> range:
         )
         is_holder = number + 1 == place or steps[number + 1].begin == begin
         if one.begin == begin or (is_second and is_holder):
-            # What goes on from what it was (`+=`) copies its holder first.
+            # An augmented assignment (`+=`) copies the holder first.
             copy = (at for at in range(number, place) if steps[at].opname == "COPY")
             return range(number, next(copy, place))
     return range(0)
 
 
 def is_element_at(step: Step, store: Step) -> bool:
-    """Whether what a store sets something on is an element of something, and not what stands in the brackets."""
+    """Returns whether a step loads the element on which a store sets something, and not an element inside the brackets."""
     return step.loads_element and step.begin == store.begin
 
 
 def mentions(steps: Sequence[Step]) -> Iterator[Mention]:
-    """All that is loaded by name: `a.b.c` is `a`, `a.b` and `a.b.c`."""
+    """Yields all dotted names that are loaded: `a.b.c` gives `a`, `a.b` and `a.b.c`."""
     path, is_local = [""], False
     for place, one in enumerate(steps):
         if one.opname in GLOBAL_LOADS or one.opname in LOCAL_LOADS:
@@ -465,7 +465,7 @@ def mentions(steps: Sequence[Step]) -> Iterator[Mention]:
 
 
 def called(steps: Sequence[Step], place: int) -> Call | None:
-    """What the thing that is loaded at `place` is called with; `None` where it is not called at once, or that can't be told."""
+    """Returns the call of the object that is loaded at `place`; `None` if it is not called at once, or that cannot be determined."""
     begins: dict[int, int] = {}
     depth, keywords = 0, ()
     first = place + 1
@@ -477,13 +477,13 @@ def called(steps: Sequence[Step], place: int) -> Call | None:
         if one.opname == "KW_NAMES":
             keywords = one.argval
         elif one.opname in _CALLED and steps[at - 1].opname != "PRECALL":
-            # Where there is such a step before a call, it has taken the arguments off already.
+            # A `PRECALL` before the call has taken the arguments off the stack already.
             count, extra = one.arg or 0, one.opname == "CALL_KW"
             if depth == count + extra:
                 if extra:
                     keywords = steps[at - 1].argval
                 bounds = [begins[index] for index in range(count)] + [at - extra]
-                # Names of arguments are told between these and the call.
+                # The steps for the names of keyword arguments are between these and the call.
                 parts = [steps[bounds[index] : bounds[index + 1]] for index in range(count)]
                 parts = [[step for step in part if step.opname != "KW_NAMES"] for part in parts]
                 return Call(parts, tuple(keywords), at + (one.opname == "PRECALL"))
@@ -497,13 +497,13 @@ def called(steps: Sequence[Step], place: int) -> Call | None:
 
 
 def bound_to(steps: Sequence[Step], place: int) -> str | None:
-    """The name of the namespace that what is loaded at `place` is bound to, if nothing else is done with it."""
+    """Returns the global name that the object loaded at `place` is bound to, if that is its only use."""
     after = steps[place + 1] if place + 1 < len(steps) else None
     return after.argval if after is not None and after.opname in GLOBAL_STORES else None
 
 
 def is_annotation(steps: Sequence[Step], place: int) -> bool:
-    """Whether what is loaded at `place` only says what type something has."""
+    """Returns whether the object loaded at `place` is only used in an annotation."""
     for one in steps[place + 1 :]:
         if one.opname == "LOAD_NAME" and one.argval == "__annotations__":
             return True
@@ -515,14 +515,14 @@ def is_annotation(steps: Sequence[Step], place: int) -> bool:
 
 
 def constant(steps: Sequence[Step] | None) -> Any:
-    """The constant that these steps load, `NotImplemented` if it is anything else."""
+    """Returns the constant that these steps load; `NotImplemented` for anything else."""
     if steps is not None and len(steps) == 1 and steps[0].opname in _CONSTANTS:
         return steps[0].argval
     return NotImplemented
 
 
 def dotted(steps: Sequence[Step] | None) -> Mention | None:
-    """The dotted name that these steps load, and nothing else."""
+    """Returns the dotted name that these steps load, if they load nothing else."""
     if not steps:
         return None
     last = list(mentions(steps))[-1:]

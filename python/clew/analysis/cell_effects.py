@@ -1,4 +1,4 @@
-"""The entry of the package: what a cell may read, set and depend on."""
+"""The entry point of the package: what a cell may read, set and depend on."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from clew.analysis.scope import Scope
 
 
 class Callees(NamedTuple):
-    """What variables lead to."""
+    """The functions and classes that variables lead to."""
 
     functions: list[CodeType]
-    #: Names that stand in texts of annotations there.
+    #: Names in the texts of their annotations.
     annotated: Set[str] = frozenset()
-    #: Whether something among it may look up any variable.
+    #: Whether one of them may look up any variable.
     looks_up_variables: bool = False
 
 
 FindCallees = Callable[[Set[str], Set[str], list[CodeType]], Callees]
-"""Finds what code may call: of the variables that it loads, of those that it binds, and of the code itself."""
+"""Finds what code may call: from the variables that it loads, those that it binds, and the code itself."""
 
 
 @dataclass
@@ -42,17 +42,17 @@ class Effects:
     reads: set[str]
     #: Variables that it may bind or delete.
     writes: set[str]
-    #: Variables that it loads anywhere: functions among them may be called.
+    #: Variables that it loads anywhere. If one is a function, it may be called.
     loads: set[str]
-    #: Variables that it certainly binds anew.
+    #: Variables that it certainly binds.
     binds: set[str]
-    #: Variables that functions which it defines may read when they are called.
+    #: Variables that functions defined in it may read when they are called.
     later: set[str]
-    #: What it may set in libraries, by its full name (`pandas.DataFrame.f`); behind ` = ` to what, where that is certain.
+    #: Attributes of libraries that it may set, with full names (`pandas.DataFrame.f`); with ` = ` and the value if that is certain.
     patches: list[str]
     #: What it depends on beyond variables.
     dependencies: Dependencies
-    #: Its statements; where a magic runs some, these and not the magic's.
+    #: Its statements. If a magic runs statements, these instead of the magic's.
     statements: list[CodeType]
     #: All code in it, functions that ran, and code that magics run.
     codes: list[CodeType]
@@ -60,22 +60,22 @@ class Effects:
     called: list[CodeType]
     #: Code of the user's own modules that it may use.
     own: list[OwnCode]
-    #: What the names in it mean.
+    #: The current values of the names in it.
     namespace: Mapping[str, Any]
 
     @cached_property
     def inside(self) -> list[CodeType]:
-        """The functions that it may call with all code inside them."""
+        """Returns the functions that it may call, with all nested code."""
         return [inner for code in self.called for inner in nested(code)]
 
     @cached_property
     def reaches_back(self) -> bool:
-        """Whether the user's own modules may find any variable for it."""
+        """Returns whether it may reach any variable through the user's own modules."""
         return reach_back([*self.codes, *self.called], self.namespace)
 
     @cached_property
     def are_reads_known(self) -> bool:
-        """Whether `reads` has every variable that it may read; otherwise it may read any."""
+        """Returns whether `reads` is complete. Otherwise the code may read any variable."""
         inner = [one for code in self.statements for one in nested(code)]
         is_known = not self.dependencies.looks_up_variables and are_reads_known(
             [*inner, *self.called], self.namespace
@@ -92,30 +92,31 @@ def effects(
     read: Set[str] = frozenset(),
     is_whole: bool = True,
 ) -> Effects:
-    """What code may do when it runs where names mean what they mean in `namespace`: a cell as text of Python, or its compiled statements.
+    """Returns what code may do if its names have their values in `namespace`. The code is the text of a cell, or its compiled statements.
 
-    `ran` are functions that are known to have run. `find_callees` finds others that variables lead to; without it, functions of the namespace are
-    followed by name. `read` are variables that were seen to be read. Unless the code `is_whole`, its last statement may not have come to its end.
+    `ran` are functions that are known to have run. `find_callees` finds other functions that variables lead to; without it, functions are
+    looked up in the namespace by name. `read` are variables that were observed to be read. Unless the code `is_whole`, its last statement
+    may not have completed.
     """
     statements = _statements(code)
     ran = list(ran)
     everything = [inner for one in statements for inner in nested(one)] + ran
     plain, run = behind_magics(statements)
-    # It is searched for the same as code that stands there plainly.
+    # Code that a magic runs is analyzed like plain code.
     searched = everything + [inner for one in run for inner in nested(one)]
     used = uses(plain, is_whole=is_whole, run=run)
     if len(plain) < len(statements):
         used.reads.add(SHELL)
-    # Which names a cell binds before something looks them up there is not followed.
+    # Does not consider that the cell may bind a name before it is looked up.
     looked_up = in_texts(everything, namespace) | read
     used.reads |= looked_up
     used.loads |= looked_up
     writes = set[str]().union(*(read_and_written(one)[1] for one in searched))
-    # Statements, and classes in them, start like functions do, and were gone through already.
+    # Statements, and classes in them, start like functions, and were analyzed already.
     begun = {id(body) for one in statements for body in bodies(one)}
     callees = (find_callees or _callees_by_name(namespace))(used.loads, writes, everything)
     called = [one for one in ran if id(one) not in begun] + callees.functions
-    # A class may name itself.
+    # A class may name itself in its annotations.
     used.reads |= callees.annotated - used.binds
     inside = [inner for one in called for inner in nested(one)]
     used.reads |= in_texts(inside, namespace)
@@ -152,7 +153,7 @@ def _statements(code: str | CodeType | Sequence[CodeType]) -> list[CodeType]:
 
 
 def _callees_by_name(namespace: Mapping[str, Any]) -> FindCallees:
-    """Finds functions and classes of the namespace by the names that code loads, and by those that these load."""
+    """Finds functions and classes in the namespace by the names that code loads, then by the names that these load."""
 
     def find(loads: Set[str], _writes: Set[str], _codes: list[CodeType]) -> Callees:
         found, waiting = list[CodeType](), list(loads)

@@ -1,8 +1,8 @@
-"""What code depends on beyond the variables that it reads: the time, somebody at the keyboard, environment variables, random numbers that nobody
-can draw again, where it runs, whether a file is there.
+"""Detects what code depends on beyond the variables that it reads: the time, keyboard input, environment variables, random numbers that
+cannot be drawn again, the working directory, the existence of files.
 
-Read off compiled code: by what its names mean now, whatever they are called (`clew.analysis.nondeterminism`), by the names alone where that
-cannot be told, and by texts. A false positive only causes an unnecessary re-execution.
+Reads compiled code. A name counts by its current value, however it is spelled (`clew.analysis.nondeterminism`). If the value cannot be
+determined, the spelling counts. Texts in the code count, too. A false positive only causes an unnecessary re-execution.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from clew.analysis.source_readers import of_sources
 from clew.analysis.text_literals import asked_by, draw
 from clew.events import HAVING_ALL
 
-#: What tells the time when it is called without arguments, and what does so however it is called.
+#: Functions that return the time if they are called without arguments, and those that do with any arguments.
 _CLOCKS = frozenset((
     "time", "localtime", "gmtime", "ctime", "asctime", "process_time", "thread_time", "formatdate",
 ))  # fmt: skip
@@ -54,24 +54,24 @@ _CLOCKS_ALWAYS = frozenset((
     "now", "utcnow", "today", "time_ns", "perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns", "process_time_ns",
     "thread_time_ns", "clock_gettime", "clock_gettime_ns", "default_timer",
 ))  # fmt: skip
-#: What is another in each process.
+#: Functions whose results differ in each process.
 _NUMBERS = frozenset(("getpid", "getppid", "get_ident", "get_native_id", "current_process"))
-#: What tells how often a function's results were found in its cache: cells that are restored ask none.
+#: Functions that return statistics of a cache. A restored cell makes no cache lookups, so they would differ.
 _COUNTS = frozenset(("cache_info",))
-#: What tells where a link leads: the file that it names counts by what lies there.
+#: Functions that return the target of a link. The contents of the file count anyway.
 _LINKS = frozenset(("readlink",))
-#: What asks whoever sits there.
+#: Functions that read from the keyboard.
 _QUESTIONS = frozenset(("input", "getpass"))
-#: What reads an environment variable by its name, given first, and what fills them into a text.
+#: Functions that read an environment variable, given as first argument, and those that expand variables in a text.
 _GETTERS = frozenset(("getenv", "getenvb"))
 _FILLED, _HOME = frozenset(("expandvars",)), frozenset(("expanduser", "home"))
 _IN_TEXT = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
-#: What goes by the zone of the process or by its locale, and where the system's library has these from.
+#: Names that depend on the time zone or locale of the process, and the environment variables from which the C library takes these.
 _BY_SYSTEM: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("fromtimestamp", "localtime", "mktime", "astimezone", "tzlocal", "tzname"), ("TZ",)),
     **dict.fromkeys(("altzone", "daylight", "timestamp", "strptime", "strftime", "ctime"), ("TZ",)),
     **dict.fromkeys(("formatdate", "mktime_tz", "gettz", "get_localzone", "get_localzone_name"), ("TZ",)),
-    # Whoever asked first in the process decides what all others get.
+    # The first call in the process determines the result of all later ones.
     **dict.fromkeys(("gettempdir", "gettempdirb", "tempdir"), ("TMPDIR", "TEMP", "TMP")),
     **dict.fromkeys(("getproxies",), ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")),
     **dict.fromkeys(("getusersitepackages", "getuserbase"), ("PYTHONUSERBASE", "HOME")),
@@ -79,31 +79,31 @@ _BY_SYSTEM: dict[str, tuple[str, ...]] = {
         ("setlocale", "getlocale", "getdefaultlocale", "getpreferredencoding"), ("LANG", "LC_ALL")
     ),
 }
-#: What tells of the exception that no cell caught, by where it is, and in words.
+#: Names that refer to the last uncaught exception, in these modules; and its description.
 _FAILED = frozenset(("last_value", "last_type", "last_traceback", "last_exc", "print_last", "pm"))
 _TELL_FAILED = frozenset(("sys", "traceback", "pdb"))
 FAILED = "the last exception"
-#: What draws from the system.
+#: Functions that draw random numbers from the operating system.
 _FROM_SYSTEM = frozenset(
     ("SystemRandom", "urandom", "getrandom", "uuid1", "uuid4", "token_bytes", "token_hex", "token_urlsafe")
 )
-#: What the module of that name has of its zone.
+#: The time zone of the process, as an attribute of the module `time`.
 _OF_TIME = frozenset(("timezone",))
-#: What is unseeded in polars unless it is given a seed.
+#: Methods of polars that are unseeded without a `seed`.
 _OF_POLARS = frozenset(("sample", "shuffle"))
-#: And in bags of dask.
+#: The same, for Dask bags.
 _OF_BAGS = frozenset(("random_sample",))
-#: What holds the environment's variables.
+#: The names of the environment mapping.
 _VARIABLES = frozenset(("environ", "environb"))
-#: Names that may ask for something, where nobody can tell what they mean.
+#: Names that count by their spelling if their values cannot be determined.
 _NAMES = (
     _CLOCKS | _CLOCKS_ALWAYS | _NUMBERS | _LINKS | _COUNTS | _QUESTIONS | _VARIABLES | _GETTERS | _FILLED | _HOME | _FROM_SYSTEM
     | objects.BEGUN | _OF_POLARS | _OF_BAGS | _OF_TIME | _FAILED
 )  # fmt: skip
-#: What runs the code in a text, and what looks something up by its name.
+#: Functions that run code in a text, and those that look up an attribute by name.
 _RUNS, _GETS = frozenset(("eval", "exec", "timeit")), frozenset(("attrgetter", "methodcaller"))
 _IMPORTING = frozenset(("import_module", "__import__", "modules", "locate", "resolve_name"))
-#: Texts that name what gives them: alone or as the last part of a dotted name, and anywhere.
+#: Texts that name functions or attributes that lead to all variables: alone or as the last part of a dotted name, or anywhere.
 _LEADING = re.compile(
     r"(?:^|[.:])(?:globals|locals|vars|modules|get_objects|get_referrers|get_referents)\Z"
     r"|__globals__|__builtins__|\b(?:f_globals|f_locals|_getframe|currentframe|user_ns|user_global_ns)\b"
@@ -111,11 +111,11 @@ _LEADING = re.compile(
 _LOOKS_UP = _GETS | _IMPORTING | {"getattr"}
 _MAGICS = frozenset(("run_line_magic", "run_cell_magic"))
 _OF_ENVIRONMENT, _OF_FAILED = "env", frozenset(("tb", "debug"))
-#: Texts within texts are followed so deep.
+#: How deep code in texts is followed.
 _DEEPEST = 3
-#: What takes texts so.
+#: Functions that take code or names as texts.
 _TAKES_TEXTS = _RUNS | _LOOKS_UP | _MAGICS
-#: What depends on the directory without opening anything.
+#: Names that depend on the working directory without opening a file.
 _PLACES = frozenset((
     "getcwd", "getcwdb", "cwd", "chdir", "fchdir", "abspath", "absolute", "resolve", "realpath", "relpath", "__file__",
 ))  # fmt: skip
@@ -126,19 +126,19 @@ _MAY_ASK = _NAMES | _TAKES_TEXTS | _PLACES | CHECKING | LOOKING.keys() | objects
 class Dependencies:
     """What code depends on beyond variables."""
 
-    #: What differs each time, in words (`the time`).
+    #: Descriptions of dependencies whose values differ each time (`the time`).
     unrepeatable: set[str] = field(default_factory=set)
     #: Environment variables, by name.
     environment_variables: set[str] = field(default_factory=set)
-    #: Whether the working directory decides what it does.
+    #: Whether the result depends on the working directory.
     uses_directory: bool = False
-    #: Texts in code that checks whether files exist: they may be paths.
+    #: Texts in code that checks whether files exist. They may be paths.
     paths_checked: set[str] = field(default_factory=set)
-    #: Properties of files that it reads beside their contents, by letters (`clew.files`).
+    #: Properties of files that it reads besides their contents, as letters (`clew.files`).
     file_properties: set[str] = field(default_factory=set)
     #: Whether it draws random numbers that cannot be drawn again.
     draws_unseeded: bool = False
-    #: Calls that create or seed random generators, each with the code that does.
+    #: Calls that create or seed random generators, each with the code that makes it.
     generators: list[tuple[Scope, Call | None]] = field(default_factory=list)
     #: Whether it may look up variables that no code names.
     looks_up_variables: bool = False
@@ -146,7 +146,8 @@ class Dependencies:
     generator_states: set[str] = field(default_factory=set)
 
     def read_environment(self, name: object) -> None:
-        """Adds an environment variable that is read; all of them where its name cannot be told. One that is set (`...`) is not read."""
+        """Adds an environment variable that is read, or all of them if its name is not known. `...` stands for one that is only set, not
+        read."""
         if name is Ellipsis:
             return
         if isinstance(name, bytes):
@@ -162,8 +163,8 @@ def dependencies_of(
     namespace: Mapping[str, Any] | None = None,
     own: Iterable[OwnCode] | None = None,
 ) -> Dependencies:
-    """What the code, and functions of the user's own modules, may have asked for: those whose names it mentions, in modules that the
-    names in it lead to (`own`, where they are known)."""
+    """Returns what the code may depend on, including functions of the user's own modules that the names in it lead to (`own`, if they are
+    known already)."""
     objects.outdate()
     found = Dependencies()
     everything = list(codes)
@@ -177,19 +178,19 @@ def dependencies_of(
 
 
 def add_dependencies(scope: Scope, found: Dependencies) -> None:
-    """Adds what some code alone asks for."""
+    """Adds the dependencies of one code object, without the functions that it calls."""
     _Reading(scope, found).read()
 
 
 class _Reading:
-    """Reads one code."""
+    """Reads one code object."""
 
     def __init__(self, scope: Scope, found: Dependencies) -> None:
         self.scope = scope
         self.found = found
 
     def read(self) -> None:
-        """Adds what it asks for."""
+        """Adds its dependencies."""
         code, found = self.scope.code, self.found
         names = set(code.co_names)
         for name in _BY_SYSTEM.keys() & names:
@@ -199,7 +200,7 @@ class _Reading:
         self._of_files(names, texts)
         live = (self.scope.namespace.get(name) for name in names)
         texts |= {one for one in live if type(one) is str and len(one) < LONGEST_TEXT}
-        # Given by name, it is no name of the code. What an import names stands there as a text, too.
+        # `register_globals` as a text is no name of the code. The names of an import are among its texts, too.
         found.looks_up_variables |= (
             "register_globals" in texts or lead_to_all(texts - names) or hands_on_builtins(self.scope)
         )
@@ -219,7 +220,8 @@ class _Reading:
                     add_dependencies(Scope(inner, self.scope.namespace, self.scope.depth + 1), found)
 
     def _of_files(self, names: set[str], texts: set[str]) -> None:
-        """What it asks of files beside what they hold: whether they are there, where links lead, when they were written."""
+        """Adds the properties of files that it reads besides their contents: whether they exist, where links lead, when they were
+        written."""
         found, live = self.found, self.scope.namespace
         held = (live[name] for name in names if name in live)
         called = names | {one.__name__ for one in held if type(one) in (FunctionType, BuiltinFunctionType)}
@@ -235,7 +237,7 @@ class _Reading:
             found.paths_checked |= set(programs(texts))
 
     def _has_alias(self, names: set[str]) -> bool:
-        """Whether one of the names means something known, or holds it; or may lead to it through a module."""
+        """Returns whether one of the names has or contains a known value, or may lead to one through a module."""
         live = self.scope.namespace
         held = [live[name] for name in names if name in live]
         modules = [one for one in held if type(one) is ModuleType]
@@ -256,7 +258,7 @@ class _Reading:
         told_by_name(self.scope, self.found, mention)
 
     def _known(self, told: Known, mention: Mention, *, is_itself: bool) -> None:
-        """What is known is mentioned: called, or given to somebody who may call it."""
+        """Handles the mention of a known value: it is called, or passed to code that may call it."""
         steps = self.scope.steps
         if self.scope.code.co_name == ANNOTATE or is_annotation(steps, mention.place):
             return
@@ -265,7 +267,7 @@ class _Reading:
         if bound is not None and is_itself:
             now = self.scope.namespace.get(bound, NotImplemented)
             if now is not NotImplemented and known(now) == told:
-                # Whoever uses that name is told of by what it means.
+                # A use of the new name is detected by its value.
                 return
         if told.kind == objects.VARIABLES or told.kind == objects.GETTER:
             known_variable(self.scope, self.found, told, mention, call, is_itself=is_itself)
@@ -294,8 +296,8 @@ class _Reading:
         return len(given) >= told.harmless_from and not self.scope.is_none(given[told.harmless_from - 1])
 
     def _of_process(self, kind: str, call: Call | None) -> None:
-        """Addresses, and hashes of texts. A class that says how it is hashed is asked by dictionaries, whose order is none of it, and by sets, where
-        it does no more than classes that do not say it."""
+        """Handles addresses and hashes of texts. A class with its own `__hash__` is called by dictionaries, whose order does not depend on
+        it, and by sets, where it has no more effect than the hashes of other classes."""
         if call is None or self.scope.code.co_name == "__hash__":
             return
         given = call.arguments[0] if call.arguments else None
@@ -312,14 +314,14 @@ class _Reading:
 
 
 def _is_part_of_date(scope: Scope, mention: Mention) -> bool:
-    """Whether it is `date.time()` of a variable: a part of that date."""
+    """Returns whether it is `date.time()` of a variable that is a datetime: a part of that date."""
     if mention.is_local or len(mention.path) != 2 or mention.name != "time":
         return False
     return isinstance(scope.namespace.get(mention.path[0]), datetime.datetime)
 
 
 def told_by_name(scope: Scope, found: Dependencies, mention: Mention) -> None:
-    """Adds what a name asks for of which nobody can tell what it means."""
+    """Adds the dependencies of a name whose value cannot be determined, by its spelling."""
     name, steps, place = mention.name, scope.steps, mention.place
     is_attribute = len(mention.path) > 1
     if name not in _NAMES:
@@ -328,7 +330,7 @@ def told_by_name(scope: Scope, found: Dependencies, mention: Mention) -> None:
     if name in objects.BEGUN and call is not None:
         found.generators.append((scope, call))
     is_called_bare = call is not None and not call.arguments and not _is_part_of_date(scope, mention)
-    # Who reads `env.now` has an object that tells its own time.
+    # `env.now` without a call is an attribute of an object with its own clock, such as a simulation.
     is_clock = name in _CLOCKS_ALWAYS and is_attribute and (call is not None or name not in objects.NOW)
     if is_clock or (name in _CLOCKS | _CLOCKS_ALWAYS and is_called_bare):
         found.unrepeatable.add(objects.TIME)
@@ -379,7 +381,7 @@ def told_by_name(scope: Scope, found: Dependencies, mention: Mention) -> None:
 
 
 def _is_question(scope: Scope, mention: Mention) -> bool:
-    """Whether a name that asks whoever sits there is no module of that name."""
+    """Returns whether a name reads from the keyboard: not if it is a module of that name."""
     return type(scope.meaning(mention)) is not ModuleType
 
 
@@ -392,7 +394,7 @@ def _filled(found: Dependencies, call: Call | None) -> None:
 
 
 def _is_polars(scope: Scope) -> bool:
-    """Whether a name in the code is of polars."""
+    """Returns whether a name in the code refers to polars."""
     if "polars" not in sys.modules:
         return False
     held = (scope.namespace.get(name) for name in scope.code.co_names)
@@ -403,12 +405,12 @@ def _is_polars(scope: Scope) -> bool:
 def known_variable(
     scope: Scope, found: Dependencies, told: Known, mention: Mention, call: Call | None, *, is_itself: bool
 ) -> None:
-    """The environment is mentioned, or what reads a variable of it."""
+    """Handles a mention of the environment, or of a function that reads a variable of it."""
     steps, place = scope.steps, mention.place
     if not is_itself:
         found.unrepeatable.add(objects.ENVIRONMENT)
     elif told.kind == objects.GETTER:
-        # What is looked up of the environment was told where the environment itself was loaded.
+        # `os.environ.get` was handled already where `os.environ` was loaded.
         if len(mention.path) < 2 or mention.path[-2] not in _VARIABLES:
             found.read_environment(constant(call.given(0, "key") if call is not None else None))
     elif not _is_bound_getter(scope, steps, place):
@@ -416,14 +418,15 @@ def known_variable(
 
 
 def _is_bound_getter(scope: Scope, steps: Sequence[Step], place: int) -> bool:
-    """Whether `os.environ.get` is only given a name that it still has."""
+    """Returns whether `os.environ.get` is only bound to a name that still has it as value."""
     bound = bound_to(steps, place + 1)
     now = known(scope.namespace.get(bound)) if bound is not None else None
     return now is not None and now.kind == objects.GETTER and steps[place + 1].argval in objects.OF_ONE
 
 
 def read_of(steps: Sequence[Step], place: int) -> object:
-    """The variable that is read of the environment loaded at `place`; `...` if none is, `NotImplemented` if that can't be told."""
+    """Returns the name of the variable that is read from the environment loaded at `place`; `...` if none is, `NotImplemented` if it cannot
+    be determined."""
     first, second = [*steps[place + 1 : place + 4], None, None][:2]
     if first is None:
         return NotImplemented
@@ -443,7 +446,7 @@ def read_of(steps: Sequence[Step], place: int) -> object:
 
 
 def _before(steps: Sequence[Step], place: int) -> Step | None:
-    """What was loaded before the dotted name that ends at `place`."""
+    """Returns the step before the dotted name that ends at `place`."""
     while place and steps[place].opname in ATTRIBUTES:
         place -= 1
     return steps[place - 1] if place else None
@@ -452,7 +455,7 @@ def _before(steps: Sequence[Step], place: int) -> Step | None:
 def told_by_text(
     scope: Scope, found: Dependencies, texts: set[str], read: Callable[[Scope, Dependencies], None]
 ) -> None:
-    """Adds what code in the texts asks for, which `read` reads, and attributes that are looked up by them."""
+    """Adds the dependencies of code in the texts, read by `read`, and of attributes that are looked up by these texts."""
     names = set(scope.code.co_names)
     if not _MAGICS.isdisjoint(names) and not _OF_FAILED.isdisjoint(texts):
         found.unrepeatable.add(FAILED)
@@ -467,12 +470,14 @@ def told_by_text(
 
 
 def lead_to_all(texts: Iterable[str]) -> bool:
-    """Whether one of the texts names what gives all variables of the notebook, for whoever looks attributes up by texts."""
+    """Returns whether one of the texts names an attribute that leads to all variables of the notebook, for code that looks up attributes by
+    name."""
     return any(len(text) < LONGEST_TEXT and _LEADING.search(text) for text in texts)
 
 
 def hands_on_builtins(scope: Scope) -> bool:
-    """Whether code does more with the module of built-in functions than load one by its name: `globals` may be found there by any text."""
+    """Returns whether code uses the module `builtins` other than by loading an attribute: `globals` may be looked up there with any
+    text."""
     names = scope.code.co_names
     if builtins.__name__ not in names and all(scope.namespace.get(name) is not builtins for name in names):
         return False
@@ -483,14 +488,14 @@ def hands_on_builtins(scope: Scope) -> bool:
 
 
 def _names_all(scope: Scope) -> bool:
-    """Whether a text in the code or in a variable that it names is the name of a module that has all variables."""
-    # A class asks for `__name__`, to say what it is of.
+    """Returns whether a text in the code, or in a variable that it names, is the name of a module that leads to all variables."""
+    # The body of a class loads `__name__` for its `__module__`.
     held = (scope.namespace.get(name) for name in scope.code.co_names if name != "__name__")
     return any(type(one) is str and one in HAVING_ALL for one in (*constants(scope.code), *held))
 
 
 def _looked_up_in(scope: Scope, found: Dependencies, texts: set[str], names: set[str]) -> None:
-    """Modules and attributes that are looked up by their names."""
+    """Adds modules and attributes that are looked up by name."""
     every = [scope.meaning(one) for one in mentions(scope.steps)]
     imported = [module for module in map(sys.modules.get, texts) if module is not None]
     if not _IMPORTING.isdisjoint(names):
@@ -509,7 +514,7 @@ def _looked_up_in(scope: Scope, found: Dependencies, texts: set[str], names: set
 def _getattr(
     scope: Scope, found: Dependencies, call: Call | None, every: list[object], texts: set[str]
 ) -> None:
-    """`getattr(a, "b")` is `a.b`; where the name is another, it may be any text."""
+    """Treats `getattr(a, "b")` like `a.b`. If the name is not a constant, any text may be it."""
     holder = dotted(call.given(0)) if call is not None else None
     value = scope.value(call.given(1) if call is not None else None)
     holders = every if holder is None else [scope.meaning(holder)]
@@ -537,11 +542,11 @@ def _looked_up(found: Dependencies, holders: Iterable[object], name: str) -> Non
 
 
 def _magic_of_environment(found: Dependencies, texts: set[str]) -> None:
-    """`%env NAME` reads one, `%env` all; `%env NAME=VALUE` sets one."""
+    """Handles `%env NAME`, which reads one variable, and `%env`, which reads all. `%env NAME=VALUE` sets one."""
     for text in texts:
         words = text.split()
         if not words:
             found.unrepeatable.add(objects.ENVIRONMENT)
         elif len(words) == 1 and "=" not in text:
-            # A name that is filled in is known only when it runs.
+            # A name with `$` or `{}` is expanded at run time.
             found.read_environment(None if {"$", "{"} & set(text) else words[0])

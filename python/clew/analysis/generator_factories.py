@@ -1,4 +1,5 @@
-"""Functions that begin a random generator with an argument of theirs, how they are called, and what is certainly a seed."""
+"""Functions that pass an argument of theirs to a random generator as seed: how they are called, and whether the argument is certainly a
+seed."""
 
 from __future__ import annotations
 
@@ -9,12 +10,12 @@ from clew.analysis.bytecode import Call, Step, bound_to, called, constant, dotte
 from clew.analysis.nondeterminism import BEGINS, BEGUN, known
 from clew.analysis.scope import Scope
 
-#: How a seed is called where it is given by name.
+#: The possible names of the seed argument.
 SEEDS = ("seed", "a", "x", "entropy", "key")
 
 
 def draws_by_default(scopes: list[Scope]) -> bool:
-    """Whether a function begins a generator with an argument of its own, and somebody calls it without that, or with `None`."""
+    """Returns whether a function seeds a generator with its own argument, and is called somewhere without it, or with `None`."""
     waiting = [one for scope in scopes for one in _begun_by_argument(scope)]
     met = set[tuple[int, str]]()
     while waiting:
@@ -34,7 +35,7 @@ def draws_by_default(scopes: list[Scope]) -> bool:
 
 
 _BINDS = frozenset(("STORE_FAST", "STORE_FAST_STORE_FAST", "STORE_FAST_LOAD_FAST", "DELETE_FAST"))
-#: What such steps leave is not `None`.
+#: Instructions whose results are not `None`.
 _MAKES = frozenset(
     ("BINARY_OP", "BUILD_LIST", "BUILD_TUPLE", "LIST_EXTEND", "UNARY_NEGATIVE", "UNARY_INVERT")
 )
@@ -42,7 +43,7 @@ _NUMBERS = (int, len, abs, ord)
 
 
 def seed_of(scope: Scope, call: Call | None) -> str | bool:
-    """Whether a generator certainly gets a seed; the name of the function's own argument where it is that."""
+    """Returns whether a generator certainly gets a seed; or, if the seed is an argument of the function itself, the argument's name."""
     given = None if call is None else call.given(0, *SEEDS)
     if not given:
         return False
@@ -57,14 +58,14 @@ def seed_of(scope: Scope, call: Call | None) -> str | bool:
 
 
 def own_argument(scope: Scope, given: Sequence[Step]) -> str | None:
-    """The argument of the function itself that is handed on as the function got it."""
+    """Returns the name of the function's argument that is passed on unchanged."""
     taken = _argument(scope.code, given)
     bound = (one.argval for one in scope.steps if one.opname in _BINDS)
     return None if any(taken in (names if type(names) is tuple else (names,)) for names in bound) else taken
 
 
 def _is_made(scope: Scope, given: Sequence[Step]) -> bool:
-    """Whether it is worked out by what never comes to `None`: arithmetic, numbers, another generator."""
+    """Returns whether the value is computed by something that is never `None`: arithmetic, numeric functions, another generator."""
     if given[-1].opname in _MAKES:
         return True
     named = next((one for one in mentions(given) if (call := called(given, one.place)) is not None), None)
@@ -72,7 +73,7 @@ def _is_made(scope: Scope, given: Sequence[Step]) -> bool:
         return False
     meaning = scope.meaning(named)
     told = known(meaning)
-    # Whether that one has a seed is asked of its own call.
+    # Whether that generator has a seed is checked at its own call.
     return any(meaning is one for one in _NUMBERS) or (told is not None and told.kind == BEGINS)
 
 
@@ -81,7 +82,7 @@ def _calls(steps: Sequence[Step]) -> int:
 
 
 def _calls_of(scope: Scope, other: Scope) -> Iterator[Call | None]:
-    """How a function is called in other code, under whatever name; `None` where it is handed on."""
+    """Yields the calls of a function in other code, under any name; `None` if the function is passed on instead."""
     name, _ = _called_as(scope.code)
     names = {name} | {one for one in other.code.co_names if _code_of(other.namespace.get(one)) is scope.code}
     if names.isdisjoint(other.code.co_names):
@@ -99,7 +100,7 @@ def _code_of(value: object) -> CodeType | None:
 
 
 def _place_of(code: CodeType, taken: str) -> int | None:
-    """At which place an argument is given, if at any."""
+    """Returns the position of an argument in calls; `None` if it is keyword-only."""
     place = code.co_varnames.index(taken)
     return None if place >= code.co_argcount else place - _called_as(code)[1]
 
@@ -115,7 +116,7 @@ def _begun_by_argument(scope: Scope) -> Iterator[tuple[Scope, str]]:
 
 
 def _argument(code: CodeType, given: Sequence[Step] | None) -> str | None:
-    """The argument of the function itself that is handed on."""
+    """Returns the name of the function's argument that is passed on."""
     mention = dotted(given)
     if mention is None or not mention.is_local or len(mention.path) > 1:
         return None
@@ -124,7 +125,7 @@ def _argument(code: CodeType, given: Sequence[Step] | None) -> str | None:
 
 
 def _called_as(code: CodeType) -> tuple[str, int]:
-    """The name that a function is called by, and how many of its first arguments nobody writes there."""
+    """Returns the name under which a function is called, and the number of leading arguments that calls leave out (`self`)."""
     parts = code.co_qualname.split(".")
     is_method = len(parts) > 1 and parts[-2] != "<locals>"
     name = parts[-2] if is_method and parts[-1] in ("__init__", "__new__") else parts[-1]
@@ -132,7 +133,7 @@ def _called_as(code: CodeType) -> tuple[str, int]:
 
 
 def _defaults_to_none(scope: Scope, taken: str) -> bool:
-    """Whether the argument may be left out for `None`, as far as that can be told."""
+    """Returns whether the argument may be left out and then defaults to `None`, as far as that can be determined."""
     function = scope.namespace.get(_called_as(scope.code)[0])
     if type(function) is not FunctionType or function.__code__.co_name != scope.code.co_name:
         return True
@@ -144,6 +145,6 @@ def _defaults_to_none(scope: Scope, taken: str) -> bool:
 
 
 def is_begun_with_none(scope: Scope, call: Call) -> bool:
-    """Whether a generator is begun with what is `None` for a seed."""
+    """Returns whether a generator is created with `None` as its seed."""
     given = call.given(0, *SEEDS)
     return given is not None and scope.is_none(given)

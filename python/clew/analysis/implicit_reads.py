@@ -1,5 +1,5 @@
-"""Names that a run may have read without a word in its code that Python would look up: in formulas, and from the user's own modules. And
-whether there may be others: of which code all reads are known.
+"""Finds variables that a run may have read without a name lookup in its code: in formulas and queries, and from the user's own modules.
+Also determines whether all reads of code are known.
 """
 
 from __future__ import annotations
@@ -18,39 +18,40 @@ from clew.analysis.own_modules import of_own_modules
 from clew.analysis.scope import Scope
 from clew.codecs.libraries import having, union
 
-#: Code of a module that names one of these may find the notebook's names.
+#: Code of a module that uses one of these names may access the notebook's variables.
 _BACK = frozenset(
     ("__main__", "f_globals", "f_locals", "f_back", "currentframe", "_getframe", "get_ipython", "user_ns")
     + ("__subclasses__", "pythonapi")
 )
-#: Who looks up names that stand in a text.
+#: Functions that look up names in a formula.
 _FORMULAS = union("takes_formulas")
-#: Longer texts are no formulas and no queries, and longer lists no pieces of one.
+#: Longer texts are not treated as formulas or queries, and only this many items of a list are checked.
 LONGEST, MOST_PIECES = 10_000, 100
-#: So many annotations, and parts of them, are gone through.
+#: The maximal number of annotations, and parts of them, that are checked.
 MOST_ANNOTATIONS = 1_000
-#: Names that are no attributes of others.
+#: Matches names that are not attributes.
 _FIRST_NAMES = re.compile(r"(?<![\w.])[^\W\d]\w*")
-#: Libraries that take the names of tables in a query for variables, and what stands before these.
+#: Libraries that read variables named as tables in a query, and the words before table names.
 _QUERYING = having("queries_variables")
 _QUERIES = re.compile(
     r"\b(?:from|join|into|update|table|describe|summarize|pivot|unpivot|show)\b", re.IGNORECASE
 )
-#: What binds names that nobody sees and reads none, and what reaches names only by way of an object that leads to them: which object it is
-#: decides (`Watch.codes_reached`). `vars` and `dir` without an argument are told of by what they mean (`known`).
+#: Names for code that binds variables unseen but reads none (`import *`, `setattr`), and for functions that reach variables only through an
+#: object: which object it is decides (`Watch.codes_reached`). `vars` and `dir` without arguments are detected by their values (`known`).
 _HARMLESS = frozenset((EVERYTHING, "setattr", "delattr", "vars", "dir"))
-#: What goes by a text, and which argument that is: attributes, and methods that look up what the text names (of tables), or nothing (of models
-#: and sessions). What methods call that text.
+#: Functions that look up a name in a text, with the position of that argument: `getattr`, and methods that look up variables (of tables) or
+#: nothing (of models and sessions). And the names that methods use for that argument.
 _ATTRIBUTE, _BY_TEXT, _TEXT = "getattr", {"getattr": 1, "query": 0, "eval": 0}, ("expr", "query", "formula")
 
 
 def reach_back(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> bool:
-    """Whether the user's own modules, as far as code may use them, may find any name of the notebook."""
+    """Returns whether the user's own modules, as far as code may use them, may access any variable of the notebook."""
     return any(not _BACK.isdisjoint(code.co_names) for code in of_own_modules(list(codes), namespace))
 
 
 def in_texts(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> set[str]:
-    """Names of the notebook in texts of the code: its functions, and all in formulas and in queries, which may also stand in variables."""
+    """Returns names of the notebook that occur in texts of the code: names of its functions, and any names in formulas and queries.
+    Formulas may also be the values of variables."""
     found = set[str]()
     for code in codes:
         is_called = not _FORMULAS.isdisjoint(code.co_names)
@@ -65,7 +66,8 @@ def in_texts(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> set[str
 
 
 def in_annotations(annotations: Iterable[Any]) -> set[str]:
-    """Names that stand in texts of annotations, as dictionaries and functions hold these: who evaluates them looks the names up."""
+    """Returns names in the texts of annotations (in dictionaries or as functions store them): code that evaluates an annotation looks up
+    these names."""
     waiting, found, met = list[Any](), set[str](), 0
     for held in annotations:
         waiting += list(held.values()) if type(held) is dict else held[1::2] if type(held) is tuple else ()
@@ -84,7 +86,7 @@ def in_annotations(annotations: Iterable[Any]) -> set[str]:
 
 
 def _pieces_of(value: Any, is_called: bool) -> Iterable[object]:
-    """Texts that a variable holds; those in a list are pieces of a formula where one is made of them."""
+    """Returns the texts that a variable holds. A list may contain parts of a formula."""
     if type(value) is str:
         return (value,)
     return value[:MOST_PIECES] if is_called and type(value) in (list, tuple) else ()
@@ -99,7 +101,7 @@ def _names_in(text: Any, namespace: Mapping[str, Any], *, is_formula: bool) -> I
 
 
 def _is_looked_up(text: Any) -> bool:
-    """Whether a text is a formula, or a query by which a library reads variables."""
+    """Returns whether a text is a formula, or a query with which a library reads variables."""
     is_querying = not _QUERYING.isdisjoint(sys.modules)
     return _is_short(text) and ("~" in text or (is_querying and _QUERIES.search(text) is not None))
 
@@ -113,7 +115,7 @@ def _is_own(value: object, namespace: Mapping[str, Any]) -> bool:
 
 
 def are_reads_known(codes: Sequence[CodeType], namespace: Mapping[str, Any]) -> bool:
-    """Whether `read_and_written` and `in_texts` have every name that these may read."""
+    """Returns whether `read_and_written` and `in_texts` find every name that this code may read."""
     besides = _HARMLESS | (_BY_TEXT.keys() if _are_texts_known(codes, namespace) else frozenset[str]())
     return all(_is_known(code, namespace, besides) for code in codes)
 
@@ -130,9 +132,10 @@ def _is_known(code: CodeType, namespace: Mapping[str, Any], besides: frozenset[s
 
 
 def _are_texts_known(codes: Sequence[CodeType], namespace: Mapping[str, Any]) -> bool:
-    """Whether what goes by a text is called at once, each with a text that is known, methods also with what is none."""
+    """Returns whether all functions that look up names in texts are called directly and with known texts. Methods may also get arguments
+    that are not texts."""
     asking = [code for code in codes if not _BY_TEXT.keys().isdisjoint(code.co_names)]
-    # What a variable held when it was asked nobody knows where the cell binds it.
+    # The value of a variable at the time of the call is not known if the cell binds it.
     bound = set[str]().union(*(read_and_written(code)[1] for code in codes)) if asking else set[str]()
     scopes = [Scope(code, namespace) for code in asking]
     found = ((scope, one) for scope in scopes for one in mentions(scope.steps) if one.name in _BY_TEXT)
@@ -142,8 +145,8 @@ def _are_texts_known(codes: Sequence[CodeType], namespace: Mapping[str, Any]) ->
 def are_texts_given(
     places: Iterable[tuple[CodeType, int]], codes: Sequence[CodeType], namespace: Mapping[str, Any]
 ) -> bool:
-    """Whether what is called at each of the places, a code with how far it has come, is given texts that are known, so that `in_texts` has the
-    names in them, and nothing besides of which that is not known."""
+    """Returns whether each of these calls (a code object with its current offset) gets known texts, so that `in_texts` finds the names in
+    them, and no arguments whose values are unknown."""
     places = list(places)
     bound = set[str]().union(*(read_and_written(code)[1] for code in codes)) if places else set[str]()
     return all(_is_given_texts(Scope(code, namespace), at, bound) for code, at in places)
@@ -155,7 +158,7 @@ def _is_given_texts(scope: Scope, at: int, bound: Set[str]) -> bool:
     call = next((one for one in calls if one is not None and one.place == running), None)
     if call is None or any(_may_be_another(given, bound) for given in call.arguments):
         return False
-    # What keywords of other names say is how to look, not for what.
+    # Other keyword arguments specify how to look up, not what.
     asked = map(scope.value, (*call.positional, call.given(None, *_TEXT)))
     texts = [text for text in asked if type(text) is str]
     is_known = all(scope.value(given) is not NotImplemented for given in call.arguments)
@@ -176,6 +179,6 @@ def _is_text_known(scope: Scope, mention: Mention, bound: Set[str]) -> bool:
 
 
 def _may_be_another(given: Sequence[Step], bound: Set[str]) -> bool:
-    """Whether an argument may have been another when it was given than it is now."""
+    """Returns whether an argument may have had another value at the call than now."""
     named = dotted(given)
     return named is not None and (len(named.path) > 1 or named.name in bound)

@@ -1,7 +1,7 @@
-"""Which modules the code of a run imports: those that it has, and where those would lie that it looked for in vain.
+"""Determines which modules the code of a run imports: loaded ones, and the places where missing ones would be found.
 
-A statement that imports again what is there already uses it all the same, and one that fails is right only until somebody installs
-or writes what it wanted. Read off compiled code: nothing is run.
+Importing a module that is already loaded still uses it. An import that fails keeps failing only until the module is installed or written.
+Reads compiled code, and runs nothing.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from clew.installation import environment, is_standard
 if TYPE_CHECKING:
     from clew._engine import File, Module
 
-#: What imports, or looks for, a module by a text.
+#: Functions that import or look for a module given as text.
 _BY_TEXT = frozenset(
     ("import_module", "__import__", "find_spec", "find_loader", "reload", "run_module", "importorskip")
 )
-#: So many modules that are not there are told of a run.
+#: The maximal number of missing modules that are reported for a run.
 MOST = 50
 
 INSTALLED = "installed"
-"""What is noted of a module that a run did not load, and could have."""
+"""The mark of a module that a run did not load although it is installed."""
 
 
 def imported_modules(codes: Iterable[CodeType], package: str = "") -> set[str]:
-    """Modules that code names when it imports, with dots; what a statement takes from one may be a module in it. `package` is the one that
-    the code lies in."""
+    """Returns the dotted names of modules that code imports. A name after `from … import` may be a module, too. `package` is the package of
+    the code."""
     codes = list(codes)
     found = imported_by_statements(codes, package)
     for code in codes:
@@ -48,7 +48,7 @@ def imported_modules(codes: Iterable[CodeType], package: str = "") -> set[str]:
 
 
 def imported_by_statements(codes: Iterable[CodeType], package: str = "") -> set[str]:
-    """The same without those that are named in texts."""
+    """Returns the same, without modules that are named in texts."""
     importing = (code for code in codes if does_any(code, IMPORTS))
     every = (one for code in importing for one in imports_in(steps_of(code), package) if one.module)
     return {
@@ -59,21 +59,21 @@ def imported_by_statements(codes: Iterable[CodeType], package: str = "") -> set[
 
 
 def is_module_name(text: str) -> bool:
-    """Whether a text can be the name of a module, with dots."""
+    """Returns whether a text can be the dotted name of a module."""
     return len(text) < LONGEST and all(part.isidentifier() for part in text.split("."))
 
 
 class Missing(NamedTuple):
-    """A module that is not there: the first part of its name that is not."""
+    """A module that is not loaded: the first part of its name that is not."""
 
     name: str
-    #: Where it is looked for besides the environment, up to where it lies.
+    #: The paths outside the environment where it is looked for, up to the one that exists.
     places: list[str]
-    #: Whether it could be imported, and was not yet.
+    #: Whether it is installed, but not imported yet.
     is_installed: bool
 
     def told(self) -> Module:
-        """As evidence: that it is not installed counts, and that it is."""
+        """Returns it as evidence: both "not installed" and "installed" count."""
         told: Module = {"name": self.name, "version": ""}
         if self.is_installed:
             told["digest"] = INSTALLED
@@ -81,7 +81,8 @@ class Missing(NamedTuple):
 
 
 def missing(names: Iterable[str], looked_for: Iterable[str] = ()) -> Iterator[Missing]:
-    """Those of the modules that are not there. What a module has under a name need be none, unless it was `looked_for` as one."""
+    """Yields those of the modules that are not loaded. An attribute of a loaded module need not be a module, unless it was `looked_for` as
+    one."""
     seen, sure = set[str](), set(looked_for)
     for name in (*sorted(sure), *sorted(set(names) - sure)):
         first, folders = _first_missing(name, is_sure=name in sure)
@@ -91,7 +92,7 @@ def missing(names: Iterable[str], looked_for: Iterable[str] = ()) -> Iterator[Mi
 
 
 def is_installed(name: str) -> bool:
-    """Whether a module lies in the environment of this process."""
+    """Returns whether a module is installed in the environment of this process."""
     *above, last = name.split(".")
     folders = [path for path in sys.path if type(path) is str and f"{path}{os.sep}".startswith(environment())]
     with evidence.unwatched():
@@ -115,8 +116,9 @@ def _first_missing(name: str, *, is_sure: bool = False) -> tuple[str, list[str]]
 
 
 def portions(name: str, above: Iterable[Any], held: Mapping[str, Any]) -> list[Any] | None:
-    """The folders that modules in a package (`held` is what it holds) may lie in: of a namespace package each folder of that name, those
-    among them that are not there yet. `above` are the folders that it may lie in itself. None where it is no package."""
+    """Returns the folders that may contain modules of a package. `held` is the package's namespace. For a namespace package these are all
+    folders of that name, including those that do not exist yet, in `above`, the folders that may contain the package itself. `None` if it
+    is not a package."""
     path = held.get("__path__")
     if path is None or held.get("__file__") is not None:
         return path
@@ -125,7 +127,7 @@ def portions(name: str, above: Iterable[Any], held: Mapping[str, Any]) -> list[A
 
 
 def _places(name: str, folders: Iterable[str]) -> Iterator[str]:
-    """Where a module or package of that name would lie, up to where one does."""
+    """Yields the paths of a module or package of that name, up to the first that exists."""
     for folder in folders:
         there = os.path.abspath(folder)  # noqa: PTH100
         if (there + os.sep).startswith(environment()):
@@ -138,30 +140,32 @@ def _places(name: str, folders: Iterable[str]) -> Iterator[str]:
 
 
 class OwnModules:
-    """What modules of the user's own came from, as it lay when they were imported: later it may be another, and they are what they were."""
+    """The source files of the user's own modules, as they were at the import. The files may change later, while the loaded modules stay the
+    same."""
 
     def __init__(self) -> None:
         self._known: dict[str, _Known] = {}
 
     def look(self) -> set[str]:
-        """Looks at those that were made, or made again, since it looked last, while their files are what they were made from: their first words."""
+        """Examines modules that were loaded or reloaded since the last call, while their files are unchanged. Returns their top-level
+        names."""
         made = {key for key in own_modules() if self._is_made_since(key)}
         for key in made:
             self._of_one(key)
         return {key.partition(".")[0] for key in made}
 
     def files(self, name: str) -> list[File]:
-        """Those of a module of the user's and of what it holds; nothing for one of Python's or of what is installed."""
+        """Returns the files of one of the user's modules and its submodules; nothing for standard and installed modules."""
         if is_standard(name) or name == "__main__":
             return []
         start = f"{name}."
         held = [key for key in list(sys.modules) if key == name or key.startswith(start)]
         found = [file for key in held for file in self._of_one(key)]
-        # Of what lies in several, once.
+        # A file that several modules come from is listed once.
         return list({file["path"]: file for file in found}.values())
 
     def imports(self, name: str) -> list[str] | None:
-        """Which others of the user's own modules it imports, by their first words; `None` where its code may reach any."""
+        """Returns the top-level names of the user's own modules that it imports; `None` if its code may reach any module."""
         found = [others_of(key) for key in sorted(own_modules()) if key == name or key.startswith(f"{name}.")]
         if any(one is None for one in found):
             return None
@@ -174,10 +178,10 @@ class OwnModules:
         if self._is_made_since(key):
             is_edited, before = _is_edited(module), self._known.get(key)
             codes = list(_code_of(key, module))
-            # `%autoreload` compiles functions by themselves, and says what it could not take up.
+            # `%autoreload` compiles functions one by one, and reports what it could not update.
             is_by_itself = before is not None and _reloaded(key) not in (None, before.reloaded)
             is_as_read = is_by_itself or (not is_edited and _is_made_of(codes, module))
-            # After a reload that failed it is what it was.
+            # After a failed reload, the module is unchanged.
             files = (
                 before.files
                 if before is not None and not is_as_read
@@ -194,17 +198,17 @@ class OwnModules:
             return True
         reloaded = _reloaded(key)
         if known.reloaded is None:
-            # It is looked at for the first time once it was imported.
+            # The module is examined for the first time since its import.
             self._known[key] = known._replace(reloaded=reloaded)
         return reloaded not in (None, self._known[key].reloaded)
 
 
 class _Known(NamedTuple):
-    """What is known of a module."""
+    """The recorded state of a module."""
 
-    #: The specification that it was made by, which is another if it was made again.
+    #: The specification that it was loaded from. A reload creates a new one.
     spec: object
-    #: The time of its file that `%autoreload` took it from, which may leave the specification as it is.
+    #: The modification time of its file when `%autoreload` read it. `%autoreload` may leave the specification as it is.
     reloaded: float | None
     #: Its evidence.
     files: list[File]
@@ -223,7 +227,7 @@ def _reloaded(key: str) -> float | None:
 
 
 def _is_edited(module: ModuleType) -> bool:
-    """Whether a module's file is another than the one that it was imported from, by what is noted in what importing keeps compiled."""
+    """Returns whether a module's file has changed since the import, judging by the header of its compiled file (`.pyc`)."""
     file, cached = module.__dict__["__file__"], getattr(module.__dict__.get("__spec__"), "cached", None)
     if sys.dont_write_bytecode or type(cached) is not str or not os.access(os.path.dirname(cached), os.W_OK):  # noqa: PTH120
         return False
@@ -239,19 +243,20 @@ def _is_edited(module: ModuleType) -> bool:
 
 
 def _is_made_of(codes: list[CodeType], module: ModuleType) -> bool:
-    """Whether a module's functions are those of this code: not where it was edited before it was read, nor after a reload that failed."""
+    """Returns whether a module's functions come from this code. They do not if the file was edited before it was read, or if a reload
+    failed."""
     file, called = module.__dict__["__file__"], dict[str, list[CodeType]]()
     for code in codes:
         called.setdefault(code.co_name, []).append(code)
     functions = [one for one in list(module.__dict__.values()) if type(one) is FunctionType]
     own = [one.__code__ for one in functions if one.__code__.co_filename == file]
-    # What a reload finds no more in the file stays in the module.
+    # A reload keeps functions that are no longer in the file.
     return all(code in called[code.co_name] for code in own if code.co_name in called)
 
 
 def _described(key: str, module: ModuleType, codes: list[CodeType]) -> Iterator[File]:
     file = os.path.abspath(module.__dict__["__file__"])  # noqa: PTH100
-    # What lies in an archive is known by that.
+    # For a module in an archive, the archive is the file.
     archive = getattr(getattr(module.__dict__.get("__spec__"), "loader", None), "archive", None)
     yield from described_files([os.path.abspath(archive) if type(archive) is str else file])  # noqa: PTH100
     absent = list(_before(key, file, "__path__" in module.__dict__)) if "." not in key else []
@@ -262,7 +267,7 @@ def _described(key: str, module: ModuleType, codes: list[CodeType]) -> Iterator[
 
 
 def _before(name: str, file: str, is_package: bool) -> Iterator[str]:
-    """Where another module of that name would come before this one."""
+    """Yields the paths where another module of that name would take precedence over this one."""
     home = os.path.dirname(os.path.dirname(file) if is_package else file)  # noqa: PTH120
     folders = [os.path.abspath(folder) for folder in sys.path if type(folder) is str]  # noqa: PTH100
     if home not in folders:
@@ -283,7 +288,7 @@ def _package(key: str, module: ModuleType) -> str:
 
 
 def _code_of(key: str, module: ModuleType) -> Iterable[CodeType]:
-    """A module's code, as importing keeps it compiled."""
+    """Returns a module's code from its compiled file."""
     loader = getattr(module.__dict__.get("__spec__"), "loader", None)
     if type(loader).__module__ not in ("_frozen_importlib_external", "importlib._bootstrap_external"):
         return ()

@@ -1,9 +1,9 @@
-"""What code may have set in libraries by what has no dotted name there: through a variable of a function, on what a call returned, on an
-element of something. What is set by a dotted name `clew.analysis.patches` tells.
+"""Detects attributes of libraries that code may set without a dotted name there: through a local variable, on the result of a call, on an
+element. `clew.analysis.patches` detects those that are set with a dotted name.
 
-Each function is gone through by itself, and what it sets is told by argument, as in summaries of data flow (Sharir and Pnueli, *Two approaches to
-interprocedural data flow analysis*, 1981). Where nobody knows who is called, it may be any of the functions. By the names in the code and what
-they mean, so rather too much is told than too little.
+Each function is analyzed on its own. Its result lists which attributes it sets on which argument, like the summaries in data-flow analysis
+(Sharir and Pnueli, *Two approaches to interprocedural data flow analysis*, 1981). If the callee of a call is unknown, it may be any of the
+functions. The result is an over-approximation.
 """
 
 from __future__ import annotations
@@ -48,57 +48,57 @@ from clew.analysis.patches import (
 from clew.analysis.scope import Scope
 
 _ATTRIBUTES = ("STORE_ATTR", "DELETE_ATTR")
-#: What sets an attribute that it is given by name, and what gives all of them as a table, which is called `__dict__` itself.
+#: Functions that set an attribute given by name; and `__dict__`, the table of all attributes, which stands for any attribute.
 _SETTERS, _ANY = frozenset(("setattr", "delattr")), "__dict__"
-#: Modules whose functions give what they are given, or something of it.
+#: Modules whose functions return their arguments, or parts of them.
 _HANDING_ON = frozenset(("builtins", "functools", "_functools", "operator", "_operator"))
-#: What gives a module by its name in a text.
+#: Names that lead to a module through its name in a text.
 _BY_TEXT = frozenset(("modules", "import_module", "__import__"))
-#: So many elements of a variable are looked at.
+#: The maximal number of elements of a variable that are checked.
 _MOST = 100
-#: What gives all attributes as a table, and what stands for a thing itself, where it is changed in place, among names of attributes.
+#: The function that returns the table of attributes; and the marker, among attribute names, for in-place changes of the object itself.
 _TABLE, _ITSELF = "vars", ""
-#: How a method calls what it belongs to.
+#: The names of a method's first argument.
 _SELF = ("self", "cls")
-#: What ends a statement before one that binds a variable of a function.
+#: Instructions that end the statement before one that binds a local variable.
 _ENDING = LOCAL_STORES | ELEMENTS | GLOBAL_STORES | {"STORE_ATTR", "DELETE_ATTR", "POP_TOP", "RETURN_VALUE"}
-#: So often what functions set is handed on to those that call them.
+#: The maximal number of passes that propagate effects from functions to their callers.
 _DEEPEST = 10
-#: What a comprehension goes over.
+#: The iterable of a comprehension.
 _ITERATED = ".0"
 
-#: What was found in so many codes is remembered: functions are asked about in each cell that calls them.
+#: The number of code objects for which results are cached: functions are analyzed for each cell that calls them.
 _REMEMBERED = 2048
 _Found = TypeVar("_Found")
 
 
 def remembered(found_in: Callable[[CodeType], Iterator[_Found]]) -> Callable[[CodeType], tuple[_Found, ...]]:
-    """Has what is found in some code by itself worked out once."""
+    """Caches a function of a code object."""
     return lru_cache(maxsize=_REMEMBERED)(lambda code: tuple(found_in(code)))
 
 
 Roots = Mapping[str, frozenset[str]]
-"""The arguments that each variable of a function may come from; of those of functions around it the variable's own name."""
+"""The arguments that each local variable may come from. Variables of enclosing functions stand for themselves."""
 
 
 class Given(NamedTuple):
-    """A dotted name that some function is called with."""
+    """A dotted name that is passed to a function."""
 
     scope: Scope
     mention: Mention
-    #: What the function may set on it: names of attributes, and `_ITSELF`.
+    #: The attributes that the function may set on it, and `_ITSELF`.
     names: frozenset[str]
 
 
 class _Call(NamedTuple):
-    """A call of one of the functions, or of nobody knows whom (`None`): what it hands on to which arguments."""
+    """A call of one of the functions, or of an unknown one (`None`), and which names it passes as which arguments."""
 
     function: CodeType | None
     arguments: list[tuple[str, Mention]]
 
 
 class Functions:
-    """Functions that may have been called, and what each sets on which argument."""
+    """Functions that may have been called, and which attributes each sets on which argument."""
 
     def __init__(self, scopes: Iterable[Scope]) -> None:
         self._scopes = list(scopes)
@@ -112,13 +112,13 @@ class Functions:
                     self.sets(scope, variable, name)
 
     def sets(self, scope: Scope, variable: str, name: str) -> None:
-        """One of them sets an attribute on one of its variables."""
+        """Notes that one of them sets an attribute on one of its variables."""
         if scope.code in self._sets:
             for root in roots_of(scope).get(variable, ()):
                 self._sets[scope.code].setdefault(root, set()).add(name)
 
     def given(self) -> Iterator[Given]:
-        """What they are called with and set something on."""
+        """Yields the names that they are called with and set something on."""
         if not any(self._sets.values()):
             return
         calls = [(scope, call) for scope in self._scopes for call in self._calls(scope)]
@@ -135,7 +135,7 @@ class Functions:
         return {name for sets in self._sets.values() for names in sets.values() for name in names}
 
     def _hand_on(self, calls: list[tuple[Scope, _Call]]) -> None:
-        """Tells of each function what those set that it calls with its own arguments, and those that stand within it."""
+        """Propagates effects to functions that pass their own arguments on, and to enclosing functions."""
         for _ in range(_DEEPEST):
             before = self._many()
             for scope, call in calls:
@@ -150,11 +150,12 @@ class Functions:
                 return
 
     def _many(self) -> int:
-        """How much is known to be set: it only grows."""
+        """Counts the known effects. The count only grows."""
         return sum(len(names) for sets in self._sets.values() for names in sets.values())
 
     def _hand_out(self, scope: Scope, inner: CodeType) -> None:
-        """What a function within another sets on variables of that, and a comprehension on what it goes over, which may be any."""
+        """Propagates the effects of a nested function to variables of the enclosing one. The iterable of a comprehension may be any
+        variable."""
         for variable, names in list(self._sets[inner].items()):
             variables = list(roots_of(scope)) if variable == _ITERATED else [variable]
             for name in list(names):
@@ -162,7 +163,7 @@ class Functions:
                     self.sets(scope, one, name)
 
     def _calls(self, scope: Scope) -> Iterator[_Call]:
-        """The calls in some code that may be of one of them."""
+        """Yields the calls in some code that may be calls of one of the functions."""
         for mention, given in _calls_in(scope.code):
             for function, first in self._callees(scope, mention):
                 arguments = [
@@ -173,7 +174,7 @@ class Functions:
                 yield _Call(function, arguments)
 
     def _callees(self, scope: Scope, mention: Mention) -> Iterator[tuple[CodeType | None, int]]:
-        """Which of them a name may lead to, each with the number of its first argument that a call gives; `None` if it may be any."""
+        """Yields the functions that a name may lead to, each with the index of its first parameter in a call; `None` if it may be any."""
         meaning = scope.meaning(mention)
         if meaning is NotImplemented:
             named = self._named.get(mention.name, [])
@@ -193,7 +194,7 @@ class Functions:
 
 @remembered
 def _calls_in(code: CodeType) -> Iterator[tuple[Mention, tuple[tuple[str, Mention | None], ...]]]:
-    """Dotted names that code calls, each with what it gives them: the keyword, if there is one, and the dotted name, if it is one."""
+    """Yields the dotted names that code calls, each with its arguments: the keyword, if any, and the dotted name, if it is one."""
     steps = steps_of(code)
     for mention in longest(steps):
         call = called(steps, mention.place)
@@ -203,7 +204,7 @@ def _calls_in(code: CodeType) -> Iterator[tuple[Mention, tuple[tuple[str, Mentio
 
 
 def _argument(function: CodeType | None, place: int | None, keyword: str) -> str:
-    """The name of the argument that a call gives by its place or by a keyword."""
+    """Returns the name of the parameter for an argument given by position or keyword."""
     if function is None:
         return ""
     names, named = function.co_varnames, function.co_argcount + function.co_kwonlyargcount
@@ -214,25 +215,25 @@ def _argument(function: CodeType | None, place: int | None, keyword: str) -> str
 
 
 def _rest(function: CodeType, kind: int, named: int) -> str:
-    """The name of the argument that takes all others."""
+    """Returns the name of the `*args` or `**kwargs` parameter."""
     if not function.co_flags & kind:
         return ""
     return function.co_varnames[named + (kind == CO_VARKEYWORDS and bool(function.co_flags & CO_VARARGS))]
 
 
 def is_function(code: CodeType) -> bool:
-    """Whether it is called with something: a cell is not."""
+    """Returns whether code belongs to a function, not to a cell."""
     return bool(code.co_flags & CO_OPTIMIZED)
 
 
 def is_users(value: object) -> bool:
-    """Whether something is the user's own, or may be."""
+    """Returns whether an object is, or may be, from the user's own code."""
     value = value.__func__ if type(value) is MethodType else value
     return value is NotImplemented or is_users_module(module_of(value))
 
 
 def longest(steps: Sequence[Step]) -> Iterator[Mention]:
-    """Dotted names as far as they go."""
+    """Yields the dotted names with all their attributes."""
     every = list(mentions(steps))
     for number, mention in enumerate(every):
         then = every[number + 1] if number + 1 < len(every) else None
@@ -241,12 +242,12 @@ def longest(steps: Sequence[Step]) -> Iterator[Mention]:
 
 
 def holder_of(steps: Sequence[Step], place: int) -> Sequence[Step]:
-    """The steps that load what something is set on."""
+    """Returns the steps that load the object on which something is set."""
     return [steps[at] for at in holder_at(steps, place)]
 
 
 def variable_of(scope: Scope, holder: Sequence[Step]) -> str | None:
-    """The variable that something is reached from which a function may have been called with; `None` if it is reached from anything else."""
+    """Returns the variable through which an object is reached, if it may come from the arguments of the function; otherwise `None`."""
     call = called(holder, 0) if holder and holder[0].argval == _TABLE else None
     first = (call.given(0) or holder if call is not None else holder)[:1]
     if not first or first[0].opname not in LOCAL_LOADS or first[0].argval not in roots_of(scope):
@@ -256,8 +257,8 @@ def variable_of(scope: Scope, holder: Sequence[Step]) -> str | None:
 
 
 def roots_of(scope: Scope) -> Roots:
-    """Variables of a function that may be what it was called with, or something of that: its arguments but for the object that it is a method of,
-    variables of functions around it, and what comes of these."""
+    """Returns the variables of a function that may come from its arguments: the arguments except `self` and `cls`, variables of enclosing
+    functions, and variables assigned from these."""
     return _roots(scope.code)
 
 
@@ -271,7 +272,7 @@ def _roots(code: CodeType) -> Roots:
     steps = steps_of(code) if found else []
     for place, one in enumerate(steps):
         if one.opname in LOCAL_STORES:
-            # Of several that are bound together each may be any of what is unpacked.
+            # If several variables are bound by unpacking, each may be any part of the value.
             begin = place
             while begin > 0 and steps[begin - 1].opname in LOCAL_STORES | {"UNPACK_SEQUENCE", "UNPACK_EX"}:
                 begin -= 1
@@ -286,8 +287,8 @@ def _roots(code: CodeType) -> Roots:
 
 @remembered
 def _changed(code: CodeType) -> Iterator[tuple[str, str]]:
-    """Variables with which a function was called, each with what it changes there in place: the name of an attribute (`given.table["x"] = 1`), or the
-    thing itself (`given |= {}`)."""
+    """Yields variables that come from arguments, each with what is changed in place: the name of an attribute (`given.table["x"] = 1`), or
+    the object itself (`given |= {}`)."""
     scope = Scope(code, {})
     for place, one in enumerate(scope.steps) if may_change(code) else ():
         is_called = one.opname in ATTRIBUTES and one.argval in IN_PLACE
@@ -300,15 +301,15 @@ def _changed(code: CodeType) -> Iterator[tuple[str, str]]:
 
 
 class _Setter(NamedTuple):
-    """Something that sets an attribute."""
+    """A step that sets an attribute."""
 
     name: str
-    #: The steps that load what it is set on.
+    #: The steps that load the object on which it sets the attribute.
     steps: Sequence[Step]
 
 
 def set_through(scopes: Iterable[Scope]) -> list[str]:
-    """What may have been set, by its full name; `__dict__` stands for any name."""
+    """Returns the full names of attributes that may have been set; `__dict__` stands for any attribute."""
     scopes = list(scopes)
     functions, found = Functions(scopes), dict[str, None]()
     for scope in scopes:
@@ -348,7 +349,7 @@ def _setters_in(code: CodeType) -> Iterator[_Setter]:
             if table is not None or (holder and holder[0].argval == _TABLE):
                 yield _Setter(_ANY, holder[:table])
             elif one.opname in ELEMENTS and any(is_element_at(inner, one) for inner in holder):
-                # A list that a module holds is told of where it is changed itself (`patches`), and not what lies in it.
+                # A change of a list in a module is detected by `patches`. Changes of its elements are detected here.
                 yield _Setter(_ANY, holder)
         elif (
             one.argval in _SETTERS
@@ -360,13 +361,13 @@ def _setters_in(code: CodeType) -> Iterator[_Setter]:
 
 
 def _leads_out(scope: Scope) -> bool:
-    """Whether a name in the code may lead to a library, or stands for what one holds."""
+    """Returns whether a name in the code may lead to a library, or to a container of one."""
     code, namespace = scope.code, scope.namespace
     return may_lead_out(code, namespace) or bool(named_held([code], namespace))
 
 
 def _reached(scope: Scope, holder: Sequence[Step]) -> Iterator[str]:
-    """Libraries in which what these steps load may lie."""
+    """Yields the libraries from which the object that these steps load may come."""
     root = next(longest(holder), None)
     if root is None:
         return
@@ -388,7 +389,7 @@ def _reached(scope: Scope, holder: Sequence[Step]) -> Iterator[str]:
 
 
 def _libraries(scope: Scope, mention: Mention) -> Iterator[str]:
-    """Libraries that a dotted name leads to, or that what it leads to holds."""
+    """Yields the libraries that a dotted name leads to, or that its value contains."""
     for many in range(len(mention.path), 0, -1):
         value: Any = scope.meaning(mention._replace(path=mention.path[:many]))
         if (library := _named(value)) is not None:
@@ -397,7 +398,7 @@ def _libraries(scope: Scope, mention: Mention) -> Iterator[str]:
         if type(value) in (list, tuple, set, dict):
             held = value.values() if type(value) is dict else value
             yield from filter(None, map(_named, islice(held, _MOST)))
-        # What lies further down a module leads to.
+        # Deeper objects are found through a module.
         at = held_by({"": value}, besides=1) if many == 1 else {}
         yield from (f"{module.__name__}.{name}" for module, name in at.values())
         if at or type(value) in (list, tuple, set, dict):
@@ -405,12 +406,12 @@ def _libraries(scope: Scope, mention: Mention) -> Iterator[str]:
 
 
 def _named(value: object) -> str | None:
-    """The name of a library's module, class or function."""
+    """Returns the full name of a library's module, class or function."""
     return library_of(value) if isinstance(value, ModuleType | type | FunctionType) else None
 
 
 def _containers(scope: Scope, mention: Mention) -> Iterator[str]:
-    """The list, dictionary or set of a library that a dotted name leads to."""
+    """Yields the name of a library's list, dictionary or set that a dotted name leads to."""
     value = scope.meaning(mention)
     if type(value) in (list, dict, set):
         at = held_by({"": value}, besides=len(mention.path) == 1)

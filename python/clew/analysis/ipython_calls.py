@@ -1,8 +1,8 @@
 """Calls of IPython in compiled code (`!command`, `%magic`, `%%magic`), and the variables that each may read.
 
-IPython fills variables into a command and into the line of a magic where the text has `$name` or `{expression}`; the text that it gets
-is a constant of the code. It hands over the body of a cell magic as it stands. What a magic does beyond that is data in this module.
-Where a magic is unknown, or the text cannot be read off the code, the code may read every variable.
+IPython expands `$name` and `{expression}` in commands and in the lines of magics. The texts are constants of the code. IPython passes the
+body of a cell magic unchanged. The tables in this module describe what each magic does beyond that. If a magic is unknown, or its text is
+not a constant, the code may read every variable.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ SHELL = "get_ipython"
 #: Methods of the shell, with the number of texts that each takes.
 _METHODS = {"system": 1, "getoutput": 1, "run_line_magic": 2, "run_cell_magic": 3}
 COMMANDS = frozenset(("system", "getoutput"))
-"""Those that start a program at once."""
+"""The methods that start a program at once."""
 NAMES = frozenset((SHELL, "run_line_magic", "run_cell_magic"))
-"""Names in code that stand for a use of the shell."""
-#: The variable in which the shell leaves how a command ended.
+"""Names in code that show a use of the shell."""
+#: The variable in which the shell stores the exit code of a command.
 EXIT_CODE = "_exit_code"
 PLACED = frozenset(("cd", "pwd"))
 """Magics that depend on the working directory without opening a file or starting a program."""
@@ -34,13 +34,13 @@ PLACED = frozenset(("cd", "pwd"))
 class _Reads(Enum):
     """Which variables a magic reads."""
 
-    #: Those that its line names.
+    #: The variables that its line names.
     LINE = 1
-    #: Its line is filled in again where it becomes a command: what a variable holds may name others.
+    #: The variables in its line, which is expanded twice where it becomes a command: the value of a variable may name others.
     LINE_TWICE = 2
-    #: Those that its line names, and those in the value that it assigns.
+    #: The variables that its line names, and those in the value that it assigns.
     ASSIGNED = 3
-    #: Those that its body names. It takes no options.
+    #: The variables that its body names. The magic takes no options.
     BODY = 4
 
 
@@ -61,7 +61,7 @@ _CELL_MAGICS = {
     ),
     **dict.fromkeys(("sx", "system", "!"), _Reads.BODY),
 }
-#: Lines with which a magic does something else: `%cd -` goes by earlier directories, `%autoreload` alone changes objects at once, and
+#: Lines for which a magic does something else: `%cd -` depends on earlier directories, `%autoreload` alone changes objects at once, and
 #: options of `%%script` bind variables.
 _EXCEPT = {
     "cd": re.compile(r"\s*-(?!q\s)"),
@@ -70,25 +70,25 @@ _EXCEPT = {
         ("script", "bash", "sh", "perl", "ruby", "pypy", "python", "python2", "python3"), re.compile(".*--")
     ),
 }
-#: Magics that show the object of a name.
+#: Magics that show the object with a given name.
 _NAMING = frozenset(("pinfo", "pinfo2"))
-#: Magics that bind variables as the shell's own.
+#: Magics that bind variables, and mark them as the shell's own.
 _HIDING = frozenset(("pylab",))
 #: Magics that load a module as an extension.
 _LOADING = frozenset(("load_ext", "reload_ext"))
-#: Packages whose magics these are.
+#: The packages whose magics the tables describe.
 _KNOWN_PACKAGES = frozenset(("IPython", "ipykernel", "clew"))
 
 
 class ShellCall(NamedTuple):
-    """A call of the shell with texts that stand in the code."""
+    """A call of the shell whose arguments are constants."""
 
     method: str
     texts: tuple[str, ...]
 
 
 def shell_calls(code: CodeType) -> list[ShellCall] | None:
-    """Calls of the shell in one code object; `None` where it uses the shell in any other way."""
+    """Returns the calls of the shell in one code object; `None` if it uses the shell in any other way."""
     if SHELL not in code.co_names:
         return []
     steps = steps_of(code)
@@ -109,7 +109,7 @@ def shell_calls(code: CodeType) -> list[ShellCall] | None:
 
 
 def _call_at(steps: Sequence[Step], place: int) -> tuple[ShellCall | None, int]:
-    """The call of the shell that is loaded at `place`, and which step loads its method."""
+    """Returns the call of the shell that is loaded at `place`, and the index of the step that loads its method."""
     shell = called(steps, place)
     if shell is None or shell.arguments:
         return None, place
@@ -125,7 +125,7 @@ def _call_at(steps: Sequence[Step], place: int) -> tuple[ShellCall | None, int]:
 
 
 def read_by_shell(code: CodeType) -> list[CodeType] | None:
-    """The expressions that calls of the shell in one code object evaluate; `None` where these may read any variable."""
+    """Returns the expressions that calls of the shell in one code object evaluate; `None` if they may read any variable."""
     calls = shell_calls(code)
     found = list[CodeType]()
     for call in calls or ():
@@ -137,7 +137,7 @@ def read_by_shell(code: CodeType) -> list[CodeType] | None:
 
 
 def texts_for_shell(code: CodeType) -> set[str]:
-    """Texts that one code object hands to the shell alone, and of which `read_by_shell` has every variable."""
+    """Returns the texts that one code object passes only to the shell, if `read_by_shell` finds every variable in them."""
     if SHELL not in code.co_names or read_by_shell(code) is None:
         return set()
     calls = [call for call in shell_calls(code) or () if call.texts[0] not in _NAMING]
@@ -165,7 +165,7 @@ def _read_by(call: ShellCall) -> list[CodeType] | None:
 
 
 def _how(kind: str, name: str) -> _Reads | None:
-    """Which variables a magic reads, by what is registered under its name."""
+    """Determines which variables a magic reads, from the function that is registered under its name."""
     table = _LINE_MAGICS if kind == "line" else _CELL_MAGICS
     shell = running_shell()
     if shell is None:
@@ -181,14 +181,14 @@ def _how(kind: str, name: str) -> _Reads | None:
         return None if _may_be_filled_in(magic.cmd) else _Reads.LINE_TWICE
     if type(magic) is not MagicAlias:
         return table.get(name) if _is_known(magic) else None
-    # It hands its line on to another magic, which fills it in again.
+    # An alias passes its line to another magic, which expands it again.
     is_plain = not magic.magic_params and magic.magic_name != name and magic.magic_name not in _EXCEPT
     how = _how(kind, magic.magic_name) if is_plain else None
     return _Reads.LINE_TWICE if how is _Reads.LINE else None
 
 
 def _is_known(called: object) -> bool:
-    """Whether what is called is IPython's own, not what the user or a library put in its place. Without a shell it is."""
+    """Returns whether a function belongs to IPython, and was not replaced by the user or a library. True if there is no shell."""
     if type(called) is MethodType:
         called = called.__func__
     module = called.__globals__.get("__name__") if type(called) is FunctionType else type(called).__module__
@@ -200,12 +200,13 @@ def _magics(codes: Iterable[CodeType]) -> Iterator[ShellCall]:
 
 
 def hiding(codes: Iterable[CodeType]) -> list[str]:
-    """The magics that code calls and that bind variables which count as the shell's own: these are no part of what the cell left."""
+    """Returns the magics in code that bind variables and mark them as the shell's own. Such variables are not part of the cell's
+    results."""
     return [f"%{name}" for name in dict.fromkeys(call.texts[0] for call in _magics(codes)) if name in _HIDING]
 
 
 def modules_of_magics(codes: Iterable[CodeType]) -> set[str]:
-    """The modules that have the magics which code calls, and those that it has loaded as extensions."""
+    """Returns the modules that define the magics in code, and those that it loads as extensions."""
     found = set[str]()
     for call in _magics(codes):
         name, line, *body = call.texts
@@ -227,7 +228,7 @@ def _shell_method(name: str) -> object:
 
 
 def running_shell() -> Any:
-    """The shell of this process; `None` where none runs."""
+    """Returns the shell of this process; `None` if there is none."""
     try:
         from IPython.core.getipython import get_ipython
     except ImportError:
@@ -236,7 +237,7 @@ def running_shell() -> Any:
 
 
 def start_files(shell: Any) -> list[str]:
-    """Files of the user's that IPython runs when it starts."""
+    """Returns the user's files that IPython runs at its start."""
     if getattr(shell, "profile_dir", None) is None:
         return []
     files = Path(shell.profile_dir.startup_dir).iterdir()
@@ -248,7 +249,7 @@ def _may_be_filled_in(text: str) -> bool:
 
 
 def _filled_in(text: str) -> list[CodeType] | None:
-    """The expressions whose values IPython fills into a text. One that does not compile ends the filling in: the text stays as it is."""
+    """Returns the expressions that IPython evaluates to expand a text. If one does not compile, IPython leaves the text unchanged."""
     if not _may_be_filled_in(text):
         return []
     try:
@@ -268,7 +269,7 @@ def _fields(formatter: Any, text: str) -> Iterator[str]:
 
 
 def _assigned(line: str) -> list[CodeType] | None:
-    """`%config Class.trait = expression`."""
+    """Returns the expressions in `%config Class.trait = expression`."""
     if _may_be_filled_in(line) and (filled := _filled_in(line)) != []:
         return None if filled is None or "=" in line else filled
     try:

@@ -1,8 +1,8 @@
-"""The variables that code uses, read off its compiled form: those that it may touch, read or bind, those that it reads before it binds them,
-those that it certainly binds anew, and those that its functions read later.
+"""The variables that code uses, from its compiled form: those that it may touch, read or bind, those that it reads before it binds them,
+those that it certainly binds, and those that its functions read later.
 
-Nothing is run. What can't be told counts as read and as not bound: so that whoever follows names back from run to run follows too many rather
-than too few.
+Nothing is run. What cannot be determined counts as read and as not bound. So a data-flow analysis over runs follows too many names, never
+too few.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from clew.analysis.bytecode import (
 from clew.analysis.ipython_calls import COMMANDS, EXIT_CODE, SHELL, read_by_shell
 from clew.sources import plain
 
-#: Code that names one of these can reach any name, so it may have touched all of them.
+#: Code that uses one of these names can access any variable, so it may have touched all of them.
 # fmt: off
 ESCAPES = frozenset({
     "globals", "locals", "vars", "dir", "eval", "exec", "getattr", "setattr", "delattr", "__main__",
@@ -41,32 +41,33 @@ ESCAPES = frozenset({
     "run_cell", "run_line_magic", "run_cell_magic", "__subclasses__", "pythonapi", "getmodule", "get_referents",
     "__self__",
 })
-#: Code that names one of these may find the notebook's names without naming them: a cell's, and that of the user's own modules.
+#: Code of a cell or of the user's own modules that uses one of these names may access the notebook's variables without naming them.
 REACHES = frozenset({
     "__main__", "__globals__", "_getframe", "currentframe", "f_globals", "f_locals", "get_ipython", "get_objects",
     "get_referrers", "modules", "stack", "__subclasses__", "pythonapi",
 })
 # fmt: on
-#: The notebook's module by its name in a text, what asks for a module so, and what a text is only compared with.
+#: The name of the notebook's module in a text, functions that look up a module by such a text, and attributes that texts are compared with.
 _NOTEBOOK, _ASKING, _COMPARED = (
     "__main__",
     frozenset({"modules", "__import__", "import_module"}),
     frozenset({"__name__", "__module__"}),
 )
-#: What `from module import *` imports.
+#: The marker of `from module import *`.
 EVERYTHING = "*"
 IDENTIFIER = re.compile(r"[^\W\d]\w*")
 OUTPUT = re.compile(r"_\d+\Z")
-#: The last results, under names that many use for what they don't need.
+#: The variables for the last results. Many people use these names for unused values.
 LAST_RESULTS = frozenset({"_", "__", "___"})
-#: Strings beyond this length in one code object are no queries; reading them would cost more than it tells.
+#: If the texts in one code object are longer than this in total, they are not searched.
 LONGEST_STRINGS = 1_000_000
 
 
 def mentioned(code: CodeType, besides: frozenset[str] = frozenset()) -> frozenset[str] | None:
-    """Names that one code object (without those inside it) may touch; `None` where that may be any, by others than `besides`.
+    """Returns the names that one code object may touch, without nested code; `None` if it may touch any name, through names other than
+    `besides`.
 
-    Identifiers inside strings count: queries, formulas and `timeit` name variables there.
+    Identifiers in texts count, too: queries, formulas and `timeit` name variables there.
     """
     names = set(code.co_names)
     imports_all = EVERYTHING not in besides and (EVERYTHING,) in code.co_consts
@@ -83,13 +84,13 @@ def mentioned(code: CodeType, besides: frozenset[str] = frozenset()) -> frozense
 
 
 def _names_notebook(strings: list[str], names: set[str]) -> bool:
-    """Whether code may have the notebook's module by a text: where it is not certain that it only asks which module something is of."""
+    """Returns whether code may access the notebook's module by name: unless it certainly only compares the name with an object's module."""
     is_named = any(text == _NOTEBOOK or text.startswith(f"{_NOTEBOOK}.") for text in strings)
     return is_named and (_COMPARED.isdisjoint(names) or not _ASKING.isdisjoint(names))
 
 
 def read_and_written(code: CodeType) -> tuple[Set[str], Set[str]]:
-    """Names of the namespace that one code object loads, and those it stores or deletes; with those that its calls of IPython do."""
+    """Returns the names that one code object loads, and those that it stores or deletes, including those in its calls of IPython."""
     reads, stored, deleted = names_of(code)
     writes = stored | deleted
     if SHELL in code.co_names:
@@ -100,32 +101,32 @@ def read_and_written(code: CodeType) -> tuple[Set[str], Set[str]]:
     return reads, writes
 
 
-#: Longer statements are not gone through jump by jump; all they load counts as read, nothing as bound.
+#: The control flow of longer statements is not analyzed: all names that they load count as read, none as bound.
 _LONGEST = 20_000
-#: What stands between a function's code and the name it is bound to, if nothing else sees it before.
+#: The instructions between a function's code object and its store, if nothing else uses the function before.
 _MAKES = frozenset(("MAKE_FUNCTION", "SET_FUNCTION_ATTRIBUTE"))
 
 
 @dataclass
 class Uses:
-    """What a cell used."""
+    """The names that a cell used."""
 
-    #: Names it may have read or deleted before it bound them.
+    #: Names that it may have read or deleted before it bound them.
     reads: set[str] = field(default_factory=set)
-    #: Names it loads anywhere: functions among them may have been called.
+    #: Names that it loads anywhere. If one is a function, it may have been called.
     loads: set[str] = field(default_factory=set)
-    #: Names it certainly bound anew.
+    #: Names that it certainly bound.
     binds: set[str] = field(default_factory=set)
-    #: Names that functions it defined may read when they are called.
+    #: Names that functions defined in it may read when they are called.
     later: set[str] = field(default_factory=set)
-    #: Functions it defined, by the name each was bound to, with what was certainly bound when it was.
+    #: Functions that it defined: the name, the code, and the names that were certainly bound at that time.
     defined: list[tuple[str, CodeType, frozenset[str]]] = field(default_factory=list)
 
     def call(self, ran: Iterable[CodeType]) -> None:
-        """Adds what functions read that (may have) run."""
+        """Adds the names that functions read that ran, or may have run."""
         bound_before = {code: bound for _, code, bound in self.defined}
         waiting, met = list(ran), set[CodeType]()
-        # On Python 3.11 a function that a cell defines, calls and takes away again can't be found any more.
+        # On Python 3.11, functions that a cell defines, calls and deletes are not in `ran`.
         waiting += [code for name, code, _ in self.defined if name in self.loads]
         for code in waiting:
             bound = bound_before.get(code, frozenset())
@@ -136,9 +137,9 @@ class Uses:
 
 
 def uses(statements: list[CodeType], *, is_whole: bool = True, run: Iterable[CodeType] = ()) -> Uses:
-    """What the statements of a cell used. The last of them may not have come to its end unless `is_whole`.
+    """Returns the names that the statements of a cell used. Unless `is_whole`, the last statement may not have completed.
 
-    `run` are statements that magics ran at some time between: nobody knows how far they came.
+    `run` are statements that magics ran at some time between. How far they got is not known.
     """
     found, bound = Uses(), frozenset[str]()
     for code in run:
@@ -152,14 +153,14 @@ def uses(statements: list[CodeType], *, is_whole: bool = True, run: Iterable[Cod
     return found
 
 
-#: Magics that run what follows them as it stands.
+#: Magics that run the code after them unchanged.
 _RUNNING = frozenset(("time", "capture"))
-#: The options of the one that runs what follows them on its line, then its cell; not those by which it binds a name.
+#: The magic that times its line, then its cell; and its options before the code, without those that bind a variable.
 _TIMING, _OPTIONS = "timeit", re.compile(r"\A(\s*-([nrp]\s*\d+|[tcqo]+)(?=\s|\Z))*\s*")
 
 
 def behind_magics(statements: list[CodeType]) -> tuple[list[CodeType], list[CodeType]]:
-    """Statements with those magics taken away whose use of names is known: the plain ones, and those that magics run."""
+    """Splits statements into plain ones, and the ones that known magics run."""
     plain, run = list[CodeType](), list[CodeType]()
     for code in statements:
         body = behind(code)
@@ -169,8 +170,8 @@ def behind_magics(statements: list[CodeType]) -> tuple[list[CodeType], list[Code
 
 
 def behind(code: CodeType, *, is_once: bool = False) -> list[CodeType] | None:
-    """The statements that a call of a known magic runs, those only that it runs once if so wanted, with the expressions
-    that stand in its line; `None` if the statement is anything else."""
+    """Returns the statements that a known magic runs (with `is_once`, only those that it runs once), with the expressions in its line;
+    `None` for any other statement."""
     names = set(code.co_names)
     of_line, of_cell = names == {"get_ipython", "run_line_magic"}, names == {"get_ipython", "run_cell_magic"}
     if not (of_line or of_cell):
@@ -193,7 +194,7 @@ def behind(code: CodeType, *, is_once: bool = False) -> list[CodeType] | None:
 
 
 def _parsed(body: str) -> ast.Module:
-    """What follows a magic, as IPython runs it: there may be commands and magics in it."""
+    """Parses the code after a magic, as IPython runs it: it may contain commands and magics."""
     try:
         return ast.parse(body)
     except SyntaxError:
@@ -204,14 +205,14 @@ def _parsed(body: str) -> ast.Module:
 class _Store:
     name: str
     at: int
-    #: Up to here every path has come through it.
+    #: Up to this offset, every path has passed this store.
     until: int
-    #: Whether it binds a name of the class in whose body it stands.
+    #: Whether it binds a name of the class in whose body it is.
     in_class: bool
 
 
 def _follow(code: CodeType, bound: frozenset[str], found: Uses, *, is_class: bool = False) -> frozenset[str]:
-    """Adds what one statement, or the body of a class, uses to `found`; what is certainly bound after it."""
+    """Adds the names that one statement or class body uses to `found`. Returns the names that are certainly bound after it."""
     if len(code.co_code) > _LONGEST:
         found.reads |= set[str]().union(*(read_and_written(inner)[0] for inner in nested(code)))
         found.loads |= found.reads
@@ -224,7 +225,7 @@ def _follow(code: CodeType, bound: frozenset[str], found: Uses, *, is_class: boo
     ]
 
     def bound_at(offset: int, *, is_global: bool) -> frozenset[str]:
-        """What is bound there, for who sees none of what a class binds if `is_global`."""
+        """Returns the names that are bound at this offset. With `is_global`, without names that a class body binds."""
         hidden = is_class and is_global
         inside = [
             store.name
@@ -239,7 +240,7 @@ def _follow(code: CodeType, bound: frozenset[str], found: Uses, *, is_class: boo
             if one.argval not in bound_at(one.offset, is_global=one.opname not in IN_CLASS):
                 found.reads.add(one.argval)
     if SHELL in code.co_names:
-        # Which texts are filled in before and which after a name is bound is not followed.
+        # Does not consider which texts are expanded before a name is bound, and which after.
         for text in read_by_shell(code) or ():
             _follow(text, bound, found)
     for made, offset, name in _made(steps):
@@ -251,7 +252,8 @@ def _follow(code: CodeType, bound: frozenset[str], found: Uses, *, is_class: boo
 
 
 def _made(steps: Sequence[Step]) -> Iterator[tuple[CodeType, int, str | None]]:
-    """Code objects that the statement makes functions or classes of: where, and the name if nothing else sees it."""
+    """Yields the code objects of functions and classes that the statement creates: with the offset, and with the name if the result is only
+    bound to it."""
     for place, one in enumerate(steps):
         if not isinstance(one.argval, CodeType):
             continue
@@ -267,7 +269,7 @@ def _follow_made(code: CodeType, name: str | None, bound: frozenset[str], found:
         found.defined.append((name, code, bound))
         found.later |= set[str]().union(*(read_and_written(inner)[0] for inner in nested(code)))
     elif code.co_flags & CO_OPTIMIZED:
-        # A comprehension, a lambda handed on, a decorated function: whoever got it may have called it.
+        # A comprehension, a lambda that is passed on, or a decorated function: it may have been called already.
         reads = set[str]().union(*(read_and_written(inner)[0] for inner in nested(code)))
         found.reads |= reads - bound
         found.loads |= reads

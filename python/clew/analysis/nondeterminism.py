@@ -1,7 +1,7 @@
-"""Functions and objects that give something else each time, or elsewhere: by what they are, whatever name they go by.
+"""Functions and objects whose results differ each time, or on another machine. They are recognized by identity, whatever name they have.
 
-Only modules that are imported already are looked at, and no code of anybody runs: what has attributes of its own is asked only where its
-type is exactly one of Python's.
+Only modules that are imported already are examined, and no foreign code runs: attributes are read only from objects whose exact type is
+built into Python.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ ADDRESS = "the memory address of an object"
 HASH = "a hash that differs in each process"
 ENVIRONMENT = "environment variables"
 RECORD = "data that Clew recorded"
-#: What is no word of its own: a draw from the system, a generator that is begun; the variables of the environment, and what gives one by
-#: its name.
+#: Kinds without a description of their own: drawing from the system, creating a generator, the environment, and reading one variable of it
+#: by name.
 DRAWS, BEGINS, VARIABLES, GETTER = "draws", "begins", "variables", "getter"
-#: What looks up variables that no code names, and what calls a method by its name.
+#: Looking up variables that no code names, and calling a method by its name.
 LOOKS_UP, BY_TEXT = "looks up", "by text"
-#: What begins a generator of its own unless it is given a seed by name.
+#: Creating a generator that is unseeded without a keyword argument; and the names of that argument.
 UNSEEDED, SEED_NAMES = "unseeded", ("seed", "rng", "random_state")
-#: What asks for the state of a process-wide generator, and the name that this goes by.
+#: Reading the state of a process-wide generator: from the kind to the name of the generator.
 STATES = {f"state of {name}": name for name in ("random", *PROCESS_GENERATORS)}
 
 
 class Known(NamedTuple):
-    """What something known tells."""
+    """The entry of a known function or object."""
 
     kind: str
-    #: With so many arguments, of which the last is not `None`, it tells nothing.
+    #: A call with this many arguments, the last of which is not `None`, is harmless.
     harmless_from: int | None = None
 
 
@@ -93,10 +93,10 @@ _UNLESS_GIVEN = {
     },
     LOOKS_UP: {"builtins": {"vars": 1, "dir": 1}},
 }
-#: What of a class of dates and times tells the time, and what of the environment gives one variable.
+#: Methods of date and time classes that return the current time; and methods of the environment that read one variable.
 NOW = frozenset(("now", "utcnow", "today"))
 OF_ONE = frozenset(("get", "pop", "setdefault", "__getitem__", "__contains__"))
-#: Names under which code may load any of these as an attribute.
+#: Names with which code may load any of these as an attribute.
 NAMES = (
     frozenset(
         name for by_module in _ALWAYS.values() for names in by_module.values() for name in names.split()
@@ -106,18 +106,18 @@ NAMES = (
     )
     | NOW
 )
-#: Libraries that tell the state of the machine, and modules that draw, with all their functions.
+#: Libraries that report the state of the machine; and modules whose functions all draw.
 OF_MACHINE, DRAWING = having("tells_machine"), union("draws")
-#: Libraries of which more is known than some names.
+#: Libraries that are known as a whole, not only by some names.
 WHOLE = OF_MACHINE | having("draws")
-#: What begins a generator.
+#: Names of functions that create generators.
 BEGUN = frozenset(name for names in _ALWAYS[BEGINS].values() for name in names.split())
 _MOST = 100
 _CONTAINERS = (list, tuple, set, frozenset)
 
 
 def known(value: object) -> Known | None:
-    """What something tells by itself; `None` for all else."""
+    """Returns the entry of an object itself; `None` if it is not known."""
     kind = type(value)
     if kind in _PLAIN:
         return None
@@ -140,11 +140,11 @@ def known(value: object) -> Known | None:
 
 
 def is_one_of(module: object, names: Set[str]) -> bool:
-    """Whether the module that something says it comes from is one of these; code of the user's may have set it to anything."""
+    """Returns whether the module named by an object's `__module__` is one of these. The user's code may have set that to any object."""
     return type(module) is str and module in names
 
 
-#: Methods of any library that look up variables which a text names, and of the shell.
+#: Methods of any library, and of the shell, that look up variables named in a text.
 _LOOKING_UP = frozenset(
     ("eval", "query", "sql", "ev", "ex", "get_ipython", "run_cell", "run_line_magic", "run_cell_magic")
     + ("__subclasses__",)
@@ -152,13 +152,13 @@ _LOOKING_UP = frozenset(
 
 
 def looks_up(held: Any) -> bool:
-    """Whether something that a variable holds looks up variables that no code names: a function of a library, a call of a method by its
-    name, the variables themselves or what has them all."""
+    """Returns whether the value of a variable looks up variables that no code names: a function of a library, a call of a method by name, a
+    namespace or a module."""
     kind = type(held)
     if kind is dict or kind is ModuleType:
         return True
     if kind is methodcaller:
-        # With keywords, it is a partial call of its class.
+        # With keywords, it is reduced to a `partial` of its class.
         made, given = held.__reduce__()
         return (*getattr(made, "args", ()), *given)[0] in _LOOKING_UP
     told = known(held)
@@ -166,12 +166,12 @@ def looks_up(held: Any) -> bool:
 
 
 def looks_up_by(texts: Iterable[str]) -> bool:
-    """Whether one of the texts, as a dotted name, leads to a method that does."""
+    """Returns whether one of the texts, as a dotted name, leads to such a method."""
     return any(not _LOOKING_UP.isdisjoint(text.split(".")) for text in texts)
 
 
 def attribute(holder: object, name: str) -> object:
-    """What an attribute of a module or a class is; `NotImplemented` where that can't be told without running code."""
+    """Returns the value of an attribute of a module or class; `NotImplemented` if it cannot be determined without running code."""
     if type(holder) is ModuleType:
         return holder.__dict__.get(name, NotImplemented)
     if holder is os.environ:
@@ -187,8 +187,8 @@ def attribute(holder: object, name: str) -> object:
 
 
 def known_within(value: object, is_users: Any) -> Iterator[Known]:
-    """What it tells, and what it holds: containers, partial calls, and functions and classes of the user's (`is_users` says of a module's
-    name whether it is) with what they closed over or take by default."""
+    """Yields the entries of an object and of its contents: containers, `partial` calls, and functions and classes of the user with closures
+    and defaults. `is_users` decides whether a module's name is one of the user's."""
     waiting, met = [(value, 0)], set[int]()
     while waiting and len(met) < _MOST:
         one, depth = waiting.pop()
@@ -225,7 +225,7 @@ def _of_method(holder: object, name: str) -> Known | None:
     return Known(DRAWS) if type(holder) is random.SystemRandom else None
 
 
-#: Values of these types tell nothing by themselves.
+#: Values of these types have no entry themselves.
 _PLAIN = frozenset(
     (int, float, complex, bool, str, bytes, type(None), list, tuple, dict, set, frozenset, ModuleType)
 )
@@ -233,13 +233,13 @@ _outdated = [True]
 
 
 def outdate() -> None:
-    """Code ran that may have imported or replaced something: it is learned anew where it is asked for."""
+    """Marks the table as outdated after code ran that may have imported or replaced something. It is rebuilt at the next use."""
     _outdated[:] = [True]
 
 
 def _learn() -> None:
-    """Learns what is called so now, and keeps what was called so first: a test may put another clock in the place of the real one, and code
-    that took the real one before still has it."""
+    """Rebuilds the table from the current objects, and keeps the first object of each name: a test may replace a clock, while code that
+    imported the real one before still has it."""
     _outdated.clear()
     now = list[object]()
     for module, called in _CALLED.items():
@@ -253,12 +253,12 @@ def _learn() -> None:
         if held is not None:
             _first.setdefault(place, held)
             for one in (held, _first[place]):
-                # It is held, so that nothing else can come to lie at its address.
+                # The reference keeps the object alive, so its address cannot be reused.
                 _by_identity[id(one)] = (one, told)
 
 
 def _all_called() -> dict[str, dict[str, Known]]:
-    """What is known of each module, by the names in it."""
+    """Returns the known names of each module, with their entries."""
     found: dict[str, dict[str, Known]] = {}
     for kind, called in _ALWAYS.items():
         for module, names in called.items():

@@ -1,7 +1,7 @@
-"""Modules of the user's own, and what of their code the names in some other code lead to.
+"""The user's own modules, and the code of theirs that names in other code lead to.
 
-A module is read as the statements of its file: what runs when it is imported, and what runs when somebody uses a name that a statement
-binds (functions however decorated, properties, lambdas in a table). By names alone, so rather too much is found than too little.
+A module is read as the statements of its file: code that runs at the import, and code that runs when a name is used that a statement binds
+(decorated functions, properties, lambdas in a table). Names are matched by spelling only, so the result is an over-approximation.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from clew.analysis.names import IDENTIFIER
 from clew.installation import code as code_of_others
 from clew.installation import environment, is_standard, packages
 
-#: Larger files are not read as statements.
+#: Larger files are not parsed, in bytes.
 _LONGEST = 1 << 20
 
 
@@ -37,43 +37,43 @@ class Statement(NamedTuple):
 
     #: Names that lead to it.
     names: frozenset[str]
-    #: What runs when it does, classes' bodies among it, and what runs later.
+    #: Code that runs with the statement, including class bodies; and code that runs later.
     at_once: list[CodeType]
     later: list[CodeType]
 
 
 class OwnCode(NamedTuple):
-    """Some code of a module; of a cell where that is empty."""
+    """Code of a module; of a cell if the module is empty."""
 
     module: str
     code: CodeType
 
     @property
     def namespace(self) -> Mapping[str, Any]:
-        """What the names in it mean."""
+        """Returns the namespace of its module."""
         return _dictionary(self.module)
 
     @property
     def is_function(self) -> bool:
-        """Whether it runs when somebody calls it."""
+        """Returns whether it is the code of a function."""
         return bool(self.code.co_flags & CO_OPTIMIZED)
 
 
 def of_own_modules(codes: list[CodeType], namespace: Mapping[str, Any]) -> Iterator[CodeType]:
-    """Codes of the user's own modules that the names in `codes`, and the names in those, may mean."""
+    """Yields code of the user's own modules that the names in `codes`, and the names in that code, may lead to."""
     return (one.code for one in reached(codes, namespace))
 
 
 def namespace_of(code: CodeType, others: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What names mean in code that was executed as a module's: in that of its file, if there is one; `others` else."""
+    """Returns the namespace of the module whose file the code comes from; `others` if there is none."""
     held = (_dictionary(key) for key in own_modules())
     return next((one for one in held if one.get("__file__") == code.co_filename), others)
 
 
 def reached(codes: list[CodeType], namespace: Mapping[str, Any]) -> Iterator[OwnCode]:
-    """Codes of the user's own modules that the names in `codes`, and the names in those, may mean, each with what its own names mean.
+    """Yields code of the user's own modules that the names in `codes`, and the names in that code, may lead to, each with its module.
 
-    Who imports a module runs all its statements, and those that bind nothing count for all that use it.
+    An import runs all statements of a module. Those that bind no name count for all code that uses the module.
     """
     own = own_modules()
     names = set[str]().union(*(_names(OwnCode("", code), namespace, own) for code in codes)) if own else set()
@@ -99,8 +99,8 @@ def reached(codes: list[CodeType], namespace: Mapping[str, Any]) -> Iterator[Own
 
 
 def objects_used(codes: list[CodeType], namespace: Mapping[str, Any]) -> list[object]:
-    """Objects in the user's own modules that `codes`, and codes of these modules that their names lead to, may use: what was registered
-    there is among them, or held by one. Of a class, its attributes of those names."""
+    """Returns objects in the user's own modules that `codes`, and code of these modules that their names lead to, may use. Objects that
+    were registered there are among them, or contained in one. A class is represented by its attributes with such names."""
     if not own_modules():
         return []
     used = [(one.namespace, one.code.co_names) for one in reached(codes, namespace)]
@@ -116,7 +116,7 @@ def objects_used(codes: list[CodeType], namespace: Mapping[str, Any]) -> list[ob
 
 
 def _names(one: OwnCode, namespace: Mapping[str, Any], own: frozenset[str]) -> set[str]:
-    """Names that lead from some code to other code."""
+    """Returns names that lead from some code to other code."""
     names = set(one.code.co_names)
     found = set(_leading(one.code)) if one.module else names | _of_objects(one.code, namespace, own)
     if not _BY_TEXT.isdisjoint(names):
@@ -126,12 +126,13 @@ def _names(one: OwnCode, namespace: Mapping[str, Any], own: frozenset[str]) -> s
 
 @lru_cache(maxsize=1 << 16)
 def _leading(code: CodeType) -> frozenset[str]:
-    """Names that some code loads, as variables or attributes, or imports. To take code apart costs more than all else here."""
+    """Returns the names that some code loads as variables or attributes, or imports. Cached, because parsing the code is the most expensive
+    step here."""
     return frozenset(step.argval for step in steps_of(code) if step.opname in _LEADING)
 
 
 def _leads(of_module: Mapping[str, list[Statement]]) -> dict[str, list[OwnCode]]:
-    """The codes that each name leads to."""
+    """Returns the code that each name leads to."""
     leads: dict[str, list[OwnCode]] = {}
     for key, statements in of_module.items():
         for part in statements:
@@ -143,7 +144,7 @@ def _leads(of_module: Mapping[str, list[Statement]]) -> dict[str, list[OwnCode]]
 
 
 def _unbound(of_module: Mapping[str, list[Statement]]) -> Iterator[tuple[str, CodeType]]:
-    """What runs when modules are imported and binds no name, so that no name leads there."""
+    """Yields code that runs at an import and binds no name, so that no name leads to it."""
     for key, statements in of_module.items():
         for part in statements:
             if not part.names:
@@ -155,7 +156,7 @@ def _dictionary(key: str) -> Mapping[str, Any]:
 
 
 def _imported(one: OwnCode, own: frozenset[str]) -> set[str]:
-    """Those of the user's own modules that some code imports, and the packages around them."""
+    """Returns the user's own modules that some code imports, and their parent packages."""
     names = set(one.code.co_names)
     found = set[str]() if _BY_TEXT.isdisjoint(names) else set(own & texts_of(one.code))
     package = _dictionary(one.module).get("__package__")
@@ -170,7 +171,7 @@ def _imported(one: OwnCode, own: frozenset[str]) -> set[str]:
     return found & own
 
 
-#: Code that names one of these may find a name in a text.
+#: Code that uses one of these names may look up a name in a text.
 _BY_TEXT = frozenset(
     ("import_module", "__import__", "getattr", "eval", "exec", "run_line_magic", "run_cell_magic")
 )
@@ -180,8 +181,8 @@ _LEADING = GLOBAL_LOADS | ATTRIBUTES | {"IMPORT_FROM", "IMPORT_NAME"}
 def _modules_behind(
     names: Iterable[str], namespace: Mapping[str, Any], own: frozenset[str]
 ) -> dict[str, list[Statement]]:
-    """The user's own modules that names lead to: what they are bound to is one, or comes from one, and so on in these and in those that
-    they import."""
+    """Returns the user's own modules that names lead to: modules that are values of the names, or that the values come from. Continues in
+    these modules and in those that they import."""
     values = [*(namespace[name] for name in names if name in namespace), *map(sys.modules.get, names)]
     behind: dict[str, list[Statement]] = {}
     read = 0
@@ -200,8 +201,8 @@ def _modules_behind(
 
 
 def _of_objects(code: CodeType, namespace: Mapping[str, Any], own: frozenset[str]) -> set[str]:
-    """Names of what Python itself calls of the user's objects: to print, compare, call or index them; and those that functions and classes
-    have where they were defined."""
+    """Returns names that Python itself may call on the user's objects (to print, compare, call or index them), and the original names of
+    functions and classes."""
     found = set[str]()
     for name in code.co_names:
         value: Any = namespace.get(name)
@@ -214,12 +215,13 @@ def _of_objects(code: CodeType, namespace: Mapping[str, Any], own: frozenset[str
     return found
 
 
-#: What ran when an object was made.
+#: Methods that ran when an object was created.
 _MADE_BY = frozenset(("__init__", "__new__", "__post_init__", "__module__", "__doc__", "__init_subclass__"))
 
 
 def module_of(value: object) -> str:
-    """The module that something is, or that a function, a class or an object comes from. Others may run code when asked."""
+    """Returns the name of the module that a value is, or that a function, class or object comes from. Reads it without running other
+    code."""
     name: object
     if type(value) is ModuleType:
         name = ModuleType.__getattribute__(value, "__dict__").get("__name__")
@@ -230,28 +232,28 @@ def module_of(value: object) -> str:
 
 
 def is_users_module(name: object) -> bool:
-    """Whether a name is that of the notebook's module, or of one of the user's own."""
+    """Returns whether a name is that of the notebook's module, or of one of the user's own modules."""
     return name == "__main__" or (isinstance(name, str) and name in own_modules())
 
 
 def own_modules() -> frozenset[str]:
-    """Names of the user's own modules that are imported."""
+    """Returns the names of the user's own modules that are imported."""
     return _own_modules(imported_now())
 
 
 def imported_now() -> tuple[int, str]:
-    """What becomes another when modules come, also where as many were taken away."""
+    """Returns a key that changes when modules are imported, even if as many were removed."""
     return len(sys.modules), next(reversed(sys.modules))
 
 
 @lru_cache(maxsize=1)
 def _own_modules(_: tuple[int, str]) -> frozenset[str]:
-    """There are thousands of others, so it is found out anew only when others came."""
+    """Cached, because thousands of other modules must be checked after each import."""
     return frozenset(key for key, module in list(sys.modules.items()) if is_own(key, module))
 
 
 def is_own(key: str, module: object) -> bool:
-    """Whether a module of that name is the user's own."""
+    """Returns whether a module of that name is the user's own."""
     first = key.partition(".")[0]
     if type(module) is not ModuleType or is_standard(first) or first in ("__main__", "clew"):
         return False
@@ -261,7 +263,8 @@ def is_own(key: str, module: object) -> bool:
 
 @lru_cache(maxsize=1)
 def _packages_of_users(_: tuple[int, str]) -> frozenset[str]:
-    """Names of imported packages and modules that are installed in folders of the user's: they count by their files, as own ones do."""
+    """Returns the names of imported packages and modules that are installed in the user's folders. Like own modules, they count by their
+    files."""
     modules = [(key, module) for key, module in list(sys.modules.items()) if type(module) is ModuleType]
     files = ((key, module.__dict__.get("__file__")) for key, module in modules)
     others = (
@@ -273,7 +276,7 @@ def _packages_of_users(_: tuple[int, str]) -> frozenset[str]:
 
 
 def _statements(key: str) -> tuple[list[Statement] | None, int]:
-    """The statements of a module's file and its size (bytes); none where it can't be read as such."""
+    """Returns the statements of a module's file, and its size in bytes; no statements if it cannot be parsed."""
     file = _dictionary(key).get("__file__")
     with evidence.unwatched():
         try:
@@ -293,8 +296,8 @@ def _of_file(path: str, _modified: int, _size: int) -> list[Statement]:
 
 
 def others_of(key: str) -> set[str] | None:
-    """First words of the user's own modules that the code of one names: what it imports, and what stands in a text. `None` where it may reach
-    any: code that finds modules by a text that it makes, or that does more, when it is imported, than to define and to compute."""
+    """Returns the top-level names of the user's own modules that the code of a module names, in imports or in texts. `None` if it may reach
+    any: if it finds modules by texts that it builds, or if its import does more than define and compute."""
     statements, _ = _statements(key)
     file = _dictionary(key).get("__file__")
     if statements is None or not _only_defines(str(file)):
@@ -310,11 +313,11 @@ def others_of(key: str) -> set[str] | None:
     return found
 
 
-#: Code that names one of these may reach modules that it does not name.
+#: Code that uses one of these names may reach modules that it does not name.
 _REACHING = frozenset((
     "import_module", "__import__", "eval", "exec", "modules", "iter_modules", "walk_packages", "entry_points", "__main__",
 ))  # fmt: skip
-#: Decorators that change nothing but what they stand above.
+#: Decorators without effects outside the decorated object.
 _PLAIN = frozenset(
     [
         "dataclass",
@@ -341,14 +344,14 @@ _PLAIN = frozenset(
         "deleter",
     ]
 )
-#: How names of functions begin that may set something elsewhere when a module calls them.
+#: Prefixes of function names that may set something elsewhere when a module calls them.
 _SETTING = (
     "set", "reg", "add", "config", "enable", "install", "patch", "init", "use", "load", "connect", "basic", "seed", "filter", "simple",
 )  # fmt: skip
 
 
 def _only_defines(path: str) -> bool:
-    """Whether importing a file defines functions, classes and values, and changes nothing elsewhere that shows."""
+    """Returns whether importing a file only defines functions, classes and values, without visible effects elsewhere."""
     with evidence.unwatched(), open(path, "rb") as file:  # noqa: PTH123
         body = ast.parse(file.read()).body
     return all(_defines(one) for one in body)
@@ -378,14 +381,14 @@ def _defines(one: ast.stmt) -> bool:
 
 
 def _called(node: ast.expr) -> str:
-    """The last word of what is called, or stands as a decorator."""
+    """Returns the last part of the name of a called function or a decorator."""
     while isinstance(node, ast.Call):
         node = node.func
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def _is_for_scripts(one: ast.stmt) -> bool:
-    """Whether it is `if __name__ == "__main__":`, which does not run when the module is imported."""
+    """Returns whether it is `if __name__ == "__main__":`, which does not run at an import."""
     return isinstance(one, ast.If) and any(
         isinstance(inner, ast.Name) and inner.id == "__name__" for inner in ast.walk(one.test)
     )
@@ -408,7 +411,7 @@ def _statement(one: ast.stmt) -> Statement:
 
 
 def _live(key: str) -> list[Statement]:
-    """Functions of a module whose file can't be read, as they are."""
+    """Returns the live functions of a module whose file cannot be read."""
     found = []
     for name, value in list(_dictionary(key).items()):
         is_class = isinstance(value, type) and value.__module__ == key

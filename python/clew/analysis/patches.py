@@ -1,8 +1,8 @@
-"""What code may have set in libraries: attributes of modules and classes, what functions register or configure there, how IPython shows
-and runs things. No state holds that, so nobody brings it back.
+"""Detects what code may have set in libraries: attributes of modules and classes, registrations and settings, IPython's display and
+execution hooks. No state contains these, so they cannot be restored.
 
-Read off compiled code: what a library sets by itself is not seen, and what is set through a variable of a function `clew.analysis.indirect_patches`
-tells. Settings that are a part of the state (`clew.roots`) are none of these.
+Reads compiled code. Changes that a library makes internally are not detected. `clew.analysis.indirect_patches` detects those through local
+variables of functions. Settings that are part of the state (`clew.roots`) are left out.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ _SETS = frozenset(("STORE_ATTR", "DELETE_ATTR"))
 _STORES = numbers_of(*_SETS)
 _SETTERS = frozenset(("setattr", "delattr"))
 _SILENT = frozenset(("PUSH_NULL", "PRECALL"))
-#: What a statement does that loads something, and sets or calls it with constants.
+#: The instructions of a statement that only loads something, and sets or calls it with constants.
 _PLAIN = ("LOAD_", "KW_NAMES", "BUILD_", "CALL", "STORE_ATTR", "POP_TOP", "PRINT_EXPR", "RETURN_")
 
-#: Methods that say how something is logged.
+#: Methods that configure logging.
 _LOGGING = frozenset(
     ("basicConfig", "setLevel", "addHandler", "removeHandler", "dictConfig", "fileConfig", "addFilter")
     + ("addLevelName", "captureWarnings")
 )
-#: Methods that say how IPython shows values.
+#: Methods that configure how IPython shows values.
 _SHOWN_BY = frozenset(("for_type", "for_type_by_name"))
-#: What matplotlib has names for.
+#: Functions of matplotlib that register a name.
 _NAMES_OF_FIGURES = frozenset(name for one in ALL if one.name == "matplotlib" for name in one.setters.split())
-#: How functions are called that set something for their whole library, and single ones.
+#: Names of functions that set something for their whole library: patterns, and single names.
 _SETTING = re.compile(
     r"(set|unset|reset|register|unregister|add|enable|disable|init|use|configure|install|uninstall|patch|unpatch)_[a-z]"
     r"|(set|register|unregister|enable|disable)[A-Z]"
     r"|(register|unregister|enable|disable|install|uninstall|configure|extension)\Z"
 )
-#: And those by which something is made known to a library, which is no part of the state in any of them.
+#: Names of functions that register something with a library. No library has these registrations in the state.
 _REGISTERING = re.compile(r"(un)?register(_[a-z]|[A-Z]|\Z)")
 _SINGLE = (
     frozenset(
@@ -73,20 +73,20 @@ _SINGLE = (
     | frozenset(f"{one.name}.{name}" for one in ALL for name in one.setters.split())
     | _NAMES_OF_FIGURES
 )
-#: And those that set it wherever they are told to.
+#: Names of functions that set attributes of any object.
 _ANYWHERE = re.compile(r"(un)?patch(_[a-z]|\Z)")
 IN_PLACE = frozenset(
     ("append", "extend", "insert", "remove", "pop", "clear", "update", "add", "discard", "reverse", "sort")
     + ("setdefault", "popitem")
 )
-"""What changes a list, dictionary or set."""
+"""Methods that change a list, dictionary or set."""
 _STORES_ELEMENTS, _OPERATORS = numbers_of(*ELEMENTS), numbers_of("BINARY_OP")
-#: What begins what `with` would end, and what enters it into a stack; how evidence names what that sets, which may be anything
-#: (`flow/patches.rs`).
+#: Methods that enter a context manager without `with`, or into an `ExitStack`; and the name in the evidence for their effects, which may be
+#: anything (`crates/clew-core/src/history/flow/patches.rs`).
 _ENTERS = frozenset(("__enter__", "__aenter__"))
 _ENTERS_INTO = frozenset(("enter_context", "enter_async_context"))
 ENTERED = "contextlib.__enter__"
-#: Libraries that set something in others until they are told to stop, and how they are told to begin.
+#: Libraries that patch other libraries until they are stopped, and the methods that start them.
 _PATCHING = having("patches_others") | {"unittest"}
 _BEGINS_PATCHING = frozenset(
     (
@@ -105,44 +105,44 @@ _BEGINS_PATCHING = frozenset(
     )
     + ("setUp", "syspath_prepend", "tick", "undo")
 )
-#: What a library keeps its settings in, and how these are changed there.
+#: Names of objects in which libraries store their settings, and the methods that change these.
 _KEPT_IN, _CHANGES = (
     frozenset(("config", "conf", "options", "settings", "defaults")),
     frozenset(("set", "update")),
 )
 #: What such a function sets in another library.
 _ELSEWHERE = {(one.name, name): there for one in ALL for name, there in one.setters_elsewhere.items()}
-#: Attributes of modules that are a part of the state.
+#: Attributes of modules that are part of the state.
 _ARE_STATE = frozenset(("os.environ", "sys.modules", "sys.path"))
 TOLD = having("keeps_no_settings") | {"builtins", "clew", "decimal", "locale", "random", "warnings"}
-"""Libraries that tell what they set as a part of the state, or whose functions of such names work on what they are given."""
-#: Modules in which no object is looked for that the user's names stand for.
+"""Libraries whose settings are part of the state, or whose functions with such names only change their arguments."""
+#: Modules that are not searched for objects that are also values of the user's variables.
 _HOLDS_NONE = TOLD | {"IPython", "__main__", "ipykernel", "matplotlib"}
 _COLORS = "matplotlib.colors"
-#: Of matplotlib everything is told but what it has names for.
+#: The settings of matplotlib are part of the state, except registered names.
 FIGURES = "matplotlib"
 _STATE = frozenset(("environ", "environb", "rcParams", "path", "filters"))
-#: What of the shell holds the user's names.
+#: Attributes of the shell that hold the user's namespace.
 _NAMES_OF_USER = frozenset(("user_ns", "user_global_ns", "user_module", "user_ns_hidden"))
-#: Magics that set something; each with how many words name what.
+#: Magics that set something, with the number of words that name it.
 _MAGICS = {
     "alias": 1, "alias_magic": 1, "autoawait": 0, "autocall": 0, "autoindent": 0, "automagic": 0, "autoreload": 0, "colors": 0,
     "config": 1, "doctest_mode": 0, "load_ext": 1, "reload_ext": 1, "unload_ext": 1, "pprint": 0, "precision": 0, "xmode": 0,
 }  # fmt: skip
-#: Clew itself records, whoever loads it.
+#: Settings of Clew itself do not count.
 _OWN = "clew"
 
 
 class _Set(NamedTuple):
-    """What is set: a dotted name that leads to its holder, and its name there."""
+    """An attribute that is set: the dotted name of its holder, and its name."""
 
     path: list[str]
     name: str
 
 
 def patched(codes: Iterable[CodeType], namespace: Mapping[str, Any], *, is_whole: bool = True) -> list[str]:
-    """What they may have set, by its full name (`pandas.DataFrame.f`), in order. Behind it ` = ` and to what, where that stands in
-    the code and nothing hangs on it whether it is set, since all of it ran (`is_whole`); `namespace` is what the names mean."""
+    """Returns the full names of attributes that code may have set (`pandas.DataFrame.f`), in order. ` = ` and the value follow if the code
+    states it unconditionally and all of it ran (`is_whole`). `namespace` has the values of names."""
     found = dict[str, None]()
     codes = list(codes)
     namespace = _with_held(codes, namespace)
@@ -170,7 +170,7 @@ def patched(codes: Iterable[CodeType], namespace: Mapping[str, Any], *, is_whole
 
 
 def _enters(code: CodeType, namespace: Mapping[str, Any]) -> bool:
-    """Whether a cell may begin something that no `with` in it ends."""
+    """Returns whether a cell may enter a context that no `with` in it exits."""
     names = set(code.co_names)
     if not _ENTERS.isdisjoint(names):
         return True
@@ -194,9 +194,9 @@ def _is_patching(value: object) -> bool:
     return module_of(value).partition(".")[0] in _PATCHING
 
 
-#: How many steps `with` takes from the object to its name at most.
+#: The maximal number of steps from the context manager to its name in a `with` statement.
 _WITH = 7
-#: How it begins: in one step up to 3.13, then method by method.
+#: The instructions that begin a `with`: one up to Python 3.13, then one for each method.
 _WITH_BEGINS = frozenset(("BEFORE_WITH", "BEFORE_ASYNC_WITH", "LOAD_SPECIAL"))
 
 
@@ -205,8 +205,8 @@ def _is_with(step: Step) -> bool:
 
 
 def _magics(code: CodeType) -> Iterator[str]:
-    """What a magic of a cell sets: `%precision = 3`, `%config InlineBackend.figure_format = 'svg'`. To what is not told where that hangs on
-    variables."""
+    """Yields what a magic of a cell sets: `%precision = 3`, `%config InlineBackend.figure_format = 'svg'`. The value is left out if it
+    depends on variables."""
     texts = [one for one in loaded_constants(code) if isinstance(one, str)]
     if len(texts) < 2 or texts[0] not in _MAGICS or texts[1].partition(".")[0] == _OWN:
         return
@@ -217,7 +217,7 @@ def _magics(code: CodeType) -> Iterator[str]:
 
 
 def _stands_there(magic: str, told: str) -> bool:
-    """Whether what a magic is given does not hang on variables. `%config` evaluates it."""
+    """Returns whether the argument of a magic does not depend on variables. `%config` evaluates it."""
     if magic != "config" or not told:
         return {"$", "{"}.isdisjoint(told)
     try:
@@ -228,7 +228,7 @@ def _stands_there(magic: str, told: str) -> bool:
 
 
 def _to_what(code: CodeType, one: _Set) -> str:
-    """To what a statement of a cell sets something: where it does that alone, to what stands there."""
+    """Returns the value that a statement of a cell sets, if the statement does nothing else and the value is constant."""
     is_statement = not code.co_flags & CO_OPTIMIZED
     is_alone = is_statement and set(code.co_names) <= {*one.path, one.name}
     if not is_alone:
@@ -245,12 +245,13 @@ def _to_what(code: CodeType, one: _Set) -> str:
     return "" if is_kept_out else f" = {told}"
 
 
-#: Longer values are not told (characters).
+#: Longer values (in characters) are not reported.
 LONGEST = 200
 
 
 def _set_by(code: CodeType, namespace: Mapping[str, Any], *, is_foreseen: bool = False) -> Iterator[_Set]:
-    """Attributes that are set; those too, of code that `is_foreseen`, whose holders have no names yet."""
+    """Yields the attributes that are set. If the code has not run yet (`is_foreseen`), also those of holders whose names have no values
+    yet."""
     if not may_set(code) or not (is_foreseen or may_lead_out(code, namespace)):
         return
     steps = _steps(code)
@@ -270,20 +271,20 @@ def _set_by(code: CodeType, namespace: Mapping[str, Any], *, is_foreseen: bool =
 
 
 def may_set(code: CodeType) -> bool:
-    """Whether code sets attributes at all."""
+    """Returns whether code sets any attributes."""
     return does_any(code, _STORES) or not _SETTERS.isdisjoint(code.co_names)
 
 
 def may_change(code: CodeType) -> bool:
-    """Whether code changes lists, dictionaries or sets in place at all."""
+    """Returns whether code changes any lists, dictionaries or sets in place."""
     if not IN_PLACE.isdisjoint(code.co_names) or does_any(code, _STORES_ELEMENTS):
         return True
     return does_any(code, _OPERATORS) and any(step.is_in_place for step in steps_of(code))
 
 
 def set_in(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[tuple[object, str]]:
-    """Modules, classes and functions of which code sets attributes that no state holds by itself, each with the name; `None` for what a
-    dotted name leads to that means nothing yet."""
+    """Yields modules, classes and functions on which code sets attributes that are not part of the state, each with the attribute; `None`
+    for a dotted name without a value yet."""
     for path, name in _set_by(code, namespace, is_foreseen=True):
         if not path:
             continue
@@ -298,7 +299,7 @@ def set_in(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[tuple[objec
 
 
 def _called_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
-    """Functions of libraries that set something there and are called."""
+    """Yields calls of library functions that set something in the library."""
     if not any(_SETTING.match(name) or name in _CALLED for name in code.co_names):
         return
     steps = _steps(code)
@@ -316,7 +317,7 @@ def _called_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
 
 
 def _changed_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
-    """Lists and the like that a module of a library holds, and that are changed there: `sys.argv.append("-v")`, `sys.argv[1:] = []`."""
+    """Yields in-place changes of lists and similar objects in a library's module: `sys.argv.append("-v")`, `sys.argv[1:] = []`."""
     if not may_change(code) or not may_lead_out(code, namespace):
         return
     steps = _steps(code)
@@ -346,19 +347,21 @@ def _changed_by(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[_Set]:
 
 
 def _end_of_changed(steps: Sequence[Step], place: int) -> int | None:
-    """Where the dotted name ends of what a step changes in place; `None` if it changes nothing, or an element of something."""
+    """Returns the index of the last step of the dotted name that a step changes in place; `None` if it changes nothing, or an element of
+    something."""
     one = steps[place]
     holder = holder_at(steps, place) if one.opname in ELEMENTS or one.is_in_place else range(0)
     if not holder or any(is_element_at(steps[at], one) for at in holder):
         return None
     begin = one.begin
-    # What stands behind it is the key.
+    # The steps behind it load the key.
     ends = (at for at in reversed(holder) if steps[at].opname in ATTRIBUTES and steps[at].begin == begin)
     return next(ends, holder.start)
 
 
 def _module_at(path: list[str], key: Step, namespace: Mapping[str, Any]) -> str | None:
-    """The name under which a module that code made itself was put among the modules of the process. No file tells what is in it."""
+    """Returns the name under which code registered a module of its own making in `sys.modules`. No file shows the contents of such a
+    module."""
     is_name = key.opname == "LOAD_CONST" and type(key.argval) is str
     if not is_name or path[-1:] != ["modules"] or _held(path[:-1], namespace) is not sys:
         return None
@@ -368,8 +371,8 @@ def _module_at(path: list[str], key: Step, namespace: Mapping[str, Any]) -> str 
 
 
 def _known_to_users(path: list[str], namespace: Mapping[str, Any]) -> _Set | None:
-    """What the user's own classes and functions learn of others by `register`: of abstract classes, which keep that where nobody sees it, and of
-    what modules of the user's hold."""
+    """Detects `register` calls on the user's own classes and functions: on abstract classes, whose registry is hidden, and on objects in
+    the user's modules."""
     held = _held(path[:-1], namespace) if path[-1:] == ["register"] and len(path) > 1 else None
     if _of_own_module(held) is not None:
         return _Set(path[:-1], "register")
@@ -377,7 +380,7 @@ def _known_to_users(path: list[str], namespace: Mapping[str, Any]) -> _Set | Non
 
 
 def _of_own_module(held: object) -> str | None:
-    """The name of a class or function of one of the user's own modules."""
+    """Returns the full name of a class or function of one of the user's own modules."""
     if not isinstance(held, type) and type(held) is not FunctionType:
         return None
     module = held.__module__
@@ -389,14 +392,14 @@ _CALLED = _CHANGES | {name.rpartition(".")[2] for name in _SINGLE}
 
 
 def _is_entered(steps: Sequence[Step], place: int) -> bool:
-    """Whether a `with` takes back what is called there."""
+    """Returns whether the result of a call is entered by `with`, and so undone at its end."""
     after = (step.opname for step in steps[place + 1 :])
     called = next((name for name in after if name.startswith("CALL")), None)
     return called is not None and next((name for name in after if name != "COPY"), "") in _WITH_BEGINS
 
 
 def _homes(path: list[str], namespace: Mapping[str, Any]) -> Iterator[list[str]]:
-    """The same by the name that the function has, and by the one that its module has for it."""
+    """Yields the same path with the function's own name, and with its name in its module."""
     for name in path:
         home = _home(namespace.get(name))
         yield home
@@ -406,19 +409,19 @@ def _homes(path: list[str], namespace: Mapping[str, Any]) -> Iterator[list[str]]
 
 
 def _home(value: object) -> list[str]:
-    """Where a function of a library is at home, as a dotted name that begins with a module."""
+    """Returns where a library's function is defined, as a dotted name that begins with a module."""
     if type(value) not in (FunctionType, BuiltinFunctionType):
         return []
     module, name = getattr(value, "__module__", None), getattr(value, "__name__", None)
     if not isinstance(module, str) or not isinstance(name, str):
         return []
-    # What is written in C goes by the name of the module that users import.
+    # A function in C belongs to the module that users import.
     plain = module.lstrip("_")
     return [plain if plain in sys.modules else module, name]
 
 
 def _is_setting(path: list[str], namespace: Mapping[str, Any]) -> bool:
-    """Whether what a dotted name leads to sets something for a whole library that is no part of the state."""
+    """Returns whether a dotted name leads to a function that sets something for a whole library that is not part of the state."""
     name = path[-1]
     library = library_of(_held(path[:-1], namespace))
     if library is None:
@@ -440,7 +443,8 @@ def _steps(code: CodeType) -> Sequence[Step]:
 
 
 def _holder(steps: Sequence[Step], place: int) -> int:
-    """Where the object is loaded of which an attribute is set: before it, or, where it goes on from what it was (`+=`), before its copy."""
+    """Returns the index of the step that loads the object whose attribute is set: the step before, or, for `+=`, the one before its
+    copy."""
     if steps[place - 1].opname != "SWAP":
         return place - 1
     copies = (at for at in range(place - 1, 0, -1) if steps[at].opname == "COPY")
@@ -448,7 +452,7 @@ def _holder(steps: Sequence[Step], place: int) -> int:
 
 
 def _path_to(steps: Sequence[Step], end: int) -> list[str]:
-    """The dotted name that is loaded up to `end`; empty if it is anything else. The shell goes by the name of who gives it."""
+    """Returns the dotted name that is loaded up to `end`; empty for anything else. The shell is represented by `get_ipython`."""
     path: list[str] = []
     while end >= 0 and steps[end].opname in ATTRIBUTES:
         path.insert(0, steps[end].argval)
@@ -466,13 +470,13 @@ def _path_to(steps: Sequence[Step], end: int) -> list[str]:
 
 
 def _imported_as(steps: Sequence[Step], variable: str) -> list[str]:
-    """The dotted name of what a function imports as that variable of its own; empty where it does not."""
+    """Returns the dotted name that a function imports as this local variable; empty if it does not."""
     found = next((one.bound[variable] for one in imports_in(steps) if variable in one.bound), "")
     return found.split(".") if found else []
 
 
 def _bound_to(steps: Sequence[Step], place: int) -> list[str]:
-    """The dotted name that a function bound the variable to that it loads at `place`; empty where it was anything else."""
+    """Returns the dotted name that was assigned to the local variable loaded at `place`; empty for other values."""
     for at in range(place - 1, 0, -1):
         if steps[at].opname in LOCAL_STORES and steps[at].argval == steps[place].argval:
             return _path_to(steps, at - 1)
@@ -480,7 +484,7 @@ def _bound_to(steps: Sequence[Step], place: int) -> list[str]:
 
 
 def _held(path: list[str], namespace: Mapping[str, Any]) -> object:
-    """What a dotted name leads to through modules, classes and what modules hold; no code runs."""
+    """Returns the object that a dotted name leads to through modules, classes and objects in modules. No code runs."""
     if path[:1] == ["get_ipython"]:
         return sys.modules.get("IPython")
     held: Any = namespace.get(path[0], sys.modules.get(path[0])) if path else None
@@ -497,7 +501,7 @@ def _held(path: list[str], namespace: Mapping[str, Any]) -> object:
 
 
 def may_lead_out(code: CodeType, namespace: Mapping[str, Any]) -> bool:
-    """Whether a dotted name in the code may lead to a library (`_held`): most code names none, and need not be taken apart."""
+    """Returns whether a dotted name in the code may lead to a library (`_held`). Most code has none, and need not be parsed."""
     held = (namespace.get(name, sys.modules.get(name)) for name in code.co_names)
     return "get_ipython" in code.co_names or any(
         isinstance(one, ModuleType | type | _Within) or type(one) is FunctionType or _is_shell(one)
@@ -511,7 +515,7 @@ def _is_shell(held: object) -> bool:
 
 
 class _Within:
-    """An object that a library's module holds, and what lies in it."""
+    """An object in a library's module, or an attribute of it."""
 
     def __init__(self, module: ModuleType, name: str, value: object) -> None:
         self.module = module
@@ -519,12 +523,12 @@ class _Within:
         self.value = value
 
     def within(self, name: str) -> _Within:
-        """What it has as an attribute. Nothing runs."""
+        """Returns its attribute. No code runs."""
         return _Within(self.module, name, getattr_static(self.value, name, None))
 
     @property
     def is_told(self) -> bool:
-        """Whether what is set there is a part of the state."""
+        """Returns whether its attributes are part of the state."""
         return self.module.__name__.partition(".")[0] in TOLD | {FIGURES}
 
     @classmethod
@@ -535,22 +539,22 @@ class _Within:
 
 
 def _with_held(codes: list[CodeType], namespace: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What names mean, where those that stand for an object of a library's module are told to. Most code sets nothing, or on what nobody
-    else holds, so that nothing is searched for."""
+    """Returns the namespace, with objects in library modules wrapped as `_Within`. Most code sets no attributes, or only on objects with
+    one reference, and needs no search."""
     found = named_held(filter(lambda code: may_set(code) or may_change(code), codes), namespace)
     of_library = {name: _Within(*at, namespace[name]) for name, at in found.items()}
     return {**namespace, **of_library} if found else namespace
 
 
 def named_held(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> dict[str, tuple[ModuleType, str]]:
-    """Names in code that stand for what a module of a library holds, each with the module and the name there."""
+    """Returns the names in code whose values are also in a library's module, each with the module and the name there."""
     names = {name for code in codes for name in code.co_names}
     return held_by({name: namespace[name] for name in names & namespace.keys()})
 
 
 def held_by(values: dict[str, Any], besides: int = 0) -> dict[str, tuple[ModuleType, str]]:
-    """Which of these objects a module of a library holds as well, and as what: what is set in one is set there. Who calls holds each
-    `besides` a namespace so often."""
+    """Finds out which of these objects a library's module holds, too, and under which name: setting an attribute on one sets it there.
+    `besides` is the number of references per object that the caller holds besides the namespace."""
     counts = _references(values)
     wanted = {
         id(value): name
@@ -559,7 +563,7 @@ def held_by(values: dict[str, Any], besides: int = 0) -> dict[str, tuple[ModuleT
     }
     found: dict[str, tuple[ModuleType, str]] = {}
     for module_name, module in list(sys.modules.items()) if wanted else ():
-        # The notebook's has other names as well, where processes are made.
+        # With multiprocessing, the notebook's module has other names, too.
         is_library = isinstance(module, ModuleType) and module is not sys.modules.get("__main__")
         holds_none = module_name.partition(".")[0] in _HOLDS_NONE and module_name != _COLORS
         if not is_library or holds_none:
@@ -574,8 +578,9 @@ def held_by(values: dict[str, Any], besides: int = 0) -> dict[str, tuple[ModuleT
 
 
 def hold_again(taken: Mapping[str, tuple[str, str]], source: str, namespace: dict[str, Any]) -> None:
-    """Binds variables that were brought as copies of a list, dictionary or set of a library's module to that very one: what is set through
-    them is set there. What cells set there they set again. `taken` tells where each was taken from (`clew.run.code.taken`)."""
+    """Rebinds variables that were restored as copies of a list, dictionary or set in a library's module to that object itself, so that
+    changes apply there again. Cells that changed the object are executed again. `taken` has the origin of each variable
+    (`clew.run.code.taken`)."""
     for name, (holder, attribute) in taken.items():
         if name not in namespace or not _may_be_held(namespace[name]):
             continue
@@ -588,7 +593,7 @@ def hold_again(taken: Mapping[str, tuple[str, str]], source: str, namespace: dic
 
 
 def _module_of_path(path: str, namespace: Mapping[str, Any], *, is_wanted: bool) -> ModuleType | None:
-    """The module to which a dotted name leads; with a leading dot, the imported one of that name, which is imported where it `is_wanted`."""
+    """Returns the module that a dotted name leads to. A leading dot marks a module name: the module is imported if `is_wanted`."""
     if path.startswith("."):
         if is_wanted and path[1:] not in sys.modules:
             with suppress(Exception):
@@ -604,7 +609,7 @@ def _module_of_path(path: str, namespace: Mapping[str, Any], *, is_wanted: bool)
 
 
 def _may_be_held(value: object) -> bool:
-    """Whether something may be set in an object that a library's module holds, and no state holds that."""
+    """Returns whether an object may be in a library's module and is not part of the state."""
     kind = type(value)
     if kind in (dict, list, set) or kind.__module__ == _COLORS:
         return True
@@ -617,16 +622,17 @@ def _may_be_held(value: object) -> bool:
 
 
 def _references(values: dict[str, Any]) -> dict[str, int]:
-    """How often each is referred to, as Python counts: versions differ in what of this function counts."""
+    """Returns the reference count of each object. The references of this function itself count differently in each Python version."""
     return {name: sys.getrefcount(value) for name, value in values.items()}
 
 
-#: As often as one that a namespace and the argument alone hold.
+#: The reference count of an object that only a namespace and the argument hold.
 _OF_ONE_NAME = _references({"value": object()})["value"] + 1
 
 
 def library_of(held: object) -> str | None:
-    """The name of a library's module, class or function; `None` for the user's own, which are part of a state, and for anything else."""
+    """Returns the full name of a library's module, class or function; `None` for the user's own, which are part of the state, and for other
+    objects."""
     name: object
     held = held.module if isinstance(held, _Within) else held
     if isinstance(held, ModuleType):

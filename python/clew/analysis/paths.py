@@ -1,7 +1,7 @@
-"""Files that a run may have used without Python's seeing it: those that its strings and paths name, whole or in parts.
+"""Files that a run may have used without Python noticing: those that its texts and paths name, completely or in parts.
 
-Libraries open files below Python. So what stands in the code counts if there is a file of that name now: also within the text of a query, as
-a pattern, as a folder, or put together from pieces. Who is wrong runs again what need not run.
+Libraries open files in native code. So a text in the code counts if a file of that name exists now. The name may be part of a query, a
+pattern, a folder, or composed of parts. A false positive only causes an unnecessary re-execution.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from clew.files import CHANGE, KIND, LINKS, LONGEST, NOT_FILES, USE, WHICH, WRIT
 from clew.installation import environment
 
 PATHS = (str, PosixPath, PurePosixPath, WindowsPath, PureWindowsPath)
-"""Exactly these may be paths of files; what only looks like one may run code when asked."""
+"""The types that may be paths. Objects of other types might run code when they are converted."""
 
 MOST = 1000
-"""So many files are looked for of each kind: named as they are, by a pattern, in a folder."""
+"""The maximal number of files of each kind: named directly, by a pattern, in a folder."""
 
 MOST_FOLDERS, MOST_WORDS, MOST_PIECES = 8, 32, 64
 
@@ -33,13 +33,13 @@ LONGEST_QUERY = 100_000
 """Longer texts are not searched for quoted paths."""
 
 TAKE_FOLDERS = union("reads_folders")
-"""Who is given a folder and reads what lies in it."""
+"""Functions that read the files in a folder."""
 
 # fmt: off
 CHECKING = frozenset((
     "exists", "lexists", "is_file", "is_dir", "isfile", "isdir", "stat", "lstat", "access", "getsize",
 ))
-"""Who is told a path and says whether something is there: what is not there counts, too."""
+"""Functions that check whether a path exists. For these, missing files count, too."""
 # fmt: on
 
 # fmt: off
@@ -52,37 +52,37 @@ LOOKING = {
     **dict.fromkeys(("samefile", "sameopenfile", "samestat", "st_ino", "st_dev", "st_nlink"), LINKS + WHICH),
     **dict.fromkeys(("stat", "lstat", "fstat"), KIND + WRITTEN),
 }
-"""Who asks for more of a file than what it holds, and for what."""
+"""Functions that read other properties of a file than its contents, and these properties."""
 # fmt: on
 
 REMOVING = {
     **dict.fromkeys(("rmtree", "removedirs", "remove_tree"), "the removal of folders"),
     **dict.fromkeys(("setxattr", "removexattr"), "changes of extended attributes"),
 }
-"""Who changes what the description of no file tells of: removes folders with what lay in them, or sets attributes beside what files hold.
-Behind each, what it asked for in words."""
+"""Functions with effects that no description of files covers: removing folders with their contents, or setting extended attributes. Each
+has a description of its effect."""
 
 EXPANDING = frozenset(("glob", "iglob", "rglob", "fnmatch"))
-"""Who expands patterns where Python sees it."""
+"""Functions that expand patterns visibly to Python."""
 
 JOINING = CHECKING | {"join", "joinpath", "Path", "PurePath"}
-"""Code with these may name folders by plain words."""
+"""Code that uses these names may name folders by plain words."""
 
 _QUOTED = re.compile(r"""'([^'\n]{2,1024})'|"([^"\n]{2,1024})"|`([^`\n]{2,1024})`""")
 _FIELD = re.compile(r"%[-+ #0-9.]*[a-z]|\{[^{}]*\}")
 _WORD = re.compile(r"[\w-]{1,64}\Z")
 _ENDING = re.compile(r"\.[\w.]{1,12}\Z")
 _MAGIC = re.compile(r"[*?[]")
-#: A pattern of files, and hardly one of texts.
+#: Matches patterns of file names, but hardly any pattern of texts.
 _PATTERN = re.compile(r"[^\s\\^$+(){}|]*(/[^\s\\^$+(){}|]*|\.\w{1,12})\Z")
 
 
 class Named(NamedTuple):
-    """Files that a run may have used, and those folders among them that count by what they hold."""
+    """Files that a run may have used, and the folders among them that count by their contents."""
 
     files: list[Given]
     listings: Set[Given]
-    #: Whether it may ask what is there.
+    #: Whether it may check which files exist.
     is_checking: bool = False
 
 
@@ -92,8 +92,8 @@ def named_files(
     checked: Iterable[str] = (),
     names: Set[str] = frozenset(),
 ) -> Named:
-    """Those of `values`, what names are bound to, and of the code's `constants` that name files that are there now, and all in `checked` that
-    may be paths, of what is there or may come. `names` are those in the code."""
+    """Returns the existing files that are named by `values` (of variables) and by the code's `constants`, and all possible paths in
+    `checked`, whether they exist or not. `names` are the names in the code."""
     held = list(dict.fromkeys(filter(None, map(_text, values))))
     texts = list(dict.fromkeys([*held, *filter(None, map(_text, constants))]))
     search = _Search(
@@ -113,7 +113,7 @@ def named_files(
 
 
 def settings_files(libraries: Iterable[str]) -> list[Given]:
-    """The files of the user's in which these libraries look for their settings while they are imported."""
+    """Returns the user's files in which these libraries look for settings at their import."""
     looking = {_SETTINGS_FILES[name] for name in _SETTINGS_FILES.keys() & set(libraries)}
     return [given(path) for find in looking for path in find()]
 
@@ -122,13 +122,13 @@ _SETTINGS_FILES = {one.name: one.settings_files for one in ALL if one.settings_f
 
 
 def looked_at(values: Iterable[object]) -> set[str]:
-    """Those of the texts and paths that lead to something, links that lead nowhere among it."""
+    """Returns the texts and paths that exist, including broken links."""
     texts = (text for text in map(_text, values) if text is not None)
     return {text for text in texts if 0 < len(text) < LONGEST and "\n" not in text and os.path.lexists(text)}
 
 
 def programs(texts: Iterable[str]) -> Iterator[str]:
-    """Where programs of these names would lie, of the folders in which they are looked for that are not the system's."""
+    """Yields the paths of programs with these names, in the folders of the search path that do not belong to the system."""
     folders = [folder for folder in os.get_exec_path() if os.path.isabs(folder) and _is_own(folder)]  # noqa: PTH117
     for word in islice(filter(_WORD.match, texts), MOST_WORDS):
         yield from (os.path.join(folder, word) for folder in folders)  # noqa: PTH118
@@ -137,24 +137,24 @@ def programs(texts: Iterable[str]) -> Iterator[str]:
 def _text(value: object) -> str | None:
     if not isinstance(value, str | PurePath) or type(value) not in PATHS:
         return None
-    # A path keeps its text once it was asked for it; the user's is not asked.
+    # A path caches its text at the first conversion. The user's own object is left unchanged.
     text = value if isinstance(value, str) else str(PurePath(value))
     return text if "\0" not in text else None
 
 
 class _Search:
-    """Looks for what texts name."""
+    """Searches for the files that texts name."""
 
     def __init__(self, checked: Set[str], *, is_checking: bool, is_expanding: bool) -> None:
         self._checked, self._is_checking, self._is_expanding = checked, is_checking, is_expanding
-        #: Texts that may be whole paths.
+        #: Texts that may be complete paths.
         self._whole: list[str] = []
         self._found: dict[str, None] = {}
         self._listed: dict[str, None] = {}
         self.folders: list[str] = []
 
     def name(self, texts: Iterable[str]) -> None:
-        """Looks for what texts, and what is quoted in them, name as they are."""
+        """Searches for files named by texts, and by quoted parts of texts."""
         for text in texts:
             if len(text) < LONGEST and "\n" not in text and _is_likely(text):
                 if _FIELD.search(text):
@@ -174,7 +174,7 @@ class _Search:
                 self._expand(path)
 
     def _fill_in(self, text: str) -> None:
-        """Looks for what a text with fields may become: how it ends, or what else stands in the code, tells."""
+        """Searches for files that a text with format fields may name, by its end or by other texts in the code."""
         first, *_, last = _FIELD.split(text)
         if "." in last:
             self._match(first, (last,))
@@ -190,7 +190,7 @@ class _Search:
         ]
 
     def join(self, texts: Iterable[str]) -> set[str]:
-        """Looks for what folders and pieces of the code's make together; the folders that some began with."""
+        """Searches for files that a folder and a part from the code name together. Returns the folders of those that exist."""
         pieces = [text for text in texts if len(text) < LONGEST and "\n" not in text and " " not in text]
         pieces = [piece for piece in pieces[:MOST_PIECES] if piece.strip("/.")]
         endings = tuple(piece for piece in pieces if _ENDING.match(piece))
@@ -212,7 +212,7 @@ class _Search:
         return [path for path in paths if stat.S_ISDIR(_mode(path))][:MOST_FOLDERS]
 
     def _put_together(self, folder: str, piece: str, endings: tuple[str, ...]) -> bool:
-        """Whether a folder and a piece make a file."""
+        """Adds the file that a folder and a part name together. Returns whether there is one."""
         path = f"{folder.rstrip('/')}/{piece.lstrip('/')}"
         if self._expand(path):
             return True
@@ -222,7 +222,7 @@ class _Search:
         return bool("/" in piece and endings and self._match(path, endings))
 
     def _match(self, start: str, endings: tuple[str, ...]) -> bool:
-        """Adds files whose paths begin and end so; whether there are any."""
+        """Adds files whose paths begin and end like this. Returns whether there are any."""
         folder, _, begins = start.rpartition("/")
         if not folder or not stat.S_ISDIR(_mode(folder)) or not _is_own(folder):
             return False
@@ -237,7 +237,7 @@ class _Search:
         return bool(matching)
 
     def _expand(self, pattern: str) -> bool:
-        """Adds what a pattern means now, and the folders in which that is looked for; whether it is one."""
+        """Adds the files that a pattern matches now, and the folders that it searches. Returns whether it is a pattern."""
         if not (self._is_expanding and _MAGIC.search(pattern) and _PATTERN.match(pattern)):
             return False
         folder = _MAGIC.split(pattern)[0].rpartition("/")[0] or "."
@@ -253,7 +253,7 @@ class _Search:
         return True
 
     def take(self, folder: str) -> None:
-        """Adds what lies in a folder, and in those below it."""
+        """Adds the files in a folder and below."""
         with evidence.unwatched():
             for place, _, names in islice(os.walk(folder), MOST):
                 self._listed[place] = None
@@ -262,14 +262,14 @@ class _Search:
                     return
 
     def named(self) -> Named:
-        """All that was found."""
+        """Returns all that was found."""
         paths = [*self._found, *self._listed, *sorted(self._checked)[:MOST]]
         kept = dict.fromkeys(given(path) for path in paths if _may_come(path))
         return Named(list(kept), {given(path) for path in self._listed}, self._is_checking)
 
 
 def _of_address(text: str) -> str:
-    """The path of a file's address (`file:a.db?mode=ro`)."""
+    """Returns the path in a file URL (`file:a.db?mode=ro`)."""
     if not text.startswith("file:"):
         return text
     path = unquote(text[len("file:") :].partition("?")[0].partition("#")[0])
@@ -286,7 +286,7 @@ def _may_come(path: str) -> bool:
 
 
 def _mode(path: str) -> int:
-    """What is there; 0 for nothing."""
+    """Returns the mode of a file or folder; 0 if it does not exist."""
     try:
         return os.stat(path).st_mode  # noqa: PTH116 (a path object costs more than the call)
     except (OSError, ValueError):
@@ -294,6 +294,6 @@ def _mode(path: str) -> int:
 
 
 def _is_own(folder: str) -> bool:
-    """Whether a folder may be the user's: neither the system's nor of what is installed."""
+    """Returns whether a folder may be the user's: it belongs neither to the system nor to installed packages."""
     whole = os.path.abspath(folder)  # noqa: PTH100
     return whole != os.sep and not f"{whole}{os.sep}".startswith((*environment(), *NOT_FILES))

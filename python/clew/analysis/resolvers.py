@@ -1,8 +1,8 @@
-"""Modules that are loaded and that code gets at by a name in a text: out of `sys.modules`, or by what looks something up by its dotted name.
+"""Loaded modules that code accesses by a name in a text: through `sys.modules`, or through functions that resolve dotted names.
 
-Where the name stands in the code, that module counts; where the code has the name from elsewhere, or goes over all modules, all of the
-user's own modules count that are loaded, beside those that its texts name. Of the user's own modules those count, too, that a text names
-which stands in the code, or in a variable: any library may look them up.
+If the name is a constant, that module counts. If the name comes from elsewhere, or the code iterates over all modules, all of the user's
+own loaded modules count, besides those that its texts name. The user's own modules also count if a text in the code, or in a variable,
+names them: any library may look them up.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from clew.analysis.own_modules import OwnCode, module_of, own_modules
 from clew.analysis.scope import Scope
 from clew.analysis.submodules import goes_over_all, looked_for, may_have_sys
 
-#: What goes over all that is installed when it is imported.
+#: Enumerates all installed packages at its import.
 _LISTING = "pkg_resources"
-#: What a distribution offers by names, and where it comes from.
+#: The class of a distribution's entry points, and its modules.
 _ENTRY_POINT, _ENTRY_POINTS = "EntryPoint", ("importlib.metadata", "importlib_metadata")
-#: What looks a module, or something in one, up by its name, whatever it is an attribute of.
+#: Names of functions that look up a module, or an attribute of one, by name, in any namespace.
 _BY_NAME = frozenset(
     (
         *("import_module", "__import__", "find_spec", "find_loader", "run_module", "importorskip"),
@@ -42,7 +42,7 @@ _BY_NAME = frozenset(
         *("_importer", "_get_target", "_normalize_module", "_dot_lookup"),
     )
 )
-#: The same, by names that others use for other things: these count by where they come from.
+#: The same, for names that also have other meanings: these count only from the given modules.
 _OF_LIBRARY = {
     "locate": ("pydoc",),
     "resolve": ("pydoc",),
@@ -51,23 +51,23 @@ _OF_LIBRARY = {
     "_patch_dict": ("unittest.mock", "mock.mock"),
     "_patch_multiple": ("unittest.mock", "mock.mock"),
 }
-#: Ways to patch: by a name, and an object that is there.
+#: Attributes of `patch`: those that patch by name, and the one that patches a given object.
 _PATCHES, _PATCHES_OBJECT = frozenset(("dict", "multiple")), "object"
-#: How that argument may be called.
+#: The possible names of that argument.
 _ARGUMENTS = ("name", "path", "target", "mod_name", "modname", "in_dict", "thing")
-#: What runs the code in a text.
+#: Functions that run the code in a text.
 _RUNS = frozenset(("eval", "exec", "timeit", "repeat", "Timer", "run_cell"))
 _LIBRARIES_THAT_RUN = frozenset(("builtins", "timeit"))
-#: What stands in texts by which code gets at modules.
+#: Words in texts with which code accesses modules.
 _IN_TEXTS = ("import", "modules", "resolve_name", "locate")
-#: Texts within texts are followed so deep.
+#: How deep code in texts is followed.
 _DEEPEST = 3
-#: So many members of a variable are looked at.
+#: The maximal number of items of a variable that are examined.
 MOST_TEXTS = 1000
 
 
 def within_texts(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> list[CodeType]:
-    """The code in texts that code has run: `timeit.timeit("mine.X", "import mine")`."""
+    """Returns the code in texts that code runs: `timeit.timeit("mine.X", "import mine")`."""
     found, waiting = list[CodeType](), [(code, 0) for code in codes]
     while waiting:
         code, depth = waiting.pop()
@@ -79,7 +79,7 @@ def within_texts(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> lis
 
 
 def by_text(codes: Iterable[CodeType], namespace: Mapping[str, Any], own: Iterable[OwnCode]) -> set[str]:
-    """Modules that are loaded and that code, or code of the user's own modules, may get at by a text."""
+    """Returns loaded modules that code, or code of the user's own modules, may access by a text."""
     scopes = [Scope(code, namespace) for code in codes]
     every = [*scopes, *(Scope(one.code, one.namespace) for one in own)]
     has_sys = any(may_have_sys(one.code, namespace) for one in scopes)
@@ -102,7 +102,8 @@ def by_text(codes: Iterable[CodeType], namespace: Mapping[str, Any], own: Iterab
 
 
 def lists_installed(codes: Iterable[CodeType], namespace: Mapping[str, Any], own: Iterable[OwnCode]) -> bool:
-    """Whether code, or code of the user's own modules, may use the list of what is installed that a library made when it was imported."""
+    """Returns whether code, or code of the user's own modules, may use the list of installed packages that a library created at its
+    import."""
     if _LISTING not in sys.modules:
         return False
     every = [*((code, namespace) for code in codes), *((one.code, one.namespace) for one in own)]
@@ -113,7 +114,7 @@ def lists_installed(codes: Iterable[CodeType], namespace: Mapping[str, Any], own
 
 
 def _named(scope: Scope, *, has_sys: bool) -> set[str] | None:
-    """The texts by which some code gets at modules; `None` where it may have others."""
+    """Returns the texts with which some code accesses modules; `None` if it may use others."""
     code, namespace = scope.code, scope.namespace
     if goes_over_all(code, namespace, has_sys) or _runs_unknown(code, namespace):
         return None
@@ -137,7 +138,7 @@ def _named(scope: Scope, *, has_sys: bool) -> set[str] | None:
 
 
 def _resolves(scope: Scope, mention: Mention) -> bool:
-    """Whether what is mentioned looks something up by a name."""
+    """Returns whether the mentioned function looks up something by name."""
     meaning = scope.meaning(mention)
     if len(mention.path) > 1 and mention.name in _PATCHES and mention.path[-2] == "patch":
         return _is_resolver(scope.meaning(mention._replace(path=mention.path[:-1])))
@@ -149,7 +150,7 @@ def _resolves(scope: Scope, mention: Mention) -> bool:
 
 
 def _given(scope: Scope, mention: Mention) -> Any:
-    """The name that what is mentioned is given, if it stands there."""
+    """Returns the name that the mentioned function is called with, if it is a constant."""
     call, meaning = called(scope.steps, mention.place), scope.meaning(mention)
     if call is None:
         return None
@@ -168,7 +169,7 @@ def _is_resolver(value: object) -> bool:
 
 
 def _has_entry_points(value: object) -> bool:
-    """Whether a variable is an entry point, which loads what its value names, or holds some."""
+    """Returns whether a variable is an entry point, which loads what its value names, or contains entry points."""
     value = next(iter(value), None) if type(value) in (list, tuple) else value  # type: ignore[call-overload]
     kind = type(value)
     return kind.__name__ in ("EntryPoint", "EntryPoints") and kind.__module__.startswith(_ENTRY_POINTS)
@@ -183,7 +184,7 @@ def _runs_texts(code: CodeType, namespace: Mapping[str, Any]) -> bool:
 
 
 def _runs_unknown(code: CodeType, namespace: Mapping[str, Any]) -> bool:
-    """Whether code makes the code that it runs, and that may get at modules."""
+    """Returns whether code builds the code that it runs, and that code may access modules."""
     if not _runs_texts(code, namespace):
         return False
     texts = (text for text in _texts_of(code, namespace) if any(word in text for word in _IN_TEXTS))
@@ -196,7 +197,7 @@ def _texts_of(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _texts_in(value: object) -> Iterator[str]:
-    """The texts that a variable is or holds."""
+    """Yields the texts that a variable is or contains."""
     waiting, met = [value], 0
     while waiting and met < MOST_TEXTS:
         one: Any = waiting.pop()
@@ -209,15 +210,15 @@ def _texts_in(value: object) -> Iterator[str]:
 
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
-#: Names with dots in a text, each with the letters around it, and what stands behind a colon.
+#: Matches dotted names in a text, with the adjacent characters, and with the name after a colon.
 _DOTTED = re.compile(r"(.?)\b([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?=(?::([A-Za-z_]\w*))?(.?))", re.DOTALL)
 _IMPORTS = re.compile(r"\bimport\b")
 _AROUND = frozenset("'\"[]")
 
 
 def _told_in(text: str, own: Set[str]) -> Iterator[str]:
-    """Those of the user's `own` modules that a text may have somebody look up, whoever that is: it is the module's name, names something in it
-    (`mine.X`, `mine:X`, also within a longer text), or is code that imports it or takes it out of a table."""
+    """Yields those of the user's `own` modules that code may look up through a text. The text is the module's name, names something in it
+    (`mine.X`, `mine:X`, also within a longer text), or is code that imports it or gets it from a table."""
     is_code = _IMPORTS.search(text) is not None
     for before, dotted, behind, after in _DOTTED.findall(text):
         parts = dotted.split(".")
@@ -231,7 +232,7 @@ def _told_in(text: str, own: Set[str]) -> Iterator[str]:
 
 
 def _loaded(text: str) -> Iterator[str]:
-    """The module that a text names, or names something in: `mine`, `mine.X` or `mine:X`."""
+    """Yields the module that a text names, or in which it names something: `mine`, `mine.X` or `mine:X`."""
     parts = text.partition(":")[0].strip().split(".") if len(text) < LONGEST_TEXT else []
     names = (".".join(parts[:many]) for many in range(len(parts), 0, -1))
     yield from islice((name for name in names if name in sys.modules), 1)

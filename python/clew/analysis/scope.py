@@ -1,4 +1,4 @@
-"""Some code with what the names in it mean now, or as the code itself imports them."""
+"""A code object with the values of its names, from the namespace or from its own imports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clew.analysis.nondeterminism import attribute
 
 
 class Scope:
-    """Some code, and what the names in it mean."""
+    """A code object, and the values of the names in it."""
 
     def __init__(self, code: CodeType, namespace: Mapping[str, Any], depth: int = 0) -> None:
         self.code = code
@@ -23,12 +23,12 @@ class Scope:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """What it does."""
+        """Returns its instructions."""
         return steps_of(self.code)
 
     @property
     def imported(self) -> dict[str, object]:
-        """What it imports itself, by the names it binds that to."""
+        """Returns the modules and objects that it imports itself, by variable."""
         if self._imported is None:
             self._imported = dict(self._imports()) if does_any(self.code, IMPORTS) else {}
         return self._imported
@@ -44,7 +44,7 @@ class Scope:
                     yield name, sys.modules.get(path, NotImplemented)
 
     def meaning(self, mention: Mention) -> object:
-        """What a dotted name leads to through modules and classes, `NotImplemented` where that can't be told."""
+        """Returns the value of a dotted name through modules and classes; `NotImplemented` if it cannot be determined."""
         name = mention.path[0]
         if mention.is_local or name not in self.namespace:
             held = self.imported.get(name, NotImplemented)
@@ -57,10 +57,10 @@ class Scope:
         return held
 
     def value(self, steps: Sequence[Step] | None) -> object:
-        """What an argument is, as a constant or by what a name means; `NotImplemented` where that can't be told."""
+        """Returns the value of an argument that is a constant or a name; `NotImplemented` if it cannot be determined."""
         mention = dotted(steps)
         return constant(steps) if mention is None else self.meaning(mention)
 
     def is_none(self, steps: Sequence[Step] | None) -> bool:
-        """Whether an argument is `None`, as a constant or by what a name means."""
+        """Returns whether an argument is `None`, as a constant or as the value of a name."""
         return self.value(steps) is None

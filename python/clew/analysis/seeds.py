@@ -1,8 +1,8 @@
-"""Which process-wide random generators a cell certainly seeds before anybody draws from them: then nothing that was drawn before decides
-what the cell comes to.
+"""Determines which process-wide random generators a cell certainly seeds before anything draws from them. Earlier draws then do not affect
+the cell's result.
 
-Two things tell. The state of a generator at the start of each statement that may seed it shows whether the cell had drawn by then; the
-statement's code shows whether something in it may draw before it seeds. What can't be told counts as drawn.
+There are two sources. The generators' states before each statement that may seed show whether the cell had drawn by then. The code of the
+statement shows whether it may draw before it seeds. What cannot be determined counts as drawn.
 """
 
 from __future__ import annotations
@@ -20,80 +20,81 @@ from clew.analysis.names import behind
 from clew.analysis.scope import Scope
 from clew.codecs.libraries import PROCESS_GENERATORS, union
 
-#: What puts a generator into a state that does not depend on the one before, by the generator that it does so to.
+#: Functions that set a generator's state independently of its previous state, by generator.
 SEEDS = {
     "random": {"random": "seed setstate"},
     **{name: generator.seeds for name, generator in PROCESS_GENERATORS.items()},
 }
 _NAMES = frozenset(name for modules in SEEDS.values() for names in modules.values() for name in names.split())
-#: Built-in functions and methods of libraries that draw nothing.
+#: Built-in functions, and methods of libraries, that do not draw.
 _HARMLESS = [
     getattr(builtins, name)
     for name in ("range", "len", "int", "float", "str", "bool", "print", "list", "dict", "tuple", "set")
     + ("enumerate", "zip", "isinstance", "abs", "min", "max", "sum", "round", "ord", "hash", "type", "format")
 ]
 _HARMLESS_NAMES = _NAMES | union("draws_nothing") | {"info", "debug", "warning", "setdefault", "format"}
-#: Functions that are called are followed so deep.
+#: How deep called functions are followed.
 _DEEPEST = 4
-#: So many statements of a cell are looked at.
+#: The maximal number of statements of a cell that are examined.
 _MOST = 100
 
 
 class States(NamedTuple):
-    """The process-wide generators at some moment."""
+    """The states of the process-wide generators at one moment."""
 
     fingerprints: dict[str, str]
-    #: Those that stand as their libraries seeded them.
+    #: The generators that are still as their libraries seeded them.
     undrawn: Set[str]
 
     @classmethod
     def now(cls) -> States:
-        """As they are."""
+        """Returns the current states."""
         found = evidence.random_fingerprints()
         return cls(found, evidence.undrawn_of(found.keys()))
 
 
 class Seeding:
-    """Notes how the generators stand around those statements of a cell that may seed one."""
+    """Notes the states of the generators around the statements of a cell that may seed one."""
 
     def __init__(self) -> None:
         self._begin: Mapping[str, str] = {}
         #: The statements, with the states before and after each.
         self._noted: list[tuple[CodeType, States, States]] = []
         self._open: tuple[CodeType, States] | None = None
-        #: Whether no cell decided where Python's own generator stood when the run began.
+        #: Whether the state of Python's own generator at the start of the run did not come from any cell.
         self.was_undecided = self._is_undecided = False
 
     def begin(self) -> None:
-        """A run starts."""
+        """Starts a run."""
         self._begin = evidence.random_before()
         self._noted, self._open = [], None
         self.was_undecided = evidence.was_undecided()
 
     def note(self, code: CodeType, namespace: Mapping[str, Any]) -> None:
-        """A statement is about to run."""
+        """Notes the states before a statement that may seed."""
         self.end()
         if len(self._noted) < _MOST and _may_seed(code, namespace):
             self._open = code, States.now()
 
     def end(self) -> None:
-        """The last statement came to its end, or the run did."""
+        """Notes the states after the last statement, if it was one that may seed."""
         if self._open is not None:
             self._noted.append((*self._open, States.now()))
             self._open = None
 
     def close(self) -> None:
-        """The run came to its end."""
+        """Ends the run."""
         self.end()
         self._is_undecided = self.was_undecided and evidence.is_undecided()
 
     @property
     def is_decided_anew(self) -> bool:
-        """Whether the run found Python's own generator as no cell decided, and drew from it or seeded it."""
+        """Returns whether no cell had determined the state of Python's own generator before the run, and the run drew from it or seeded
+        it."""
         return self.was_undecided and not self._is_undecided
 
     def seeded(self, namespace: Mapping[str, Any]) -> set[str]:
-        """The generators that the run certainly seeded before anything was drawn from them, by the names their states go by."""
+        """Returns the generators that the run certainly seeded before anything was drawn from them, by the names of their states."""
         noted = self._noted
         return {name for name in SEEDS if noted and self._is_seeded(name, namespace)}
 
@@ -120,7 +121,7 @@ class Seeding:
 
 
 def _may_seed(code: CodeType, namespace: Mapping[str, Any], depth: int = 0) -> bool:
-    """Whether code names what seeds, or a function that does."""
+    """Returns whether code uses a name of a function that seeds, or calls a function that does."""
     for inner in nested(code):
         names = inner.co_names
         if not _NAMES.isdisjoint(names) or (depth == 0 and _is_magic_that_may(inner)):
@@ -145,7 +146,7 @@ def _is_magic_that_may(code: CodeType) -> bool:
 
 
 def names_seed(generator: str, code: CodeType, namespace: Mapping[str, Any]) -> bool:
-    """Whether code itself names what seeds a generator."""
+    """Returns whether code itself names a function that seeds a generator."""
     if _NAMES.isdisjoint(code.co_names):
         return False
     scope, seeds = Scope(code, namespace), _functions(SEEDS[generator])
@@ -156,7 +157,7 @@ class _How(Enum):
     """Whether code seeds a generator before it may draw from one."""
 
     CERTAIN = 1
-    #: If it does anything to it at all.
+    #: Seeds it first if it uses it at all.
     MAYBE = 2
     NO = 3
 
@@ -169,16 +170,16 @@ class _Step(NamedTuple):
 
 
 class _Reading:
-    """Reads code for one generator."""
+    """Analyzes code for one generator."""
 
     def __init__(self, seeds: Sequence[object], met: Set[int] = frozenset()) -> None:
         self._seeds = seeds
         self._met = met
 
     def of_statement(self, code: CodeType, namespace: Mapping[str, Any]) -> _How | None:
-        """What becomes of the generator where a statement of a cell runs; `None` where nothing does."""
+        """Returns the effect of a cell's statement on the generator; `None` if it has no effect."""
         found: _How | None = None
-        # How often code runs that is timed depends on how fast it is.
+        # The number of runs of code under `%timeit` depends on its speed.
         body = behind(code, is_once=True)
         for one in [code] if body is None else body:
             how = self.of(Scope(one, namespace))
@@ -188,7 +189,7 @@ class _Reading:
         return found
 
     def of(self, scope: Scope) -> _How | None:
-        """The same of any code."""
+        """Returns the same for any code."""
         if id(scope.code) in self._met or len(self._met) > _DEEPEST:
             return _How.NO
         steps = list(self._steps(scope))
@@ -213,7 +214,7 @@ class _Reading:
                 yield _Step(one.offset, how)
 
     def _how(self, scope: Scope, mention: Mention) -> _How | None:
-        """What calling something does."""
+        """Returns the effect of a call."""
         meaning = scope.meaning(mention)
         if any(meaning is one for one in self._seeds):
             return _How.CERTAIN

@@ -1,6 +1,6 @@
-"""Code that reads the text of cells: IPython's history of inputs, the source of functions, the numbers of lines.
+"""Detects code that reads the text of cells: IPython's input history, the source of functions, line numbers.
 
-What such code finds is another after any edit, also of comments and layout, which change nothing else.
+The result of such code depends on any edit, also of comments and layout, which otherwise have no effect.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from clew.analysis.names import read_and_written
 
 SOURCES = "the text of cells"
 
-#: Attributes and functions that tell source or lines of code, and IPython's history.
+#: Attributes and functions that return source or line numbers of code, and IPython's history.
 _TELLING = frozenset(
     ("getsource", "getsourcelines", "getcomments", "findsource", "getframeinfo", "extract_tb", "tb_lineno")
     + ("dis", "f_lineno", "co_firstlineno", "co_lines", "co_linetable", "co_lnotab", "co_positions")
     + ("history_manager", "input_hist_raw", "input_hist_parsed")
 )
-#: What shows lines of code in warnings and tracebacks, with the comments behind them.
+#: Functions that show source lines in warnings and tracebacks, including comments.
 _QUOTING = frozenset(
     (
         "format_exc",
@@ -37,7 +37,7 @@ _QUOTING = frozenset(
     + ("print_stack", "extract_stack", "TracebackException", "StackSummary", "exception", "exc_info", "warn")
     + ("warn_explicit",)
 )
-#: Names of the lists of inputs, and of single ones.
+#: Names of the lists of inputs, and of single inputs.
 _LISTS, _ONE = frozenset(("In", "_ih")), re.compile(r"_i(i{0,2}|\d+)\Z")
 _SPACES = frozenset(("globals", "locals", "vars", "user_ns", "user_global_ns"))
 _MAGICS = frozenset(("history", "hist", "recall", "rep", "macro", "save", "rerun", "edit", "notebook"))
@@ -49,7 +49,8 @@ _LIKELY_QUOTING = re.compile(rf"\b({'|'.join(sorted(_QUOTING))})\b")
 
 
 def of_sources(code: CodeType, namespace: Mapping[str, Any]) -> set[str]:
-    """That one code asks for the text of cells, in words; nothing if it does not. `namespace` tells names of IPython's from the user's."""
+    """Returns a description if the code reads the text of cells; empty if it does not. `namespace` separates IPython's names from the
+    user's."""
     names = set(code.co_names)
     if not _TELLING.isdisjoint(names):
         return {SOURCES}
@@ -73,7 +74,7 @@ def _is_input(name: str, namespace: Mapping[str, Any]) -> bool:
 
 
 def may_read_sources(text: str) -> bool:
-    """Whether a cell may ask for the text of cells, or has functions that do; where nobody can tell, it may."""
+    """Returns whether a cell may read the text of cells, or defines functions that do. True if that cannot be determined."""
     if not _LIKELY.search(text):
         return False
     nodes = _nodes(text)
@@ -86,7 +87,8 @@ def may_read_sources(text: str) -> bool:
 
 
 def may_read_functions(text: str) -> bool:
-    """Whether a cell may ask for the source or the lines of functions. Those that come out of a store have the ones with which they came there."""
+    """Returns whether a cell may read the source or the lines of functions. Restored functions have the lines that they had when they were
+    stored."""
     if not _LIKELY.search(text):
         return False
     nodes = _nodes(text)
@@ -94,7 +96,7 @@ def may_read_functions(text: str) -> bool:
 
 
 def may_quote(text: str) -> bool:
-    """Whether a cell may show lines of code."""
+    """Returns whether a cell may show source lines."""
     if not _LIKELY_QUOTING.search(text):
         return False
     nodes = _nodes(text)
@@ -103,20 +105,21 @@ def may_quote(text: str) -> bool:
 
 
 def _words(nodes: list[ast.AST]) -> set[str | None]:
-    """Names, attributes, and what is imported from modules."""
+    """Returns the names, attributes, and imported names."""
     found: set[str | None] = {node.id for node in nodes if isinstance(node, ast.Name)}
     found |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     return found | {alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
 
 
 def defines(text: str) -> bool:
-    """Whether a cell may make functions; where nobody can tell, it may."""
+    """Returns whether a cell may define functions. True if that cannot be determined."""
     nodes = _nodes(text)
     return not nodes or any(isinstance(node, _MAKING) for node in nodes)
 
 
 def macros(text: str) -> list[str]:
-    """Names that a cell gives to the text of others (`%macro`). A cell that consists of such a name alone runs that text in its place."""
+    """Returns the names that a cell gives to the text of others (`%macro`). A cell that consists only of such a name runs that text
+    instead."""
     return _MAKES_MACRO.findall(text)
 
 
@@ -125,7 +128,7 @@ _MAKING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 @lru_cache(maxsize=256)
 def _nodes(text: str) -> list[ast.AST]:
-    """The syntax tree of a cell, all of it; nothing where it is no plain Python."""
+    """Returns all nodes of a cell's syntax tree; none if it is not plain Python."""
     try:
         return list(ast.walk(ast.parse(text)))
     except (SyntaxError, ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Modules in packages that a run finds only since another cell imported them: after `import email.mime.text` there is `email.mime` for all cells."""
+"""Submodules that a run finds only because another cell imported them: after `import email.mime.text`, all cells can use `email.mime`."""
 
 from __future__ import annotations
 
@@ -26,49 +26,49 @@ if TYPE_CHECKING:
     from clew._engine import Module
 
 IMPORTED, NOT_IMPORTED = "imported", "not imported"
-"""What is noted of a module that a run found in its package, and of one that it did not find there."""
+"""The marks of a module that a run found in its package, and of one that it did not find there."""
 ALL = "sys.modules"
-"""The name under which is noted what cells had imported, of a run that goes over all of that."""
+"""The entry in the evidence for the modules that cells imported, for a run that iterates over all modules."""
 
 _BY_TEXT, _LOADED = frozenset(("hasattr", "getattr")), "modules"
-#: What tells of classes and of loggers wherever they were made.
+#: Names that enumerate classes and loggers, wherever they were created.
 _OF_ALL = frozenset(("__subclasses__", "loggerDict", "getChildren"))
-#: What gets at a module by a text, `sys` among them.
+#: Functions that return a module by name, including `sys`.
 _IMPORTS = frozenset(("import_module", "__import__"))
-#: What asks the table of modules for one, and what takes one out of it or puts it there.
+#: Methods of `sys.modules` that look up, remove or add one module.
 _BY_ONE = frozenset(("get", "pop", "setdefault", "__getitem__", "__contains__"))
 _CALLS = frozenset(("PRECALL", "CALL"))
 _UNKNOWN = object()
-#: Longer texts name no module.
+#: Longer texts are not names of modules.
 _LONGEST = 200
 
 _by_cells: set[str] = set()
-"""Modules that cells of this session imported, those of restored cells among them."""
+"""Modules that cells of this session imported, including restored cells."""
 _by_statements: set[str] = set()
-"""Those for which statements in cells ask."""
+"""Those of them that statements in cells import."""
 
 
 def note_imported(names: Iterable[str]) -> None:
-    """Statements in cells import these."""
+    """Notes that statements in cells import these modules."""
     names = list(with_packages(names))
     _by_statements.update(names)
     _by_cells.update(names)
 
 
 def note_brought(names: Iterable[str]) -> None:
-    """These came when cells ran."""
+    """Notes that these modules were loaded while cells ran."""
     _by_cells.update(with_packages(names))
 
 
 def with_packages(names: Iterable[str]) -> Iterator[str]:
-    """Modules, and the packages that they lie in."""
+    """Yields modules, and the packages that contain them."""
     for name in names:
         parts = name.split(".")
         yield from (".".join(parts[:many]) for many in range(1, len(parts) + 1))
 
 
 def words_of(codes: Iterable[CodeType]) -> set[str]:
-    """What stands in code, word by word: its names, and in texts that may be code themselves (`%time import a.b`)."""
+    """Returns the words in code: its names, and words in texts that may be code themselves (`%time import a.b`)."""
     codes = list(codes)
     names = (name for code in codes for name in code.co_names)
     texts = (one for code in codes for one in constants(code) if type(one) is str and "import" in one)
@@ -84,9 +84,9 @@ def found_of(
     imported: Iterable[str],
     reached: Iterable[OwnCode] = (),
 ) -> list[Module]:
-    """Modules that code asks for, beside those that the run itself `imported`, as fields of the engine's evidence: which it found since a cell
-    had imported them, which it did not find, and all that cells import, where it goes over all (`ALL`). By the names in the code, so rather too
-    many are found. `reached` is code of modules, of which only that counts."""
+    """Returns modules that code accesses besides those that the run itself `imported`, as evidence: those that it found because a cell had
+    imported them, those that it did not find, and all imports of cells if it iterates over all (`ALL`). Names are matched by spelling, so
+    the result is an over-approximation. `reached` is code of modules, in which only iterating over all counts."""
     codes = list(codes)
     own = set(with_packages(imported))
     found: list[Module] = [
@@ -106,7 +106,7 @@ def found_of(
 def _asked(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     codes = list(codes)
-    # Where it goes over texts, they may stand in other code than what looks there: a comprehension is handed what it goes over.
+    # If code iterates over names, they may be in other code than the lookup: a comprehension gets its iterable as an argument.
     everywhere = {
         one for code in codes for one in constants(code) if type(one) is str and len(one) < _LONGEST
     }
@@ -130,12 +130,12 @@ def _asked(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> dict[str,
 
 
 def goes_over_all(code: CodeType, namespace: Mapping[str, Any], has_sys: bool) -> bool:
-    """Whether code may go over all modules that are loaded, or over the classes or loggers that these made. `has_sys`: a name that is bound to something else
-    now may have been `sys`."""
+    """Returns whether code may iterate over all loaded modules, or over classes or loggers that they created. `has_sys`: a name that now
+    has another value may have been `sys`."""
     names = code.co_names
     if not _OF_ALL.isdisjoint(names):
         return True
-    # What a statement takes from a module stands in a constant, too.
+    # The names after `from … import` are in a constant, too.
     texts = code.co_consts if _LOADED in names else [*constants(code)]
     is_by_text = has_sys and _LOADED in texts
     values = [namespace.get(name) for name in names]
@@ -145,7 +145,7 @@ def goes_over_all(code: CodeType, namespace: Mapping[str, Any], has_sys: bool) -
 
 
 def may_have_sys(code: CodeType, namespace: Mapping[str, Any]) -> bool:
-    """Whether some code may get at `sys`, under whatever name."""
+    """Returns whether some code may access `sys`, under any name."""
     names = code.co_names
     return (
         "sys" in names
@@ -156,7 +156,7 @@ def may_have_sys(code: CodeType, namespace: Mapping[str, Any]) -> bool:
 
 
 def looked_for(code: CodeType, namespace: Mapping[str, Any], has_sys: bool) -> set[str]:
-    """Names, as they stand in the code, by which it takes modules out of `sys.modules`, where it does not go over all."""
+    """Returns the constant names by which code gets modules from `sys.modules`, if it does not iterate over all."""
     held = (namespace.get(name) for name in code.co_names)
     if _LOADED not in code.co_names and not any(one is sys.modules for one in held):
         return set()
@@ -167,7 +167,7 @@ def looked_for(code: CodeType, namespace: Mapping[str, Any], has_sys: bool) -> s
 
 
 def _taken(steps: list[Step | None], place: int) -> str | None:
-    """The name of the module that is taken out of what a step loads; none where it is only asked whether there is one."""
+    """Returns the name of the module that is read from the table that a step loads; `None` if the code only checks whether it is there."""
     named = steps[place + 1]
     if named is not None and named.opname in ATTRIBUTES and named.argval != "__contains__":
         named = steps[place + 2]
@@ -176,21 +176,21 @@ def _taken(steps: list[Step | None], place: int) -> str | None:
 
 
 def _uses_all(code: CodeType, namespace: Mapping[str, Any], has_sys: bool) -> bool:
-    """Whether code uses `sys.modules` for anything else than to look for a module by a name that stands there."""
+    """Returns whether code uses `sys.modules` for anything other than looking up a module by a constant name."""
     steps = _steps(code)
     places = (place for place in range(len(steps)) if _is_table(steps, place, namespace, has_sys))
     return not all(_looks_for_one(steps, place) or _is_bound(steps, place, namespace) for place in places)
 
 
 def _steps(code: CodeType) -> list[Step | None]:
-    """What code does; `None` stands before what other steps than the one before lead to as well."""
+    """Returns the steps of code, with `None` before each step that is also the target of a jump."""
     targets = {target for _, target in jumps_in(code)}
     steps = (step for step in steps_of(code) if step.opname != "PUSH_NULL")
     return [each for step in steps for each in ((None, step) if step.offset in targets else (step,))]
 
 
 def _is_table(steps: list[Step | None], place: int, namespace: Mapping[str, Any], has_sys: bool) -> bool:
-    """Whether a step may load `sys.modules`."""
+    """Returns whether a step may load `sys.modules`."""
     step, before = steps[place], steps[place - 1] if place else None
     if step is None:
         return False
@@ -199,7 +199,7 @@ def _is_table(steps: list[Step | None], place: int, namespace: Mapping[str, Any]
         return step.argval == _LOADED and next(named, "") == "sys"
     if step.opname in GLOBAL_LOADS:
         return namespace.get(step.argval) is sys.modules
-    # It can't be called.
+    # The table cannot be called.
     is_called = step.opname == "LOAD_METHOD" or (sys.version_info >= (3, 12) and (step.arg or 0) & 1)
     if step.opname not in ATTRIBUTES or is_called:
         return False
@@ -212,7 +212,7 @@ def _is_table(steps: list[Step | None], place: int, namespace: Mapping[str, Any]
 
 
 def _is_bound(steps: list[Step | None], place: int, namespace: Mapping[str, Any]) -> bool:
-    """Whether what a step loads only gets a name, by which its uses are found."""
+    """Returns whether the loaded table is only bound to a name. Uses of that name are detected on their own."""
     then = steps[place + 1] if place + 1 < len(steps) else None
     if then is None or then.opname not in GLOBAL_STORES:
         return False
@@ -220,14 +220,14 @@ def _is_bound(steps: list[Step | None], place: int, namespace: Mapping[str, Any]
 
 
 def _looks_for_one(steps: list[Step | None], place: int) -> bool:
-    """Whether what a step loads is only asked for a module by its name."""
+    """Returns whether the loaded table is only used to look up one module by name."""
     window = (*steps[max(place - 2, 0) : place + 5], *[None] * 5)
     at = min(place, 2)
     before, (first, second, third, fourth) = window[at - 2] if at == 2 else None, window[at + 1 : at + 5]
     if first is None:
         return False
     if first.opname == "CONTAINS_OP":
-        # The name was loaded first, in one step, and what has the table in another.
+        # The name was loaded before, in one step, and the holder of the table in another.
         return _is_name(before) and None not in window[at - 1 : at + 1]
     if first.opname in ATTRIBUTES and first.argval in _BY_ONE:
         given = fourth if third is not None and third.opname.startswith("LOAD_") else third
@@ -238,7 +238,7 @@ def _looks_for_one(steps: list[Step | None], place: int) -> bool:
 
 
 def _is_name(step: Step | None) -> bool:
-    """Whether a step loads a name that is always the same."""
+    """Returns whether a step loads a constant name."""
     if step is None:
         return False
     is_text = step.opname == "LOAD_CONST" and type(step.argval) is str
@@ -254,7 +254,7 @@ def _is_package(module: ModuleType) -> bool:
 
 
 def _within(package: ModuleType, names: set[str]) -> Iterator[tuple[str, str]]:
-    """Modules in a package under one of these names that cells imported."""
+    """Yields modules in a package with one of these names that cells imported."""
     waiting, met = [package], set[int]()
     while waiting:
         one = waiting.pop()
@@ -271,7 +271,7 @@ def _within(package: ModuleType, names: set[str]) -> Iterator[tuple[str, str]]:
 
 
 def _not_within(code: CodeType, namespace: Mapping[str, Any], texts: set[str]) -> Iterator[tuple[str, str]]:
-    """What code that goes on without it looks for in packages that have nothing under that name."""
+    """Yields the names that code looks up in packages without success, where it handles that."""
     for first, *path in (one.path for one in mentions(steps_of(code)) if one.path[0] and not one.is_local):
         held = namespace.get(first)
         for name in path[:-1]:

@@ -1,4 +1,4 @@
-"""Texts that ask for something where they are used: queries, files that tell of the machine, `"now"` for a date."""
+"""Texts that create dependencies where they are used: queries, files with information about the machine, `"now"` for a date."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from clew.analysis.nondeterminism import MACHINE, TIME
 from clew.codecs.libraries import union
 
-#: What takes `"now"` for the time.
+#: Functions that take `"now"` for the current time.
 _DATES = union("takes_dates")
 _NOW = frozenset(("now", "today"))
 _SQL = re.compile(
@@ -28,7 +28,7 @@ _OF_MACHINE, _OF_SYSTEM = re.compile(r"/(proc|sys)(/|$)"), ("/dev/urandom", "/de
 
 
 def asked_by(texts: set[str], names: Iterable[str], namespace: Mapping[str, Any]) -> set[str]:
-    """What texts in code that mentions `names` ask for, in words."""
+    """Returns descriptions of the dependencies that texts create in code that mentions `names`."""
     found = set[str]()
     for text in texts:
         if _OF_MACHINE.match(text):
@@ -41,7 +41,7 @@ def asked_by(texts: set[str], names: Iterable[str], namespace: Mapping[str, Any]
 
 
 def draw(texts: set[str]) -> bool:
-    """Whether texts draw what nobody can draw again."""
+    """Returns whether texts draw random numbers that cannot be drawn again."""
     return any(
         text.startswith(_OF_SYSTEM) or (_SQL.match(text) and _SQL_DRAWS.search(text)) for text in texts
     )

@@ -1,20 +1,20 @@
-"""What libraries' objects are made of, one file a library. What else is known of libraries stands in `clew.codecs.libraries`.
+"""Codecs for objects of libraries, one file for each library. Other facts about libraries are in `clew.codecs.libraries`.
 
-In comes an object of a type that the raw walk does not know by heart, out go *parts*: tuples of plain Python values,
-live sub-objects and `Buffer`s over memory. The parts are part of the fingerprint and are what is stored; on the way
-back `decode` gets the same tuple, in which each `Buffer` has become a writable `memoryview` over memory of its own
-(several `Buffer`s over one extent see the same memory, at addresses that keep their alignment).
+The input is an object of a type that the raw walk does not handle itself. The output is its *parts*: tuples of plain Python values, live
+sub-objects and `Buffer`s over memory. The parts are part of the fingerprint, and are stored. To restore, `decode` gets the same tuple, in
+which each `Buffer` is a writable `memoryview` over new memory. Several `Buffer`s over one extent share the new memory, with the same
+alignment.
 
-The parts cover the whole object, its attribute dict and the slots of a subclass included (`subclasses` sees to those):
-whoever writes the parts down adds nothing of the object to them, and puts nothing into it after `decode` and `fill`.
+The parts cover the whole object, including its attribute dict and the slots of a subclass (see `subclasses`). The engine stores nothing
+else of the object, and adds nothing to it after `decode` and `fill`.
 
-A codec promises:
+Each codec guarantees:
 
-- `encode` runs no code of the user's, changes nothing, draws nothing, and gives the same parts after a mere read;
-- `encode(decode(parts))` gives the same parts again, which is how a load is verified;
-- no library is imported before the session has it: types are found by the module they name.
+- `encode` runs none of the user's code, changes nothing, draws no random numbers, and gives the same parts after a mere read;
+- `encode(decode(parts))` gives the same parts again: this is how a load is verified;
+- it imports no library before the session does: types are recognized by the name of their module.
 
-Objects without a value raise `NoValue`; the walk then treats them as opaque, with the text as the reason.
+For objects without a value, `encode` raises `NoValue`. The walk then treats them as opaque, with the text as the reason.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ __all__ = ["LIBRARIES", "Codec", "NoValue", "Parts", "find", "keyed", "kinds_bel
 
 
 LIBRARIES: Mapping[str, str] = {module: file for one in libraries.ALL for module, file in one.codecs.items()}
-"""Which file knows the types of which package; every other module's types are looked for in `stdlib`."""
+"""The file for the types of each package. The types of all other modules are looked up in `stdlib`."""
 
 _FILES = {file.rpartition(".")[2]: file for file in (*LIBRARIES.values(), "stdlib", "errors", "closed")} | {
     "inherited": "subclasses"
 }
-"""The files with codecs, by the names that are stored. One within `libraries` is stored under its own name, too; the codecs of
-`subclasses` are stored as `inherited`."""
+"""The files with codecs, by stored name. A file within `libraries` is stored under its own name, too; the codecs of `subclasses` are stored
+as `inherited`."""
 
 RELOADED: Mapping[str, str] = dict.fromkeys(
     ("_csv", "bz2", "gzip", "lzma", "sqlite3", "tarfile", "zipfile"), "closed"
 )
-"""Which file learns more types when the session imports a module."""
+"""The file that gets more codecs when the session imports a module."""
 
 HANDLES: Mapping[str, str] = {key: file for one in libraries.ALL for key, file in one.handles.items()}
 REGISTERED: Mapping[str, str] = {key: file for one in libraries.ALL for key, file in one.registered.items()}
@@ -51,18 +51,18 @@ STAND_INS: Mapping[str, str] = {begin: file for one in libraries.ALL for begin, 
 
 
 def find(kind: type) -> Codec | None:
-    """The codec for exactly this type, if there is one. The answer for a type never changes."""
+    """Returns the codec for exactly this type, if there is one. The result for a type never changes."""
     codec = _exact(kind)
     return codec if codec is not None else _inherited(kind)
 
 
 def named(name: str) -> Codec:
-    """The codec that a stored name means.
+    """Returns the codec for a stored name.
 
-    Raises `LookupError` if this version of Clew has none of that name, `ImportError` if its library is not installed.
+    Raises `LookupError` if this version of Clew has no such codec, `ImportError` if its library is not installed.
     """
     file, _, key = name.partition(".")
-    # What these codecs have in common is said by the name (crates/clew-core/src/format/manifest.rs).
+    # The prefix of the name states what these codecs have in common (crates/clew-core/src/format/manifest.rs).
     file = {"handle": HANDLES, "registered": REGISTERED}.get(file, {}).get(key, file)
     path = _FILES.get(file)
     codec = None if path is None else importlib.import_module(f"{__name__}.{path}").NAMED.get(key)
@@ -91,7 +91,7 @@ def _exact(kind: type) -> Codec | None:
 
 
 def _inherited(kind: type) -> Codec | None:
-    """The codec for a subclass that only adds attributes to a type with hidden state."""
+    """Returns the codec for a subclass that only adds attributes to a type with hidden state."""
     from . import errors, subclasses
 
     if issubclass(kind, BaseException):
@@ -104,7 +104,7 @@ def _inherited(kind: type) -> Codec | None:
 
 
 def _file(kind: type) -> Any:
-    """The file that may know this type; `None` while its library is not loaded."""
+    """Returns the file that may have a codec for this type; `None` while its library is not loaded."""
     module = kind.__module__
     if not isinstance(module, str):
         return None

@@ -1,9 +1,9 @@
-"""Arrow: arrays as the windows of memory that they show, tables as their schema and columns.
+"""Arrow: arrays as the memory windows that they show, tables as their schema and columns.
 
-An array is written from its first element on, whatever it is a slice of: bitmaps that do not start at a byte and offsets
-that do not start at zero are moved there (a small copy), values never are. So equal slices are equal, and a thousand
-slices of a gigabyte are a gigabyte. Arrow memory does not change by contract: two arrays over it need not share it after
-a load, but an array over numpy's memory does (its windows overlap the array's).
+An array is written from its first element, whatever it is a slice of. Bitmaps that do not start at a byte, and offsets that do not start at
+zero, are normalized (a small copy); values are never copied. So equal slices are equal, and a thousand slices of a gigabyte take a
+gigabyte. Arrow memory is immutable by contract: two arrays over it need not share it after a load. An array over numpy's memory does share
+it, because the windows of both overlap.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from . import Codec, NoValue, keyed
 
 
 def type_parts(kind: Any) -> Any:
-    """A type as its alias, or as the bytes of a schema that has one field of it."""
+    """Describes a type by its alias, or by the bytes of a schema with one field of that type."""
     alias = str(kind)
     try:
         if pa.type_for_alias(alias) == kind:
@@ -33,17 +33,17 @@ def type_parts(kind: Any) -> Any:
 
 
 def type_of(parts: Any) -> Any:
-    """The type that `type_parts` described."""
+    """Returns the type that `type_parts` described."""
     return pa.type_for_alias(parts) if isinstance(parts, str) else schema_of(parts).field(0).type
 
 
 def schema_parts(schema: Any) -> bytes:
-    """A schema as Arrow writes it."""
+    """Returns a schema in Arrow's own serialization."""
     return bytes(schema.serialize())
 
 
 def schema_of(parts: bytes) -> Any:
-    """The schema that Arrow reads again."""
+    """Reads a serialized schema."""
     return ipc.read_schema(pa.py_buffer(parts))
 
 
@@ -51,7 +51,7 @@ def schema_of(parts: bytes) -> Any:
 
 
 def array_parts(array: Any) -> tuple[Any, ...]:
-    """An array without its type."""
+    """Describes an array without its type."""
     kind, length = array.type, len(array)
     if isinstance(kind, pa.BaseExtensionType):
         return ("extension", array_parts(array.storage))
@@ -87,7 +87,7 @@ def array_parts(array: Any) -> tuple[Any, ...]:
 
 
 def array_of(kind: Any, parts: tuple[Any, ...]) -> Any:
-    """The array of that type which `array_parts` described."""
+    """Returns the array of that type which `array_parts` described."""
     match parts:
         case ("extension", inner):
             return pa.ExtensionArray.from_storage(kind, array_of(kind.storage_type, inner))
@@ -125,7 +125,7 @@ def _is_text(kind: Any) -> bool:
 
 
 def _width(kind: Any) -> int:
-    """Bytes of an element, or 0 where elements are not all that lies in the one buffer."""
+    """Returns the bytes of an element; 0 if the array has more than one buffer of plain elements."""
     if kind.num_fields or kind.num_buffers != 2:
         return 0
     try:
@@ -159,7 +159,7 @@ def _bits(buffer: Any, offset: int, length: int) -> Any:
 
 
 def _offsets(array: Any) -> tuple[Any, int, int]:
-    """Offsets from zero on, and what they were from and to."""
+    """Returns the offsets, shifted to begin at zero, and their original first and last values."""
     large = pa.types.is_large_list(array.type) or str(array.type).startswith("large")
     buffer = array.buffers()[1]
     if buffer is None or len(array) == 0:
@@ -186,12 +186,12 @@ def _message(array: Any) -> Any:
 
 
 def chunks_parts(chunked: Any) -> tuple[Any, ...]:
-    """A chunked array without its type."""
+    """Describes a chunked array without its type."""
     return tuple(array_parts(chunk) for chunk in chunked.chunks)
 
 
 def chunks_of(kind: Any, parts: tuple[Any, ...]) -> Any:
-    """The chunked array of that type which `chunks_parts` described."""
+    """Returns the chunked array of that type which `chunks_parts` described."""
     return pa.chunked_array([array_of(kind, chunk) for chunk in parts], kind)
 
 

@@ -1,4 +1,4 @@
-"""astropy: units, which never change, so that all that is measured in metres is not one co-variable, and frames without what they computed."""
+"""astropy: units, which are immutable, so that sharing a unit does not join variables; and frames without cached results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .subclasses import instances
 
 
 def _encode_unit(unit: Any) -> tuple[Any, ...]:
-    """A unit of astropy's own by its name, one that is made of others by them, the user's by its reducer."""
+    """Describes astropy's own units by name, compound units by their bases, and the user's units by their reducer."""
     name = getattr(unit, "_names", None)
     if name and getattr(sys.modules["astropy.units"], name[0], None) is unit:
         return ("named", name[0])
@@ -41,7 +41,7 @@ def _decode_unit(parts: tuple[Any, ...]) -> Any:
 
 
 def _encode_frame(frame: Any) -> dict[str, Any]:
-    """What it is made of: `cache` has what was computed of that."""
+    """Returns the attributes except `cache`, which has results computed from the others."""
     own = vars(frame)
     return {name: own[name] for name in sorted(own) if name != "cache"}
 
@@ -54,7 +54,8 @@ CODECS: dict[type, Codec] = {}
 
 
 def codec_for(kind: type) -> Codec | None:
-    """The codec for a type of astropy's: `astropy_units` and `astropy_frames` have them, as soon as the session has what they are for."""
+    """Returns the codec for a type of astropy. `astropy_units` and `astropy_frames` register the types as soon as the session imports their
+    modules."""
     found = _below("astropy.units.core", "UnitBase", "unit", kind)
     return found or _below("astropy.coordinates.baseframe", "BaseCoordinateFrame", "frame", kind)
 

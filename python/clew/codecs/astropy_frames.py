@@ -1,4 +1,4 @@
-"""astropy: which classes are frames of coordinates."""
+"""astropy: the classes of coordinate frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""astropy: which classes are units."""
+"""astropy: the classes of units."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Beautiful Soup: documents as they are. Their own pickle support writes their text and parses it again: elements that somebody has would not
-be those of the document."""
+"""Beautiful Soup: documents as object graphs. Their own pickle support writes the text and parses it again: elements in other variables
+would no longer belong to the document."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .subclasses import instances
 
 
 def _encode(soup: Any) -> dict[str, Any]:
-    """With the class of a builder that holds a parser: a new one has nothing to remember."""
+    """Replaces a builder that holds a parser by its class: a new builder has no state to keep."""
     own = dict(vars(soup))
     builder = own.get("builder")
     if builder is not None and not isinstance(builder, type) and not builder.picklable:

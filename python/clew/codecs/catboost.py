@@ -1,4 +1,4 @@
-"""CatBoost: models, whose bytes say the same in another order once they were written and read."""
+"""CatBoost: models. Their serialized bytes have another order after the model was written and read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MODEL = "__model"
 
 
 def _encode(model: Any) -> Parts:
-    """Its state, with the model in the order in which CatBoost writes one that it read: that is the same each time."""
+    """Encodes the state with the model as CatBoost writes it after reading it: that order is stable."""
     state = model.__getstate__()
     if state.get(_MODEL) is not None:
         again = CatBoost()

@@ -1,7 +1,7 @@
-"""Handles of the standard library that are over: closed files, archives and connections, finished threads and processes.
+"""Handles of the standard library that have ended: closed files, archives and connections, finished threads and processes.
 
-They have a value again, since nothing outside the session hangs on them any more: what they still answer is plain data. One that is still
-alive raises `NoValue`, in the words of `handles`. Modules are looked at only where the session has them.
+They have a value, because nothing outside the session depends on them any more: what they still return is plain data. A live handle raises
+`NoValue`, with the description from `handles`. Only modules that the session has imported are used.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BUFFERED = {kind.__name__: kind for kind in (io.BufferedReader, io.BufferedWrite
 
 
 def alive(value: Any) -> NoValue:
-    """Says that a handle is still in use."""
+    """Returns the error for a handle that is still in use."""
     return NoValue(word(type(value)) or f"{type(value).__qualname__}: an open file")
 
 
@@ -42,8 +42,8 @@ def alive(value: Any) -> NoValue:
 def by_attributes(
     kind: type, is_over: Callable[[Any], bool], machinery: Callable[[], dict[str, Any]], *more: str
 ) -> Codec:
-    """The codec for a class whose objects are their attributes once they are over. `machinery` are those that only a live one needs, as they
-    are in one that is over; `more` are others that it needs no longer and need not have."""
+    """Returns the codec for a class whose ended objects consist of their attributes. `machinery` are the attributes that only a live object
+    needs, with their values in an ended one. `more` are attributes that an ended object does not need at all."""
     left_out = {*machinery(), *more}
     make: Any = kind.__new__
 
@@ -122,7 +122,7 @@ def _gzip_machinery() -> dict[str, Any]:
 
 
 def _of_library(name: str) -> dict[type, Codec]:
-    """Codecs for what a module has, which the session has imported."""
+    """Returns the codecs for the classes of an imported module."""
     module: Any = sys.modules[name]
     if name == "zipfile":
         return {
@@ -156,7 +156,7 @@ def _of_library(name: str) -> dict[type, Codec]:
 # --- files ----------------------------------------------------------------------------------------------------
 
 Raw = tuple[str, dict[str, Any]]
-"""Of a raw file that is closed: its mode, and its attributes, its name among them."""
+"""The mode and the attributes of a closed raw file, including its name."""
 
 
 def _encode_raw(value: io.FileIO) -> Raw:
@@ -166,7 +166,7 @@ def _encode_raw(value: io.FileIO) -> Raw:
 
 
 def _open_raw(raw: Raw, content: bytes = b"") -> io.FileIO:
-    """A file in memory that takes the place of the closed one until it is closed, too."""
+    """Opens a file in memory that replaces the closed one until it is closed, too."""
     number = os.memfd_create("closed") if hasattr(os, "memfd_create") else os.open(os.devnull, os.O_RDWR)
     os.write(number, content)
     os.lseek(number, 0, os.SEEK_SET)
@@ -212,7 +212,7 @@ def _encode_text(value: Any) -> tuple[Any, ...]:
         raise NoValue("io.TextIOWrapper: its buffer was detached") from error
     if not is_over:
         raise alive(value)
-    # What a GzipFile writes through refers back to it.
+    # The raw writer of a GzipFile refers back to it.
     own = type(getattr(buffer, "_buffer", None)) is io.BufferedWriter
     if sys.getrefcount(buffer) > _REFERENCES.buffer + own:
         raise NoValue("io.TextIOWrapper: its underlying buffer is also used elsewhere")
@@ -223,7 +223,7 @@ def _encode_text(value: Any) -> tuple[Any, ...]:
 
 
 def _encode_below(buffer: Any) -> tuple[str, Any]:
-    """What kind of buffer a text file has, and what is to be known of it."""
+    """Returns the kind of a text file's buffer, and its parts."""
     kind = type(buffer)
     if BUFFERED.get(kind.__name__) is kind:
         return kind.__name__, _encode_buffered(buffer)
@@ -240,7 +240,7 @@ def _decode_text(parts: tuple[Any, ...]) -> io.TextIOWrapper:
 def _reopened(
     text: io.TextIOWrapper, parts: tuple[Any, ...], lines: int, use: Callable[[Any], None]
 ) -> io.TextIOWrapper:
-    """Makes a closed text file: it is opened over memory with so many empty lines, used, read to its end and closed again."""
+    """Creates a closed text file: opens it over memory with this many empty lines, uses it, reads it to its end and closes it."""
     kind, below, (encoding, errors, line_buffering, write_through), newlines, own = parts
     content = (newlines[0] if newlines else "\n") * lines + "".join(newlines)
     data = content.encode(encoding, errors) if content else b""
@@ -279,7 +279,7 @@ def _pack(name: str, kind: str) -> Callable[[bytes], Any]:
     return packed
 
 
-#: Opens a compressed file that holds something, by the kind of the file.
+#: Functions that open a non-empty compressed file, by the kind of the file.
 _PACKED: dict[str, Callable[[bytes], Any]] = {
     "GzipFile": lambda data: importlib.import_module("gzip").open(
         io.BytesIO(importlib.import_module("gzip").compress(data))
@@ -291,7 +291,7 @@ _PACKED: dict[str, Callable[[bytes], Any]] = {
 
 
 class _References(NamedTuple):
-    """How many references a buffer and the raw file below it have where nobody else holds them."""
+    """The reference counts of a buffer, and of the raw file below it, if no other object refers to them."""
 
     buffer: int
     raw: int
@@ -409,7 +409,7 @@ def _decode_cursor(parts: tuple[Any, ...]) -> Any:
     elif rows >= 0:
         connection.execute("create table c (d)")
         connection.executemany("insert into c values (?)", ((1,) for _ in range(rows)))
-        # Of many statements at once none tells the last row.
+        # `executemany` does not set `lastrowid`.
         made.executemany("update c set d = ?", [(2,)])
     connection.close()
     connection.row_factory, connection.text_factory = kept
@@ -438,7 +438,7 @@ def _of_future() -> dict[str, Any]:
 
 
 def _encode_finalizer(value: Any) -> tuple[Any, ...]:
-    """What it calls, and for which object, is state of the process: `clew.roots.finalizers`."""
+    """The function that it calls, and the object, are state of the process: `clew.roots.finalizers`."""
     if not finalizers.has_value(value):
         raise alive(value)
     return ()
@@ -468,7 +468,7 @@ _OF_KERNEL: dict[type, Codec] = {
         lambda: {"_waitpid_lock": threading.Lock(), "_child_created": False},
     ),
 }
-# Their classes go by the names of the functions that make them, so those are not written down.
+# The stored name is that of the factory function, so the classes are not stored.
 READER = Codec("closed.reader", _encode_reader, _decode_reader, native=False, kind=object)
 WRITER = Codec("closed.writer", _encode_writer, _decode_writer, native=False, kind=object)
 CONNECTION = Codec(
@@ -485,18 +485,18 @@ def _known() -> dict[type, Codec]:
 def _known_of(libraries: tuple[str, ...]) -> dict[type, Codec]:
     found = dict(_OF_KERNEL)
     for name in libraries:
-        with contextlib.suppress(AttributeError):  # half imported
+        with contextlib.suppress(AttributeError):  # partly imported
             found.update(_of_library(name))
     return found
 
 
 def codec_for(kind: type) -> Codec | None:
-    """The codec for handles of exactly this type that are over."""
+    """Returns the codec for ended handles of exactly this type."""
     return _known().get(kind)
 
 
 def __getattr__(name: str) -> Any:
-    """`CODECS` grows with what the session imports, so it is read anew each time."""
+    """Computes `CODECS` and `NAMED` at each access, because they grow with the session's imports."""
     if name == "CODECS":
         return _known()
     if name == "NAMED":

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 
 class NoValue(Exception):
-    """Says that an object has no value that could be compared or stored, and why, for people."""
+    """Raised if an object has no value that could be compared or stored. The message gives the reason, for users."""
 
 
 class Parts(NamedTuple):
-    """Parts of an object that can be part of itself: `decode(args)` makes it, `fill(it, state)` puts in the rest."""
+    """The parts of an object that may contain itself: `decode(args)` creates it, `fill(it, state)` adds the rest."""
 
     args: tuple[Any, ...]
     state: Any
@@ -21,34 +21,34 @@ class Codec(NamedTuple):
     """How objects of one type become parts, and parts become objects."""
 
     name: str
-    """What is stored and asked for again by `named`: file of this folder, dot, key in its `CODECS`."""
+    """The stored name, from which `named` finds the codec: file of this folder, dot, key in its `NAMED`."""
     encode: Callable[[Any], tuple[Any, ...] | Parts]
     decode: Callable[[tuple[Any, ...]], Any]
     fill: Callable[[Any, Any], None] | None = None
-    """Set exactly when `encode` gives `Parts`: `decode` then gets `args` alone."""
+    """Set exactly if `encode` returns `Parts`: `decode` then gets only `args`."""
     finish: Callable[[Any], None] | None = None
     """Completes what `fill` left open, once every object of the co-variable has been filled."""
     version: int = 1
     native: bool = True
-    """Whether nothing that the parts name is ever called, whatever they are: only then a stranger's are decoded
+    """Whether decoding never calls anything that the parts name, whatever they are. Only such codecs decode untrusted parts
     (crates/clew-python/src/strangers.rs)."""
     decode_as: Callable[[type, tuple[Any, ...]], Any] | None = None
-    """Makes an instance of a subclass from the same parts, without running its `__init__`; `None` if there is no way."""
+    """Creates an instance of a subclass from the same parts, without running its `__init__`; `None` if that is not possible."""
     kind: type | None = None
-    """The type that is written down, where objects of another stand in for its own."""
+    """The type that is stored, if objects of another type stand in for its own."""
     immutable: bool = False
-    """Whether sharing the object joins nothing: equal ones are told apart only within a co-variable."""
+    """Whether sharing the object does not join variables: equal objects are distinguished only within a co-variable."""
     has_attributes: bool = False
-    """Whether an immutable object has attributes that can be set: sharing it joins where a name is bound to the object itself."""
+    """Whether an immutable object has attributes that can be set. Sharing it then joins variables that are bound to the object itself."""
 
 
 def keyed(*codecs: Codec) -> dict[str, Codec]:
-    """Codecs by the last parts of their names, as `named` looks for them in a file."""
+    """Returns codecs by the last parts of their names, as `named` looks them up in a file."""
     return {codec.name.rpartition(".")[2]: codec for codec in codecs}
 
 
 def kinds_below(kind: type, package: str = "") -> Iterator[type]:
-    """All classes that derive from one, as far as their modules are in a package; some have private names."""
+    """Yields all classes that derive from a class, if their modules are in a package; some have private names."""
     derived: type
     for derived in type.__subclasses__(kind):
         if str(derived.__module__).startswith(package):

@@ -1,6 +1,6 @@
-"""Dask's graphs, where they hold results that lie on a cluster: futures there come back as the results themselves.
+"""Dask graphs with results on a cluster: futures in them are restored as the results themselves.
 
-So a persisted collection is stored as what it is made of, and computes in a process that has no cluster.
+So a persisted collection is stored as the values that it consists of, and computes in a process without a cluster.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from . import Codec, keyed
 
 
 def _with_futures(graph: Any) -> Any:
-    """A graph with the futures of what came back in the place of their nodes; itself where there are none."""
+    """Returns a graph in which nodes for fetched results are replaced by their futures; the same graph if there are none."""
     fetched = sys.modules.get("clew.adapters.dask_local_results")
     if fetched is None or not isinstance(graph, dict):
         return graph
@@ -24,7 +24,7 @@ def _with_futures(graph: Any) -> Any:
     if live:
         from ..adapters import dask_results
 
-        # At once, not one by one.
+        # All at once, not one by one.
         dask_results.keep(live)
     nodes = (fetched.KeptNode, fetched.KnownTask)
     if not any(isinstance(value, nodes) for value in graph.values()):
@@ -33,7 +33,7 @@ def _with_futures(graph: Any) -> Any:
 
 
 def _with_nodes(graph: Any) -> Any:
-    """The way back."""
+    """Reverses `_with_futures`."""
     fetched = sys.modules.get("clew.adapters.dask_local_results")
     if fetched is None or not isinstance(graph, dict):
         return graph
@@ -65,7 +65,7 @@ def _decode_delayed(parts: tuple[Any, ...]) -> Any:
 
 def _encode_expression(expression: Any) -> tuple[Any, ...]:
     operands = [_with_futures(operand) for operand in expression.operands]
-    # What it has cached is not written down: whoever looks at a frame fills it.
+    # Cached properties are not stored: merely displaying a frame fills them.
     return type(expression), operands, expression.deterministic_token
 
 
@@ -83,5 +83,5 @@ NAMED = keyed(LAYER, DELAYED, EXPRESSION)
 
 
 def codec_for(kind: type) -> Codec | None:
-    """The codec for what frames are made of."""
+    """Returns the codec for the expressions of frames."""
     return EXPRESSION if issubclass(kind, Expr) else None

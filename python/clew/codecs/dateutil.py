@@ -1,4 +1,4 @@
-"""dateutil: differences between dates, shared by what has nothing to do with each other."""
+"""dateutil: differences between dates, which unrelated objects share."""
 
 from __future__ import annotations
 

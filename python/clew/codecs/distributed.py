@@ -1,4 +1,5 @@
-"""Dask's clusters: clients, clusters and results on them. What they stand for lives elsewhere (`clew/adapters/dask_handles.py`)."""
+"""Dask clusters: clients, clusters, and results on them. They stand for something outside the session
+(`python/clew/adapters/dask_handles.py`)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Exceptions with everything a person may look at, and tracebacks as what they print.
+"""Exceptions with everything that users may inspect, and tracebacks with what they print.
 
-A reducer keeps an exception's arguments only. Here cause, context, notes, attributes and the fields that the C types hide
-come along. Of a traceback the file, function and line of each frame are kept; the frames' variables are not.
+A reducer stores only an exception's arguments. This codec adds cause, context, notes, attributes, and the fields hidden in C types. Of a
+traceback it stores the file, function and line of each frame, but not the variables.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ FIELDS: tuple[tuple[type[BaseException], tuple[str, ...]], ...] = (
     (AttributeError, ("name", "obj")),
     (NameError, ("name",)),
 )
-"""Fields that live in the C part of an exception, by the type that has them."""
+"""Fields in the C part of an exception, by the type that has them."""
 
 
 def codec_for(kind: type[BaseException]) -> Codec | None:
-    """The codec for exceptions of this class; `None` if the class says itself how it is pickled."""
+    """Returns the codec for exceptions of this class; `None` if the class defines its own pickling."""
     base = next(part for part in kind.__mro__ if not part.__flags__ & HEAP_TYPE)
     return None if defines_pickling(kind, base) else _EXCEPTION
 
@@ -73,7 +73,7 @@ def _decode(parts: tuple[Any, ...]) -> BaseException:
 def _fill(error: BaseException, state: Any) -> None:
     error.args, parts = state
     for name, value in parts["fields"].items():
-        if value is not None:  # a field never set is shown otherwise than one set to None
+        if value is not None:  # a field that was never set is displayed differently from one set to None
             setattr(error, name, value)
     restore_attributes(error, parts["own"], parts["slots"])
     error.__cause__ = parts["cause"]
@@ -105,7 +105,7 @@ def _decode_traceback(parts: tuple[Any, ...]) -> types.TracebackType:
 
 
 def _frame(filename: str, name: str, qualname: str, line: int, module: str) -> types.FrameType:
-    """A frame that names the given function: that of a generator never started, the only sort that keeps no caller."""
+    """Creates a frame that names the given function: the frame of an unstarted generator, the only kind without a caller."""
     code = _stand_in.__code__.replace(
         co_filename=filename, co_name=name, co_qualname=qualname, co_firstlineno=max(line, 1)
     )

@@ -1,8 +1,8 @@
-"""Globals that a library made for functions: a copy of the notebook's names, in which attrs, doctest and others run the code they generate.
+"""Globals that a library created for functions: a copy of the notebook's names, in which attrs, doctest and others run generated code.
 
-A function reads few of them. Were all of them a part of it, every value of the session would be a part of every such function, and an open
-connection among them would keep all of them from being stored. So of such a dict counts what its functions may read, unless somebody else
-has the dict, too.
+A function reads few of these names. If all of them were part of the function, it would contain every value of the session, and one open
+connection among them would make it impossible to store. So only the names that its functions may read count, unless another object holds
+the dict, too.
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ from types import FrameType, FunctionType
 from typing import Any
 
 _READS_ALL = frozenset(("globals", "eval", "exec", "vars", "locals", "dir", "__import__"))
-"""Names whose use says that any name may be read."""
+"""Names whose use means that any name may be read."""
 
 _WORD = re.compile(r"[^\W\d]\w*")
 
 _MADE_ANEW = ("__name__", "__builtins__")
-"""What every such dict gets when it is made again."""
+"""The names that are set in every such dict when it is restored."""
 
 _known: dict[int, tuple[int, list[weakref.ref[FunctionType]]]] = {}
-"""Who had a dict when it was last asked: how many references there were, and the functions. By the dict's address."""
+"""The last known holders of a dict, by its address: the reference count, and the functions."""
 
 
 def names_read(space: dict[str, Any]) -> dict[str, Any] | None:
-    """What the functions with these globals may read of them; `None` if others hold the dict, or read all of it."""
+    """Returns the names that functions with these globals may read, with values; `None` if other objects hold the dict, or a function may
+    read all of it."""
     functions = _functions(space)
     if functions is None:
         return None
@@ -43,8 +44,8 @@ def names_read(space: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _functions(space: dict[str, Any]) -> list[FunctionType] | None:
-    """The functions whose globals this is; `None` if it is held by anything else. All objects are gone through for that, so it is done
-    once for as long as the same hold it."""
+    """Returns the functions with these globals; `None` if any other object holds the dict. This searches all objects, so the result is
+    cached while the holders stay the same."""
     count = sys.getrefcount(space)
     known = _known.get(id(space))
     if known is not None and known[0] == count:
@@ -54,7 +55,7 @@ def _functions(space: dict[str, Any]) -> list[FunctionType] | None:
         ):
             return functions
     functions = []
-    # No closure here may have `space`: its cell would be one of those that hold it.
+    # No closure here may have `space`: its cell would be one of the holders.
     for holder in gc.get_referrers(space):
         if isinstance(holder, FunctionType) and holder.__globals__ is space:
             functions.append(holder)
@@ -65,12 +66,12 @@ def _functions(space: dict[str, Any]) -> list[FunctionType] | None:
 
 
 def _read_by(function: FunctionType) -> Iterator[str]:
-    # Most processes have no such function.
+    # Imported here because most processes have no such function.
     from clew.analysis.bytecode import names_of, nested
 
     for code in nested(function.__code__):
         yield from chain.from_iterable(names_of(code))
-    # `typing.get_type_hints` looks up what annotations name.
+    # `typing.get_type_hints` looks up the names in annotations.
     for annotation in function.__annotations__.values():
         if isinstance(annotation, str):
             yield from _WORD.findall(annotation)

@@ -1,7 +1,7 @@
 """Types whose objects have no value: live connections, threads, locks, suspended code.
 
-They are told by the qualified names of their classes and base classes, so that no library is imported, and before any
-reducer is asked: some of them pickle without complaint and load dead.
+They are recognized by the qualified names of their classes and base classes, so that no library is imported, and before any reducer is
+called: some of them can be pickled without an error, but are dead after loading.
 """
 
 from __future__ import annotations
@@ -64,14 +64,15 @@ WORDS: dict[str, str] = {
     for words, names in no_value.items()
     for name in names.split()
 }
-"""Qualified name of a class and the words for its objects and those of its subclasses; a codec for the very class goes first."""
+"""From the qualified name of a class to the description of its objects and those of subclasses. A codec for exactly the class takes
+precedence."""
 
 STOPPED_HERE = frozenset({"_io.StringIO", "_io.BytesIO", "logging.NullHandler"})
-"""Classes that have a value although a base class of theirs has none."""
+"""Classes that have a value although one of their base classes has none."""
 
 
 def word(kind: type) -> str | None:
-    """Why objects of this type have no value, as `module.Class: words`; `None` if they may have one."""
+    """Returns why objects of this type have no value, as `module.Class: words`; `None` if they may have one."""
     for part in kind.__mro__:
         name = f"{part.__module__}.{part.__qualname__}"
         if name in STOPPED_HERE:
@@ -81,8 +82,8 @@ def word(kind: type) -> str | None:
     return None
 
 
-#: Words for what holds something of this process that cells leave there. The others lead to what is elsewhere, or to nothing: a module of the
-#: user's that keeps a lock, a pool or a connection keeps as good a one where it is imported anew.
+#: Descriptions of objects that may contain data left by cells. The others refer to something outside, or contain nothing: if a module of
+#: the user is imported again, the new lock, pool or connection in it works as well.
 _HOLDING = frozenset(
     (
         "a suspended generator",
@@ -101,7 +102,7 @@ _HOLDING = frozenset(
 
 
 def holds_nothing(kind: type) -> bool:
-    """Whether objects of this type have no value, and nothing that cells could leave in them."""
+    """Returns whether objects of this type have no value, and contain nothing that cells could leave there."""
     said = word(kind)
     return said is not None and said.partition(": ")[2] not in _HOLDING
 

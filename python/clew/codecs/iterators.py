@@ -1,4 +1,4 @@
-"""Generators, coroutines and iterators of Python's own that came to their end. What suspended code holds is nobody's to read."""
+"""Built-in generators, coroutines and iterators that are exhausted. The contents of suspended code cannot be read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _encode_code(prefix: str) -> Callable[[Any], tuple[Any, ...]]:
 
 
 def _decode_code(parts: tuple[Any, ...]) -> Any:
-    """Calling the function of a generator runs nothing of it, and neither does closing what was not begun."""
+    """Creates an exhausted generator. Calling its function runs no code of it, and neither does closing an unstarted generator."""
     code, name, qualname = parts
     cells = tuple(types.CellType() for _ in code.co_freevars)
     function = types.FunctionType(code, {}, name, None, cells)
@@ -33,7 +33,8 @@ def _decode_code(parts: tuple[Any, ...]) -> Any:
 
 
 def _encode_iterator(value: Any) -> tuple[Any, ...]:
-    """Nothing of one that is at its end; else what it goes through, and how far it is. Of one over a dict or a set, what is left."""
+    """Returns nothing for an exhausted iterator. Otherwise returns the iterated object and the position; for a dict or set, the remaining
+    items."""
     _, args, *state = value.__reduce__()
     if type(value) in _MADE_OF_REST:
         return (args,) if args[0] else ()
@@ -59,7 +60,8 @@ def _decode_iterator(kind: type, empty: Callable[[], Iterator[Any]]) -> Callable
 
 
 def _over_set(rest: list[Any]) -> Iterator[Any]:
-    """A set made of what is left may go through it in another order. Then it is a list's iterator, and said to differ."""
+    """Returns an iterator over the remaining items. A new set of them may have another order. Then it is a list iterator, and reported as
+    different."""
     return iter(made) if list(made := set(rest)) == rest else iter(rest)
 
 

@@ -43,9 +43,9 @@ class Library(NamedTuple):
 
     # -- values --------------------------------------------------------------------------------------------
 
-    #: The file of `clew.codecs` with the codecs for the types of a module. `libraries.NAME` is a declaration's own file; any other may import
-    #: the library. A module inside the library has a file of its own if the walk would otherwise read instances by itself: their types must be
-    #: in its `CODECS` as soon as the module is imported.
+    #: The file of `clew.codecs` with the codecs for the types of a module. `libraries.NAME` is a declaration's own file; any other may
+    #: import the library. A module inside the library has a file of its own if the walk would otherwise read instances itself: their types
+    #: must be in its `CODECS` as soon as the module is imported.
     codecs: Mapping[str, str] = _NONE
     #: The file with the codec of a handle, which stands for something outside the session.
     handles: Mapping[str, str] = _NONE
@@ -68,8 +68,8 @@ class Library(NamedTuple):
     opens_files: str = ""
     #: Functions that get a folder and read the files in it.
     reads_folders: str = ""
-    #: Whether its native code opens files through Python only, apart from the functions in the next field. Any other library with native code
-    #: may read files unseen.
+    #: Whether its native code opens files through Python only, apart from the functions in the next field. Any other library with native
+    #: code may read files unseen.
     opens_through_python: bool = False
     opens_below_python: str = ""
     #: Returns the user's files in which it looks for its settings.
@@ -128,5 +128,5 @@ class Library(NamedTuple):
 
 
 def is_being_imported(module: Any) -> bool:
-    """Whether a module is not complete yet."""
+    """Returns whether a module is still being imported."""
     return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))

@@ -1,8 +1,8 @@
-"""lxml: elements, which are views of one document each: what one of them changes, all others show.
+"""lxml: elements, each of which is a view of a document: a change through one is visible in all others.
 
-A document is its text, written and read by lxml itself; an element is the root of its document and the way from there. So all elements of
-a document are one co-variable and have one parent after a load, too. Which parser read the document is not kept, only what kind of
-elements it makes.
+A document is stored as its text, which lxml itself writes and reads. An element is stored as the root of its document and the path from
+there. So all elements of a document are one co-variable, and share the document after a load, too. The parser that read the document is not
+stored, only the kind of elements that it creates.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from lxml import etree
 from . import Codec, NoValue, keyed
 
 _E: Any = etree._Element
-"""The base class: its methods are called on elements, since `lxml.objectify` takes names and numbers for children."""
+"""The base class. Its methods are called on elements, because `lxml.objectify` treats attributes as children."""
 
 LINES = 65535
-"""The highest number of a line that every version of lxml can set."""
+"""The highest line number that every version of lxml can set."""
 
 HUGE = 10_000_000
-"""From how many bytes on a document may have long texts; shorter ones stay under lxml's guard against entities that grow."""
+"""The document size in bytes from which long texts are allowed. Shorter documents stay under lxml's guard against entity expansion."""
 
 
 def _encode_element(element: Any) -> tuple[Any, ...]:
@@ -42,13 +42,13 @@ def _encode_element(element: Any) -> tuple[Any, ...]:
 
 
 _roots: dict[int, Any] = {}
-"""The roots of documents that were looked at: lxml makes another one each time where nobody holds it, and elements would not be told to
-have one document."""
+"""The roots of known documents. lxml creates a new proxy each time if none is alive, and then elements would not be recognized as parts of
+one document."""
 
 
 def _root(element: Any) -> Any:
     for key, root in list(_roots.items()):
-        # Held here, by this loop and by the call: nobody else has the root, and only it has its document.
+        # The references are this dict, the loop and the call: no other object holds the root, and only the root holds its document.
         if sys.getrefcount(root) == 3 and sys.getrefcount(_document(root)) == 2:
             del _roots[key]
     root = _E.getroottree(element).getroot()
@@ -62,7 +62,7 @@ def _document(element: Any) -> Any:
 
 
 def _way(element: Any) -> tuple[Any, list[int]]:
-    """The uppermost element, and the positions of children on the way from it."""
+    """Returns the topmost element, and the child positions on the path from it."""
     path: list[int] = []
     while (parent := _E.getparent(element)) is not None:
         path.append(_E.index(parent, element))
@@ -71,7 +71,7 @@ def _way(element: Any) -> tuple[Any, list[int]]:
 
 
 def _beside(root: Any, other: Any) -> int:
-    """How many steps before or behind the root a comment or an instruction stands; 0 if it does not."""
+    """Returns the position of a comment or processing instruction before (negative) or after the root; 0 if it is not beside the root."""
     for step, siblings in ((-1, _E.itersiblings(root, preceding=True)), (1, _E.itersiblings(root))):
         for count, sibling in enumerate(siblings, 1):
             if sibling is other:
@@ -80,7 +80,7 @@ def _beside(root: Any, other: Any) -> int:
 
 
 def _encode_alone(element: Any) -> tuple[Any, ...]:
-    """A comment or an instruction without an element beside it."""
+    """Describes a comment or processing instruction in a document without elements."""
     if type(element) is etree._Comment:
         return ("comment", element.text)
     if type(element) is etree._ProcessingInstruction:
@@ -96,7 +96,7 @@ def _encode_document(root: Any) -> tuple[Any, ...]:
 
 
 def _content(top: Any, tree: Any = None) -> tuple[Any, ...]:
-    """Text, tail, lines and classes of what stands below an element."""
+    """Returns text, tail, line numbers and classes of an element and everything below."""
     nodes = list(_E.iter(top))
     lines = array("H", (min(_E.sourceline.__get__(node) or 0, LINES) for node in nodes))
     classes = sorted({f"{type(node).__module__}.{type(node).__qualname__}" for node in nodes})
@@ -107,7 +107,7 @@ def _written(top: Any, tree: Any) -> bytes:
     text: bytes = etree.tostring(top if tree is None else tree, encoding="UTF-8", with_tail=False)
     if not isinstance(_E.getroottree(top).parser, etree.HTMLParser):
         return text
-    # Who reads HTML bears names with odd characters, which no reader of XML does.
+    # The HTML parser accepts names with characters that no XML parser accepts.
     for written in (
         text,
         etree.tostring(top if tree is None else tree, encoding="UTF-8", method="html", with_tail=False),
@@ -120,7 +120,7 @@ def _written(top: Any, tree: Any) -> bytes:
 
 
 def _kind_of(root: Any) -> str:
-    """What kind of elements a document has."""
+    """Returns the kind of elements of a document."""
     parser = _E.getroottree(root).parser
     objectify, html = sys.modules.get("lxml.objectify"), sys.modules.get("lxml.html")
     if objectify is not None and isinstance(root, objectify.ObjectifiedElement):
@@ -131,7 +131,7 @@ def _kind_of(root: Any) -> str:
 
 
 def _parse(text: bytes, kind: str, encoding: str = "UTF-8") -> Any:
-    """The root of a document, read as it was written: nothing is left out, put in or fetched."""
+    """Parses a document exactly as written, and returns the root: nothing is left out, added or fetched."""
     exact: dict[str, Any] = {
         "encoding": encoding,
         "strip_cdata": False,
@@ -156,7 +156,7 @@ def _parse(text: bytes, kind: str, encoding: str = "UTF-8") -> Any:
 
 
 def _shell(kind: str, doctype: str, encoding: str | None) -> Any:
-    """An empty root whose document is one that was read as HTML, or that was built and not read."""
+    """Creates an empty root in a document of this kind: one that was parsed as HTML, or one that was built without parsing."""
     parser: Any = etree.XMLParser()
     if kind in ("html", "HTML"):
         parser = etree.HTMLParser(encoding=encoding)
@@ -231,7 +231,7 @@ def _decode_document(
 
 
 def _move(source: Any, target: Any) -> None:
-    """Puts into an empty root what another one has, with what stands beside it."""
+    """Moves the contents of one root, with its siblings, into an empty root."""
     for name, value in _E.items(source):
         _E.set(target, name, value)
     _E.tag.__set__(target, _E.tag.__get__(source))
@@ -254,7 +254,7 @@ def _set_lines(top: Any, lines: bytes) -> None:
             _E.sourceline.__set__(node, line)
 
 
-# -- what stands for an element --------------------------------------------------------------------------
+# -- views of an element ---------------------------------------------------------------------------------
 
 
 def _encode_attributes(value: Any) -> tuple[Any, ...]:
@@ -262,7 +262,7 @@ def _encode_attributes(value: Any) -> tuple[Any, ...]:
 
 
 def _encode_text(value: Any) -> tuple[Any, ...]:
-    """A text that XPath found knows its element."""
+    """Describes a text that XPath returned, with its element."""
     return str.__str__(value), value.getparent(), value.attrname, value.is_tail, value.is_text
 
 
@@ -274,7 +274,7 @@ def _decode_text(parts: tuple[Any, ...]) -> Any:
     for one in found:
         if one == text:
             return one
-    # The element has another text by now: it gets this one for a moment.
+    # The element has another text by now: it is set to this one for a moment.
     if name is not None:
         before = _E.get(parent, name)
         _E.set(parent, name, text)
@@ -298,7 +298,7 @@ def _found(parent: Any, name: str | None, is_tail: bool, is_text: bool) -> list[
 
 
 _TEXT: Any = etree._ElementUnicodeResult
-# None is native: a stranger's text is not handed to a parser in C.
+# None is native: untrusted text is not passed to a parser in C.
 _ELEMENT = Codec("lxml.element", _encode_element, _decode_element, native=False)
 NAMED = keyed(
     _ELEMENT,
@@ -316,5 +316,5 @@ CODECS: dict[type, Codec] = {
 
 
 def codec_for(kind: type) -> Codec | None:
-    """The codec for elements of all classes of lxml's own."""
+    """Returns the codec for elements of all of lxml's own classes."""
     return _ELEMENT if issubclass(kind, _E) else None

@@ -1,8 +1,8 @@
-"""matplotlib: figures and what is in them, by their own pickle support, made steady.
+"""matplotlib: figures and their contents, through their own pickle support, with stable results.
 
-Left to itself that support puts a figure into pyplot while it is loaded (here pyplot's register is a root of its own, and
-everything is installed at once), counts callbacks up each time it is asked, names the parents of transforms by address,
-and forgets in which order attributes came.
+Without these codecs, that pickle support adds a figure to pyplot while it is loaded (here pyplot's register is a separate root, and
+everything is installed at once), increments callback numbers at each call, identifies the parents of transforms by address, and loses the
+order of attributes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .subclasses import instances
 
 
 def codec_for(kind: type) -> Codec | None:
-    """The codec for a type of matplotlib's; `None` where the walk or a reducer knows enough."""
+    """Returns the codec for a type of matplotlib; `None` if the walk or a reducer suffices."""
     for module, base, name in _BASES:
         found = getattr(sys.modules.get(f"matplotlib.{module}"), base, None)
         if isinstance(found, type) and issubclass(kind, found):
@@ -44,11 +44,11 @@ _BASES = (
 
 
 _FROM_OPTIONS = ("_path_effects", "_powerlimits")
-"""Attributes that are the very lists of rcParams: all figures would be one through them."""
+"""Attributes that refer to the lists of rcParams themselves: they would join all figures into one co-variable."""
 
 
 def _sorted(state: dict[str, Any]) -> dict[str, Any]:
-    """Attributes by name. Whether something must be drawn again is not kept: after a load everything must."""
+    """Returns attributes in the order of their names. Whether an artist must be redrawn is not stored: after a load, all must."""
     if "_stale" in state:
         state["_stale"] = True
     for name in _FROM_OPTIONS:
@@ -64,7 +64,7 @@ def _encode_figure(figure: Any) -> dict[str, Any]:
 
 
 _came = False
-"""Whether a figure came of which pyplot does not know yet."""
+"""Whether a figure was restored for which pyplot's backend is not loaded yet."""
 
 
 def _fill_figure(figure: Any, state: Any) -> None:
@@ -74,14 +74,15 @@ def _fill_figure(figure: Any, state: Any) -> None:
 
 
 def show_as_made() -> None:
-    """Loads pyplot's backend behind figures that came: whoever made them by pyplot had it loaded, and it tells IPython how they are shown."""
+    """Loads pyplot's backend after figures were restored. pyplot had loaded it when the figures were created, and it registers their
+    display in IPython."""
     global _came
     load = getattr(sys.modules.get("matplotlib.pyplot"), "_get_backend_mod", None)
     if _came and load is not None:
         _came = False
         with suppress(
             Exception
-        ):  # One that needs a screen, where there is none: it was not loaded before, either.
+        ):  # A backend that needs a screen fails without one. It could not be loaded in the original session, either.
             load()
 
 
@@ -102,7 +103,7 @@ def _fill_plain(value: Any, state: dict[str, Any]) -> None:
 
 
 def _encode_path(path: Any) -> tuple[Any, ...]:
-    """A path by value: those of markers and frames are the library's own and in every figure."""
+    """Encodes a path by value: the paths of markers and frames belong to the library, and are in every figure."""
     from . import numpy as arrays
 
     own = dict(vars(path))
@@ -123,7 +124,7 @@ def _fill_path(path: Any, state: Any) -> None:
 
 
 def _encode_callbacks(registry: Any) -> dict[str, Any]:
-    """Its own `__getstate__` would use up a number."""
+    """Encodes the callbacks without the class's own `__getstate__`, which would use up a callback number."""
     kept = {
         signal: {number: proxy() for number, proxy in proxies.items() if number in registry._pickled_cids}
         for signal, proxies in registry.callbacks.items()
@@ -141,18 +142,18 @@ def _fill_callbacks(registry: Any, state: dict[str, Any]) -> None:
 
 
 def _encode_transform(node: Any) -> tuple[Any, ...]:
-    """What it holds, as good as new: what it has computed counts for nothing until somebody asks for it again. A figure that is loaded
-    takes its transforms for invalid, whatever they were."""
+    """Encodes a transform as if it were new: computed values are left out. A restored figure treats its transforms as invalid in any
+    case."""
     own = {name: value for name, value in vars(node).items() if name != "_parents"}
     own["_invalid"] = getattr(node, "_INVALID_FULL", None) or node.INVALID
-    # A matrix that was computed may be that of `IdentityTransform`, which is one for all figures.
+    # A computed matrix may belong to `IdentityTransform`, a singleton that all figures share.
     own |= dict.fromkeys(own.keys() & _computed(node))
     parents = [parent for reference in node._parents.values() if (parent := reference()) is not None]
     return _sorted(own), parents
 
 
 def _computed(node: Any) -> set[str]:
-    """What a transform computes from what it is made of, and computes again once it is invalid."""
+    """Returns the attributes that a transform computes, and computes again once it is invalid."""
     if isinstance(node, _WITH_MATRICES):
         return {"_mtx", "_inverted"}
     return {"_points"} if isinstance(node, transforms.TransformedBbox) else {"_inverted"}
@@ -179,11 +180,11 @@ def _fill_transform(node: Any, state: Any) -> None:
 
 
 _OF_COLORMAPS = ("colors", "_segmentdata")
-"""Attributes that all colormaps of one name share with the library: all images would be one through them."""
+"""Attributes that all colormaps of one name share with the library: they would join all images into one co-variable."""
 
 
 def _builtin(name: Any) -> dict[str, Any]:
-    """The attributes of matplotlib's own colormap of a name."""
+    """Returns the attributes of matplotlib's own colormap with this name."""
     colormaps: Any = sys.modules["matplotlib"].colormaps
     return vars(colormaps._cmaps[name]) if name in colormaps._builtin_cmaps else {}
 
@@ -200,7 +201,7 @@ def _encode_colormap(colormap: Any) -> tuple[Any, ...]:
 
 
 def _can_compute(colormap: Any) -> bool:
-    """Whether the table of a colormap, which it computes when it is first used, is the one that it would compute now."""
+    """Returns whether the lookup table of a colormap, which it computes at first use, equals the one that it would compute now."""
     if any(callable(part) for part in (getattr(colormap, "_segmentdata", None) or {}).values()):
         return False
     again = object.__new__(type(colormap))
@@ -219,7 +220,7 @@ def _forget(parents: dict[int, Any], key: int, reference: Any) -> None:
     parents.pop(key, None)
 
 
-# They serve subclasses elsewhere, too: of mpl_toolkits, of other packages, of the user's own; but for paths.
+# These also serve subclasses elsewhere, except the one for paths: in mpl_toolkits, other packages, and the user's code.
 NAMED = keyed(
     instances("matplotlib.Figure", _encode_figure, _fill_figure),
     instances("matplotlib.stateful", _encode_stateful, _fill_stateful),

@@ -1,4 +1,4 @@
-"""networkx: graphs, without the views of themselves that they keep once somebody has asked."""
+"""networkx: graphs, without the cached views of themselves."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from . import Codec, keyed
 from .subclasses import instances
 
 _OURS = 3
-"""How often a view is referred to that nobody else has: by the graph, by the copy of its attributes, and by the question."""
+"""The reference count of a view that no other object holds: the graph, the copy of its attributes, and the call."""
 
 
 def _encode(graph: Any) -> dict[str, Any]:

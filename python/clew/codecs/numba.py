@@ -1,5 +1,5 @@
-"""Numba: compiled functions as what they were compiled from. Numba pickles that into bytes of its own, which differ from process to process, and
-hands back the function of this process where it still has it.
+"""Numba: compiled functions as their sources and options. Numba's own pickling creates bytes that differ in each process, and returns the
+function of this process if it still exists.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from numba.core.dispatcher import Dispatcher
 
 from . import Codec, Parts, keyed
 
-#: Under which name a function that was made has its state, until all that it needs is complete.
+#: The attribute in which a restored function keeps its state until everything that it needs is complete.
 _STATE = "_clew_state"
 
 
 def _encode(function: Any) -> Parts:
     states: dict[str, Any] = function._reduce_states()
-    # By that Numba finds what this process has.
+    # By this id, Numba finds functions of this process.
     del states["uuid"]
     return Parts((type(function),), states | {"is_cached": isinstance(function._cache, FunctionCache)})
 
@@ -31,7 +31,7 @@ def _finish(function: Any) -> None:
     state = function.__dict__.pop(_STATE)
     function.__init__(state["py_func"], state["locals"], state["targetoptions"])
     if state["is_cached"]:
-        # Numba keeps what it compiles beside the source, where it finds a place for that.
+        # Numba stores compiled code beside the source, if it can write there.
         with suppress(RuntimeError):
             function.enable_caching()
     for signature in state["sigs"]:
@@ -47,5 +47,5 @@ CODECS: dict[type, Codec] = {}
 
 
 def codec_for(kind: type) -> Codec | None:
-    """The codec for compiled functions."""
+    """Returns the codec for compiled functions."""
     return _FUNCTION if issubclass(kind, Dispatcher) else None

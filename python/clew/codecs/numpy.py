@@ -1,9 +1,9 @@
 """numpy: arrays as memory, scalars, dtypes and random generators.
 
-An array is a dtype, a shape and a stretch of memory. An array over another one keeps that one alive as a part, so that
-both show the same memory again; over anything else (bytes, a bytearray, an Arrow buffer) the stretch itself is the part
-and the overlap of addresses keeps the sharing. Memory mapped from a file has no value: a copy would silently cut the
-array off its file, and recording must never touch the file.
+An array is a dtype, a shape and a range of memory. An array over another one contains that one as a part, so that both share memory after a
+load, too. If the memory belongs to another object (bytes, a bytearray, an Arrow buffer), the range itself is the part, and the overlap of
+addresses preserves the sharing. Memory mapped from a file has no value: a copy would silently detach the array from its file, and recording
+must never touch the file.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ ndarray = np.ndarray
 
 
 def dtype_parts(dtype: Any) -> Any:
-    """A dtype as a fresh text, or as a tuple where it holds objects (metadata, the missing value of string arenas).
+    """Describes a dtype as a new text, or as a tuple if it contains objects (metadata, the missing value of string dtypes).
 
-    Fields are text too, and not tuples of the names that the dtype holds: a dtype that two arrays share would make their
-    parts share what is not shared after a load.
+    Fields are described as text, too, not as tuples of the dtype's own names: a dtype that two arrays share would make their parts share
+    objects that are not shared after a load.
     """
     if dtype.isbuiltin == 1 and dtype.metadata is None and dtype.char != "T":
         return dtype.str
@@ -49,7 +49,7 @@ def dtype_parts(dtype: Any) -> Any:
 
 
 def dtype_of(parts: Any) -> Any:
-    """The dtype that `dtype_parts` described."""
+    """Returns the dtype that `dtype_parts` described."""
     match parts:
         case str():
             return _from_nested(ast.literal_eval(parts)) if parts.startswith("(") else np.dtype(parts)
@@ -63,7 +63,7 @@ def dtype_of(parts: Any) -> Any:
 
 
 def _encode_dtype(dtype: Any) -> tuple[Any, ...]:
-    """What describes it, and whether it is another object than numpy's own one of its kind: numpy makes such where it is asked for a copy."""
+    """Encodes the description, and whether the dtype is a copy, not numpy's own object of its kind. numpy makes such copies on request."""
     parts = dtype_parts(dtype)
     is_copy = dtype.isbuiltin == 0 and isinstance(parts, str) and dtype_of(parts).isbuiltin == 1
     return (parts, "copy") if is_copy else (parts,)
@@ -113,7 +113,7 @@ def _without_metadata(dtype: Any) -> Any:
 
 
 def bounds(array: Any) -> tuple[int, int]:
-    """Address of the lowest byte of an array's elements, and the number of bytes to its highest."""
+    """Returns the address of the lowest byte of an array's elements, and the number of bytes up to the highest."""
     low = high = array.__array_interface__["data"][0]
     for length, stride in zip(array.shape, array.strides, strict=True):
         reach = (length - 1) * stride
@@ -122,7 +122,7 @@ def bounds(array: Any) -> tuple[int, int]:
 
 
 class _Stretch:
-    """Memory between two addresses, for numpy to look at."""
+    """Memory between two addresses, exposed to numpy."""
 
     def __init__(self, address: int, length: int, writeable: bool, owner: Any) -> None:
         self.__array_interface__ = {
@@ -135,7 +135,7 @@ class _Stretch:
 
 
 def flat_bytes(array: Any) -> Any:
-    """All bytes between an array's lowest and highest element, as something contiguous over the same memory."""
+    """Returns all bytes between an array's lowest and highest element, as a contiguous array over the same memory."""
     if type(array) is not ndarray:
         array = array.view(ndarray)
     flags = array.flags
@@ -148,7 +148,7 @@ def flat_bytes(array: Any) -> Any:
 
 
 def layout_of(array: Any) -> Any:
-    """How elements lie in `flat_bytes`: "C", "F", or (offset, strides)."""
+    """Returns how elements are arranged in `flat_bytes`: "C", "F", or (offset, strides)."""
     if array.flags.c_contiguous:
         return "C"
     if array.flags.f_contiguous:
@@ -157,7 +157,7 @@ def layout_of(array: Any) -> Any:
 
 
 def array_over(kind: type, dtype: Any, shape: tuple[int, ...], layout: Any, memory: Any) -> Any:
-    """An array of class `kind` over memory, without a copy."""
+    """Creates an array of class `kind` over memory, without a copy."""
     if isinstance(layout, str):
         return ndarray.__new__(kind, shape, dtype, buffer=memory, order=layout)
     offset, strides = layout
@@ -165,12 +165,12 @@ def array_over(kind: type, dtype: Any, shape: tuple[int, ...], layout: Any, memo
 
 
 def memory_parts(array: Any, column: int = 0, copies_on_write: bool = False) -> tuple[Any, ...]:
-    """An array without objects in it, wherever its memory comes from."""
+    """Describes an array without objects in it, for any owner of its memory."""
     dtype, shape, flags = array.dtype, array.shape, array.flags
     if array.size == 0 or dtype.itemsize == 0:
         return ("empty", dtype_parts(dtype), shape, flags.writeable)
     if flags.c_contiguous:
-        # What can be shown as it is needs no other array made for it.
+        # An array that can be exposed directly needs no second array.
         shown = array if dtype.char in _SHOWN and len(shape) == 1 else flat_bytes(array)
         return (
             "memory",
@@ -185,11 +185,11 @@ def memory_parts(array: Any, column: int = 0, copies_on_write: bool = False) -> 
 
 
 _SHOWN = frozenset("?bBhHiIlLqQfd")
-"""Dtypes that the buffer protocol has a letter for, in the machine's byte order or another."""
+"""Dtypes for which the buffer protocol has a letter, in native or swapped byte order."""
 
 
 def array_parts(array: Any, column: int = 0, copies_on_write: bool = False) -> Parts:
-    """Any array as parts of its own, its base left out."""
+    """Describes any array on its own, without its base."""
     dtype = array.dtype
     plain = array if type(array) is ndarray else array.view(ndarray)
     if dtype.names is not None and dtype.hasobject:
@@ -208,33 +208,34 @@ def array_parts(array: Any, column: int = 0, copies_on_write: bool = False) -> P
 
 
 TEXTS = 1_000
-"""Columns of so many texts are packed."""
+"""Columns with at least this many texts are packed."""
 
 
 class PackedTexts(NamedTuple):
-    """What an array of texts was packed to, and by what it is known to be as it was then."""
+    """The packed texts of an array, with what identifies the array's contents at that time."""
 
     owner: weakref.ref[Any]
-    """The array whose memory it is."""
+    """The array that owns the memory."""
     items: list[Any]
-    """Its texts then. As long as they are held, a text at the same place is the same one."""
+    """Its texts at that time. The references keep the texts alive, so an equal address means the same text."""
     parts: tuple[bytes, bytes, bytes]
 
 
 packed: dict[int, PackedTexts] = {}
-"""By where the memory of the array begins."""
+"""By the address at which the array's memory begins."""
 
 
 def missing_texts(pandas: Any) -> tuple[Any, ...]:
-    """What stands for a missing text: by its place in this order it is stored, so none is ever put between. pandas has one of its own, where
-    it is loaded."""
+    """Returns the values for a missing text. Their positions in this order are stored, so new ones may only be added at the end. pandas, if
+    it is loaded, has its own."""
     return (None, np.nan, *([] if pandas is None else [pandas.NA]))
 
 
 def texts_or_items(flat: Any) -> tuple[Buffer, Buffer, Buffer] | list[Any]:
-    """A one-dimensional array of objects as packed texts, if it is long and holds nothing but short texts and missing ones; else its items.
+    """Returns a one-dimensional object array as packed texts, if it is long and contains only short texts and missing values; else its
+    items.
 
-    An array that refers to the same objects as before, or as another one, is not gone through again.
+    An array that refers to the same objects as before, or as another array, is not packed again.
     """
     if flat.size < TEXTS or flat.dtype.char != "O":
         return flat.tolist()  # type: ignore[no-any-return]
@@ -257,28 +258,29 @@ def texts_or_items(flat: Any) -> tuple[Buffer, Buffer, Buffer] | list[Any]:
         while isinstance(owner.base, ndarray):
             owner = owner.base
         known = PackedTexts(weakref.ref(owner), items, parts)
-        # A copy has gone when it is looked at again.
+        # A copy would be gone at the next look, so it is not cached.
         if owner is not flat:
             packed[place] = known
-    # Nobody writes to it: what two arrays have in common are texts, which can't change.
+    # Arrays may share the buffers: the texts are immutable, and nothing writes to the buffers.
     codes, offsets, data = (Buffer(part, 0, True) for part in known.parts)
     return codes, offsets, data
 
 
 def _has_items(flat: Any, known: PackedTexts) -> bool:
-    """Whether an array refers to the objects that were packed. The first one tells most columns apart, sooner than memory is looked at."""
+    """Returns whether an array refers to the objects that were packed. The first item distinguishes most columns quickly."""
     return len(known.items) == flat.size and known.items[0] is flat[0] and are_items(flat, known.items)
 
 
 def texts_of(codes: Any, offsets: Any, data: Any) -> list[Any]:
-    """The texts that were packed: those of a live array where it has the same ones. Nobody can change a text, so two arrays may share it.
+    """Returns the texts that were packed. If a live array has the same texts, returns its objects: texts are immutable, so arrays may share
+    them.
 
-    Where one of pandas' missing ones is among them, that is imported.
+    Imports pandas if its missing value is among them.
     """
     parts = [memoryview(part) for part in (codes, offsets, data)]
     lengths = [part.nbytes for part in parts]
     for known in packed.values():
-        # Lengths first: columns of one frame have as many codes. As bytes: to compare views takes longer than to copy them.
+        # Lengths first: all columns of a frame have equally many codes. As bytes: comparing views takes longer than copying them.
         if lengths == [len(part) for part in known.parts] and all(
             bytes(part) == other for part, other in zip(parts, known.parts, strict=True)
         ):
@@ -289,13 +291,13 @@ def texts_of(codes: Any, offsets: Any, data: Any) -> list[Any]:
 
 
 def release_texts() -> None:
-    """Lets go of texts whose arrays are gone."""
+    """Releases texts whose arrays are gone."""
     for place in [place for place, known in packed.items() if known.owner() is None]:
         del packed[place]
 
 
 def make_array(kind: type, args: tuple[Any, ...]) -> Any:
-    """An array of class `kind` from the `args` of `array_parts` or `_view_parts`; objects in it are still None."""
+    """Creates an array of class `kind` from the `args` of `array_parts` or `_view_parts`; objects in it are still None."""
     match args:
         case ("memory", dtype, shape, layout, writeable, memory):
             array = array_over(kind, dtype_of(dtype), tuple(shape), layout, memory)
@@ -318,7 +320,7 @@ def make_array(kind: type, args: tuple[Any, ...]) -> Any:
 
 
 def fill_array(array: Any, state: Any) -> None:
-    """Puts objects into an array from `make_array`."""
+    """Fills objects into an array from `make_array`."""
     if state is None:
         return
     writeable, items = state
@@ -342,7 +344,7 @@ def fill_array(array: Any, state: Any) -> None:
 
 
 def base_of(array: Any) -> Any:
-    """The array whose memory this one shows, if it is an ordinary array that covers it."""
+    """Returns the array whose memory this one shows, if it is an ordinary array that covers it."""
     base = array.base
     if base is None:
         return None
@@ -361,8 +363,8 @@ def base_of(array: Any) -> Any:
 
 
 def _owner(base: Any) -> Any:
-    """The array below a view that only stands in between, as in a matrix over a view of an array."""
-    if type(base).__name__ == "DummyArray":  # what as_strided and sliding windows put there
+    """Returns the array below an intermediate view, as in a matrix over a view of an array."""
+    if type(base).__name__ == "DummyArray":  # created by as_strided and sliding windows
         return base.base
     if not _may_own(base) or base.flags.owndata:
         return None
@@ -371,7 +373,8 @@ def _owner(base: Any) -> Any:
 
 
 def _may_own(base: Any) -> bool:
-    """Whether a view is written as one of this array. Memory with objects in it is shared in no other way, so there it may be of any class."""
+    """Returns whether a view can be stored as a view of this array. Memory with objects cannot be shared in another way, so its owner may
+    be of any class."""
     return type(base) is ndarray or (isinstance(base, ndarray) and base.dtype.hasobject)
 
 
@@ -388,7 +391,7 @@ def _refuse_mapped(owner: Any) -> None:
 
 
 def _exporter(array: Any) -> Any:
-    """The bytes, bytearray or `array.array` that the array's memory is."""
+    """Returns the bytes, bytearray or `array.array` that owns the array's memory."""
     exporter = array.base.obj if isinstance(array.base, memoryview) else array.base
     known = type(exporter) in (bytes, bytearray, arrays.array) and array.size and array.itemsize
     return exporter if known and not array.dtype.hasobject else None
@@ -411,12 +414,12 @@ def _view_over(kind: type, dtype: Any, shape: tuple[int, ...], offset: int, stri
     flat = base.reshape(-1, order="A")
     is_plain = base.strides and base.strides[-1] == base.itemsize and base.ndim == 1 and start >= 0
     strided = np.lib.stride_tricks.as_strided((base if is_plain else flat)[start:], shape, strides)
-    # Of objects numpy makes no array of another class over memory: that class looks at it.
+    # numpy cannot create an array of another class over memory with objects, so a view is taken.
     return strided if kind is ndarray else strided.view(kind)
 
 
 def encode_array(array: Any) -> Parts:
-    """An ordinary array, or one of a class that adds nothing but behaviour."""
+    """Encodes an ordinary array, or one of a class that adds only methods."""
     if (
         array.base is None
         and not array.dtype.hasobject
@@ -456,7 +459,7 @@ def _encode_masked(array: Any) -> Parts:
 
 
 def _chosen_fill_value(array: Any) -> Any:
-    """The fill value if it is not the default, which mere printing puts in."""
+    """Returns the fill value unless it is the default, which printing sets."""
     chosen = array._fill_value
     if chosen is None:
         return None
@@ -493,7 +496,7 @@ def _decode_scalar(parts: tuple[Any, ...]) -> Any:
 
 
 def _encode_void(value: Any) -> tuple[Any, ...]:
-    """A row of a structured array is a view: writing to it writes to the array."""
+    """Encodes a row of a structured array, which is a view: writing to it writes to the array."""
     if value.dtype.hasobject:
         return dtype_parts(value.dtype), value.item()
     if value.dtype.itemsize == 0:
@@ -548,7 +551,7 @@ def _decode_bits(parts: tuple[Any, ...]) -> Any:
         raise ValueError(f"numpy.random has no bit generator {name}")
     made = getattr(np.random, name)(0 if seed is None else seed)
     if seed is None and name == "MT19937":
-        made._legacy_seeding(0)  # forgets the seed sequence, as RandomState(5) does
+        made._legacy_seeding(0)  # discards the seed sequence, as RandomState(5) does
     made.state = state
     return made
 
@@ -567,7 +570,7 @@ def _decode_seed(parts: tuple[Any, ...]) -> Any:
 # --- iterators ----------------------------------------------------------------------------------------------
 
 _FARTHEST = 10_000_000
-"""An iterator can be moved on only step by step. One that is farther than this stays a live object."""
+"""An iterator can only be advanced step by step. One that has advanced further than this stays a live object."""
 
 
 def _moved(iterator: Any, index: int) -> Any:

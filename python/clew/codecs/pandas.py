@@ -1,14 +1,13 @@
 """pandas: frames and series as columns, axes and labels; indexes, arrays, dtypes, scalars and offsets.
 
-A frame is written column by column. How pandas groups columns into blocks is not part of the value: reads may merge
-blocks, and `drop` leaves one block a column, so the blocks themselves would make equal frames unequal and reads look like
-writes. The cost is one buffer a column and, after a load, one block a column; more than a few dozen columns of one dtype
-are copied into one block then, since pandas warns about frames in many pieces. Only blocks whose columns lie across
-memory rows (a frame over a C-order array, a transposed frame) are written whole: one by one their columns would each
-cover all of it. Caches (`_cache`, item caches, accessors, engines) are never part of anything.
+A frame is written column by column. How pandas groups columns into blocks is not part of the value: reads may merge blocks, and `drop`
+leaves one block per column, so the blocks would make equal frames unequal, and reads look like writes. The cost is one buffer per column
+and, after a load, one block per column. More than a few dozen columns of one dtype are copied into one block, because pandas warns about
+fragmented frames. Blocks are written whole only if their columns are strided across memory rows (a frame over a C-order array, a transposed
+frame): each single column would span all of the memory. Caches (`_cache`, item caches, accessors, engines) are never stored.
 
-Values that pandas copies before it writes (all since pandas 3, by option before) are never merged with each other, so that
-two frames stay independent after a load; they do share with plain arrays over the same memory.
+Values that pandas copies before it writes to them (all since pandas 3, by option before) never join variables, so that two frames stay
+independent after a load. They do join with plain arrays over the same memory.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ from . import numpy as arrays
 
 MODERN = int(pd.__version__.partition(".")[0]) >= 3
 MANY_COLUMNS = 32
-"""From so many columns of one dtype on, a loaded frame gets them in one block."""
+"""From this number of columns of one dtype, a loaded frame has them in one block."""
 
 
 def copies_on_write() -> bool:
-    """Whether pandas copies shared values before it writes to them."""
+    """Returns whether pandas copies shared values before it writes to them."""
     return MODERN or pd.get_option("mode.copy_on_write") is True
 
 
@@ -43,7 +42,7 @@ def copies_on_write() -> bool:
 
 
 def _flat_parts(values: Any, shared: bool) -> tuple[Any, ...]:
-    """One-dimensional numpy values."""
+    """Describes one-dimensional numpy values."""
     if values.dtype.hasobject or values.dtype.char == "T":
         parts = arrays.array_parts(values)
         return ("objects", parts.args, parts.state)
@@ -59,7 +58,7 @@ def _flat_of(parts: tuple[Any, ...]) -> Any:
 
 
 def values_parts(values: Any, shared: bool) -> tuple[Any, ...]:
-    """A one-dimensional array of numpy's, pandas' or someone else's, by value. `shared`: its owner copies on write."""
+    """Describes a one-dimensional array of numpy, pandas or another library, by value. `shared`: its owner copies on write."""
     kind = type(values)
     if kind is np.ndarray:
         return ("numpy", _flat_parts(values, shared))
@@ -102,7 +101,7 @@ _MASKED_ARRAYS = ("BooleanArray", "FloatingArray", "IntegerArray")
 
 
 def values_of(parts: tuple[Any, ...]) -> Any:
-    """The array that `values_parts` described."""
+    """Returns the array that `values_parts` described."""
     match parts:
         case ("numpy", flat):
             return _flat_of(flat)
@@ -148,7 +147,7 @@ _ARROW_BY_NAME = {kind.__name__: kind for kind in ARROW_ARRAYS}
 
 
 def _bare_array(kind: Any, dtype: Any, **memory: Any) -> Any:
-    """An array of pandas' around memory that was taken out of one, past constructors that convert and check."""
+    """Creates a pandas array around memory taken from another one, without the constructors, which convert and check."""
     made: Any = kind._simple_new(memory["_ndarray"], dtype) if "_ndarray" in memory else object.__new__(kind)
     if "_pa_array" in memory:
         made._pa_array, made._dtype = memory["_pa_array"], dtype
@@ -162,7 +161,7 @@ def _bare(values: Any) -> Any:
 
 
 def _old_freq(values: Any) -> Any:
-    """The frequency that arrays carried before pandas 3.1 gave it to their index."""
+    """Returns the frequency that arrays had before pandas 3.1 moved it to their index."""
     return values.__dict__.get("_freq") if hasattr(values, "__dict__") else getattr(values, "_freq", None)
 
 
@@ -201,7 +200,7 @@ def _sparse_dtype_parts(dtype: Any) -> tuple[Any, ...]:
 
 
 def dtype_parts(dtype: Any) -> Any:
-    """A dtype of pandas' or numpy's, by value."""
+    """Describes a dtype of pandas or numpy, by value."""
     match type(dtype).__name__:
         case "CategoricalDtype":
             return ("category", *_category_parts(dtype))
@@ -225,7 +224,7 @@ def dtype_parts(dtype: Any) -> Any:
 
 
 def dtype_of(parts: Any) -> Any:
-    """The dtype that `dtype_parts` described."""
+    """Returns the dtype that `dtype_parts` described."""
     match parts:
         case ("category", categories, ordered):
             return pd.CategoricalDtype._from_fastpath(_categories_of(categories), ordered)
@@ -273,14 +272,14 @@ _MASKED_DTYPES = {
 
 
 def zone_parts(zone: Any) -> Any:
-    """A time zone; those of pytz, of which each has a class of its own, by value."""
+    """Describes a time zone; one of pytz, each of which has its own class, by value."""
     if type(zone).__module__.partition(".")[0] != "pytz":
         return zone
     return ("pytz", *zone.__reduce__()[1])
 
 
 def zone_of(parts: Any) -> Any:
-    """The time zone that `zone_parts` described."""
+    """Returns the time zone that `zone_parts` described."""
     if not isinstance(parts, tuple):
         return parts
     import pytz  # type: ignore[import-untyped, unused-ignore]
@@ -289,7 +288,7 @@ def zone_of(parts: Any) -> Any:
 
 
 def offset_parts(offset: Any) -> Any:
-    """A date offset or frequency, by value: offsets are shared by what has nothing to do with each other."""
+    """Describes a date offset or frequency by value, because unrelated objects share offsets."""
     if offset is None:
         return None
     if type(offset) is pd.DateOffset:
@@ -300,7 +299,7 @@ def offset_parts(offset: Any) -> Any:
 
 
 def offset_of(parts: Any) -> Any:
-    """The offset that `offset_parts` described."""
+    """Returns the offset that `offset_parts` described."""
     match parts:
         case None:
             return None
@@ -321,7 +320,7 @@ _INDEX_CACHES |= {"_levels", "_codes", "_names", "sortorder", "str", "dt", "cat"
 
 
 def index_parts(index: Any) -> tuple[Any, ...]:
-    """An index by value, its caches left out."""
+    """Describes an index by value, without its caches."""
     extras = {name: value for name, value in index.__dict__.items() if name not in _INDEX_CACHES} or None
     if type(index) is pd.RangeIndex:
         spread = index._range
@@ -337,7 +336,7 @@ def index_parts(index: Any) -> tuple[Any, ...]:
 
 
 def index_of(parts: tuple[Any, ...]) -> Any:
-    """The index that `index_parts` described."""
+    """Returns the index that `index_parts` described."""
     match parts:
         case ("other", index):
             return index
@@ -385,7 +384,8 @@ _INDEX_BY_NAME = {kind.__name__: kind for kind in INDEXES}
 
 
 def _column_parts(manager: Any, shared: bool) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Columns in their order, and the blocks that are written whole; a column of such a block is its place there."""
+    """Describes the columns in order, and the blocks that are written whole. A column of such a block is described by its position
+    there."""
     columns: list[Any] = [None] * len(manager.axes[0])
     wholes: list[tuple[Any, ...]] = []
     for block in manager.blocks:
@@ -401,14 +401,14 @@ def _column_parts(manager: Any, shared: bool) -> tuple[tuple[Any, ...], tuple[An
 
 
 def _lies_across(values: Any) -> bool:
-    """Whether the columns of a block are strided through memory that they share."""
+    """Returns whether the columns of a block are strided across memory that they share."""
     if type(values) is not np.ndarray or values.dtype.hasobject or values.ndim != 2 or values.size == 0:
         return False
     return bool(values.shape[0] > 1 and values.shape[1] > 1 and values.strides[1] != values.itemsize)
 
 
 def _rows_parts(values: Any, shared: bool) -> Iterator[tuple[Any, ...]]:
-    """The columns of a block."""
+    """Yields the columns of a block."""
     if values.ndim == 1:
         return iter([values_parts(values, shared)])
     if type(values) is not np.ndarray:
@@ -419,8 +419,8 @@ def _rows_parts(values: Any, shared: bool) -> Iterator[tuple[Any, ...]]:
 
 
 def _across(parts: tuple[Any, ...]) -> Any:
-    """A block whose columns lie across. pandas takes such rows as the transpose of an array, so it is one here, too: what a cell that is
-    replayed makes of the block's memory (a model keeps `frame.to_numpy()`) then lies over the same array as when it first ran."""
+    """Builds a block with strided columns. pandas stores these rows as the transpose of an array, so the result is one, too: if a rerun
+    cell uses the block's memory (a model keeps `frame.to_numpy()`), it then has the same array below as in the first run."""
     match parts:
         case ("memory", dtype, shape, "F", writeable, memory):
             array = arrays.make_array(np.ndarray, ("memory", dtype, shape[::-1], "C", writeable, memory))
@@ -450,7 +450,7 @@ def _blocks_of(columns: tuple[Any, ...], wholes: tuple[Any, ...]) -> Iterator[An
 
 
 def _numpy_blocks(group: list[tuple[int, Any]]) -> Iterator[Any]:
-    """One block a column, or one for all where they are many and nobody else can see their memory."""
+    """Yields one block per column, or one for all if there are many and no other object can refer to their memory."""
     if len(group) > MANY_COLUMNS and all(_owns_all(values) for _, values in group):
         together = np.empty((len(group), len(group[0][1])), group[0][1].dtype)
         for row, (_, values) in enumerate(group):
@@ -478,11 +478,11 @@ _CACHED = {"_mgr", "_attrs", "_flags", "_item_cache", "_cache", "_cacher", "_is_
 
 
 def _extras(value: Any) -> tuple[Any, ...]:
-    """What hangs on a frame or series beside its values: attrs, flags, attributes of the user's."""
+    """Returns what a frame or series has besides its values: attrs, flags, attributes of the user."""
     own = object.__getattribute__(value, "__dict__")
     accessors = getattr(type(value), "_accessors", ())
     extras = {name: item for name, item in own.items() if name not in _CACHED and name not in accessors}
-    # Pickle sets it on the instance, as the class has it.
+    # Unpickling sets it on the instance, with the value of the class.
     if extras.get("_typ") == type(value)._typ:
         del extras["_typ"]
     return own.get("_attrs") or None, value._flags.allows_duplicate_labels, extras or None
@@ -557,7 +557,7 @@ def _decode_period(parts: tuple[Any, ...]) -> Any:
     return pd.Period(ordinal=parts[0], freq=offset_of(parts[1]))
 
 
-# --- what is grouped or rolled over a frame -----------------------------------------------------------------
+# --- group-by and rolling objects ---------------------------------------------------------------------------
 
 
 def _encode_uncached(value: Any) -> Parts:

@@ -1,5 +1,5 @@
-"""patsy: what its formulas are made of. It refuses to be pickled, since its own format is not settled. Its attributes say all there is, and are
-stored as they are.
+"""patsy: the parts of its formulas. They refuse to be pickled, because patsy's own format is not final. Their attributes are complete, and
+are stored directly.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _PLAIN = plain("patsy.plain")
 NAMED = keyed(_PLAIN)
 CODECS: dict[type, Codec] = {
     DesignMatrix: subclass(DesignMatrix, np.ndarray, ARRAYS["ndarray"]),
-    # Its refusal is one of its own.
+    # This class refuses in its own way.
     Origin: _PLAIN,
 }
 
 
 def codec_for(kind: type) -> Codec | None:
-    """The codec for the classes that refuse."""
+    """Returns the codec for the classes that refuse to be pickled."""
     return _PLAIN if any(vars(kind).get(name) is no_pickling for name in PICKLING) else None

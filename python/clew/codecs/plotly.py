@@ -1,6 +1,5 @@
-"""Plotly: figures, and what they are made of. Their own pickle support hands over what a figure shows, and the constructor sorts that anew: the
-figure that it makes differs, in the order of its settings, from the one that was recorded. Their attributes say all there is, and are stored as
-they are.
+"""Plotly: figures and their parts. Their own pickle support stores what a figure shows, and the constructor sorts that again: the restored
+figure differs from the recorded one in the order of its settings. Their attributes are complete, and are stored directly.
 """
 
 from __future__ import annotations
@@ -16,6 +15,6 @@ CODECS: dict[type, Codec] = {}
 
 
 def codec_for(kind: type) -> Codec | None:
-    """The codec for figures and their parts. A figure that is a widget, with traits, says itself how it is pickled."""
+    """Returns the codec for figures and their parts. A figure that is a widget, with traits, defines its own pickling."""
     is_part = issubclass(kind, BaseFigure | BasePlotlyType)
     return _PLAIN if is_part and not hasattr(kind, "class_traits") else None

@@ -1,8 +1,8 @@
-"""What to ask of objects that nobody knows by heart: their reducers, as pickle and cloudpickle do.
+"""Describes objects without a codec through their reducers, as pickle and cloudpickle do.
 
-Comes in: an object without a codec. Goes out: the name of a global as `module:qualname`, or six parts
-(callable, args, state, list items, dict items, state setter) from which it is rebuilt the way pickle does. Buffers that a
-reducer hands out of band become `Buffer`s. A reducer that raises is let raise: its object is then opaque.
+The input is an object without a codec. The output is the name of a global as `module:qualname`, or six parts (callable, args, state, list
+items, dict items, state setter) from which it is rebuilt as pickle does. Out-of-band buffers of a reducer become `Buffer`s. Exceptions of a
+reducer are propagated: the object is then opaque.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Reduced = tuple[Callable[..., Any], tuple[Any, ...], Any, list[Any] | None, list
 PROTOCOL = 5
 
 NOT_OURS = ("TextIOWrapper", "memoryview", "module", "code", "cell", "WeakSet")
-"""cloudpickle's reducers that are passed over: some types are opaque here, others walked or encoded natively."""
+"""Reducers of cloudpickle that are not used: some types are opaque here, others are walked or encoded natively."""
 
 CLOUD_REDUCERS: dict[type, Callable[[Any], Any]] = {
     kind: reducer for kind, reducer in CloudPickler._dispatch_table.items() if kind.__name__ not in NOT_OURS
@@ -36,16 +36,16 @@ CLOUD_REDUCERS: dict[type, Callable[[Any], Any]] = {
 
 
 def reduce_value(value: Any) -> str | Reduced:
-    """The parts that rebuild `value`, or the name of the global that it is.
+    """Returns the parts that rebuild `value`, or the name of the global that it is.
 
-    Raises whatever the object's own reducer raises, and `NoValue` where it gives nothing that can be stored.
+    Raises the exceptions of the object's own reducer, and `NoValue` if its result cannot be stored.
     """
     name = global_name(value) if isinstance(value, type | types.FunctionType) else None
     return name or _normal(value, _ask(value))
 
 
 def global_name(value: Any) -> str | None:
-    """`module:qualname` if that is how to find this very object again."""
+    """Returns `module:qualname` if this very object can be found by it."""
     module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(name, str) or module == "__main__":
         return None
@@ -100,30 +100,31 @@ def _normal(value: Any, reduced: Any) -> str | Reduced:
 
 
 def _is_of_library(kind: type) -> bool:
-    """Whether a class comes from the interpreter or an installed distribution."""
+    """Returns whether a class comes from the interpreter or an installed distribution."""
     parts = kind.__module__.split(".")
     if is_standard(parts[0]):
         return True
-    # Packages without a file may come from several places: what lies within tells from which.
+    # Namespace packages may come from several places: a module inside determines which.
     holding = (sys.modules.get(".".join(parts[:end])) for end in range(1, len(parts) + 1))
     file = next((file for one in holding if isinstance(file := getattr(one, "__file__", None), str)), "")
     return is_installed(os.path.abspath(file))  # noqa: PTH100
 
 
 def _steady(value: Any, state: Any) -> Any:
-    """A state whose attributes are in the order of their names: it is them, or has them as a part beside what an array or the like has."""
+    """Returns a state with attributes in the order of their names: the state is the attributes, or contains them besides other data, as for
+    an array."""
     is_pair = type(state) is tuple and any(type(part) is dict and part for part in state)
     if not (type(state) is dict or is_pair) or _keeps_order(type(value)) or not _is_of_library(type(value)):
         return state
     if type(state) is dict:
         return _by_name(state)
-    # Asking for the attributes by their name would make a dict where there is none.
+    # Reading `__dict__` would create a dict where there is none.
     held = {id(one) for one in gc.get_referents(value) if type(one) is dict}
     return tuple(_by_name(part) if type(part) is dict and id(part) in held else part for part in state)
 
 
 ORDERED = frozenset([("sklearn.base", "BaseEstimator.__setstate__")])
-"""Setters of whole states that are known to set the attributes in the order in which these come."""
+"""Setters of complete states that are known to set the attributes in their given order."""
 
 
 def _keeps_order(kind: type) -> bool:
@@ -132,9 +133,9 @@ def _keeps_order(kind: type) -> bool:
 
 
 def _by_name(state: dict[Any, Any]) -> dict[Any, Any]:
-    """A state in the order of its names: one that takes its state apart itself forgets in which order it came.
+    """Returns a state in the order of its names: an object that unpacks its state itself loses the original order.
 
-    Of the user's own classes the attributes are compared beside it, in their order.
+    For the user's own classes, the attributes are compared separately, in their order.
     """
     if not all(type(name) is str for name in state):
         return state
@@ -142,7 +143,7 @@ def _by_name(state: dict[Any, Any]) -> dict[Any, Any]:
 
 
 def _named(value: Any, qualname: str) -> str:
-    """A reducer that gives a string means a global; its module is the object's or its type's."""
+    """Returns the global name for a reducer that returns a string; the module is the object's or its type's."""
     candidates = (getattr(value, "__module__", None), type(value).__module__)
     for module in candidates:
         if isinstance(module, str) and module != "__main__" and _found(module, qualname) is value:
@@ -151,7 +152,7 @@ def _named(value: Any, qualname: str) -> str:
 
 
 def _with_buffers(part: Any) -> Any:
-    """Puts a `Buffer` in the place of each out-of-band buffer, as deep as tuples go."""
+    """Replaces each out-of-band buffer by a `Buffer`, in nested tuples, too."""
     if isinstance(part, pickle.PickleBuffer):
         return Buffer(part.raw(), 0, False)
     if type(part) is tuple and any(isinstance(item, tuple | pickle.PickleBuffer) for item in part):

@@ -1,5 +1,5 @@
-"""scipy: search trees, whose pickled nodes hold addresses, rotations, which copy what they are made of, and sparse matrices without what they
-found out about themselves. Everything else says enough by itself or by its reducer."""
+"""scipy: search trees, whose pickled nodes contain addresses; rotations, which copy their data; and sparse matrices without cached
+properties. Other types need no codec."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from . import Codec, NoValue, Parts, keyed
 
 NODE = np.dtype([("numbers", "i8", 5), ("addresses", "i8", 2), ("links", "i8", 2)])
-"""A node of a search tree: split and range, where its children lie in memory, and where in the list of nodes."""
+"""A node of a search tree: split and range, the addresses of its children, and their indexes in the list of nodes."""
 
 
 def _spatial() -> Any:
@@ -43,7 +43,7 @@ def _fill_tree(tree: Any, state: Any) -> None:
 
 
 def _encode_rotation(rotation: Any) -> Parts:
-    """Its numbers, copied as its own `__setstate__` does: whether it had them of another array shows nowhere."""
+    """Encodes its numbers as a copy, as its own `__setstate__` makes one: sharing with another array is not observable."""
     state = tuple(np.array(part) if type(part) is np.ndarray else part for part in rotation.__getstate__())
     return Parts((type(rotation).__name__,), state)
 
@@ -56,11 +56,11 @@ def _decode_rotation(args: tuple[Any, ...]) -> Any:
 
 
 _FLAGS = ("_has_canonical_format", "_has_sorted_indices")
-"""What a sparse matrix finds out about its indices when it is first asked. It can also be told, rightly or not."""
+"""Properties of its indices that a sparse matrix determines at first use. Users can also set them, correctly or not."""
 
 
 def _encode_sparse(matrix: Any) -> Parts:
-    """Without what it found out, as far as it would find out the same again."""
+    """Encodes a matrix without these properties, if it would determine them to be the same again."""
     own = dict(vars(matrix))
     told = {name: own.pop(name) for name in _FLAGS if name in own}
     if told:
@@ -92,7 +92,7 @@ CODECS: dict[type, Codec] = {}
 
 
 def codec_for(kind: type) -> Codec | None:
-    """The codec for a type of scipy's; nothing is imported that the session has not."""
+    """Returns the codec for a type of scipy. Imports nothing that the session has not imported."""
     spatial, transform = (sys.modules.get(f"scipy.spatial{below}") for below in ("", ".transform"))
     if any(getattr(transform, name, None) is kind for name in ROTATIONS):
         return NAMED["rotation"]

@@ -1,4 +1,4 @@
-"""scipy: sparse matrices that find out about themselves whether their indices are in order."""
+"""scipy: the classes of sparse matrices, which cache whether their indices are sorted."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""scikit-learn: search trees, whose pickled state counts the questions that they were asked, and what its data sets come in,
-which forgets its attributes as it is unpickled.
+"""scikit-learn: search trees, whose pickled state counts their queries, and `Bunch`, the container of data sets, which loses its attributes
+when unpickled.
 
-Fitted models are instances that the walk reads, and decision trees tell their hidden state by their reducer.
+Fitted models are instances that the walk reads, and the reducer of decision trees returns their hidden state.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from . import Codec, Parts, keyed
 from .stdlib import encode_items, fill_items
 
 COUNTERS = slice(7, 11)
-"""Where in the state the numbers of trims, leaves, splits and calls lie."""
+"""The positions of the numbers of trims, leaves, splits and calls in the state."""
 
 
 def _encode_tree(tree: Any) -> Parts:
@@ -53,7 +53,7 @@ CODECS: dict[type, Codec] = {}
 
 
 def codec_for(kind: type) -> Codec | None:
-    """The codec for a type of scikit-learn's; most need none."""
+    """Returns the codec for a type of scikit-learn; most need none."""
     if kind.__module__ == "sklearn.utils._bunch" and kind.__name__ == "Bunch":
         return NAMED["bunch"]
     if kind.__module__ not in [f"sklearn.neighbors.{file}" for file in FILES]:

@@ -1,9 +1,9 @@
-"""Spark: settings, the handles of sessions and of frames whose rows were kept (`clew/adapters/spark_sessions.py`, `spark_frames.py`), and
-functions of the user's that queries call.
+"""Spark: settings, the handles of sessions and of frames with stored rows (`python/clew/adapters/spark_sessions.py`,
+`python/clew/adapters/spark_frames.py`), and functions of the user that queries call.
 
-Such a function has an object in Java once it was used, with the function as pickled then. Spark makes another where there is none. That
-comes to the same where nothing that the function reads can have changed since, so it is left out there; elsewhere it is a member that
-can't be stored.
+Once such a function was used, it has an object in Java, with the function as pickled then. Spark creates a new one where there is none. The
+result is the same if nothing that the function reads can have changed since; then the object is left out. Otherwise it is a member that
+cannot be stored.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..adapters import spark_frames, spark_sessions, spark_settings
 from . import Codec, Parts, keyed
 from .stdlib import own_dict, restore_dict
 
-#: Where the object in Java is kept.
+#: The attribute with the object in Java.
 IN_JAVA = "_judf_placeholder"
 ATOMS = (int, float, complex, str, bytes, bool, type(None))
 
@@ -34,7 +34,7 @@ def _encode_function(function: Any) -> Parts:
 
 
 def _is_fixed(function: Any, met: set[FunctionType]) -> bool:
-    """Whether a function comes to the same whenever it is pickled: it reads no variables, and nothing that can be changed in place."""
+    """Returns whether pickling a function always has the same result: it reads no variables, and nothing that can be changed in place."""
     if type(function) is not FunctionType:
         return False
     if function in met:
@@ -43,7 +43,7 @@ def _is_fixed(function: Any, met: set[FunctionType]) -> bool:
     given = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
     if function.__closure__ or function.__dict__ or any(type(one) not in ATOMS for one in given):
         return False
-    # Most processes have no such function.
+    # Imported here because most processes have no such function.
     from clew.analysis.bytecode import nested
 
     space = function.__globals__

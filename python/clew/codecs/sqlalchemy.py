@@ -1,4 +1,4 @@
-"""SQLAlchemy: values bound to statements, whose names are made of their addresses, and tables without what they keep from being read."""
+"""SQLAlchemy: values bound to statements, whose names contain addresses, and tables and types without cached properties."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from . import Codec, keyed, kinds_below
 from .subclasses import instances
 
 _OF_ADDRESS = ("key", "_anon_map_key")
-"""What one without a name of its own is called by, and gets anew where it is made again."""
+"""The names of a bound value without a name of its own. They are generated again when it is restored."""
 
 
 def _encode_element(made: Any) -> dict[str, Any]:
-    """A table or column, without what it keeps from being read."""
+    """Encodes a table or column without its cached properties."""
     state = made.__getstate__()
     worked_out = {"_memoized_keys", *state.get("_memoized_keys", ())}
     return {name: value for name, value in state.items() if name not in worked_out}
@@ -30,7 +30,7 @@ def _fill_element(built: Any, state: dict[str, Any]) -> None:
 
 
 def _encode_type(made: Any) -> dict[str, Any]:
-    """A type of columns, without what it works out when it is asked."""
+    """Encodes a column type without its cached properties."""
     own = vars(made)
     return {name: own[name] for name in sorted(own) if not _is_worked_out(made, name)}
 
@@ -50,7 +50,7 @@ def _fill_bound(parameter: Any, state: dict[str, Any]) -> None:
 
 
 def _encode_metadata(made: Any) -> dict[str, Any]:
-    """What it hands over by itself, and the notes that its user keeps in it."""
+    """Encodes the pickled state, and the notes that the user keeps in `info`."""
     state: dict[str, Any] = made.__getstate__()
     info = vars(made).get("info")
     return {**state, "info": info} if info else state
@@ -65,10 +65,10 @@ def _fill_metadata(built: Any, state: dict[str, Any]) -> None:
 _ELEMENT = instances("sqlalchemy.element", _encode_element, _fill_element)
 _METADATA = instances("sqlalchemy.metadata", _encode_metadata, _fill_metadata)
 _BOUND = instances("sqlalchemy.bound", _encode_bound, _fill_bound)._replace(decode_as=None)
-# A declaration takes the types of its columns from a table of the library's, so that all models of a session have them in common.
+# A declaration takes the types of its columns from a table of the library, so all models of a session share them.
 _TYPE = instances("sqlalchemy.type", _encode_type, _fill_element)._replace(immutable=True)
 
-# Every MetaData of a session has the one of its naming convention.
+# Every MetaData of a session shares the dict of the naming convention.
 _DICT = Codec(
     "sqlalchemy.dict",
     lambda made: (dict(made),),
@@ -90,7 +90,7 @@ CODECS: dict[type, Codec] = {
 
 
 def codec_for(kind: type) -> Codec | None:
-    """The codec for what maps classes: `sqlalchemy_orm` has it, as soon as the session has what it is for."""
+    """Returns the codec for mapped classes from `sqlalchemy_orm`, as soon as the session has imported that part of SQLAlchemy."""
     if not kind.__module__.startswith("sqlalchemy.orm.") or "sqlalchemy.orm" not in sys.modules:
         return None
     from . import sqlalchemy_orm

@@ -1,9 +1,9 @@
-"""SQLAlchemy: mapped classes, as what they were mapped with, and the states of their instances.
+"""SQLAlchemy: mapped classes, stored as the arguments of their mapping, and the states of their instances.
 
-A mapped class carries machinery: a mapper, a manager, an attribute for each property, an `__init__` around its own. SQLAlchemy makes
-all of it when it maps the class, and configures it at the first query. What is written is what the mapping was made from: registry, table,
-properties, options. Where the class is built anew it is mapped again, once all of that is there (`Codec.finish`). A class that lives
-has been mapped for good, and keeps its machinery (decision 66).
+A mapped class has a mapper, a manager, an attribute for each property, and an `__init__` around its own. SQLAlchemy creates all of these
+when it maps the class, and configures them at the first query. Stored are the inputs of the mapping: registry, table, properties, options.
+A class that is built again is mapped again, once all inputs exist (`Codec.finish`). A class that is still alive stays mapped as it is
+(decision 66).
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from . import Codec, NoValue, Parts, keyed, kinds_below
 
 _MANAGER = instrumentation.ClassManager.MANAGER_ATTR
 
-# SQLAlchemy 2.0 and 2.1.
+# For SQLAlchemy 2.0 and 2.1.
 _add_class: Any = getattr(clsregistry, "_add_class", None) or clsregistry.add_class
 
 _PENDING: dict[int, tuple[Any, Any]] = {}
-"""Objects that were built, each with what it is made from, until all of that is there. By address: some compare as expressions."""
+"""Objects that were created, each with its inputs, until all inputs exist. By address, because some compare as SQL expressions."""
 
 
 def _pend(built: Any, state: Any) -> None:
@@ -40,7 +40,7 @@ def _pend(built: Any, state: Any) -> None:
 
 
 def _taken(built: Any) -> Any:
-    """What an object is made from, once; `None` if it is made."""
+    """Returns the inputs of an object, once; `None` if it is complete."""
     return _PENDING.pop(id(built), (None, None))[1]
 
 
@@ -109,7 +109,7 @@ _GIVEN = (
     "remote_side",
     "back_populates",
 )
-"""Arguments of which SQLAlchemy keeps what was given beside what it made of it."""
+"""Arguments for which SQLAlchemy keeps the given value besides the one that it derived."""
 
 
 def _given(made: Any, name: str) -> Any:
@@ -118,7 +118,7 @@ def _given(made: Any, name: str) -> Any:
 
 
 _USELIST: WeakKeyDictionary[Any, bool | None] = WeakKeyDictionary()
-"""Whether relationships give lists, as far as that was said before SQLAlchemy worked it out."""
+"""Whether relationships return lists, as far as that was specified before SQLAlchemy derived it."""
 
 
 def _encode_property(made: Any) -> Parts:
@@ -127,7 +127,7 @@ def _encode_property(made: Any) -> Parts:
         arguments["info"] = dict(made.info)
     given: list[Any] = []
     if hasattr(made, "_default_scalar_value"):
-        # What a data class gives an instance that says nothing else (SQLAlchemy 2.1).
+        # The default of a field in a mapped dataclass (SQLAlchemy 2.1).
         arguments["default_scalar_value"] = made._default_scalar_value
     if isinstance(made, ColumnProperty):
         given = list(made.columns)
@@ -165,7 +165,7 @@ def _finish_property(built: Any) -> None:
 
 _OF_STATES = ("callables", "key", "load_options", "info", "_deleted")
 _UNUSED: dict[str, Any] = {"_pending_mutations": {}, "modified": False, "expired": False}
-"""What the state of an instance has under these names once they have been asked for, or it was loaded."""
+"""The values of these attributes of an instance's state after first use, or after the instance was loaded."""
 
 
 def _encode_state(made: Any) -> Parts:
@@ -181,7 +181,7 @@ def _encode_state(made: Any) -> Parts:
             "instance": made.obj(),
             "committed_state": made.committed_state,
             "expired_attributes": made.expired_attributes,
-            # What is built belongs to no session: it is told from one that did, since a live session goes on with that.
+            # A restored instance belongs to no session. The flag distinguishes it from one that did, which a live session still uses.
             "is_in_session": made.session is not None,
             "parents": [_parent(made, *pair) for pair in own.get("parents", {}).items()],
         },
@@ -189,7 +189,7 @@ def _encode_state(made: Any) -> Parts:
 
 
 def _parent(made: Any, token: int, state: Any) -> tuple[Any, ...]:
-    """A relationship by which an instance has a parent, which SQLAlchemy knows by an address, and the parent's state."""
+    """Returns a relationship through which an instance has a parent (SQLAlchemy identifies it by an address), and the parent's state."""
     managers = (
         [state.manager] if state else [mapper.class_manager for mapper in made.manager.registry.mappers]
     )
@@ -274,7 +274,7 @@ def _encode_mapper(made: Any) -> Parts:
 
 
 def _check(made: Any) -> None:
-    """Listeners are told by the object that they listen to, and nothing would put them back."""
+    """Raises `NoValue` if there are listeners: they are registered by the object that they listen to, and could not be restored."""
     classes = made.class_.__mro__
     tables = {made.registry.metadata, *made.tables, *(table.metadata for table in made.tables)}
     parts = (made, made.class_manager, *classes, *made.class_manager.values(), *tables)
@@ -286,7 +286,7 @@ def _check(made: Any) -> None:
 
 
 def _is_foreign(listener: Any) -> bool:
-    """Whether a listener, or the function that SQLAlchemy wrapped in one of its own, is somebody else's."""
+    """Returns whether a listener, or the function that SQLAlchemy wrapped for it, does not belong to SQLAlchemy."""
     if not callable(listener) or isinstance(listener, type):
         return False
     module = str(getattr(listener, "__module__", ""))
@@ -323,7 +323,8 @@ def _polymorphic_on(made: Any) -> Any:
 
 
 def _with_polymorphic(made: Any) -> Any:
-    """What a mapper was told to load along; subclasses that are loaded `inline` say so themselves."""
+    """Returns the classes that a mapper was configured to load along. Subclasses with `inline` are left out, because they specify it
+    themselves."""
     if made.with_polymorphic is None or made.with_polymorphic[0] == "*":
         return "*" if made.with_polymorphic else None
     inline = {below.class_ for below in made._inheriting_mappers if below.polymorphic_load == "inline"}
@@ -348,10 +349,10 @@ def _finish_mapper(built: Any) -> None:
 
 
 def _map_all(made: Any) -> None:
-    """Maps all classes that wait for it in a registry, and makes the attributes that were built those of their classes."""
+    """Maps all classes of a registry that wait for it, and makes the restored attributes those of their classes."""
     pending = list(_PENDING.values())
     states = {built: state for built, state in pending if type(built) is Mapper and state["registry"] is made}
-    # The line of a class is longer than those of its bases, which are mapped before it.
+    # The MRO of a class is longer than those of its bases, which are mapped before it.
     waiting = sorted(states, key=lambda built: len(states[built]["class"].__mro__))
     _finish_registry(made)
     stripped = {built: _strip(states[built]["class"]) for built in waiting}
@@ -361,21 +362,21 @@ def _map_all(made: Any) -> None:
         (built.class_, key, attribute) for built in waiting for key, attribute in stripped[built][1].items()
     ]
     left = [one for one in blank if not _become(*one)]
-    # What `backref` adds to a class is there once mappers are configured: now, or before the first query.
+    # Attributes from `backref` exist once mappers are configured: now, or before the first query.
     if left and not any(_calls_user(built) for built in waiting):
         made.configure()
         left = [one for one in left if not _become(*one)]
 
 
 def _calls_user(built: Any) -> bool:
-    """Whether configuring a mapper calls functions of the user's, which may read names that are not there yet."""
+    """Returns whether configuring a mapper calls functions of the user, which may read names that do not exist yet."""
     made = (one for one in built._init_properties.values() if isinstance(one, RelationshipProperty))
     given = [[one.argument, *(_given(one, name) for name in _GIVEN)] for one in made]
     return any(isinstance(argument, FunctionType) for arguments in given for argument in arguments)
 
 
 def _strip(mapped: type) -> tuple[Any, dict[str, Any]]:
-    """Takes the machinery that was built off a class, which SQLAlchemy would take for a mapped one; its manager and attributes."""
+    """Removes restored machinery from a class, because SQLAlchemy would treat the class as mapped. Returns its manager and attributes."""
     manager = mapped.__dict__.get(_MANAGER)
     attributes = {
         key: value for key, value in mapped.__dict__.items() if type(value) is InstrumentedAttribute
@@ -388,7 +389,7 @@ def _strip(mapped: type) -> tuple[Any, dict[str, Any]]:
 
 
 def _unwrap_init(mapped: type) -> None:
-    """Takes SQLAlchemy's `__init__` off a class, and gives it back its own if it has one."""
+    """Removes SQLAlchemy's `__init__` from a class, and restores its own if it has one."""
     original = getattr(mapped.__dict__.get("__init__"), "_sa_original_init", None)
     if original is None:
         return
@@ -399,7 +400,7 @@ def _unwrap_init(mapped: type) -> None:
 
 
 def _map(built: Any, manager: Any) -> None:
-    """Maps a class again, with the manager that was built for it; those that it inherits from are mapped."""
+    """Maps a class again, with its restored manager. Its base classes are mapped already."""
     state = _taken(built)
     mapped, made = state["class"], state["registry"]
     for one in state["properties"].values():
@@ -415,10 +416,11 @@ def _map(built: Any, manager: Any) -> None:
 
 
 def _become(mapped: type, key: str, attribute: Any) -> bool:
-    """Makes an attribute that was built the one of its class, so that whatever else holds it has the same; `False` if there is none."""
+    """Makes a restored attribute the attribute of its class, so that all references to it stay valid; returns `False` if the class has
+    none."""
     made = mapped.__dict__.get(key)
     if type(made) is not InstrumentedAttribute:
-        # That of a synonym is of a class of its own, and nobody else's.
+        # The attribute of a synonym has its own class, and no other references.
         return isinstance(made, QueryableAttribute)
     for name in _slots(InstrumentedAttribute):
         if _has(made, name):
@@ -463,7 +465,7 @@ def _decode_manager(args: tuple[Any, ...]) -> Any:
 
 
 def _finish_manager(built: Any) -> None:
-    """A class without its mapper is worse than none."""
+    """Raises if a class has no mapper: a mapped class without one must not be restored."""
     mapper = built.class_.__dict__.get("__mapper__")
     if not isinstance(mapper, Mapper):
         why = repr(mapper).strip("<>").removeprefix("missing: ")
@@ -477,11 +479,11 @@ def _encode_attribute(made: Any) -> Parts:
 
 
 def _has_all(built: Any, state: Any) -> None:
-    """Its mapper completes it."""
+    """Does nothing: the mapper completes the object."""
 
 
 def _made_later(name: str, encode: Any, finish: Any) -> Codec:
-    """The codec for objects that are made once all that they are made from is there."""
+    """Returns the codec for objects that are completed once all their inputs exist."""
     return Codec(name, encode, _bare, _pend, native=False, finish=finish)
 
 
@@ -517,5 +519,5 @@ _SYNONYM = _ATTRIBUTE._replace(kind=InstrumentedAttribute)
 
 
 def codec_for(kind: type) -> Codec | None:
-    """The codec of the attributes of synonyms, for each of which SQLAlchemy makes a class."""
+    """Returns the codec for the attributes of synonyms, for each of which SQLAlchemy creates a class."""
     return _SYNONYM if issubclass(kind, QueryableAttribute) else None

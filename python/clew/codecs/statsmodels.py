@@ -1,7 +1,7 @@
-"""statsmodels: what models keep of their data, and results of discrete models.
+"""statsmodels: the data of models, and results of discrete models.
 
-Pickling of data leaves out what a formula was made of, and has the formula evaluated again where it is loaded: names that it took from the
-session would not be there, or others. Pickling of results takes settings of the fit away from the results themselves.
+Pickling model data leaves out the inputs of a formula, and evaluates the formula again when it is loaded: variables of the session might
+then be missing, or different. Pickling results removes settings of the fit from the results themselves.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _DATA, _RESULTS = (
 )
 NAMED = keyed(_DATA, _RESULTS)
 CODECS: dict[type, Codec] = {}
-#: By the class that says how its instances are pickled.
+#: By the class that defines the pickling of its instances.
 _CLASSES = {
     ("statsmodels.base.data", "ModelData"): _DATA,
     ("statsmodels.discrete.discrete_model", "DiscreteResults"): _RESULTS,
@@ -26,7 +26,7 @@ _CLASSES = {
 
 
 def codec_for(kind: type) -> Codec | None:
-    """The codec for all kinds of data of models and of results, but for those that say themselves how they are pickled."""
+    """Returns the codec for all classes of model data and results, except those that define their own pickling."""
     for (module, name), codec in _CLASSES.items():
         base = getattr(sys.modules.get(module), name, None)
         if base is not None and issubclass(kind, base):

@@ -1,7 +1,7 @@
-"""The standard library's types that hide their state from a walk, or whose reducers tell too little.
+"""Types of the standard library that hide their state from a walk, or whose reducers lose information.
 
-What the walk reads itself (dict, list, functions, partials, exceptions, iterators over sequences …) has no place here.
-Accessors are taken from the base class, so that nothing a subclass overrides is called.
+Types that the walk reads itself (dict, list, functions, partials, exceptions, iterators over sequences …) need no codec. Accessors come
+from the base class, so that no override of a subclass is called.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from . import Codec, NoValue, Parts, keyed
 
 
 def own_dict(value: Any) -> dict[str, Any] | None:
-    """The instance's attribute dict, if there is anything in it."""
+    """Returns the instance's attribute dict, or `None` if it is empty."""
     return object.__getattribute__(value, "__dict__") or None
 
 
@@ -48,12 +48,12 @@ def restore_dict(value: Any, own: dict[str, Any] | None) -> None:
 
 
 def flat(pairs: Any) -> list[Any]:
-    """Keys and values in turn: one list instead of a tuple for each pair."""
+    """Returns keys and values alternately: one list instead of a tuple for each pair."""
     return [part for pair in pairs for part in pair]
 
 
 def pairs_of(items: list[Any]) -> Any:
-    """The pairs of a `flat` list."""
+    """Returns the pairs of a `flat` list."""
     return zip(items[::2], items[1::2], strict=True)
 
 
@@ -98,7 +98,7 @@ def _encode_decimal(value: Any) -> tuple[Any, ...]:
     return sign, "".join(map(str, digits)), exponent
 
 
-#: Contexts that the module has. The current one is a setting of the session, what these are is another (`clew.roots`).
+#: The predefined contexts of the module. The current context is one setting of the session, and their contents are another (`clew.roots`).
 _CONTEXTS = ("DefaultContext", "BasicContext", "ExtendedContext")
 
 
@@ -171,19 +171,19 @@ def _fill_default(value: Any, state: Any) -> None:
 
 
 def encode_items(value: Any) -> Parts:
-    """A dict of a subclass: its items, and its attributes."""
+    """Encodes a dict of a subclass: its items and its attributes."""
     return Parts((), (flat(dict.items(value)), own_dict(value)))
 
 
 def fill_items(value: Any, state: Any) -> None:
-    """Puts in what `encode_items` took."""
+    """Fills in the items and attributes from `encode_items`."""
     for key, item in pairs_of(state[0]):
         dict.__setitem__(value, key, item)
     restore_dict(value, state[1])
 
 
 def _encode_cached_property(value: Any) -> Parts:
-    """Without the lock that it has on Python 3.11, which says nothing."""
+    """Leaves out the lock that it has on Python 3.11, which is not part of the value."""
     return Parts((), {name: part for name, part in vars(value).items() if name != "lock"})
 
 
@@ -217,14 +217,15 @@ def _fill_set(value: Any, items: set[Any]) -> None:
 
 
 class _Gone:
-    """What a dead weak method is made to: nothing holds it."""
+    """The class for restored dead weak methods: no reference keeps its instances alive."""
 
     def gone(self) -> None:
-        """Its method."""
+        """Does nothing: the method that they refer to."""
 
 
 def _encode_weak_method(value: Any) -> tuple[Any, ...]:
-    """What it is made from. Its own callback is a closure over a weak reference to it; the user's is a cell of that."""
+    """Encodes the inputs of a weak method. Its own callback is a closure over a weak reference to it; the user's callback is in a cell of
+    that closure."""
     referent, function = weakref.ref.__call__(value), value._func_ref()
     own: Any = value.__callback__
     if own is None or referent is None or function is None:
@@ -259,7 +260,7 @@ def _encode_stream(value: Any) -> Parts:
     if value.closed:
         return Parts((), (None, own_dict(value)))
     *content, own = value.__getstate__()
-    # Who asks for an attribute that it has not leaves an empty dict.
+    # An access to a missing attribute leaves an empty dict behind.
     return Parts((), (tuple(content), own or None))
 
 
@@ -293,7 +294,7 @@ def _decode_match(parts: tuple[Any, ...]) -> Any:
 # --- memory of ctypes ---------------------------------------------------------------------------------------
 
 _POINTERS = frozenset("zZPOX")
-"""Codes of simple types that hold an address or an object."""
+"""Codes of simple types that contain an address or an object."""
 
 
 def _memory_types() -> tuple[type, ...]:
@@ -302,7 +303,7 @@ def _memory_types() -> tuple[type, ...]:
 
 
 def codec_for(kind: type) -> Codec | None:
-    """The codec for objects of a class that ctypes knows, without addresses in it: they are memory, which arrays may show too."""
+    """Returns the codec for objects of ctypes classes without addresses in them: they are memory, which arrays may share."""
     if "ctypes" not in sys.modules or not issubclass(kind, _memory_types()):
         return None
     from . import subclasses
@@ -324,7 +325,7 @@ def _has_addresses(kind: Any) -> bool:
 
 
 def _memory_type_parts(kind: Any) -> Any:
-    """A class; for one that ctypes makes of another class and a length, these."""
+    """Returns a class; for an array class that ctypes creates from another class and a length, returns these."""
     if issubclass(kind, sys.modules["ctypes"].Array) and kind._type_ * kind._length_ is kind:
         return _memory_type_parts(kind._type_), kind._length_
     return kind
@@ -422,7 +423,8 @@ def _fill_context_variable(value: Any, current: tuple[Any, ...]) -> None:
 
 
 def reducers_are_silent() -> bool:
-    """Whether itertools' reducers may be asked: from 3.12 on they warn, and the user's filters may show or raise it."""
+    """Returns whether itertools' reducers can be called silently: since Python 3.12 they warn, and the user's filters may show or raise the
+    warning."""
     if sys.version_info < (3, 12):
         return True
     for action, message, category, module, line in warnings.filters:
@@ -449,12 +451,12 @@ def _fill_iterator(value: Any, state: Any) -> None:
     if state is not None:
         value.__setstate__(state)
     elif type(value) is itertools.chain:
-        # Only one that is at its end has no state.
+        # Only an exhausted one has no state.
         next(value, None)
 
 
 def _encode_count(value: Any) -> tuple[Any, ...]:
-    """`count` prints what it holds; numbers are read off that, so that no reducer need warn."""
+    """Reads the numbers from the `repr` of `count`, so that no reducer causes a warning."""
     found = re.fullmatch(r"count\((-?[\d.e+-]+)(?:, (-?[\d.e+-]+))?\)", repr(value))
     if found is None:
         raise NoValue("itertools.count: counts something other than numbers")
@@ -487,7 +489,7 @@ def _codec(
     inherit: bool = True,
     native: bool = True,
 ) -> tuple[type, Codec]:
-    """A type and its codec, whose `make(kind, args)` serves subclasses too."""
+    """Returns a type and its codec. `make(kind, args)` also creates instances of subclasses."""
     codec = Codec(
         f"stdlib.{base.__name__}",
         encode,
@@ -518,7 +520,7 @@ _NEW_TYPE = ("__module__", "__qualname__", "__name__", "__supertype__")
 
 
 def _decode_new_type(parts: tuple[Any, ...]) -> Any:
-    """The one of a library is that library's. A notebook's is told by what it is made of: its name may mean another by now."""
+    """A library's new type is restored by name. One of the notebook is restored from its parts: its name may have another value by now."""
     module, qualname, name, supertype, own = parts
     if module != "__main__":
         found: Any = sys.modules.get(module)
@@ -540,7 +542,8 @@ _OF_TYPE_VARIABLE = {*_VARIANCE, "__name__", "__module__", "__constraints__"}
 
 
 def _encode_type_variable(value: Any) -> tuple[Any, ...]:
-    """The name of a library's. Any other is told from those like it by cloudpickle, which knows it again for as long as it lives."""
+    """Encodes a library's type variable by name. Others are identified by cloudpickle's tracker, which recognizes a type variable while it
+    lives."""
     module, name = value.__module__, value.__name__
     if module != "__main__" and getattr(sys.modules.get(module), name, None) is value:
         return module, name
@@ -548,7 +551,7 @@ def _encode_type_variable(value: Any) -> tuple[Any, ...]:
     options = {option[2:-2]: getattr(value, option) for option in _VARIANCE if hasattr(value, option)}
     if options.get("default", _NO_DEFAULT) is _NO_DEFAULT:
         options.pop("default", None)
-    # From Python 3.12 on nobody can ask for these.
+    # These are properties, not attributes, since Python 3.12.
     own = {one: part for one, part in getattr(value, "__dict__", {}).items() if one not in _OF_TYPE_VARIABLE}
     known_by = cloudpickle._get_or_create_tracker_id(value)
     return module, name, kind, known_by, getattr(value, "__constraints__", ()), options, own or None
@@ -563,13 +566,13 @@ def _decode_type_variable(parts: tuple[Any, ...]) -> Any:
         return found
     kind, known_by, constraints, options, own = more
     make = _TYPE_VARIABLES[kind]
-    # Python 3.12 began to find out the variance, 3.13 to have a default.
+    # Inferred variance was added in Python 3.12, defaults in 3.13.
     taken = {"infer_variance": (3, 12), "default": (3, 13)}
     known = {one: option for one, option in options.items() if sys.version_info >= taken.get(one, ())}
     made = make(name, *constraints, **known)
     made.__module__ = module
     found = cloudpickle._lookup_class_or_track(known_by, made)
-    # One that lives keeps its attributes: classes refer to it. It is said to differ where they are others.
+    # A live one keeps its attributes, because classes refer to it. If they differ, the value is reported as not identical.
     if found is made and own:
         made.__dict__.update(own)
     return found

@@ -1,7 +1,8 @@
-"""Attributes: of subclasses that add them to a type that hides its state, and of instances that are nothing but these.
+"""Attributes of instances: of subclasses that add attributes to a type with hidden state, and of classes whose instances consist of
+attributes.
 
-Their reducers forget either half: a subclass of `datetime`, `Decimal`, `deque` or `ndarray` with attributes of its own
-comes back without them. Here the hidden part is written by the base's codec and the attributes beside it, by name.
+Their reducers lose one half: a subclass of `datetime`, `Decimal`, `deque` or `ndarray` with its own attributes is restored without them.
+Here the base's codec encodes the hidden part, and the attributes are stored besides, by name.
 """
 
 from __future__ import annotations
@@ -20,19 +21,20 @@ PICKLING = (
     "__getnewargs__",
     "__getnewargs_ex__",
 )
-"""A class that defines one of these has its own idea of its state, and is asked for it."""
+"""A class that defines one of these determines its own state, so the codec does not apply."""
 
 HEAP_TYPE = 1 << 9
-"""The flag of classes made at run time; the others keep their members themselves."""
+"""The flag of classes that were created at run time. Other classes store their members themselves."""
 
 
 def codec_for(kind: type, base: type, codec: Codec) -> Codec | None:
-    """The codec for `kind`, whose nearest known base is `base`; `None` if only its reducer can tell."""
+    """Returns the codec for `kind`, whose nearest known base is `base`; `None` if its reducer must be used."""
     return None if codec.decode_as is None or defines_pickling(kind, base) else subclass(kind, base, codec)
 
 
 def subclass(kind: type, base: type, codec: Codec) -> Codec:
-    """The codec for `kind`, which adds nothing but attributes to `base`, whatever it says of its pickling; `codec` is that of `base`."""
+    """Returns the codec for `kind`, which only adds attributes to `base`, even if it defines its own pickling; `codec` is the codec of
+    `base`."""
 
     def encode(value: Any) -> Parts:
         parts = codec.encode(value)
@@ -43,13 +45,13 @@ def subclass(kind: type, base: type, codec: Codec) -> Codec:
 
 
 def defines_pickling(kind: type, base: type) -> bool:
-    """Whether a class between `kind` and `base` says itself how it is pickled."""
+    """Returns whether a class between `kind` and `base` defines its own pickling."""
     between = kind.__mro__[: kind.__mro__.index(base)]
     return any(name in vars(part) for part in between for name in PICKLING)
 
 
 def attributes(value: Any, base: type) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-    """The instance's own dict, and its filled slots by name, as far as `base` does not keep them itself."""
+    """Returns the instance's own dict, and its filled slots by name, without those that `base` stores itself."""
     kind = type(value)
     has_own_dict = kind.__dictoffset__ != 0 and base.__dictoffset__ == 0
     own = object.__getattribute__(value, "__dict__") if has_own_dict else None
@@ -69,7 +71,7 @@ def _slots(value: Any, classes: tuple[type, ...]) -> Iterator[tuple[str, Any]]:
 
 
 def restore_attributes(value: Any, own: dict[str, Any] | None, slots: dict[str, Any]) -> None:
-    """Puts attributes back without calling a `__setattr__` of the user's."""
+    """Restores attributes without calling a `__setattr__` of the user."""
     if own:
         object.__getattribute__(value, "__dict__").update(own)
     for name, slot in slots.items():
@@ -78,8 +80,8 @@ def restore_attributes(value: Any, own: dict[str, Any] | None, slots: dict[str, 
 
 
 def instances(name: str, encode: Callable[[Any], Any], fill: Callable[[Any, Any], None]) -> Codec:
-    """The codec for instances, subclasses' too, whose attributes say all there is: they are made without `__init__`, and `fill` puts back what
-    `encode` took, whatever the class says of its pickling."""
+    """Returns the codec for instances, also of subclasses, whose attributes are complete: they are created without `__init__`, and `fill`
+    restores the result of `encode`, even if the class defines its own pickling."""
     return Codec(
         name,
         lambda value: Parts((type(value),), encode(value)),
@@ -91,7 +93,7 @@ def instances(name: str, encode: Callable[[Any], Any], fill: Callable[[Any, Any]
 
 
 def plain(name: str) -> Codec:
-    """The codec for instances that are stored as they are: with their own dict and their slots."""
+    """Returns the codec for instances that are stored with their own dict and slots."""
     return instances(
         name, lambda value: attributes(value, object), lambda value, state: restore_attributes(value, *state)
     )

@@ -9,13 +9,13 @@ from typing import Any
 ATOMS = (type(None), bool, int, float, complex)
 TEXTS = (str, bytes, bytearray)
 MOST_COLUMNS = 50
-"""So many names of columns are listed."""
-#: Of so many members the size is read; the others count as these do on average.
+"""The maximal number of column names that are listed."""
+#: The size of this many members is read. The others are estimated with their average.
 _SAMPLE = 64
 
 
 def members_size(members: Any) -> int:
-    """About how many bytes the numbers and texts among ``members`` have, from a sample of them."""
+    """Estimates how many bytes the numbers and texts among ``members`` take, from a sample of them."""
     if isinstance(members, (dict, set, frozenset)):
         sample = list(islice(members.values() if isinstance(members, dict) else members, _SAMPLE))
     else:
@@ -25,5 +25,5 @@ def members_size(members: Any) -> int:
 
 
 def count(number: int, noun: str) -> str:
-    """`1 row`, `2 rows`."""
+    """Formats a number with a noun: `1 row`, `2 rows`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,4 +1,4 @@
-"""sympy: expressions, which never change, so that all that speak of `x` are not one co-variable."""
+"""sympy: expressions, which are immutable, so that all expressions with `x` are not joined into one co-variable."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _encode(value: Any) -> tuple[Any, ...]:
 
 
 def _own(part: Any) -> Any:
-    """Assumptions as a dict of this symbol's own: sympy keeps one for all that have the same."""
+    """Copies a dict of assumptions: sympy shares one between all symbols with the same assumptions."""
     return dict(part) if type(part) is dict else part
 
 

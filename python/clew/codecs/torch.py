@@ -1,11 +1,11 @@
-"""PyTorch: tensors with the memory they lie in, so that views of one storage stay views of one memory.
+"""PyTorch: tensors with their memory, so that views of one storage stay views of the same memory.
 
-What pickle writes of a storage holds its address, so no two are equal. A tensor that autograd computed comes back without
-the graph it was computed by, as a tensor that requires no gradient: whoever calls its `backward` gets an error, and no
-gradient that stops halfway. It differs, and that is said.
+The pickle of a storage contains its address, so no two are equal. A tensor computed by autograd is restored without its graph, as a tensor
+that requires no gradient: `backward` then raises an error, instead of computing a gradient that stops halfway. The tensor is reported as
+not identical.
 
-A tensor of another device is stored with that device's name, and comes back on it where this machine has one, else on the
-processor. Each is copied alone: views of one memory on such a device come back as memory of their own.
+A tensor on another device is stored with that device's name. It is restored there if this machine has such a device, else on the CPU. Each
+tensor is copied alone: views of one memory on such a device are restored with separate memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from clew._engine import Buffer, notice
 
 from . import Codec, NoValue, Parts, keyed
 
-#: What makes tensors of tensors: by these names only, since a stream may be a stranger's.
+#: Functions that create tensors from tensors. Only these names are allowed, because a stream may be untrusted.
 MAKERS = frozenset(
     (
         "_rebuild_sparse_tensor",
@@ -27,7 +27,7 @@ MAKERS = frozenset(
     )
 )
 
-#: Kinds of devices that are asked for: by these names only, for the same reason.
+#: Device types that are looked up. Only these names are allowed, for the same reason.
 DEVICES = frozenset(("cuda", "xpu", "mps", "mtia"))
 
 
@@ -38,13 +38,13 @@ def _torch() -> Any:
 
 
 def _bytes_of(storage: Any) -> Any:
-    """All memory of a storage on the processor, as an array of bytes."""
+    """Returns all memory of a storage on the CPU, as an array of bytes."""
     torch = _torch()
     return torch.empty(0, dtype=torch.uint8, device="cpu").set_(storage).numpy()
 
 
 def _storage_over(memory: Any) -> Any:
-    """A storage over memory, without a copy."""
+    """Creates a storage over memory, without a copy."""
     torch = _torch()
     if memory is None:
         return torch.UntypedStorage(0, device="cpu")
@@ -77,7 +77,7 @@ def _encode_tensor(tensor: Any) -> Parts:
 def _value_parts(tensor: Any) -> tuple[Any, ...]:
     torch = _torch()
     if tensor.layout is not torch.strided or tensor.is_quantized or tensor.device.type == "meta":
-        # These say by their reducer which tensors they are made of.
+        # The reducers of these return the tensors that they consist of.
         make, parts = tensor.__reduce_ex__(5)[:2]
         if make.__name__ not in MAKERS:
             raise NoValue(f"a tensor of layout {tensor.layout} on {tensor.device}")
@@ -108,7 +108,7 @@ def _value_of(parts: tuple[Any, ...]) -> Any:
 
 
 def _here(device: str) -> str:
-    """A device, or the processor where this machine has no such one."""
+    """Returns a device, or the CPU if this machine does not have it."""
     if has_device(device):
         return device
     notice(f"on the CPU: {_lacks(device)}")
@@ -121,13 +121,13 @@ def _lacks(device: str) -> str:
 
 
 def has_device(device: str) -> bool:
-    """Whether this machine has a device that tensors were on (`cuda:0`)."""
+    """Returns whether this machine has the device of a tensor (`cuda:0`)."""
     torch = _torch()
     kind, _, index = device.partition(":")
     if kind not in DEVICES:
         return kind == "cpu"
     ways: Any = getattr(torch, kind, None)
-    # Of some kinds the one tells whether there are any, of others the other.
+    # Depending on the type, one of these modules reports whether there are devices.
     asked: list[Any] = [
         one for one in (ways, getattr(torch.backends, kind, None)) if hasattr(one, "is_available")
     ]
@@ -159,7 +159,7 @@ def _decode_generator(parts: tuple[Any, ...]) -> Any:
     torch = _torch()
     device, state = parts
     if not has_device(device):
-        # Its state is another one than that of the processor's.
+        # Its state has another format than the CPU generator's.
         raise ValueError(f"it draws random numbers on {device}: {_lacks(device)}")
     generator = torch.Generator(device)
     generator.set_state(torch.frombuffer(bytearray(state), dtype=torch.uint8))
@@ -175,7 +175,7 @@ CODECS: dict[type, Codec] = {}
 
 
 def codec_for(kind: type) -> Codec | None:
-    """The codec for a type of PyTorch's; nothing is imported that the session has not."""
+    """Returns the codec for a type of PyTorch. Imports nothing that the session has not imported."""
     torch: Any = sys.modules.get("torch")
     if getattr(torch, "__version__", None) is None:
         return None

@@ -1,4 +1,4 @@
-"""xarray: variables, arrays and data sets, without what reading them leaves behind."""
+"""xarray: variables, arrays and data sets, without values that are set by merely reading them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from . import Codec, keyed
 from .subclasses import instances, restore_attributes
 
 _ON_READING = ("_attrs", "_encoding")
-"""Slots that are `None` until somebody asks, and an empty dict from then on."""
+"""Slots that are `None` until the first access, and an empty dict from then on."""
 
 _OURS = 3
-"""How often a slot's value is referred to that nobody else has: by the slot, by the slots as they were read, and by the question."""
+"""The reference count of a slot's value that no other object holds: the slot, the dict of slots, and the call."""
 
 
 def _encode(value: Any) -> tuple[dict[str, Any] | None, dict[str, Any]]:
@@ -29,7 +29,7 @@ def _encode(value: Any) -> tuple[dict[str, Any] | None, dict[str, Any]]:
 
 
 def _is_own(accessor: Any) -> bool:
-    """Whether an accessor is xarray's: it holds nothing but its object. One of the user's may hold anything."""
+    """Returns whether an accessor is xarray's own: it holds only its object. An accessor of the user may hold anything."""
     return str(type(accessor).__module__).startswith("xarray.")
 
 
@@ -40,7 +40,7 @@ def _fill(value: Any, state: Any) -> None:
 
 
 _NONE = ("_close", "_name", "_indexes", "_coords")
-"""Other slots that are often `None`: what is `None` is not written down."""
+"""Other slots that are often `None`. Values of `None` are not stored."""
 
 
 def _slots(kind: type) -> set[str]:

@@ -1,8 +1,8 @@
-"""State that is no name: outputs, random generators, directory, environment, options, settings, modules, figures.
+"""Other session state: outputs, random generators, directory, environment, options, settings, modules, figures.
 
-`collect` reads it, `install` puts one piece of it back; each kind has a file with functions of these two names. Reading has no
-side effect: nothing is imported, created or drawn; what a library keeps is looked at only if the session has the library.
-The kinds are the engine's words.
+`collect` reads it, and `install` restores one part of it. Each kind has a file with functions of these two names. Reading has no side
+effects: nothing is imported, created or drawn. State of a library is only read if the session has imported the library. The names of the
+kinds are the engine's.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ _INSTALLERS: dict[str, Callable[[Any, str, Any], None]] = {
 
 
 def collect(shell: Any, with_outputs: bool = True) -> list[Root]:
-    """All roots that are no names, as they are now; the shell's outputs only if they are wanted."""
+    """Returns the current values of all roots that are not variables; the shell's outputs only if requested."""
     found: list[Root] = list(outputs.collect(shell)) if with_outputs else []
     for source in _SOURCES:
         found.extend(source(shell))
@@ -98,7 +98,8 @@ def collect(shell: Any, with_outputs: bool = True) -> list[Root]:
 
 
 def foresee(shell: Any, codes: list[CodeType]) -> None:
-    """Notes what is that code which is about to run may set in the process and in libraries: else nothing could be put back."""
+    """Notes the present values of settings that code which is about to run may change in the process and in libraries. Otherwise they could
+    not be restored."""
     process.foresee(codes, shell)
     library_patches.foresee(codes, shell.user_ns)
     for module in modules.take_new():
@@ -106,15 +107,15 @@ def foresee(shell: Any, codes: list[CodeType]) -> None:
 
 
 def install(shell: Any, kind: str, key: str, value: Any) -> None:
-    """Puts one root back, or takes it away where `value` is `MISSING`.
+    """Restores one root, or removes it if `value` is `MISSING`.
 
-    Raises what the library or the system raises (a directory that is gone); the other roots are untouched then.
+    Raises the exception of the library or system, for example if a directory no longer exists. The other roots are not affected then.
     """
     _INSTALLERS[kind](shell, key, value)
 
 
 def library_of(kind: str, key: str) -> str | None:
-    """The library that is imported where an option, a setting or a random generator of its is installed."""
+    """Returns the library that installing an option, setting or random generator imports."""
     if kind == "option":
         return key.partition(": ")[0]
     if kind == "setting":

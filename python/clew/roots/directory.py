@@ -1,4 +1,5 @@
-"""The working directory. Within the notebook's folder it is recorded from there (`.`, `./data`), so that it moves along with the notebook."""
+"""The working directory. Inside the notebook's folder it is recorded relative to that (`.`, `./data`), so that it remains valid if the
+notebook is moved."""
 
 from __future__ import annotations
 
@@ -11,21 +12,21 @@ from clew.roots.root import MISSING, Root
 
 
 class _NotebookFolder:
-    """The folder of the notebook whose history is recorded, where it is known; also after it was renamed under its kernel."""
+    """The folder of the recorded notebook, if known. It is also found after it was renamed."""
 
     def __init__(self) -> None:
         self._path: Path | None = None
         self._file: tuple[int, int] | None = None
 
     def move_to(self, path: str | None) -> None:
-        """The notebook lies in `path`."""
+        """Sets the notebook's folder."""
         self._path = Path(path).resolve() if path is not None else None
         self._file = _file(self._path) if self._path is not None else None
         if self._file is None:
             self._path = None
 
     def to_relative(self, path: Path) -> str:
-        """A directory as it is recorded: from the notebook's folder if it is that or lies below, else whole."""
+        """Returns a directory as it is recorded: relative to the notebook's folder if it is inside, else absolute."""
         folder = self._found_from(path)
         if folder is None or not path.is_relative_to(folder):
             return str(path)
@@ -33,9 +34,9 @@ class _NotebookFolder:
         return "." if path == folder else f"./{below}"
 
     def to_absolute(self, recorded: str) -> str:
-        """The directory that was recorded.
+        """Returns the directory that was recorded.
 
-        Raises a `FileNotFoundError` for one in the notebook's folder where nobody knows where that is.
+        Raises a `FileNotFoundError` for one in the notebook's folder if that cannot be found.
         """
         if Path(recorded).is_absolute():
             return recorded
@@ -45,7 +46,7 @@ class _NotebookFolder:
         return str(folder / recorded)
 
     def _found_from(self, path: Path) -> Path | None:
-        """The folder, if it is where it was, or leads to `path` now."""
+        """Returns the folder if it is unchanged, or if it is now above `path`."""
         if self._path is None or _file(self._path) == self._file:
             return self._path
         for above in (path, *path.parents):
@@ -58,7 +59,7 @@ class _NotebookFolder:
 def _file(path: Path) -> tuple[int, int] | None:
     try:
         status = path.stat()
-    except OSError:  # it is gone, or can't be looked into
+    except OSError:  # it does not exist, or cannot be accessed
         return None
     return status.st_dev, status.st_ino
 
@@ -84,5 +85,5 @@ def install(shell: Any, key: str, value: Any) -> None:
 def _current() -> Path | None:
     try:
         return Path.cwd()
-    except Exception:  # it is gone, or somebody replaced the function
+    except Exception:  # it does not exist, or the function was replaced
         return None

@@ -1,4 +1,4 @@
-"""Environment variables that differ from when Clew was loaded."""
+"""Environment variables that have changed since Clew was loaded."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from clew.roots.root import MISSING, Root
 from clew.secrets import is_secret, raw_environment
 
 _BASELINE = dict(os.environ)
-"""The environment when Clew was loaded: only what differs from it is state."""
+"""The environment when Clew was loaded. Only differences from it are state."""
 
 START = _BASELINE | {process_settings.VARIABLE: process_settings.described()}
-"""The environment of a scratch process (the engine reads it): that one, and the settings that the process must not inherit from now."""
+"""The environment of a sandbox process, which the engine reads: the initial one, and the settings that the process must not inherit in
+their current state."""
 
 RESTLESS = frozenset(
     {
@@ -30,7 +31,7 @@ RESTLESS = frozenset(
         "CLEW_HISTORY",
     }
 )
-"""Variables that change by themselves, and the one by which `clew run` keeps Clew out of its kernels until they are ready."""
+"""Variables that change without the user's doing, and the one with which `clew run` disables Clew in its kernels until they are ready."""
 
 
 def collect(shell: Any) -> list[Root]:
@@ -42,7 +43,7 @@ def collect(shell: Any) -> list[Root]:
 
 
 _changed_variables: tuple[dict[Any, Any], list[Root]] | None = None
-"""The environment when it was last gone through, and its roots."""
+"""The environment when it was compared last, and the resulting roots."""
 
 
 def _variables_that_differ() -> Iterator[Root]:

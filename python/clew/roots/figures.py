@@ -1,4 +1,4 @@
-"""pyplot's figures."""
+"""The figures of pyplot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def collect(shell: Any) -> Iterator[Root]:
 
 
 def install(shell: Any, key: str, value: Any) -> None:
-    """Makes exactly these figures pyplot's, the last one the current; windows of others are closed."""
+    """Makes exactly these the figures of pyplot, the last one the current one. Closes the windows of others."""
     from matplotlib._pylab_helpers import Gcf
 
     wanted = [] if value is MISSING else value
@@ -35,7 +35,7 @@ def install(shell: Any, key: str, value: Any) -> None:
 
 
 def _manager_of(number: int, figure: Any) -> Any:
-    """What pyplot keeps of a figure, as it makes it: a click makes the figure the current one, and `close` lets go of that."""
+    """Creates pyplot's manager of a figure, as pyplot itself does: a click makes the figure the current one, and `close` releases it."""
     import matplotlib.pyplot as plt
     from matplotlib._pylab_helpers import Gcf
 

@@ -1,7 +1,7 @@
-"""Finalizers of the notebook's (`weakref.finalize`): what is called when an object goes, and at the end of the process.
+"""The notebook's finalizers (`weakref.finalize`): functions that are called when an object is deleted, and at the end of the process.
 
-They are kept in a registry beside the object they watch, which they know weakly. So a move that puts another object in its place
-hangs them on that one, before the old one goes: else it would call them.
+A registry stores each finalizer with a weak reference to its object. A move that replaces the object transfers the finalizer to the new
+object before the old one is deleted. Otherwise the finalizer would be called.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ def _registry() -> dict[Any, Any]:
 
 
 def _of_notebook(shell: Any) -> Iterator[tuple[Any, Any, Any]]:
-    """Finalizers of objects that are the user's or that names are bound to, with the object and what is kept of them. Those with which
-    a library cleans up after objects of its own are a part of these."""
+    """Yields finalizers of objects of the user, or of values of variables, with the object and the stored information. Finalizers with
+    which a library cleans up its own objects belong to those objects."""
     registry = _registry()
     if not registry:
         return
@@ -41,7 +41,7 @@ _told: list[Any] = []
 
 
 def has_value(finalizer: Any) -> bool:
-    """Whether all that a finalizer is stands in the state: it was called, or the row tells of it."""
+    """Returns whether the state contains everything about a finalizer: it was called already, or this setting includes it."""
     return not finalizer.alive or any(finalizer is one for one in _told)
 
 
@@ -64,7 +64,7 @@ def _write(shell: Any, value: Any) -> None:
         target = reference()
         if target is None:
             continue
-        # A finalizer of its own makes what a registry of this Python needs, and hears of the end of the process.
+        # Creating a finalizer sets up what the registry of this Python version needs, including the call at the end of the process.
         made = weakref.finalize(target, called, *args, **(kwargs or {}))
         made.atexit = at_exit
         info = registry.pop(made)

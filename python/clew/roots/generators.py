@@ -1,5 +1,5 @@
-"""The process-wide random generators: of Python, those that libraries declare (`clew.codecs.libraries`), and those of Python's kind that modules of
-libraries keep, as Faker does."""
+"""The process-wide random generators: Python's own, those that libraries declare (`clew.codecs.libraries`), and instances of
+`random.Random` that modules of libraries hold, as in Faker."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from clew.codecs.libraries import PROCESS_GENERATORS, having
 from clew.codecs.library import is_being_imported
 from clew.roots.root import MISSING, Root
 
-#: Libraries that draw from generators of their own only what decides nothing: points at which they test.
+#: Libraries whose own generators only draw test points, which do not affect results.
 _TESTING = having("draws_tests")
 
 
 def random_states() -> Iterator[tuple[str, Any]]:
-    """The states of the process-wide generators, as plain values."""
+    """Yields the states of the process-wide generators, as plain values."""
     yield "random", _python_state(random.getstate())
     for name, declared in PROCESS_GENERATORS.items():
         state = declared.read()
@@ -34,7 +34,7 @@ def random_states() -> Iterator[tuple[str, Any]]:
 
 
 def held_by_libraries() -> dict[str, random.Random]:
-    """The generators that modules of libraries keep in variables, by the modules' names and the variables'."""
+    """Returns the generators in module variables of libraries, by the names of module and variable."""
     global _looked_at, _held
     if len(sys.modules) != len(_looked_at):
         modules = {name: module for name, module in list(sys.modules.items()) if name not in _looked_at}
@@ -48,20 +48,20 @@ def held_by_libraries() -> dict[str, random.Random]:
         known = {id(generator) for generator in [*_held.values(), random._inst]}
         first = {id(found[name]): name for name in sorted(found, reverse=True)}
         _held = _held | {name: found[name] for key, name in sorted(first.items()) if key not in known}
-        # One that is being imported may not have made its own yet.
+        # A module that is being imported may not have created its generator yet.
         begun = {name for name, module in modules.items() if is_being_imported(module)}
         _looked_at = frozenset(sys.modules) - begun
     return _held
 
 
 def name_held(generator: random.Random) -> str | None:
-    """The name that a library's generator goes by."""
+    """Returns the name of a library's generator."""
     return next((name for name, one in held_by_libraries().items() if one is generator), None)
 
 
 _held: dict[str, random.Random] = {}
 _looked_at: frozenset[str] = frozenset()
-"""The modules that were looked at for generators."""
+"""The modules that were searched for generators."""
 
 
 def _is_of_library(name: str, module: Any) -> bool:
@@ -75,7 +75,7 @@ def _is_of_library(name: str, module: Any) -> bool:
 
 
 def undrawn() -> set[str]:
-    """The generators of libraries that stand as these seeded them by themselves, so that nothing was drawn from them."""
+    """Returns the generators of libraries that are still as the libraries seeded them, so that nothing was drawn."""
     return {name for name, state in random_states() if name != "random" and _is_undrawn(name, state)}
 
 
@@ -86,7 +86,7 @@ def _is_undrawn(name: str, state: Any) -> bool:
 
 
 def state_of(generator: random.Random) -> Any:
-    """The state of a generator of Python's kind, as a plain value."""
+    """Returns the state of a `random.Random` instance, as a plain value."""
     return _python_state(random.Random.getstate(generator))
 
 
@@ -120,12 +120,12 @@ def _is_absent(name: str, state: Any) -> bool:
 
 
 _undecided: Any = None
-"""The state of Python's own generator that no cell decided: it stands for any such state."""
+"""The state of Python's own generator that does not come from any cell. It represents all such states."""
 
 
 def leave_undecided(state: tuple[Any, ...] | None = None) -> None:
-    """Has the state in which Python's own generator stands, or the one that a draw that decides nothing left it in, count as one that no
-    cell decided."""
+    """Marks the current state of Python's own generator, or the given one after a housekeeping draw, as one that does not come from any
+    cell."""
     global _undecided
     with _lock:
         _undecided = _python_state(random.getstate() if state is None else state)
@@ -133,7 +133,7 @@ def leave_undecided(state: tuple[Any, ...] | None = None) -> None:
 
 @contextmanager
 def undecided() -> Iterator[tuple[Any, ...] | None]:
-    """The state of Python's own generator, held for a draw that decides nothing, if no cell decided it."""
+    """Yields the state of Python's own generator if it does not come from any cell, and locks it for a housekeeping draw."""
     with _lock:
         state = random.getstate() if _undecided is not None else None
         yield state if state is not None and _python_state(state) == _undecided else None
@@ -141,13 +141,13 @@ def undecided() -> Iterator[tuple[Any, ...] | None]:
 
 @contextmanager
 def none_comes() -> Iterator[None]:
-    """What Clew itself imports meanwhile brings no generator into the session, as long as nobody draws from it."""
+    """Prevents that Clew's own imports during the block add a generator to the session's state, as long as nothing draws from it."""
     new = [late for late in _late.values() if late.first is None]
     for late in new:
         late.is_absent = True
     try:
         yield
-        # Those that came are known as they came.
+        # Notes the first states of new generators.
         for _ in collect(None):
             pass
     finally:
@@ -156,8 +156,8 @@ def none_comes() -> Iterator[None]:
 
 
 class _Late:
-    """A library's generator in states from before the library was imported: the module can't be taken away again, so its
-    state is none of the session's for as long as it stays as it was first seen."""
+    """A library's generator in states from before the import. The module cannot be unloaded, so the generator's state is not part of the
+    session while it stays as first seen."""
 
     first: Any = None
     is_absent: bool = False
@@ -165,7 +165,7 @@ class _Late:
 
 _late = {name: _Late() for name in PROCESS_GENERATORS}
 _lock = threading.RLock()
-"""Libraries draw in threads of their own."""
+"""Needed because libraries draw in their own threads."""
 
 
 def _renew_lock() -> None:

@@ -1,4 +1,4 @@
-"""Settings of the interpreter and of the system around it."""
+"""Settings of the interpreter, and of the system for this process."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _read_zone(shell: Any) -> Any:
 
 
 def _write_zone(shell: Any, value: Any) -> None:
-    """The variable TZ is put back before; what the process made of it follows."""
+    """Restores the time zone. The variable TZ was restored before; here the process takes it over."""
     if _read_zone(shell) != value:
         time.tzset()
     if _read_zone(shell) != value:
@@ -56,7 +56,7 @@ def _write_zone(shell: Any, value: Any) -> None:
 
 
 def read_umask(shell: Any) -> Any:
-    """Read where the system tells it: asking for it would set it."""
+    """Reads the umask from the system's status file: `os.umask` would set it."""
     try:
         with open("/proc/self/status", encoding="ascii", errors="replace") as status:  # noqa: PTH123 -- no path is made
             found = re.search(r"^Umask:\s*([0-7]+)", status.read(), re.MULTILINE)
@@ -99,7 +99,7 @@ _first_handlers: dict[int, Any] = {}
 
 
 def _own_signals(shell: Any) -> list[int]:
-    """Those that nobody else sets: around each cell the kernel has a handler of its own for Ctrl+C."""
+    """Returns the signals whose handlers only the user sets. The kernel sets its own handler for Ctrl+C around each cell."""
     is_kernels = getattr(shell, "kernel", None) is not None
     return [one for one in SIGNALS if not (is_kernels and one == signal.SIGINT)]
 
@@ -114,7 +114,7 @@ def _is_clews(handler: Any) -> bool:
 
 
 def handlers() -> list[Any]:
-    """Functions that somebody set for signals, but for Clew's own."""
+    """Returns handlers for signals that are functions, except Clew's own."""
     return [one for one in map(signal.getsignal, SIGNALS) if callable(one) and not _is_clews(one)]
 
 
@@ -125,7 +125,7 @@ def _usual_handlers(shell: Any) -> Any:
 
 def _read_handlers(shell: Any) -> Any:
     now = {one: signal.getsignal(one) for one in _own_signals(shell)}
-    # A handler that is not Python's can't be put back, and is none of the notebook's.
+    # A handler that was not set from Python cannot be restored, and is not the notebook's.
     found = tuple(
         [
             (one, _plain(handler))
@@ -150,7 +150,7 @@ def _write_handlers(shell: Any, value: Any) -> None:
 
 
 class _Entries:
-    """Objects of the user's in a list that others fill too: with the place that each has."""
+    """The user's own objects in a list that other code fills, too, with their positions."""
 
     def __init__(self, listed: Any) -> None:
         self._listed = listed
@@ -167,7 +167,7 @@ class _Entries:
 
 
 def entries(key: str, listed: Any, *names: str, module: str | None = None) -> Setting:
-    """A setting that is the user's own objects in a list of the interpreter's or a library's."""
+    """Returns a setting for the user's own objects in a list of the interpreter or a library."""
     kept = _Entries(listed)
     return Setting(key, kept.read, kept.write, module, words(*names), nothing)
 
@@ -177,7 +177,7 @@ _held = Held()
 
 
 def _is_made_by_hand(module: Any) -> bool:
-    """Whether something stands for a module that no import made."""
+    """Returns whether a module was created without an import."""
     if type(module) is not ModuleType:
         return not isinstance(module, ModuleType) and is_users(module)
     attributes = vars(module)
@@ -190,7 +190,7 @@ def _first_modules(shell: Any) -> Any:
 
 
 _listed: tuple[list[Any], Any] = ([], MISSING)
-"""The modules of the process when they were last gone through, and what was found."""
+"""The modules of the process at the last search, and its result."""
 
 
 def _read_modules(shell: Any) -> Any:
@@ -211,7 +211,7 @@ def _modules_by_hand() -> Any:
 
 
 def _is_users_module(name: str, module: Any) -> bool:
-    """Libraries make modules by hand, too, below their own names."""
+    """Returns whether a module belongs to the user: libraries create modules by hand, too, below their own names."""
     if name == "__main__":
         return False
     top = sys.modules.get(name.partition(".")[0])
@@ -232,7 +232,7 @@ def _write_modules(shell: Any, value: Any) -> None:
         raise NotHere(gone)
 
 
-# -- names that are no text ------------------------------------------------------------------------------
+# -- names that are not text -----------------------------------------------------------------------------
 
 
 def _read_odd_names(shell: Any) -> Any:
@@ -269,7 +269,7 @@ def _write_faulthandler(shell: Any, value: Any) -> None:
 
 
 def _read_stack_size(shell: Any) -> int:
-    # Who asks sets it to the usual one.
+    # Reading the size resets it to the default.
     size = threading.stack_size()
     if size:
         threading.stack_size(size)
@@ -299,7 +299,7 @@ def _write_policy(shell: Any, value: Any) -> None:
     asyncio.set_event_loop_policy(value[0] if value else _first_policy[0])
 
 
-#: New contexts, those of new threads among them, are copies of the first; the others are taken by name.
+#: New contexts, including those of new threads, are copies of the first. The others are used by name.
 _CONTEXTS = (decimal.DefaultContext, decimal.BasicContext, decimal.ExtendedContext)
 
 

@@ -1,4 +1,4 @@
-"""How IPython runs and shows things: its switches, and what the notebook hung into it."""
+"""How IPython runs code and displays results: its switches, and hooks that the notebook added."""
 
 from __future__ import annotations
 import __future__
@@ -39,7 +39,7 @@ def _write_switches(shell: Any, value: Any) -> None:
             setattr(shell, name, value[name])
     for name in _NUMBERS:
         if getattr(text, name) != value[name]:
-            # Told to nobody: who hears of the precision sets numpy's, which is put back by itself.
+            # Set without notifications: an observer of the precision would set numpy's, which is restored on its own.
             text._trait_values[name] = value[name]
     text.pprint = value["pprint"]
     if shell.InteractiveTB.mode.casefold() != value["xmode"].casefold():
@@ -50,14 +50,14 @@ def _write_switches(shell: Any, value: Any) -> None:
 
 
 def _read_future(shell: Any) -> Any:
-    """What cells imported from `__future__`: that holds for all cells behind."""
+    """Returns the features that cells imported from `__future__`: they apply to all later cells."""
     compiler = getattr(shell, "compile", None)
     flags = getattr(compiler, "flags", 0)
     return tuple([name for name, flag in _FUTURE.items() if flags & flag]) or MISSING
 
 
 def _features() -> Iterator[tuple[str, int]]:
-    """Those that make a difference in this version of Python, with their flags."""
+    """Yields the features that have an effect in this version of Python, with their flags."""
     for name in __future__.all_feature_names:
         feature = getattr(__future__, name)
         always = feature.getMandatoryRelease()
@@ -99,12 +99,12 @@ def _read_magics(shell: Any) -> Any:
     return tuple(found) or MISSING
 
 
-#: Aliases, by what makes them again.
+#: Aliases, by the attributes from which they are restored.
 _ALIASES = {"Alias": ("name", "cmd"), "MagicAlias": ("magic_name", "magic_kind", "magic_params")}
 
 
 def _told(one: Any) -> Any:
-    """A magic as a store can tell it: an alias by what it stands for; a method of an object that holds the shell by a word."""
+    """Returns a magic in a form that can be stored: an alias by its target, a method of an object that holds the shell by a key."""
     kind = type(one).__name__
     if kind in _ALIASES:
         return (kind, *[getattr(one, name) for name in _ALIASES[kind]])

@@ -1,6 +1,6 @@
 """Attributes of libraries that the notebook's code sets: `np.mean = f`, `math.tau = 6`, `pd.DataFrame.head = g`.
 
-What an attribute was is noted before code that names it runs. It is a part of the state while it is something else.
+The original value of an attribute is noted before code that names it runs. The attribute is part of the state while it differs from that.
 """
 
 from __future__ import annotations
@@ -24,17 +24,18 @@ _slots: dict[str, _Slot] = {}
 """By the full name of each attribute."""
 
 ORIGINALS: dict[str, Any] = {}
-"""What such attributes were, as `module:path`. Objects that are told by their names are found here first."""
+"""The original values of such attributes, by `module:path`. Objects that are stored by name are looked up here first."""
 
 _waiting: list[CodeType] = []
-"""Functions whose names meant nothing yet when they were defined."""
+"""Functions with names that had no value yet when the functions were defined."""
 
 _MOST_WAITING = 100
 _DELETED = "deleted attribute "
 
 
 def foresee(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> None:
-    """Notes what attributes are that code which is about to run may set; its first code runs now, the others may be called later."""
+    """Notes the values of attributes that code which is about to run may set. The first code object runs now, the others may be called
+    later."""
     from clew.analysis.patches import may_set, set_in
 
     ones = [code for code in codes if may_set(code)]
@@ -94,30 +95,30 @@ def collect(shell: Any) -> Iterator[Root]:
 
 
 def is_deletion(key: str) -> bool:
-    """Whether a setting says that an attribute is deleted."""
+    """Returns whether the key of a setting stands for a deleted attribute."""
     return key.startswith(_DELETED)
 
 
 def _is_shells(value: Any) -> bool:
-    """Whether the shell set it, as it does with `sys.excepthook` while a cell runs."""
+    """Returns whether the shell set the value, as it sets `sys.excepthook` while a cell runs."""
     return type(value) is MethodType and type(value.__self__).__module__.startswith(
         ("IPython.", "ipykernel.")
     )
 
 
 def knows(key: str) -> bool:
-    """Whether an attribute of that full name was set, or may have been."""
+    """Returns whether an attribute of that full name was set, or may have been."""
     return key in _slots
 
 
 def is_of_function(key: str) -> bool:
-    """Whether it is an attribute of a function."""
+    """Returns whether it is an attribute of a function."""
     found = _found(key)
     return found is not None and type(found[0]) is FunctionType
 
 
 def install(shell: Any, key: str, value: Any) -> None:
-    """Sets an attribute as it was, or puts back what it was before any cell set it."""
+    """Sets an attribute to its recorded value, or to its original value from before any cell set it."""
     if key.startswith(_DELETED):
         _install_deletion(key.removeprefix(_DELETED), value)
         return
@@ -157,7 +158,7 @@ def _slot(key: str) -> _Slot:
 
 
 def _found(key: str) -> tuple[Any, str] | None:
-    """The holder of an attribute of this full name, imported if need be, and its name there."""
+    """Returns the holder of an attribute of this full name, which is imported if necessary, and the attribute's name."""
     path, _, name = key.rpartition(".")
     parts = path.split(".")
     for end in range(len(parts), 0, -1):

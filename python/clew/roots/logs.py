@@ -1,4 +1,4 @@
-"""What is logged where: which loggers there are, and their levels, handlers and filters."""
+"""The configuration of logging: the loggers, and their levels, handlers and filters."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def _loggers() -> Iterator[tuple[str, logging.Logger]]:
 
 
 class _Configured:
-    """One thing that every logger has, told for those that have another than usual."""
+    """A property of all loggers, stored for those in which it differs from the initial one."""
 
     def __init__(self, describe: Callable[[logging.Logger], Any], plain: Any) -> None:
         self._describe, self._plain = describe, plain
-        #: As it was when code first named what sets it.
+        #: The initial values, from when code first named something that sets them.
         self._usual: dict[str, Any] = {}
-        #: As libraries brought it: they are not imported again, so undoing an import leaves that.
+        #: The values that libraries set at their import. Libraries are not imported again, so undoing an import keeps these.
         self._brought: dict[str, Any] = {}
         self._seen = set[str]()
 
@@ -49,7 +49,7 @@ class _Configured:
         return tuple(found)
 
     def wanted(self, value: Iterable[tuple[str, Any]]) -> Iterator[tuple[logging.Logger, Any]]:
-        """Every logger with what it is to have; those that are told are made where they are not there."""
+        """Yields every logger with its target value. Loggers in `value` that do not exist are created."""
         told = dict(value)
         for name in self._brought:
             if name in told:
@@ -65,9 +65,9 @@ def _is_of_library(name: str) -> bool:
     return name.partition(".")[0] in sys.modules and not name.startswith("__main__")
 
 
-# -- which there are -------------------------------------------------------------------------------------
+# -- the loggers -----------------------------------------------------------------------------------------
 
-#: Those that were there when code first named what makes some.
+#: The loggers that existed when code first named something that creates loggers.
 _first = set[str]()
 
 
@@ -90,7 +90,7 @@ def _write_loggers(shell: Any, value: tuple[str, ...]) -> None:
 
 
 def _remove(name: str) -> None:
-    """The other way round as `logging.Manager.getLogger` makes one: those below it have the next one above."""
+    """Removes a logger. This reverses `logging.Manager.getLogger`: its children get the next logger above as parent."""
     manager: Any = logging.root.manager
     logger = manager.loggerDict.pop(name)
     for one in [one for _, one in _loggers() if one.parent is logger]:
@@ -155,7 +155,7 @@ def _read_handlers(shell: Any) -> Any:
 
 
 def _described(handler: logging.Handler) -> Any:
-    """A handler as a store can tell it: which one it is, what it does, and how another process makes one like it."""
+    """Describes a handler in a form that can be stored: its identity, its settings, and how another process creates a similar one."""
     formatter = handler.formatter
     if type(formatter) is logging.Formatter:
         style: Any = type(formatter._style)
@@ -168,7 +168,7 @@ def _described(handler: logging.Handler) -> Any:
 
 
 def _made_by(handler: Any) -> Any:
-    """The class of a handler and its arguments, where these say all; a file is never begun anew."""
+    """Returns the class of a handler and its arguments, if these are complete. A restored handler never truncates its file."""
     kind = type(handler)
     if kind is logging.StreamHandler:
         for name in ("stderr", "stdout"):
@@ -193,7 +193,7 @@ def _made_by(handler: Any) -> Any:
 
 
 def _handler(told: Any) -> Any:
-    """The handler that is described, as it was; another like it where this process never had it."""
+    """Returns the described handler; a similar new one if this process never had it."""
     word, made_by, level, formatter, filters = told
     handler = _held.get(word)
     if handler is MISSING:
@@ -237,7 +237,7 @@ def _write_handlers(shell: Any, value: Any) -> None:
         raise NotHere(gone)
 
 
-# -- what makes records and loggers ----------------------------------------------------------------------
+# -- factories of records and loggers --------------------------------------------------------------------
 
 
 def _read_makers(shell: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Attributes of the user's own modules, and the modules that a move takes away."""
+"""Attributes of the user's own modules, and modules that a move removes."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ class Known(NamedTuple):
     module: types.ModuleType
     names: frozenset[str]
     code: dict[str, Any]
-    """Its functions and classes, and by `Class.name` the methods of these: they are no roots while they are these."""
+    """Its functions and classes, and by `Class.name` their methods. They are roots only if they were replaced."""
 
 
 _own: dict[str, Known] = {}
-"""The user's own modules by name."""
+"""The user's own modules, by name."""
 
 _looked_at: dict[str, Any] = {}
-"""What was under each name when it was last found out whose it is."""
+"""The module that had each name when its owner was determined last."""
 
 _shown: dict[str, set[str]] = {}
-"""Attributes that were roots when last collected, by module."""
+"""Attributes that were roots at the last collection, by module."""
 
 _withdrawn: dict[str, types.ModuleType] = {}
-"""Modules of states that the session went away from: importing them then must run them, going back must not."""
+"""Modules of states that the session has left: importing one must run it again, returning to its state must not."""
 
 
 _new: list[types.ModuleType] = []
 
 _listed: list[Any] = []
-"""The modules of the process when they were last gone through: where nothing came or went, the same are the user's."""
+"""The modules of the process at the last search. If none was added or removed, the user's modules are the same."""
 
 
 def own_modules() -> Iterator[tuple[str, Known]]:
-    """The user's own modules: those that lie in no library's folder."""
+    """Yields the user's own modules: those that are not in a library's folder."""
     global _listed
     modules = list(sys.modules.values())
     if len(modules) != len(_listed) or any(map(operator.is_not, modules, _listed)):
@@ -62,7 +62,7 @@ def own_modules() -> Iterator[tuple[str, Known]]:
                 _looked_at[name] = module
                 before = _own.pop(name, None)
                 if _is_own(name, module):
-                    # As after a reload: what it has of its own is a change against what stood there before.
+                    # Like after a reload: differences from the earlier module are changes.
                     _own[name] = _known(module) if before is None else before._replace(module=module)
                     _new.append(module)
     for name, known in list(_own.items()):
@@ -71,30 +71,30 @@ def own_modules() -> Iterator[tuple[str, Known]]:
 
 
 def take_new() -> list[types.ModuleType]:
-    """The user's own modules that were first seen since the last call."""
+    """Returns the user's own modules that were first seen since the last call."""
     new, _new[:] = list(_new), []
     return new
 
 
 def is_of_own(key: str) -> bool:
-    """Whether an attribute is one of a module of the user's own, which is imported if need be."""
+    """Returns whether an attribute belongs to one of the user's own modules, which is imported if necessary."""
     name = key.partition(".")[0]
     return _is_own(name, _imported(name))
 
 
 _brought_back: dict[str, types.ModuleType] = {}
-"""Withdrawn modules that a value which is being built needed."""
+"""Removed modules that a value under construction needed."""
 
 
 def bring_back(name: str) -> None:
-    """Puts a module that a move took away in its place again, if it is that: what is built then is of its classes."""
+    """Restores a module that a move removed, so that new values use its classes."""
     if name in _withdrawn and name not in sys.modules:
         sys.modules[name] = _brought_back[name] = _withdrawn.pop(name)
     submodules.import_within(name.partition(".")[0], _see)
 
 
 def bring_back_for(key: str) -> None:
-    """The same of the modules in which the attribute of that full name lies: to look for it would import them anew."""
+    """Does the same for the modules of the attribute with that full name: looking it up would import them again."""
     parts = key.split(".")
     for many in range(1, len(parts)):
         if (name := ".".join(parts[:many])) in _withdrawn:
@@ -102,7 +102,7 @@ def bring_back_for(key: str) -> None:
 
 
 def bring_submodules(of_runs: list[list[str]], *, is_whole: bool) -> None:
-    """Packages have the modules that cells brought, by run (`clew.roots.submodules`)."""
+    """Sets the modules that cells imported into packages, by run (`clew.roots.submodules`)."""
     submodules.bring(of_runs, _see, is_whole=is_whole)
 
 
@@ -112,7 +112,7 @@ def _see() -> None:
 
 
 def end_staging(is_installed: bool) -> None:
-    """The move is done, or given up: then what was brought back for it goes again."""
+    """Ends a move. If it failed, removes the modules again that were restored for it."""
     if not is_installed:
         for name, module in _brought_back.items():
             if sys.modules.get(name) is module:
@@ -121,7 +121,7 @@ def end_staging(is_installed: bool) -> None:
 
 
 def modules_seen() -> list[tuple[str, types.ModuleType]]:
-    """The user's own modules that were there when roots were last collected."""
+    """Returns the user's own modules that existed at the last collection of roots."""
     return [(name, known.module) for name, known in _own.items()]
 
 
@@ -142,7 +142,7 @@ def _known(module: types.ModuleType) -> Known:
 
 
 def _classes(module: types.ModuleType) -> list[tuple[str, type]]:
-    """The classes that a module defines. The members of an Enum are no state."""
+    """Returns the classes that a module defines. Enums are left out, because their members are not state."""
     own = module.__name__
     return [
         (name, value)
@@ -183,7 +183,7 @@ def collect(shell: Any) -> Iterator[Root]:
 
 
 def _class_states(known: Known) -> Iterator[tuple[str, Any]]:
-    """What the classes of a module hold that runs change: counters, registries, caches, the one instance, methods set from outside."""
+    """Yields attributes of a module's classes that runs change: counters, registries, caches, singletons, methods set from outside."""
     for name, kind in _classes(known.module):
         for attribute, value in list(vars(kind).items()):
             path = f"{name}.{attribute}"
@@ -199,8 +199,8 @@ def _class_states(known: Known) -> Iterator[tuple[str, Any]]:
 
 
 def _function_states(module: types.ModuleType) -> Iterator[tuple[str, Any]]:
-    """What the functions of a module, and the methods of its classes, hold that runs change. Default arguments are not bound anew: they
-    count where they change in place."""
+    """Yields values in a module's functions, and in methods of its classes, that runs change. Default arguments count only if they change
+    in place, because they are not rebound."""
     functions = dict(vars(module))
     for kind, attributes in ((name, vars(kind)) for name, kind in _classes(module)):
         for name, value in list(attributes.items()):
@@ -217,7 +217,7 @@ _PARTS = ("fget", "fset", "fdel", "__func__")
 
 
 def _functions_of(value: Any) -> Iterator[tuple[str, Any]]:
-    """The functions behind an attribute of a class, and how a path names each."""
+    """Yields the functions behind an attribute of a class, each with the suffix of its path."""
     if type(value) in (property, staticmethod, classmethod):
         yield from ((f"@{part}", getattr(value, part)) for part in _PARTS if hasattr(value, part))
     else:
@@ -225,7 +225,7 @@ def _functions_of(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _is_data(value: Any) -> bool:
-    """Whether what a class or a function holds is state: plain values, and instances of the user's classes."""
+    """Returns whether a value in a class or function is state: a plain value, or an instance of the user's classes."""
     kind = type(value)
     if kind in _PLAIN or kind in _CONTAINERS or kind is functools.partial or _is_of_container(value):
         return True
@@ -234,7 +234,7 @@ def _is_data(value: Any) -> bool:
 
 
 def _is_of_container(value: Any) -> bool:
-    """Whether it is a method of a list or the like (`keep = held.append`): it belongs to what holds that, too."""
+    """Returns whether it is a method of a list or similar (`keep = held.append`): it belongs to the container."""
     return type(value) is types.BuiltinFunctionType and type(value.__self__) in _CONTAINERS
 
 
@@ -266,7 +266,7 @@ def install(shell: Any, key: str, value: Any) -> None:
 
 
 def _parted(key: str, module_of: Callable[[str], types.ModuleType | None]) -> tuple[str, str]:
-    """The module and the path behind it, of `module.name`, `package.module.Class.name` and `module.function@closure.name`."""
+    """Splits a key into the module and the path in it: `module.name`, `package.module.Class.name`, `module.function@closure.name`."""
     parts = key.partition("@")[0].split(".")
     name = parts[0]
     for part in parts[1 : None if "@" in key else -1]:
@@ -290,7 +290,7 @@ def _imported(name: str) -> types.ModuleType:
 
 
 def _set(module: types.ModuleType, path: str, value: Any) -> None:
-    """Binds anew what stands at a path in a module. `MISSING` takes it away."""
+    """Sets the value at a path in a module. `MISSING` removes it."""
     holder: Any = module
     place = ATTRIBUTE
     *steps, (_, last) = re.findall(r"(^|[.@])([^.@]+)", path)
@@ -302,7 +302,7 @@ def _set(module: types.ModuleType, path: str, value: Any) -> None:
         else:
             place = name
     if value is MISSING:
-        # A function without what it closes over, or without a default, is another one: these stay.
+        # Closure variables and defaults stay: without them, the function would be a different one.
         if isinstance(holder, type) and last in vars(holder):
             type.__delattr__(holder, last)
         elif not isinstance(holder, type) and place == ATTRIBUTE:
@@ -316,8 +316,8 @@ def _set(module: types.ModuleType, path: str, value: Any) -> None:
 
 
 def _take_attribute(name: str, attribute: str) -> None:
-    """Takes an attribute away: the original comes back; what the module brought itself goes when all of it goes, with
-    the module, so that importing it again runs it again."""
+    """Removes an attribute: an original is restored. Attributes that the module itself created are removed together with the module, so
+    that importing it runs it again."""
     known = _own.get(name)
     if known is None or sys.modules.get(name) is not known.module:
         return

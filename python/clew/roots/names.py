@@ -1,4 +1,4 @@
-"""Which names of the namespace are the user's."""
+"""Determines which names of the namespace are the user's."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ USABLE_NAMES = frozenset(["__name__", "__doc__", "__package__", "__file__", "__c
 
 
 def user_names(shell: Any, names: Iterable[str]) -> list[str]:
-    """Those of these names of the namespace that are the user's.
+    """Returns those of these names of the namespace that are the user's.
 
-    A name of the shell's own (`In`, `_`, `_i3`, `exit`) is the user's as soon as the user has bound it to something else.
+    A name of the shell (`In`, `_`, `_i3`, `exit`) is the user's as soon as the user has bound it to something else.
     """
     hidden, namespace = getattr(shell, "user_ns_hidden", {}), shell.user_ns
     return [name for name in names if _is_users(name, namespace.get(name), hidden)]
 
 
 def is_users(shell: Any, name: str, value: Any) -> bool:
-    """Whether a name that is bound to `value` is the user's."""
+    """Returns whether a name with this value is the user's."""
     return _is_users(name, value, getattr(shell, "user_ns_hidden", {}))
 
 
@@ -46,7 +46,7 @@ def _is_users(name: Any, value: Any, hidden: dict[str, Any]) -> bool:
 
 
 def _is_text(name: str) -> bool:
-    """Whether a name can be written down: one with half a surrogate pair, put in by hand, can't."""
+    """Returns whether a name can be encoded: one with a lone surrogate cannot."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -57,7 +57,7 @@ def _is_text(name: str) -> bool:
 def _is_shells(name: str, value: Any, hidden: dict[str, Any]) -> bool:
     if name in hidden and (name not in USABLE_NAMES or hidden[name] is value):
         return hidden[name] is value or name in ("In", "Out", "_ih", "_oh", "_dh")
-    # While IPython starts, and loads extensions, it has not hidden these yet.
+    # While IPython starts and loads extensions, it has not marked these as hidden yet.
     if name in USABLE_NAMES:
         return value is None or (type(value) is str and value.startswith(_FIRST.get(name, "\0")))
     return name in ("_", "__", "___") and type(value) is str and not value

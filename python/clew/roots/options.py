@@ -16,7 +16,7 @@ def _differs(value: Any, default: Any) -> bool:
         return False
     try:
         return type(value) is not type(default) or bool(value != default)
-    except Exception:  # a value that can't be compared is no default
+    except Exception:  # a value that cannot be compared is not the default
         return True
 
 
@@ -27,7 +27,7 @@ def collect(shell: Any) -> Iterator[Root]:
 
 
 def functions_held() -> list[Any]:
-    """Functions of the notebook's by which pandas and NumPy show numbers: of all their options only these hold functions."""
+    """Returns the notebook's functions with which pandas and NumPy format numbers: no other options of theirs contain functions."""
     config: Any = getattr(sys.modules.get("pandas._config.config"), "_global_config", {})
     numpy: Any = sys.modules.get("numpy")
     printing = numpy.get_printoptions() if hasattr(numpy, "get_printoptions") else {}
@@ -58,7 +58,7 @@ def _matplotlib_options() -> Iterator[tuple[str, Any]]:
         yield _CHOSEN, [chosen, dict.get(library.rcParams, "interactive")]  # type: ignore[union-attr]
 
 
-#: The backend that somebody chose instead of the front end's own, and whether figures are drawn at once.
+#: The key for a backend that was chosen instead of the front end's own, and for interactive mode.
 _CHOSEN = "matplotlib: backend"
 _BACKEND = frozenset({"backend", "interactive"})
 
@@ -82,15 +82,15 @@ def install(shell: Any, key: str, value: Any) -> None:
 
 
 def _choose(shell: Any, backend: str | None) -> None:
-    """Has pyplot draw with a backend; with the one that it has, where that can't be had here (windows of another machine)."""
+    """Switches pyplot to a backend. Keeps the present one if the other is not available here (windows of another machine)."""
     import matplotlib as mpl
 
     if backend is not None:
-        # Choosing one also says that pyplot may take no other.
+        # `use` also forbids matplotlib to fall back to another backend.
         may_take_other = dict.get(mpl.rcParams, "backend_fallback")
         mpl.use(backend, force=False)
         dict.__setitem__(mpl.rcParams, "backend_fallback", may_take_other)
         inline = sys.modules.get("matplotlib_inline.backend_inline")
         if inline is not None and shell is not None:
-            # It shows figures behind each cell only if it is the backend while it is imported, or is told.
+            # The inline backend shows figures after each cell only if it was the backend at its import, or is configured explicitly.
             inline.configure_inline_support(shell, dict.get(mpl.rcParams, "backend"))

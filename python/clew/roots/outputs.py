@@ -1,4 +1,4 @@
-"""`Out[n]`, with the names that the shell gives it."""
+"""`Out[n]`, with the variables that the shell binds to it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def collect(shell: Any) -> Iterator[Root]:
 
 
 def install(shell: Any, key: str, value: Any) -> None:
-    """Puts `Out[n]` back, with the names that the shell gives it: `_n`, and `_`, `__`, `___` for the last three."""
+    """Restores `Out[n]` and the shell's variables for it: `_n`, and `_`, `__`, `___` for the last three."""
     outputs, number = shell.user_ns["_oh"], int(key)
     if value is MISSING:
         outputs.pop(number, None)
@@ -28,7 +28,7 @@ def install(shell: Any, key: str, value: Any) -> None:
     else:
         later = _later(outputs, number) if number not in outputs else []
         outputs[number] = value
-        # In the order in which the cells ran, whatever was there already.
+        # Keeps the outputs in the order in which the cells ran.
         outputs.update((one, outputs.pop(one)) for one in later)
         _bind_hidden(shell, f"_{number}", value)
     hook = getattr(shell, "displayhook", None)
@@ -37,7 +37,7 @@ def install(shell: Any, key: str, value: Any) -> None:
 
 
 def _later(outputs: dict[int, Any], number: int) -> list[int]:
-    """Outputs behind the place of one that is about to come in: those of later cells at the end, in their order."""
+    """Returns the outputs that belong after a new one: those of later cells at the end, in their order."""
     found = list[int]()
     for other in reversed(outputs):
         if type(other) is not int or other < number:
@@ -49,7 +49,7 @@ def _later(outputs: dict[int, Any], number: int) -> list[int]:
 def _rebind_last(shell: Any, hook: Any, outputs: dict[int, Any]) -> None:
     names = ("_", "__", "___")
     if any(shell.user_ns.get(name, MISSING) is not getattr(hook, name, MISSING) for name in names):
-        return  # The user has taken one of them; the shell leaves all three alone then.
+        return  # The user has bound one of them; then the shell does not update any of the three.
     last = [outputs[number] for number in heapq.nlargest(3, outputs)]
     for name, value in zip(names, last + [""] * (3 - len(last)), strict=True):
         setattr(hook, name, value)

@@ -1,8 +1,8 @@
-"""Settings of the process that a table can tell: how each is read and how it is put back.
+"""Settings of the process in a table: how each is read and restored.
 
-A row is a part of the state only while it differs from what it was when Clew began (or, for a library, from what it is as that is
-imported): so a state from another process changes only what its own cells had changed. Rows that are cheap to read are read after every
-run. The others are read once code of the notebook names what sets them.
+A setting is part of the state only while it differs from its value when Clew was loaded (for a library, from its value after the import).
+So a state from another process changes only settings that its own cells had changed. Settings that can be read quickly are read after every
+run. Others are read once code of the notebook names something that sets them.
 """
 
 from __future__ import annotations
@@ -32,26 +32,27 @@ _TABLE: dict[str, Setting] = {
 
 
 class _Watched:
-    """What is known of the rows of one process."""
+    """The known settings of one process."""
 
     def __init__(self) -> None:
         self.usual: dict[str, Any] = {}
         self.read = [setting for setting in _TABLE.values() if setting.words is None]
-        #: Names in code that were looked at already: those that set nothing, or what is read by now.
+        #: Names in code that need not be checked again: they set nothing, or their settings are read already.
         self.judged = set[str]()
-        #: Rows that could not be read, as the user was told.
+        #: Settings that could not be read, with a warning shown to the user.
         self.failed = set[str]()
         self.waiting = {setting.key: setting for setting in _TABLE.values() if setting.words is not None}
 
     def begin(self, setting: Setting, shell: Any) -> None:
-        """Notes how a row is before the notebook's code changes it, and reads it from then on."""
+        """Notes the value of a setting before the notebook's code changes it. From then on, the setting is read."""
         if setting.module is None or setting.module in sys.modules:
             self.usual_of(setting, shell)
         if self.waiting.pop(setting.key, None) is not None:
             self.read.append(setting)
 
     def fail(self, setting: Setting, error: Exception) -> None:
-        """Says that a row can't be read, once until it can be again. A library that is half imported, or has the row no more, is no failure."""
+        """Warns that a setting cannot be read, once until it can be again. A library that is partly imported, or no longer has the setting,
+        is no failure."""
         if setting.module is not None and isinstance(error, AttributeError):
             return
         if setting.key not in self.failed:
@@ -96,7 +97,7 @@ def collect(shell: Any) -> Iterator[Root]:
 
 
 def install(shell: Any, key: str, value: Any) -> None:
-    """Puts one row back. One that the target does not have goes back to what it was when this process began."""
+    """Restores one setting. One that the target state does not have gets its value from the beginning of this process."""
     setting = _TABLE[key]
     watched = _of_process(shell)
     if value is not MISSING and setting.module is not None:
@@ -109,11 +110,11 @@ def install(shell: Any, key: str, value: Any) -> None:
 
 
 def is_row(key: str) -> bool:
-    """Whether a setting is one of the table."""
+    """Returns whether the table has a setting with this key."""
     return key in _TABLE
 
 
-#: Calls of IPython's magics, and of what runs text: what they do stands in texts.
+#: Names of IPython's functions for magics, and of functions that run texts: their effects depend on texts.
 _TEXTS = frozenset(
     ("get_ipython", "exec", "eval", "run_line_magic", "run_cell_magic", "run_cell", "system", "getoutput")
 )
@@ -121,7 +122,7 @@ _WORD = re.compile(r"\w+")
 
 
 def foresee(codes: Iterable[CodeType], shell: Any) -> None:
-    """Begins to read the rows that code which is about to run may set."""
+    """Begins to read the settings that code which is about to run may change."""
     watched = _of_process(shell)
     for setting in watched.read:
         if setting.key not in watched.usual and setting.module in sys.modules:
@@ -134,8 +135,8 @@ def foresee(codes: Iterable[CodeType], shell: Any) -> None:
 
 
 def foresee_module(module: ModuleType, shell: Any) -> None:
-    """The same for a module of the user's own, by what it and its functions name."""
-    # Processes that run no cell need nothing that reads code.
+    """Does the same for one of the user's own modules, from the names that it and its functions use."""
+    # Imported here because processes without cells do not need the analysis of code.
     from clew.analysis.bytecode import nested
 
     watched = _of_process(shell)

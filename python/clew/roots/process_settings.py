@@ -1,7 +1,8 @@
-"""Settings that a process hands down to those that it starts: umask, priority, resource limits, ignored signals.
+"""Settings that child processes inherit: umask, priority, resource limits, ignored signals.
 
-A scratch process is a child of the kernel, so it starts with those of now. A state has an entry only for settings that its cells had
-changed; all others must be what they were when recording began. Their values travel to the scratch process in a variable of its environment.
+A sandbox process is a child of the kernel, so it starts with the current settings. A state contains only settings that its cells had
+changed. All others must have their values from the beginning of recording. An environment variable passes these values to the sandbox
+process.
 """
 
 from __future__ import annotations
@@ -16,31 +17,31 @@ from typing import Any
 from clew.roots import interpreter
 
 VARIABLE = "CLEW_FIRST_SETTINGS"
-"""The environment variable of a scratch process that has the settings from when recording began."""
+"""The environment variable with the settings from the beginning of recording, for a sandbox process."""
 
 _given = os.environ.pop(VARIABLE, None)
-"""Those settings, in a scratch process. No state has the variable."""
+"""Those settings, in a sandbox process. The variable is not part of any state."""
 
 _NOT_RESTORED = frozenset(("RLIMIT_AS", "RLIMIT_CORE", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_OFILE"))
-"""Limits that the sandbox sets (a lower one that the kernel set must hold in it), and another name of `RLIMIT_NOFILE`."""
+"""Limits that the sandbox sets (a lower limit of the kernel must stay in force), and an alias of `RLIMIT_NOFILE`."""
 
 _SIGNALS = [one for one in interpreter.SIGNALS if one != signal.SIGINT]
-"""Signals that the kernel may ignore for good. For Ctrl+C it has a handler of its own during each cell."""
+"""Signals that the kernel may ignore permanently. It sets its own handler for Ctrl+C during each cell."""
 
 
 def described() -> str:
-    """The settings of this process, for the environment of its scratch processes."""
+    """Returns the settings of this process, for the environment of its sandbox processes."""
     found: dict[str, Any] = {}
     for key, (read, _) in _ROWS.items():
-        # What can't be read here, the scratch process leaves as it is.
+        # The sandbox process keeps settings that cannot be read here.
         with contextlib.suppress(Exception):
             found[key] = read()
     return json.dumps(found)
 
 
 def restore() -> list[tuple[str, str]]:
-    """Restores the settings from when recording began, before the sandbox refuses to. Returns the key of each that could not be restored, and
-    why."""
+    """Restores the settings from the beginning of recording, before the sandbox forbids it. Returns the key of each that could not be
+    restored, with the reason."""
     failed = []
     for key, value in json.loads(_given or "{}").items():
         try:
@@ -53,7 +54,7 @@ def restore() -> list[tuple[str, str]]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON brings it back."""
+    """Returns a value as it is after a round trip through JSON."""
     return json.loads(json.dumps(value))
 
 
@@ -72,13 +73,13 @@ def _read_priority() -> int:
 
 
 def _write_priority(priority: int) -> None:
-    # One that yields to others was given another priority than its parent has.
+    # A different priority than the parent's was set for this process on purpose, to yield to others.
     if _read_priority() == os.getpriority(os.PRIO_PROCESS, os.getppid()):
         os.setpriority(os.PRIO_PROCESS, 0, priority)
 
 
 def _read_limits() -> dict[str, tuple[int, int]]:
-    import resource  # which IPython has imported, where there is one
+    import resource  # IPython has imported it already, if IPython is in use
 
     names = [name for name in vars(resource) if name.startswith("RLIMIT_") and name not in _NOT_RESTORED]
     return {name: resource.getrlimit(getattr(resource, name)) for name in names}
@@ -97,7 +98,7 @@ def _write_limits(limits: dict[str, list[int]]) -> None:
             resource.setrlimit(which, (soft, hard))
         except (OSError, ValueError):
             refused.append(name)
-            # The bound can't be raised again. The limit can, up to the bound.
+            # The hard limit cannot be raised again. The soft limit can, up to the hard limit.
             is_within = most == resource.RLIM_INFINITY or (soft != resource.RLIM_INFINITY and soft <= most)
             resource.setrlimit(which, (soft if is_within else most, most))
     if refused:
@@ -121,4 +122,4 @@ _ROWS: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {
     "resource limits": (_read_limits, _write_limits),
     "signal handlers": (_read_ignored, _write_ignored),
 }
-"""How each is read and restored, by the key that it has in a state."""
+"""The functions that read and restore each setting, by its key in a state."""

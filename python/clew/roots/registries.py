@@ -1,4 +1,4 @@
-"""What libraries keep for the whole process: their configuration, and what is registered with them."""
+"""Process-wide state of libraries: their configuration, and objects registered with them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from clew.roots.setting import Setting, by_functions, is_users, nothing, words, 
 
 
 class _Registered:
-    """Entries that the notebook's code added to a library's dictionary, or took away from it."""
+    """Entries that the notebook's code added to or removed from a dictionary of a library."""
 
     def __init__(self, registry: Any, *, is_users_only: bool = False) -> None:
         self._registry = registry
@@ -60,7 +60,7 @@ def _registered(
 
 
 def _sklearn(shell: Any) -> Any:
-    """Its configuration in this thread, which it makes when it is first asked for it."""
+    """Returns scikit-learn's configuration in this thread, which scikit-learn creates at first use."""
     config = sys.modules["sklearn._config"].__dict__
     return dict(getattr(config["_threadlocal"], "global_config", config["_global_config"]))
 
@@ -73,7 +73,7 @@ def _write_sklearn(shell: Any, value: Any) -> None:
 
 
 def _accessors(shell: Any) -> Any:
-    """Accessors of the notebook's, by the class of pandas and their name."""
+    """Returns the notebook's accessors, by pandas class and name."""
     found = []
     for kind in ("DataFrame", "Series", "Index"):
         for name, one in list(vars(getattr(sys.modules["pandas"], kind)).items()):
@@ -109,7 +109,7 @@ def _write_error_call(shell: Any, value: Any) -> None:
 
 
 def _polynomials(shell: Any) -> Any:
-    """Whether polynomials are printed in Unicode."""
+    """Returns whether polynomials are printed in Unicode."""
     return sys.modules["numpy.polynomial._polybase"].ABCPolyBase._use_unicode
 
 
@@ -131,7 +131,7 @@ SETTINGS = (
         _polynomials,
         _write_polynomials,
         "numpy.polynomial._polybase",
-        # NumPy may import them in the statement that sets it.
+        # NumPy may import the module in the statement that sets this.
         usual=lambda shell: os.name != "nt",
     ),
     Setting("numpy error callback", _error_call, _write_error_call, "numpy", words("seterrcall"), nothing),

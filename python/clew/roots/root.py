@@ -1,11 +1,11 @@
-"""What a root that is no name is, and what stands for one that is not there."""
+"""Roots that are not variables, and the marker for a missing root."""
 
 from __future__ import annotations
 
 from typing import Any
 
 Root = tuple[str, str, Any]
-"""Its kind in the engine's words, its key, and its value."""
+"""Kind (as the engine names it), key and value."""
 
 
 class _Missing:
@@ -14,4 +14,4 @@ class _Missing:
 
 
 MISSING = _Missing()
-"""Stands for a root that is not there in the state that is installed."""
+"""Marks a root that the state to install does not have."""

@@ -1,4 +1,4 @@
-"""One row of the table of settings, and the objects of the user's that settings hold."""
+"""A setting of the process, and objects of the user in settings."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from clew.roots.root import MISSING
 
 
 class Setting(NamedTuple):
-    """How one setting of the process is read and put back."""
+    """How one setting of the process is read and restored."""
 
     key: str
-    #: Its value, of plain parts; `MISSING` where there is nothing to tell. Imports nothing and changes nothing.
+    #: Reads its value, of plain parts; `MISSING` if there is nothing to record. Imports nothing and changes nothing.
     read: Callable[[Any], Any]
     write: Callable[[Any, Any], None]
-    #: The module without which there is no such setting.
+    #: The module that must be imported for the setting to exist.
     module: str | None = None
-    #: Whether a name in code may mean that it is set there; `None` for what is read after every run.
+    #: Returns whether a name in code may mean that the code changes the setting; `None` for settings that are read after every run.
     words: Callable[[str], Any] | None = None
-    #: Its value where nobody set it; what is read first, without this.
+    #: Reads its default value; without this function, the first value that is read is the default.
     usual: Callable[[Any], Any] | None = None
 
 
 def by_functions(
     key: str, module: str, get: str, put: str, *names: str, usual: Callable[[Any], Any] | None = None
 ) -> Setting:
-    """A setting that two functions of a module read and write; `names` in code may mean that it is set."""
+    """Returns a setting that two functions of a module read and write; `names` in code may mean that the code changes it."""
 
     def read(shell: Any) -> Any:
         return getattr(sys.modules[module], get)()
@@ -43,22 +43,22 @@ def by_functions(
 
 
 def words(*names: str) -> Callable[[str], bool]:
-    """Whether a name is one of these."""
+    """Returns a predicate that is true for these names."""
     return frozenset(names).__contains__
 
 
 def words_like(pattern: str) -> Callable[[str], Any]:
-    """Whether a name has a part like this."""
+    """Returns a predicate that is true for names with a part that matches."""
     return re.compile(pattern, re.IGNORECASE).search
 
 
 def nothing(shell: Any) -> Any:
-    """The usual value of a setting that is told by what was added to it."""
+    """Returns the default of a setting whose value is what was added to it."""
     return ()
 
 
 def is_users(value: Any) -> bool:
-    """Whether an object is made of the notebook's own code: a function, a class, a method or an instance of such a class."""
+    """Returns whether an object consists of the notebook's own code: a function, a class, a method or an instance of such a class."""
     while True:
         if type(value) is MethodType:
             value = value.__self__
@@ -73,9 +73,9 @@ def is_users(value: Any) -> bool:
 
 
 class Held:
-    """Live objects that no store can bring back, under words that a store can hold.
+    """Live objects that cannot be stored, with keys that can be stored in their place.
 
-    The word tells one from another in this process. Where a state of another process names one, it is made again or is lost.
+    A key identifies an object in this process. In another process, the object is created again, or is lost.
     """
 
     def __init__(self) -> None:
@@ -89,17 +89,17 @@ class Held:
         return self._words[id(value)]
 
     def keep(self, word: str, value: Any) -> Any:
-        """Has `word` mean this object from now on."""
+        """Makes `word` the key of this object."""
         self._objects[word], self._words[id(value)] = value, word
         return value
 
     def get(self, word: str) -> Any:
-        """The object of that word; `MISSING` if another process had it."""
+        """Returns the object with that key; `MISSING` if it was in another process."""
         return self._objects.get(word, MISSING)
 
 
 class NotHere(Exception):
-    """Something that only the process had which set it."""
+    """Raised for an object that only existed in the process that set it."""
 
     def __init__(self, what: Iterable[str]) -> None:
         super().__init__(f"only the kernel that set it had {', '.join(sorted(what))}")

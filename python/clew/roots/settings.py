@@ -1,4 +1,4 @@
-"""Settings of the process: warnings, recursion, decimals, locale, and those of numpy."""
+"""Settings of the process: warnings, recursion limit, decimals, locale, and those of numpy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from clew.roots.root import MISSING, Root
 
 
 def collect(shell: Any) -> Iterator[Root]:
-    """What every session has, and of numpy's what differs: going back to before an import must leave nothing over."""
+    """Yields settings that every session has, and settings of numpy if they differ from the defaults: a state from before the import must
+    be complete, too."""
     yield "setting", "warnings.filters", list(warnings.filters)
     if hidden := _hidden():
         yield "setting", WARNINGS_HIDDEN, hidden
@@ -30,13 +31,15 @@ def collect(shell: Any) -> Iterator[Root]:
                 yield "setting", key, dict(now)
 
 
-#: What hides warnings, as texts: it comes back with the filters. A warning that is hidden leaves no trace, so that this counts for each run.
+#: The key for filters that hide warnings, as texts. They are restored with the filters. A hidden warning leaves no trace, so they count for
+#: each run.
 WARNINGS_HIDDEN = "warnings hidden"
 _FIRST_FILTERS = frozenset(warnings.filters)
 
 
 def _hidden() -> list[str]:
-    """The filters that hide warnings whatever these say, up to one that no warning passes. Those of libraries are for certain messages."""
+    """Returns the filters that hide warnings regardless of their messages, up to one that applies to all warnings. Filters of libraries
+    only apply to certain messages."""
     found = []
     for filtered in warnings.filters:
         action, message, category, module, _ = filtered
@@ -66,7 +69,7 @@ NUMPY_PRINTING = {
 
 
 def decimal_context(context: decimal.Context) -> tuple[Any, ...]:
-    """How a context calculates."""
+    """Describes the parameters of a context."""
     signals = [
         tuple([signal.__name__ for signal, on in kept.items() if on])
         for kept in (context.flags, context.traps)
@@ -104,7 +107,7 @@ def _install_numpy(key: str, value: Any) -> None:
 
 
 def set_decimal_context(context: decimal.Context, value: tuple[Any, ...]) -> None:
-    """Has a context calculate like that."""
+    """Sets the parameters of a context."""
     names = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
     for name, number in zip(names, value, strict=False):
         setattr(context, name, number)

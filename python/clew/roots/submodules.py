@@ -1,5 +1,6 @@
-"""Modules in packages. A variable that `import xml.dom.minidom` made holds the package alone, so its value does not tell what else the cell
-imported. The record of its run does (`clew.shell.environment`): where a move needs the package in a new process, it gets these modules again."""
+"""Modules in packages. After `import xml.dom.minidom` the variable only holds the package, so its value does not show which modules the
+cell imported. The record of its run does (`clew.shell.environment`): if a move needs the package in a new process, it imports these modules
+again."""
 
 from __future__ import annotations
 
@@ -9,13 +10,14 @@ import sys
 from collections.abc import Callable
 
 _of_package: dict[str, list[list[str]]] = {}
-"""What the cells that led to the state that is being built brought, by package and by run, the oldest first: no other state has it."""
+"""The modules imported by the cells that led to the state under construction, by package and by run, oldest first. They are not part of
+another state."""
 
 
 def bring(of_runs: list[list[str]], look: Callable[[], object], *, is_whole: bool) -> None:
-    """Packages have these modules from now on: they get them when a value needs them (`import_within`). If the whole state is built, those
-    that are here get them at once. `look` notes what the user's own modules are like after each run."""
-    # Processes that bring nothing back need nothing that reads code.
+    """Sets the modules of packages. A package gets them when a value needs it (`import_within`). If the whole state is built, packages that
+    are loaded get them at once. `look` notes the state of the user's own modules after each run."""
+    # Imported here because processes that restore nothing do not need the analysis of code.
     from clew.analysis.submodules import note_brought
 
     _of_package.clear()
@@ -31,7 +33,7 @@ def bring(of_runs: list[list[str]], look: Callable[[], object], *, is_whole: boo
 
 
 def import_within(top: str, look: Callable[[], object]) -> None:
-    """Imports a package with the modules that cells brought, in their order."""
+    """Imports a package with the modules that cells imported, in their order."""
     of_runs = _of_package.get(top)
     if of_runs is None:
         return
@@ -40,11 +42,11 @@ def import_within(top: str, look: Callable[[], object]) -> None:
     for names in of_runs:
         for name in names:
             if name not in sys.modules:
-                # It may be gone, or not be meant to be imported twice. Whoever uses it is told by Python.
+                # It may no longer exist, or not allow a second import. Python reports that where the module is used.
                 with contextlib.suppress(Exception, SystemExit):
                     importlib.import_module(name)
         look()
-    # Only now: who stops this finds all of it again.
+    # Only now: if the import is interrupted, the list is still complete.
     del _of_package[top]
 
 

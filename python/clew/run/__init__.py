@@ -1,6 +1,5 @@
-"""`clew run`: a notebook as a batch job, on nbclient and papermill as libraries.
+"""`clew run`: runs a notebook as a batch job, with nbclient and papermill as libraries.
 
-The native command hands over what was typed as one JSON document (`crates/clew-cli/src/commands/run.rs`). What decides
-which cells are executed is asked through `clew.run.decider`; everything that papermill does is left to papermill, which is
-imported only where something needs it.
+The native command passes the options as one JSON document (`crates/clew-cli/src/commands/run.rs`). `clew.run.decider` is the interface to
+the code that decides which cells are executed. Everything that papermill does is left to papermill, which is imported only if needed.
 """

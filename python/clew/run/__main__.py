@@ -1,4 +1,4 @@
-"""`python -m clew.run DOCUMENT`: what the native command starts."""
+"""`python -m clew.run DOCUMENT`: the program that the native command starts."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from clew.run.command import run
 
 
 def main() -> int:
-    """Runs what the document asks for; the exit code."""
+    """Runs what the document specifies. Returns the exit code."""
     if isinstance(sys.stdout, TextIOWrapper):
-        # A letter that it has no code for is no reason to end, whoever prints it: outputs of cells are shown as they come.
+        # A character that the terminal cannot encode must not end the run: outputs of cells are printed as they arrive.
         sys.stdout.reconfigure(errors="backslashreplace")
     return run(sys.argv[1:])
 

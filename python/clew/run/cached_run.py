@@ -1,5 +1,5 @@
-"""A run in which nothing has to be executed: the notebook is read and written without papermill, whose import alone takes
-longer than all of this. What is written has papermill's keys (`tests/run/test_papermill_running.py` compares).
+"""A run in which no cell is executed: the notebook is read and written without papermill, whose import alone takes longer than all of this.
+The output has papermill's metadata keys (`tests/run/test_papermill_running.py` compares).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from clew.run.walk import Walk
 
 
 def light_notebook(options: Options) -> Any | None:
-    """The notebook, if reading and writing it takes nothing of papermill's: local files, no parameters, nothing to change in
-    it, nothing to log. Else `None`."""
+    """Returns the notebook, if papermill is not needed to read and write it: local files, no parameters, no changes to it, no logs. Else
+    returns `None`."""
     assert options.input is not None and options.output is not None
     is_told = options.logs_output or options.progress_bar
     if options.has_parameters or options.report_mode or is_told or not is_plain(options.input):
@@ -38,12 +38,12 @@ def light_notebook(options: Options) -> Any | None:
 
 
 def is_plain(path: str) -> bool:
-    """Whether a path means a file of this machine."""
+    """Returns whether a path names a local file."""
     return path != STREAM and "://" not in path and not path.lstrip().startswith("{")
 
 
 def read(path: str) -> str:
-    """The text of a notebook."""
+    """Reads the text of a notebook."""
     try:
         return Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -55,7 +55,7 @@ def read(path: str) -> str:
 
 
 def write_unexecuted(notebook: Any, walk: Walk, options: Options) -> None:
-    """Writes OUT with what was stored of every cell."""
+    """Writes OUT with the stored outputs of every cell."""
     began = datetime.now(UTC)
     name_paths(options)
     note_notebook(notebook, options, began)
@@ -75,13 +75,13 @@ def write_unexecuted(notebook: Any, walk: Walk, options: Options) -> None:
 
 
 def same_file(options: Options) -> bool:
-    """Whether the notebook is run in place: then it has the history anyway."""
+    """Returns whether the notebook is run in place: then it has the history anyway."""
     assert options.input is not None and options.output is not None
     return options.output != STREAM and Path(options.input).absolute() == Path(options.output).absolute()
 
 
 def name_paths(options: Options) -> None:
-    """Says which notebooks and which folder these are, as papermill does."""
+    """Logs the paths of the notebooks and the folder, as papermill does."""
     named = {
         "Input Notebook:  ": options.input,
         "Output Notebook: ": options.output,
@@ -94,7 +94,7 @@ def name_paths(options: Options) -> None:
 
 
 def note_notebook(notebook: Any, options: Options, began: datetime) -> None:
-    """Puts papermill's metadata on the notebook."""
+    """Adds papermill's metadata to the notebook."""
     ended = datetime.now(UTC)
     first = {
         "default_parameters": {},
@@ -114,7 +114,7 @@ def note_notebook(notebook: Any, options: Options, began: datetime) -> None:
 
 
 def note_cell(cell: Any, at: datetime) -> None:
-    """Puts papermill's metadata on a cell."""
+    """Adds papermill's metadata to a cell."""
     cell.metadata.setdefault("tags", [])
     cell.metadata["papermill"] = {
         "exception": False,

@@ -1,4 +1,4 @@
-"""What a cell of OUT says of itself: `metadata.clew`, and stored outputs where it was not executed."""
+"""Metadata of cells in OUT (`metadata.clew`), and stored outputs of cells that were not executed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from clew.shell.identity import BATCH as NOTED
 
 
 def put_outputs(cell: Any, index: int, decision: Decision | None, displays: Displays) -> None:
-    """Gives a cell that is not executed the outputs that are stored of it; one that is passed over has none."""
+    """Gives a cell that is not executed its stored outputs. A skipped cell gets none."""
     stored = decision.outputs if decision is not None else None
     cell.outputs = []
     cell.outputs = displays.put(index, stored or [])
     cell.execution_count = decision.execution_count if decision is not None else None
     if decision is not None:
-        # When the messages of its last execution came.
+        # The times of the messages from its last execution.
         cell.metadata.pop("execution", None)
 
 
@@ -29,8 +29,8 @@ HINT = (
 
 
 def note_end(notebook: Any, end: Mapping[str, str] | None) -> None:
-    """Notes in OUT where its run ended, by the ids of history and run, so that `%clew resume` there finds it; or that nothing is known of
-    it, whatever an earlier run noted."""
+    """Notes in OUT the ids of history and run at which this run ended, so that `%clew resume` finds it there. Without an end, removes the
+    note of an earlier run."""
     ours = notebook.metadata.setdefault("clew", {})
     ours.pop(NOTED, None)
     if end is not None:
@@ -40,20 +40,20 @@ def note_end(notebook: Any, end: Mapping[str, str] | None) -> None:
 
 
 def say_how_to_resume(cell: Any) -> None:
-    """Puts a line below a cell that failed, which says how to get the variables of the run. A cell of its own would move those behind it."""
+    """Adds a line below a failed cell that explains how to restore the run's variables. An extra cell would move those after it."""
     import nbformat
 
     cell.outputs.append(nbformat.v4.new_output("stream", name="stderr", text=HINT))
 
 
 def note_duration(cell: Any, decision: Decision | None) -> None:
-    """Gives a cell that was restored the time that its recorded run took."""
+    """Sets the duration of a restored cell to that of its recorded run."""
     if decision is not None and decision.outcome == "restored" and decision.seconds is not None:
         cell.metadata["papermill"]["duration"] = decision.seconds
 
 
 def mark(cell: Any, told: Told) -> None:
-    """Notes in a code cell what became of it, and why."""
+    """Notes the outcome of a code cell and the reason in its metadata."""
     notes: dict[str, Any] = {"outcome": told.outcome, "why": list(told.why)}
     if told.run is not None:
         notes["run"] = told.run

@@ -1,4 +1,4 @@
-"""Whether two texts of a cell are the same code: comments, blank lines and layout make no difference."""
+"""Decides whether two texts of a cell are the same code: comments, blank lines and layout are ignored."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from functools import lru_cache
 
 from clew.sources import plain
 
-#: Tokens that mean nothing to IPython where it looks for the semicolon at the end.
+#: Tokens that IPython ignores when it looks for a semicolon at the end.
 _SILENT = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER)
 
 
 def same_code(one: str, other: str) -> bool:
-    """Whether two texts mean the same to IPython. Where nobody can tell, they do only if they are the same text."""
+    """Returns whether two texts mean the same to IPython. If that cannot be determined, they must be identical."""
     return one == other or ((found := _meaning(one)) is not None and found == _meaning(other))
 
 
-#: Names under which results are found, beside their numbers.
+#: Names for results, besides numbered ones.
 _RESULTS, _LAST = frozenset(("Out", "_oh")), frozenset(("_", "__", "___"))
 _NUMBERED = re.compile(r"_\d+")
 
 
 def reads_results(text: str) -> bool:
-    """Whether code reads what cells showed (`Out[3]`, `_3`, `_`); where nobody can tell, it may."""
+    """Returns whether code reads the results of cells (`Out[3]`, `_3`, `_`). True if that cannot be determined."""
     if not any(name in text for name in ("Out", "_")):
         return False
     try:
@@ -40,7 +40,7 @@ def reads_results(text: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _meaning(text: str) -> tuple[str, bool] | None:
-    """The syntax tree, and whether a semicolon keeps the last value from being shown; `None` where it is no Python."""
+    """Returns the syntax tree, and whether a semicolon suppresses the last value; `None` if it is not Python."""
     try:
         tree = ast.parse(_plain(text))
     except (SyntaxError, ValueError, RecursionError):
@@ -49,7 +49,7 @@ def _meaning(text: str) -> tuple[str, bool] | None:
 
 
 def _plain(text: str) -> str:
-    """The cell as Python sees it; importing IPython's own reader takes longer than most cells are worth."""
+    """Returns the cell as Python sees it. Importing IPython's own transformer takes longer than most cells are worth."""
     lines = (line.lstrip() for line in text.splitlines())
     if not any(line.startswith(("%", "!", "?")) or "?" in line or "!" in line for line in lines):
         return text
@@ -68,7 +68,7 @@ def _is_quiet(text: str) -> bool:
 
 
 def imported(sources: Iterable[str]) -> list[str]:
-    """All that statements of cells import; what one takes from a module may be a module in it."""
+    """Returns the names of all imports in cells. A name after `from … import` may be a module, too."""
     found = dict[str, None]()
     for one in imports(sources):
         if isinstance(one, ast.Import):
@@ -79,8 +79,8 @@ def imported(sources: Iterable[str]) -> list[str]:
 
 
 def taken(sources: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Variables that the cells, run one after another, bind to what a module has, by name: each with what leads to the module (the name of
-    an imported one, with a leading dot; else a dotted name of the notebook's) and the name there."""
+    """Returns the variables that the cells, run one after another, bind to attributes of modules. For each: what leads to the module (the
+    name of an imported one, with a leading dot; else a dotted name of the notebook), and the attribute's name."""
     found: dict[str, tuple[str, str]] = {}
     for source in sources:
         for bound, taken_here in _takings(source):
@@ -92,14 +92,15 @@ def taken(sources: Iterable[str]) -> dict[str, tuple[str, str]]:
 
 @lru_cache(maxsize=1024)
 def _takings(source: str) -> list[tuple[set[str], dict[str, tuple[str, str]]]]:
-    """For each statement of a cell the names that it binds, and what it takes from modules: each cell is asked for again at every later one."""
+    """Returns for each statement of a cell the names that it binds, and what it takes from modules. Cached, because each later cell needs
+    it again."""
     tree = _tree(source)
     statements = tree.body if tree is not None else []
     return [(set(_bound_by(one)), dict(_taken_by(one))) for one in statements]
 
 
 def _bound_by(statement: ast.stmt) -> Iterator[str]:
-    """Names that a statement may bind or delete, and not only change what they hold."""
+    """Yields names that a statement may bind or delete, not those whose values it only changes."""
     for one in ast.walk(statement):
         if isinstance(one, ast.Name) and not isinstance(one.ctx, ast.Load):
             if not isinstance(statement, ast.AugAssign):
@@ -129,7 +130,7 @@ def _taken_by(statement: ast.stmt) -> Iterator[tuple[str, tuple[str, str]]]:
 
 
 def imports(sources: Iterable[str]) -> Iterator[ast.Import | ast.ImportFrom]:
-    """The statements by which cells import something."""
+    """Yields the statements with which cells import something."""
     for source in sources:
         yield from _imports(source)
 
@@ -144,7 +145,7 @@ def _imports(source: str) -> list[ast.Import | ast.ImportFrom]:
 
 
 def reads_annotations(source: str) -> bool:
-    """Whether a cell may read what types the cells before gave their variables."""
+    """Returns whether a cell may read the annotations of variables in earlier cells."""
     return _ANNOTATIONS.search(source) is not None
 
 
@@ -152,7 +153,7 @@ _ANNOTATIONS = re.compile(r"(?<![\w.])__annotations__")
 
 
 def annotates(source: str) -> bool:
-    """Whether a cell says of variables which type they have."""
+    """Returns whether a cell annotates variables."""
     tree = _tree(source) if ":" in source else None
     waiting: list[ast.AST] = [] if tree is None else [*tree.body]
     while waiting:
@@ -165,7 +166,7 @@ def annotates(source: str) -> bool:
 
 
 def _tree(source: str) -> ast.Module | None:
-    """A cell without its magics and commands; with them, as IPython calls them, where it can't be read else."""
+    """Parses a cell without its magics and commands; if that fails, with them, as IPython calls them."""
     lines = (line for line in source.splitlines() if not line.lstrip().startswith(("%", "!")))
     try:
         return ast.parse("\n".join(lines))

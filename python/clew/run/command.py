@@ -1,4 +1,4 @@
-"""The command from its options to its exit code."""
+"""The command, from its options to its exit code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from clew.run.walk import Walk, code_cells
 
 
 def run(pieces: Sequence[str]) -> int:
-    """Runs a notebook as the options in the native command's document say."""
+    """Runs a notebook with the options in the native command's document."""
     options = Options.of(pieces)
     try:
         options.settle_paths()
@@ -36,7 +36,7 @@ def run(pieces: Sequence[str]) -> int:
 
 
 def dispatch(options: Options) -> int:
-    """Does what is asked for."""
+    """Chooses what to do from the options."""
     if options.has_names_in_paths and not options.help_notebook:
         from clew.run import papermill_bridge
 
@@ -64,7 +64,7 @@ def dispatch(options: Options) -> int:
 
 
 def look(options: Options, walk: Walk, report: Report) -> int:
-    """Says what would be executed. Nothing is, and nothing is written."""
+    """Reports what would be executed. Executes and writes nothing."""
     notebook = light_notebook(options)
     if notebook is None:
         from clew.run import papermill_bridge
@@ -82,7 +82,7 @@ def look(options: Options, walk: Walk, report: Report) -> int:
 
 
 def execute(options: Options, walk: Walk, report: Report) -> int:
-    """Runs the notebook: without a kernel, and without papermill, as long as nothing has to be executed."""
+    """Runs the notebook. No kernel and no papermill are used unless a cell must be executed."""
     notebook = light_notebook(options)
     if notebook is not None and needs_no_kernel(options, walk, notebook):
         write_unexecuted(notebook, walk, options)
@@ -98,12 +98,12 @@ def execute(options: Options, walk: Walk, report: Report) -> int:
 
 
 def needs_no_kernel(options: Options, walk: Walk, notebook: Any) -> bool:
-    """Whether no cell has to be executed. Cells behind the first that has are not looked at yet."""
+    """Returns whether no cell must be executed. Stops at the first one that must."""
     walk.begin(notebook, folder(options))
     decisions = (walk.decide(index) for index, _ in code_cells(notebook))
     return all(decision is None or decision.outcome == "restored" for decision in decisions)
 
 
 def folder(options: Options) -> str:
-    """The folder that the notebook runs in."""
+    """Returns the folder in which the notebook runs."""
     return str(Path(options.cwd or Path.cwd()).absolute())

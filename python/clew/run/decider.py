@@ -1,4 +1,4 @@
-"""The seam to what decides which cells are executed."""
+"""The interface to the code that decides which cells are executed."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-#: Evaluates an expression that gives JSON in the kernel, silently, and returns what that holds.
+#: Evaluates an expression that returns JSON in the kernel, silently, and returns the decoded value.
 Ask = Callable[[str], Any]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A code cell that would be executed: its place among all cells from 0, and what the notebook says of it."""
+    """A code cell: its position among all cells, from 0, and its properties in the notebook."""
 
     index: int
     id: str
@@ -22,23 +22,23 @@ class Cell:
 
 @dataclass(frozen=True)
 class Decision:
-    """What becomes of a cell. One that is restored is not executed: `outputs` and `execution_count` go into the notebook."""
+    """The decision about a cell. A restored cell is not executed: `outputs` and `execution_count` are written into the notebook."""
 
     outcome: Literal["executed", "restored"]
     why: tuple[str, ...]
-    #: The stored outputs, as nbformat has them.
+    #: The stored outputs, in nbformat's form.
     outputs: list[dict[str, Any]] | None = None
     execution_count: int | None = None
-    #: The recorded run it relies on.
+    #: The recorded run that is reused.
     run: str | None = None
-    #: The same by the ids of its history and of the run.
+    #: The ids of its history and of the run.
     end: dict[str, str] | None = None
-    #: How long that run took, or the cell's last one where it is executed.
+    #: The duration of that run; for an executed cell, of its last run.
     seconds: float | None = None
 
 
 class Lost(Exception):
-    """What cells left that were not executed can't be brought to the kernel: names and why."""
+    """Raised if results of cells that were not executed cannot be restored in the kernel: names and reasons."""
 
     def __init__(self, lost: Sequence[tuple[str, str]]) -> None:
         name, why = lost[0]
@@ -47,40 +47,40 @@ class Lost(Exception):
 
 
 class Decider:
-    """Decides, cell by cell from top to bottom. This one executes everything, for one and the same reason.
+    """Decides cell by cell, from top to bottom. This one executes every cell, for the same reason.
 
-    The calls come in this order: `begin`; then for every cell `decide`, and where that says so `bring` and `executed`; `end`.
-    With `--plan` and `--check` only `begin`, `decide` for all cells and `end(None)`.
+    The calls are made in this order: `begin`; then for every cell `decide` and, if it is to be executed, `bring` and `executed`; `end`.
+    With `--plan` and `--check` only `begin`, `decide` for all cells, and `end(None)`.
     """
 
     def __init__(self, why: str) -> None:
         self._why = why
 
     def begin(self, cells: Sequence[Cell], parameters: dict[str, Any], cwd: str) -> None:
-        """Tells what there is to run. Cells without code and those tagged `skip-execution` are not among them."""
+        """Sets the cells of the run. Cells without code and those tagged `skip-execution` are left out."""
 
     def decide(self, index: int) -> Decision:
-        """Says what becomes of the cell at that index. It is asked once for each, in order."""
+        """Decides about the cell at that index. It is called once for each, in order."""
         return Decision("executed", (self._why,))
 
     def bring(self, ask: Ask) -> bool:
-        """Brings into the kernel what the cell decided last may touch: before the first cell that is executed, before each one behind a
-        restored one, and as long as it says that something was left.
+        """Restores in the kernel the variables that the current cell may touch. It is called before the first executed cell, before each
+        one after a restored cell, and as long as it returns that something remained in the store.
 
         # Errors
-        `Lost`; then it may `begin_again`.
+        `Lost`; then `begin_again` may be called.
         """
         return False
 
     def begin_again(self, lost: Sequence[tuple[str, str]]) -> list[int]:
-        """Forgets all decisions, for a new kernel: what could not be brought back, and why, is executed this time. The numbers of the cells that
-        this is about; where there are none, nothing is done and nothing forgotten."""
+        """Discards all decisions, for a new kernel: the cells of variables that cannot be restored are executed this time. Returns the
+        numbers of these cells; if there are none, keeps all decisions."""
         return []
 
     def executed(self, index: int, ok: bool) -> tuple[str, ...] | None:
-        """A cell was executed, and what it did is recorded. In what that differs from the recorded run that it was compared with; `None` if
-        it was with none."""
+        """Notes that a cell was executed and recorded. Returns how the run differs from the recorded run that it was compared with; `None`
+        if there was none to compare with."""
         return None
 
     def end(self, ask: Ask | None) -> None:
-        """Nothing more is run. `None` where no kernel was needed, or it is gone."""
+        """Ends the run. `ask` is `None` if no kernel was needed, or it has ended."""

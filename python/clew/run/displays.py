@@ -1,4 +1,4 @@
-"""Displays that later cells update: where they stand in OUT, whether their cells were executed or not."""
+"""Displays that later cells update: their positions in OUT, whether their cells were executed or not."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from clew.shell.run_outputs import DISPLAY, UPDATES
 
 
 class Displays:
-    """The displays of a notebook, by the names that `update_display` knows them by."""
+    """The displays of a notebook, by the ids that `update_display` uses."""
 
     def __init__(self, notebook: Any) -> None:
         self._notebook = notebook
-        #: For each name the cells, and which of their outputs are meant. nbclient keeps those of executed cells in the same way, in here.
+        #: For each id, the cells and the indexes of their outputs. For executed cells, nbclient maintains the same structure, in this dict.
         self.places: dict[str, dict[int, list[int]]] = {}
 
     def put(self, index: int, outputs: list[dict[str, Any]]) -> list[Any]:
-        """What a cell shows that is not executed, of what is stored of it. What it did to displays of cells before it is done to these."""
+        """Returns the outputs of a cell that is not executed, from its stored ones. Applies its updates to displays of earlier cells."""
         from nbformat import from_dict
 
         kept: list[Any] = []
@@ -31,7 +31,7 @@ class Displays:
             if name is not None:
                 self.places.setdefault(name, {}).setdefault(index, []).append(len(kept))
                 kept.append(shown)
-                # So that the next output of this cell finds it.
+                # The next output of this cell may update this one.
                 self._notebook.cells[index].outputs = kept
         return kept
 

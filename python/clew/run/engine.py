@@ -1,7 +1,7 @@
 """papermill's engine `clew`, for `papermill --engine clew IN OUT`.
 
-papermill loads every engine that is installed while it is itself being imported, whoever wants which. So nothing of it is
-imported here, and hardly anything else.
+papermill loads every installed engine at its own import, even if it is not used. So this module imports nothing of papermill, and hardly
+anything else.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from typing import Any
 
 
 class ClewEngine:
-    """What papermill asks of an engine."""
+    """The interface of an engine for papermill."""
 
     @classmethod
     def execute_notebook(cls, nb: Any, kernel_name: str, **options: Any) -> Any:
-        """Walks a notebook from top to bottom and executes what has to be."""
+        """Goes through a notebook from top to bottom, and executes the cells that must be executed."""
         from clew.run.execution import Executing
 
         return Executing.execute_notebook(nb, kernel_name, **options)
 
     @classmethod
     def nb_kernel_name(cls, nb: Any, name: str | None = None) -> str:
-        """The kernel that a notebook names."""
+        """Returns the kernel that a notebook names."""
         from papermill.engines import Engine
 
         found: str = Engine.nb_kernel_name(nb, name)
@@ -29,7 +29,7 @@ class ClewEngine:
 
     @classmethod
     def nb_language(cls, nb: Any, language: str | None = None) -> str:
-        """The language that a notebook names."""
+        """Returns the language that a notebook names."""
         from papermill.engines import Engine
 
         found: str = Engine.nb_language(nb, language)

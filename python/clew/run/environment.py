@@ -1,4 +1,4 @@
-"""What the notebook's kernel runs in: its Python, and what is installed for it. It may be another environment than this one."""
+"""The environment of the notebook's kernel: its Python version and installed packages. It may differ from this process's."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from clew import distribution_index, files
 from clew.analysis.imports import is_installed
 from clew.installation import edited, version_of
 
-#: What another interpreter is asked: its version, and the distributions and modules that it finds.
+#: The code that another interpreter runs to report its version, distributions and modules.
 QUESTION = (
     "import importlib.metadata as m, json, platform; "
     "every = [*m.distributions()][::-1]; "
     "print(json.dumps([platform.python_version(), {d.name: d.version for d in every}, [*m.packages_distributions()], "
     "{d.name: str(getattr(d, '_path', '')) for d in every}]))"
 )
-#: How long it may take to answer (seconds).
+#: The time in seconds that it has for an answer.
 PATIENCE = 30.0
-#: The kernel of the Python that Jupyter runs in, and what else jupyter_client calls it.
+#: The kernel of Jupyter's own Python, and its alternative name in jupyter_client.
 DEFAULT, NATIVE = "python3", "python"
 
 
 class Environment:
-    """The environment of a kernel by its name. Asked only when something hangs on it."""
+    """The environment of a kernel by name. It is examined only when needed."""
 
     def __init__(self, kernel: str | None) -> None:
         self._kernel = started_as(kernel or DEFAULT)
@@ -38,7 +38,7 @@ class Environment:
 
     @cached_property
     def _other(self) -> tuple[str, dict[str, str], list[str], dict[str, str]] | None:
-        """What another interpreter says of itself; `None` where the kernel runs in this one."""
+        """Returns the report of another interpreter; `None` if the kernel runs in this one."""
         program = interpreter_of(self._kernel)
         if program is None or Path(program).parent == Path(sys.executable).parent:
             return None
@@ -58,21 +58,21 @@ class Environment:
 
     @property
     def python(self) -> str:
-        """Python's version (`3.13.1`).
+        """Returns Python's version (`3.13.1`).
 
         # Errors
-        `Unknown` where the kernel's interpreter can't be asked.
+        `Unknown` if the kernel's interpreter cannot be asked.
         """
         return platform.python_version() if self._other is None else self._other[0]
 
     def installed(self, distribution: str) -> str:
-        """The version of a distribution; empty if it is not installed."""
+        """Returns the version of a distribution; empty if it is not installed."""
         if self._other is not None:
             return self._other[1].get(distribution.lower(), "")
         return version_of(distribution) or ""
 
     def edited(self, distribution: str) -> str | None:
-        """What those of its files are known by that are not as they were installed; `None` where all are."""
+        """Returns what identifies those of its files that differ from their installed state; `None` if none does."""
         if distribution not in self._edited:
             self._edited[distribution] = self._look_for_edits(distribution)
         return self._edited[distribution]
@@ -88,33 +88,34 @@ class Environment:
         return edited(place) if place else None
 
     def has_module(self, name: str) -> bool:
-        """Whether a module is installed. Of another interpreter only the first word is known, so one with dots counts as not installed."""
+        """Returns whether a module is installed. For another interpreter only top-level modules are known, so submodules count as not
+        installed."""
         return is_installed(name) if self._other is None else name in self._other[2]
 
     def may_have_module(self, name: str) -> bool:
-        """The same, but that one with dots counts as its package does where nobody knows."""
+        """Does the same, but a submodule counts as its package does if submodules are not known."""
         return self.has_module(name if self._other is None else name.partition(".")[0])
 
-    #: Whether the distributions in a folder are those that are known by this.
+    #: Returns whether a folder still has the distributions of this description.
     has_distributions = staticmethod(distribution_index.is_as_asked)
-    #: What a mark of a file would be now.
+    #: Returns the current mark of a file.
     mark_now = staticmethod(files.mark_now)
 
 
 class Unknown(Exception):
-    """Nobody can tell what a kernel runs in."""
+    """Raised if the environment of a kernel cannot be determined."""
 
 
 def started_as(kernel: str) -> str:
-    """The name under which jupyter_client looks for a kernel."""
+    """Returns the name under which jupyter_client looks up a kernel."""
     return DEFAULT if kernel == NATIVE else kernel
 
 
 def interpreter_of(kernel: str) -> str | None:
-    """The program that a kernel starts, as Jupyter finds it; `None` for this interpreter.
+    """Returns the program that a kernel starts, as Jupyter finds it; `None` for this interpreter.
 
     # Errors
-    `Unknown` if there is no such kernel, or it can't be read.
+    `Unknown` if there is no such kernel, or its specification cannot be read.
     """
     from jupyter_core.paths import jupyter_path
 
@@ -133,6 +134,6 @@ def _program(kernel: str, path: Path) -> str | None:
         first = spec["argv"][0]
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         raise Unknown(kernel) from error
-    # Jupyter puts its own interpreter there.
+    # Jupyter replaces these by its own interpreter.
     is_own = first in ("python", "python3", f"python{sys.version_info[0]}.{sys.version_info[1]}")
     return None if is_own else os.path.abspath(first)  # noqa: PTH100 (links name environments)

@@ -1,4 +1,4 @@
-"""What `clew run` and papermill's engine `clew` do between the first cell and the last."""
+"""Goes through the cells, for `clew run` and papermill's engine `clew`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from clew.run.walk import Walk
 
 
 class Executing(Engine):  # type: ignore[misc] # papermill has no types
-    """Walks a notebook from top to bottom and executes what has to be, in a kernel that starts when it is needed."""
+    """Goes through a notebook from top to bottom, and executes the cells that must be executed, in a kernel that starts when needed."""
 
     @classmethod
     def execute_managed_notebook(
@@ -37,8 +37,8 @@ class Executing(Engine):  # type: ignore[misc] # papermill has no types
         walk: Walk | None = None,
         **others: Any,
     ) -> None:
-        """What papermill calls between `notebook_start` and `notebook_complete`. `others` are nbclient's own options, which only
-        who calls `papermill.execute_notebook` can give."""
+        """Called by papermill between `notebook_start` and `notebook_complete`. `others` are nbclient's own options, which only callers of
+        `papermill.execute_notebook` can set."""
         walk = walk or Walk(
             decider_for(Options(input=input_path, output=nb_man.output_path, kernel=kernel_name), base())
         )
@@ -66,8 +66,8 @@ class Executing(Engine):  # type: ignore[misc] # papermill has no types
 
 
 def note(nb_man: Any, walk: Walk, input_path: str | None) -> None:
-    """Notes in OUT where the run ended, and says how to get there where a cell failed. A notebook that is run in place has the
-    history anyway."""
+    """Notes in OUT where the run ended and, if a cell failed, how to restore that state. A notebook that is run in place has the history
+    anyway."""
     note_end(nb_man.nb, None if is_in_place(nb_man, input_path) else walk.ended_at)
     failed = walk.failed
     if failed is not None and walk.ended_at is not None and not left_by_itself(nb_man.nb.cells[failed.index]):
@@ -75,19 +75,19 @@ def note(nb_man: Any, walk: Walk, input_path: str | None) -> None:
 
 
 def is_in_place(nb_man: Any, input_path: str | None) -> bool:
-    """Whether a notebook is written to where it was read from."""
+    """Returns whether the output of a notebook is written to its input file."""
     notebook = notebook_path(input_path, base())
     return notebook is not None and notebook == notebook_path(nb_man.output_path, base())
 
 
 def left_by_itself(cell: Any) -> bool:
-    """Whether a cell ended the notebook and says that it is done, as papermill takes it."""
+    """Returns whether a cell ended the notebook with a successful exit, in papermill's sense."""
     errors = (output for output in cell.outputs if output.output_type == "error")
     return any(error.ename == "SystemExit" and error.evalue in ("", "0") for error in errors)
 
 
 def base() -> str:
-    """The folder that papermill reads and writes local files from; the process may be in the notebook's own by now."""
+    """Returns the folder for papermill's local paths. The process may be in the notebook's own folder by now."""
     local = papermill_io.get_handler("local")
     folder = local.cwd(None)
     local.cwd(folder)
@@ -95,7 +95,7 @@ def base() -> str:
 
 
 def went_through(nb_man: Any, walk: Walk, kernel: Kernel) -> bool:
-    """Goes through the notebook, to its end or to where it broke off; false if it has to be gone through again, with another kernel."""
+    """Goes through the notebook to its end, or to the failure. Returns false if it must be repeated with a new kernel."""
     is_through = True
     try:
         go(nb_man, walk, kernel)
@@ -113,13 +113,13 @@ def went_through(nb_man: Any, walk: Walk, kernel: Kernel) -> bool:
 
 
 def go(nb_man: Any, walk: Walk, kernel: Kernel) -> None:
-    """Cell by cell; the first that fails is the last."""
+    """Goes through the cells, up to the first that fails."""
     for index, cell in enumerate(nb_man.nb.cells):
         decision = walk.decide(index) if cell.cell_type == "code" else None
         if decision is None or decision.outcome == "restored":
             leave(nb_man, index, decision, walk, kernel)
             continue
-        # What fails here is no cell's failure, and then it was only meant to be executed.
+        # A failure from here to the execution is not the cell's. Then the cell was not reached.
         walk.told[index].outcome = "not reached"
         kernel.start()
         walk.bring(kernel.ask if kernel.is_recording else None)
@@ -128,7 +128,7 @@ def go(nb_man: Any, walk: Walk, kernel: Kernel) -> None:
 
 
 def attempt(nb_man: Any, index: int, walk: Walk, kernel: Kernel) -> bool:
-    """Executes a cell with papermill's notes about it; whether another may follow."""
+    """Executes a cell, with papermill's notes about it. Returns whether the run continues."""
     cell = nb_man.nb.cells[index]
     try:
         nb_man.cell_start(cell, index)
@@ -137,22 +137,22 @@ def attempt(nb_man: Any, index: int, walk: Walk, kernel: Kernel) -> bool:
         nb_man.cell_exception(cell, cell_index=index, exception=error)
         return False
     except BaseException:
-        # A dead kernel, or no more time. papermill would call such a cell completed.
+        # The kernel died, or the time is over. papermill would mark such a cell as completed.
         nb_man.cell_exception(cell, cell_index=index)
         raise
     finally:
         nb_man.cell_complete(cell, cell_index=index)
-        # Not before: recording is none of the cell's time.
+        # At the end, because recording is not part of the cell's time.
         record(cell, index, walk, kernel)
-    # A cell that took no notice of Ctrl+C is done all the same; the user wanted an end.
+    # A cell that ignored Ctrl+C is complete, but the user wanted to stop.
     return not kernel.is_interrupted
 
 
 def leave(nb_man: Any, index: int, decision: Decision | None, walk: Walk, kernel: Kernel) -> None:
-    """Gives a cell that is not executed what is stored of it.
+    """Gives a cell that is not executed its stored outputs.
 
-    It takes no time that could be lost, so OUT is written before the next cell that is executed, and at the end: a large
-    notebook would be written once for each of its cells.
+    This takes no time that could be lost, so OUT is only written before the next executed cell, and at the end. Otherwise a large notebook
+    would be written once for each of its cells.
     """
     cell = nb_man.nb.cells[index]
     output_path, nb_man.output_path = nb_man.output_path, None
@@ -172,7 +172,7 @@ def leave(nb_man: Any, index: int, decision: Decision | None, walk: Walk, kernel
 
 
 def execute(cell: Any, index: int, walk: Walk, kernel: Kernel) -> None:
-    """Executes a cell and notes how that ended."""
+    """Executes a cell and notes its outcome."""
     told = walk.told[index]
     is_done = False
     walk.ran += 1
@@ -186,12 +186,12 @@ def execute(cell: Any, index: int, walk: Walk, kernel: Kernel) -> None:
 
 
 def record(cell: Any, index: int, walk: Walk, kernel: Kernel) -> None:
-    """Waits until what a cell did is recorded, and tells the decider."""
+    """Waits until the run of a cell is recorded, and informs the decider."""
     if not kernel.is_recording:
         return
     told = walk.told[index]
     told.run, told.tasks = kernel.recorded()
-    # Now, since the kernel may die in the next cell.
+    # Noted now, because the kernel may die in the next cell.
     walk.ended_at = kernel.ask(f"{BATCH}.end()")
     walk.executed(index)
     mark(cell, told)

@@ -1,4 +1,4 @@
-"""The notebook's kernel: started when the first cell needs it, and asked silently between cells."""
+"""The notebook's kernel: it is started when the first cell needs it, and queried silently between cells."""
 
 from __future__ import annotations
 
@@ -27,39 +27,38 @@ from clew.run.session import BATCH
 from clew.run.sockets import look_again, own_sockets
 from clew.shell.start import is_on
 
-#: How often it is looked whether a silent kernel still lives (seconds).
+#: The interval in seconds at which a silent kernel is checked for being alive.
 BEAT = 1.0
-#: How long a cell that took too long may take to end when it is interrupted (seconds).
+#: The time in seconds that a cell has to end after its timeout and an interrupt.
 PATIENCE = 5.0
-#: How long a cell that was interrupted may go on before it is asked again (seconds): an interrupt that comes in a bad moment of
-#: the kernel's is lost.
+#: The time in seconds after which an interrupted cell is interrupted again: the kernel may miss an interrupt at a bad moment.
 GRACE = 10.0
-#: How long a cell may take to end, and to show its traceback, where Ctrl+C was pressed twice (seconds).
+#: The time in seconds that a cell has to end and show its traceback after Ctrl+C was pressed twice.
 MOMENT = 1.0
-#: nbclient's coroutine that takes what a cell shows; it ends when the kernel says that the cell did.
+#: nbclient's coroutine that handles a cell's outputs. It ends when the kernel reports that the cell ended.
 SHOWING = "_async_poll_output_msg"
 
 
 class StartFailed(Exception):
-    """The kernel could not be started. No cell was executed."""
+    """Raised if the kernel could not be started. No cell was executed."""
 
 
 class Kernel:
-    """A kernel that may not be started yet; leaving the `with` ends it."""
+    """A kernel, which may not be started yet. Leaving the `with` block ends it."""
 
     def __init__(
         self, nb_man: Any, options: Mapping[str, Any], environment: dict[str, str], is_in_place: bool
     ) -> None:
         self._nb_man = nb_man
         self._is_in_place = is_in_place
-        #: Of the class that papermill's own engine would take, which programs replace by theirs.
+        #: Of the class that papermill's own engine would use. Programs may replace that class.
         self._client: Any = engines.PapermillNotebookClient(nb_man, **options)
         self.displays = Displays(nb_man.nb)
         self._environment = environment
         self._stack = ExitStack()
         self._is_started = False
         self._is_recording = False
-        #: Whether it has time for questions: not while a cell runs that nobody waits for.
+        #: Whether it can answer queries: not while an abandoned cell is running.
         self._answers = True
         #: Whether Ctrl+C was pressed while a cell ran.
         self.is_interrupted = False
@@ -72,7 +71,7 @@ class Kernel:
 
     @property
     def is_recording(self) -> bool:
-        """Whether Clew records in it, and can be asked."""
+        """Returns whether Clew records in it and can be queried."""
         return self._is_recording and self._answers and bool(run_sync(self._alive)())
 
     async def _alive(self) -> bool:
@@ -86,11 +85,11 @@ class Kernel:
             return
         client = self._client
         client.reset_execution_trackers()
-        # What executed cells update may have been shown by cells that are not executed, and the other way round.
+        # Executed cells may update displays of cells that are not executed, and vice versa.
         client._display_id_map = self.displays.places
         self.displays.places = client._display_id_map
         try:
-            # Not by starting it: jupyter_client prints a traceback of what is missing.
+            # Checked before the start: jupyter_client prints a traceback if the kernel specification is missing.
             KernelSpecManager().get_kernel_spec(started_as(client.kernel_name))
             self._stack.enter_context(own_sockets(client.create_kernel_manager()))
             with silenced(client.log):
@@ -106,7 +105,7 @@ class Kernel:
         self._record(info)
 
     def _record(self, info: dict[str, Any]) -> None:
-        """Has Clew record in it, or says why it can't."""
+        """Starts recording in it, or reports why that is not possible."""
         if not is_on():
             return
         name = self._client.kernel_name
@@ -122,13 +121,14 @@ class Kernel:
             hint = f"to record them, run `pip install clew` in the environment of the kernel {name}"
             notice(f"Clew executes the cells without recording them: {found.error}; {hint}")
 
-    # -- questions -------------------------------------------------------------------------------------------
+    # -- queries ---------------------------------------------------------------------------------------------
 
     def ask(self, expression: str) -> Any:
-        """What an expression that gives JSON comes to. Nothing is printed for it: a notebook may have replaced `print` and `sys.stdout`.
+        """Returns the value of an expression that returns JSON. Does not use `print`: a notebook may have replaced `print` and
+        `sys.stdout`.
 
         # Errors
-        A `RuntimeError` with what the expression raised.
+        A `RuntimeError` with the exception that the expression raised.
         """
         found = self._evaluated(expression)
         if found.error:
@@ -136,14 +136,14 @@ class Kernel:
         return found.value
 
     def recorded(self) -> tuple[str | None, Counts | None]:
-        """Waits until the cell that ended is recorded; its run, and what became of its tasks where they are counted."""
+        """Waits until the cell that ended is recorded. Returns its run, and the counts of its tasks if there were any."""
         told = self._evaluated(f"{BATCH}.recorded()").value
         if not isinstance(told, dict):
             return None, None
         return told["run"], Counts.of(told["tasks"]) if told["tasks"] is not None else None
 
     def _evaluated(self, expression: str) -> Answer:
-        """What an expression that gives JSON comes to. It leaves nothing in the namespace."""
+        """Evaluates an expression that returns JSON. It leaves nothing in the namespace."""
         found: Answer = run_sync(self._asked)("", {"it": expression})
         return found
 
@@ -202,12 +202,12 @@ class Kernel:
             session.metadata = before
 
     def log(self, outputs: Iterable[Any]) -> None:
-        """Logs outputs that are stored, as those of a cell that is executed are. It need not be started for that."""
+        """Logs stored outputs like those of an executed cell. The kernel need not be started."""
         for output in outputs:
             self._client.log_output_message(output)
 
     async def _break_off(self) -> bool:
-        """Interrupts a cell that takes too long; whether the kernel has time again soon."""
+        """Interrupts a cell after its timeout. Returns whether the kernel can answer again."""
         await ensure_async(self._client.km.interrupt_kernel())
         await self._hear_out(PATIENCE)
         try:
@@ -217,8 +217,8 @@ class Kernel:
         return True
 
     async def _hear_out(self, seconds: float) -> None:
-        """Waits until an interrupted cell has shown its traceback, and ends what nbclient still does for it: that would take the messages of
-        others."""
+        """Waits until an interrupted cell has shown its traceback, and cancels nbclient's tasks for it: they would consume messages for
+        other requests."""
         others = asyncio.all_tasks() - {asyncio.current_task()}
         showing = [task for task in others if getattr(task.get_coro(), "__name__", "") == SHOWING]
         if showing:
@@ -229,8 +229,8 @@ class Kernel:
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """Has the first Ctrl+C end the cell, as the stop button does, so that what it did is recorded; the second one ends
-        everything if the cell does not end in a moment, the third one at once."""
+        """Handles Ctrl+C while a cell runs. The first one interrupts the cell, like the stop button, so that its effects are recorded. The
+        second one ends the run if the cell does not end within a moment. The third one ends the run at once."""
         before = signal.getsignal(signal.SIGINT)
         is_heard = threading.current_thread() is threading.main_thread() and before != signal.SIG_IGN
         if not is_heard:
@@ -247,13 +247,13 @@ class Kernel:
             loop.call_soon_threadsafe(lambda: asked.append(asyncio.ensure_future(end())))
 
         async def interrupt() -> None:
-            # Until it is cancelled, when the cell has ended.
+            # Repeats until it is cancelled when the cell has ended.
             while True:
                 await ensure_async(self._client.km.interrupt_kernel())
                 await asyncio.sleep(GRACE)
 
         async def end() -> None:
-            # To end the kernel interrupts it again, and a traceback that is being shown is lost then.
+            # Ending the kernel interrupts it again, which would suppress a traceback that is being shown.
             await asyncio.sleep(MOMENT)
             raise KeyboardInterrupt
 
@@ -270,7 +270,7 @@ class Kernel:
 
 @contextmanager
 def silenced(log: Logger) -> Iterator[None]:
-    """Keeps nbclient from logging a traceback of what it raises."""
+    """Prevents nbclient from logging a traceback of its exceptions."""
     log.disabled = True
     try:
         yield
@@ -279,23 +279,23 @@ def silenced(log: Logger) -> Iterator[None]:
 
 
 async def running_loop() -> asyncio.AbstractEventLoop:
-    """The loop that nbclient's calls run in."""
+    """Returns the event loop of nbclient's calls."""
     return asyncio.get_running_loop()
 
 
 class Answer:
-    """What a silent request brought."""
+    """The result of a silent request."""
 
     def __init__(self) -> None:
         self.printed = ""
-        #: What stood on standard error: how far a long move is, for example, which is no part of an answer.
+        #: The text on standard error, such as the progress of a long move, which is not part of an answer.
         self.beside = ""
         self.value: Any = None
         self.error = ""
         self.is_idle = False
 
     def take(self, message: dict[str, Any]) -> None:
-        """Takes what was published for it."""
+        """Handles a message that was published for the request."""
         content = message["content"]
         if message["msg_type"] == "stream" and content["name"] == "stdout":
             self.printed += content["text"]
@@ -305,7 +305,7 @@ class Answer:
             self.is_idle = content["execution_state"] == "idle"
 
     def finish(self, reply: dict[str, Any]) -> None:
-        """Takes its reply."""
+        """Handles the reply to the request."""
         found = reply.get("user_expressions", {}).get("it", {})
         failed = next((part for part in (reply, found) if part.get("status") == "error"), None)
         if failed is not None:

@@ -1,4 +1,4 @@
-"""What was typed: options of `clew run`, and which files they mean."""
+"""The options of `clew run`, and the files that they name."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import Any
 
 from clew.run.mistakes import Mistake
 
-#: Standard input or output, as papermill calls them.
+#: Standard input or output, as in papermill.
 STREAM = "-"
-#: Levels at which papermill names the notebooks.
+#: Log levels at which papermill prints the paths of the notebooks.
 TELLING = ("NOTSET", "DEBUG", "INFO")
 
 
 @dataclass
 class Options:
-    """The options, named as in papermill's command; pairs of parameters lie flat, a name and then its value."""
+    """The options, named as in papermill's command. Parameters are flat lists of alternating names and values."""
 
     input: str | None = None
     output: str | None = None
@@ -58,14 +58,14 @@ class Options:
     verify: bool = False
     json: bool = False
     store: str | None = None
-    #: What became of a package that is run, in a line.
+    #: A message about the package that is run, in one line.
     said: str | None = None
-    #: What the notebook is given, once that was read: one source may be standard input.
+    #: The notebook's parameters, once they have been read: one source may be standard input.
     given: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, pieces: Sequence[str]) -> Options:
-        """The options in the native command's document, which may come in several pieces."""
+        """Reads the options from the native command's document, which may be split into several arguments."""
         told: dict[str, Any] = json.loads("".join(pieces))
         told["from_cell"] = told.pop("from", None)
         known = {option.name for option in fields(cls)}
@@ -73,42 +73,42 @@ class Options:
 
     @property
     def is_looking(self) -> bool:
-        """Whether nothing is run and nothing written."""
+        """Returns whether nothing is executed or written."""
         return self.plan or self.check
 
     @property
     def has_parameters(self) -> bool:
-        """Whether the notebook is given anything."""
+        """Returns whether the notebook gets any parameters."""
         given = self.parameters, self.parameters_raw, self.parameters_file, self.parameters_yaml
         injected = self.inject_input_path or self.inject_output_path or self.inject_paths
         return any(given) or bool(self.parameters_base64) or injected
 
     @property
     def logs_output(self) -> bool:
-        """Whether what cells print goes anywhere besides."""
+        """Returns whether output of cells is also logged."""
         return self.log_output or self.stdout_file is not None or self.stderr_file is not None
 
     @property
     def has_names_in_paths(self) -> bool:
-        """Whether papermill would fill something in where a path has braces."""
+        """Returns whether a path contains braces, which papermill would replace."""
         return any(brace in path for path in (self.input, self.output) if path for brace in "{}")
 
     @property
     def shows_progress(self) -> bool:
-        """Whether a bar is drawn: where a terminal sees it, and no output is logged in between."""
+        """Returns whether a progress bar is shown: on a terminal, if no output is logged in between."""
         if self.progress_bar or self.no_progress_bar:
             return self.progress_bar
         return self.output != STREAM and not self.log_output and sys.stderr.isatty()
 
     def settle_paths(self) -> None:
-        """Says what a path that was left out means, by papermill's rules for pipes.
+        """Sets omitted paths, by papermill's rules for pipes.
 
         # Errors
-        A `Mistake` where a terminal would get a notebook, or one stream two things.
+        A `Mistake` if a notebook would be printed to a terminal, or one stream would be used twice.
         """
         is_piped = S_ISFIFO(os.fstat(0).st_mode)
         if self.input is None and not is_piped:
-            # `-p NAME VALUE` takes two: who left out the value gave it the notebook.
+            # `-p NAME VALUE` takes two words: without the value, it takes the notebook's path.
             taken = next(
                 (value for value in self.parameters + self.parameters_raw if value.endswith(".ipynb")), None
             )

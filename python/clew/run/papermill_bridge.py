@@ -1,8 +1,8 @@
-"""The part of the command that is papermill's: parameters, addresses, metadata, error markers.
+"""The parts of the command that use papermill: parameters, addresses, metadata, error markers.
 
-The steps are those of `papermill.execute.execute_notebook`, with its own functions. They stand apart here because `--plan` wants
-the first ones only, and because a cell tagged `raises-exception` fails nothing, as nbclient has it: papermill fails the notebook
-for it at the end.
+The steps are those of `papermill.execute.execute_notebook`, with its own functions. They are separate here for two reasons. `--plan` needs
+only the first steps. And a failing cell tagged `raises-exception` does not fail the run, as in nbclient, whereas papermill fails the
+notebook for it at the end.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from clew.run.parameters import parameters_of
 from clew.run.source import as_notebook
 from clew.run.walk import Walk
 
-#: The tag of the cell that parameters are put into, and that cell's id: papermill would draw another one each time.
+#: The tag of the cell with parameters, and its id: papermill would draw a new one each time.
 INJECTED = "injected-parameters"
-#: What papermill imports for these addresses.
+#: The module that papermill imports for addresses with this prefix.
 PYARROW, HADOOP = "pyarrow.fs", "hdfs://"
 
 
 def execute(options: Options, walk: Walk) -> int:
-    """Executes the notebook and writes it; the exit code."""
+    """Executes the notebook and writes it. Returns the exit code."""
     with ready(options), ExitStack() as files:
         from nbclient.exceptions import CellTimeoutError, DeadKernelError
         from papermill.exceptions import PapermillExecutionError
@@ -53,7 +53,7 @@ def execute(options: Options, walk: Walk) -> int:
 
 
 def perform(options: Options, walk: Walk, files: ExitStack) -> None:
-    """Executes what has to be, and writes OUT."""
+    """Executes the cells that must be executed, and writes OUT."""
     import click
     from papermill.execute import raise_for_execution_errors
     from papermill.iorw import write_ipynb
@@ -86,15 +86,15 @@ def perform(options: Options, walk: Walk, files: ExitStack) -> None:
 
 
 def opened(path: str | None, command: Any) -> Any:
-    """A file that is written while the notebook runs: made when something is printed first, in the folder that the notebook runs in;
-    `-` is standard output. All that is click's way, and so papermill's."""
+    """Returns a file that is written while the notebook runs. It is created at the first output, in the notebook's folder; `-` is standard
+    output. This is the behaviour of click, and so of papermill."""
     import click
 
     return click.File("w", encoding="utf-8").convert(path, None, command) if path else None
 
 
 def died(options: Options, walk: Walk) -> int:
-    """Says that the kernel is gone."""
+    """Reports that the kernel died."""
     last = next((told.number for told in walk.told.values() if told.outcome == "failed"), None)
     where = f" in code cell {last}" if last is not None else ""
     print(f"Error: The kernel died{where}. {written(options)}", file=sys.stderr)
@@ -102,7 +102,7 @@ def died(options: Options, walk: Walk) -> int:
 
 
 def written(options: Options) -> str:
-    """What is left of a run that broke off."""
+    """Describes the result of a run that was interrupted."""
     if options.output == STREAM:
         return "No notebook was written."
     return f"{options.output} contains the results up to that point."
@@ -119,13 +119,13 @@ def prepare(options: Options) -> int:
 
 
 def parameterized(options: Options) -> Any:
-    """The notebook as it would be run."""
+    """Returns the notebook as it would be run."""
     with ready(options):
         return prepared(options)
 
 
 def prepared(options: Options) -> Any:
-    """The notebook with its parameters and with papermill's metadata, as it is before anything is executed."""
+    """Returns the notebook with its parameters and papermill's metadata, before anything is executed."""
     from papermill.execute import prepare_notebook_metadata, remove_error_markers
     from papermill.iorw import get_pretty_path, load_notebook_node
     from papermill.log import logger
@@ -147,7 +147,7 @@ def prepared(options: Options) -> Any:
 
 
 def fill_in_paths(options: Options) -> None:
-    """Fills in the names of parameters that stand in IN and OUT in braces, as in `out-{alpha}.ipynb`."""
+    """Replaces names of parameters in braces in IN and OUT, as in `out-{alpha}.ipynb`."""
     from papermill.exceptions import PapermillMissingParameterException
     from papermill.parameterize import add_builtin_parameters, parameterize_path
 
@@ -168,7 +168,7 @@ def fill_in_paths(options: Options) -> None:
 
 
 def kernel_of(notebook: Any, options: Options) -> str:
-    """The name of the kernel that is to run the notebook."""
+    """Returns the name of the kernel for the notebook."""
     from papermill.utils import nb_kernel_name
 
     try:
@@ -179,7 +179,7 @@ def kernel_of(notebook: Any, options: Options) -> str:
 
 
 def language_of(notebook: Any, kernel: str, options: Options) -> str:
-    """The language that parameters are written in: what the notebook says, else what its kernel does."""
+    """Returns the language in which parameters are written: the notebook's, else its kernel's."""
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
     from papermill.utils import nb_language
 
@@ -197,7 +197,7 @@ def language_of(notebook: Any, kernel: str, options: Options) -> str:
 
 
 def with_parameters(notebook: Any, parameters: dict[str, Any], options: Options) -> Any:
-    """The notebook with a cell that sets the parameters. One that the notebook does not know is warned of."""
+    """Returns the notebook with a cell that sets the parameters. Warns about parameters that the notebook does not have."""
     from papermill.exceptions import PapermillException
     from papermill.inspection import _infer_parameters
     from papermill.log import logger
@@ -231,7 +231,7 @@ def with_parameters(notebook: Any, parameters: dict[str, Any], options: Options)
 
 
 def help_notebook(options: Options) -> int:
-    """Lists the notebook's parameters, in papermill's words."""
+    """Lists the notebook's parameters, in papermill's format."""
     with ready(options):
         import click
         from papermill.inspection import display_notebook_help
@@ -248,7 +248,7 @@ def help_notebook(options: Options) -> int:
 
 @contextmanager
 def ready(options: Options) -> Iterator[None]:
-    """papermill; what it can't do is told as a mistake."""
+    """Prepares papermill, and converts its errors to a `Mistake`."""
     try:
         with without_hadoop(options):
             from papermill.exceptions import PapermillException, PapermillExecutionError
@@ -258,10 +258,10 @@ def ready(options: Options) -> Iterator[None]:
     import click
 
     logging.basicConfig(level=options.log_level, format="%(message)s")
-    # papermill knows notebooks by two endings only, and `-` has none.
+    # papermill only knows two suffixes of notebooks, and `-` has none.
     warnings.filterwarnings("ignore", module="papermill.iorw")
     try:
-        # Local paths are those of this folder, also while the notebook runs in another.
+        # Local paths are relative to this folder, also while the notebook runs in another one.
         with local_file_io_cwd():
             yield
     except PapermillExecutionError:
@@ -269,10 +269,10 @@ def ready(options: Options) -> Iterator[None]:
     except PapermillException as error:
         raise Mistake(str(error), None, FAILED) from None
     except click.ClickException as error:
-        # A file for what is printed that can't be opened.
+        # A file for the output of cells cannot be opened.
         raise Mistake(error.format_message().rstrip("."), None, FAILED) from None
     except (OSError, ValueError) as error:
-        # What papermill, nbformat and the libraries behind addresses raise for what can't be read or written.
+        # Errors from papermill, nbformat and libraries for addresses, for files that cannot be read or written.
         if options.log_level == "DEBUG":
             traceback.print_exc()
         raise Mistake(described(error), None, FAILED) from error
@@ -280,13 +280,13 @@ def ready(options: Options) -> Iterator[None]:
 
 @contextmanager
 def without_hadoop(options: Options) -> Iterator[None]:
-    """Has papermill not import pyarrow where no address needs it: that alone takes longer than all else it imports."""
+    """Prevents papermill from importing pyarrow if no address needs it: that import takes longer than all others together."""
     paths = (options.input, options.output, *options.parameters_file)
     is_needed = any(path.startswith(HADOOP) for path in paths if path)
     if is_needed or PYARROW in sys.modules or "papermill.iorw" in sys.modules:
         yield
         return
-    # Python takes this for a module that can't be imported.
+    # Python treats this as a module that cannot be imported.
     sys.modules[PYARROW] = None  # type: ignore[assignment]
     try:
         yield
@@ -295,21 +295,21 @@ def without_hadoop(options: Options) -> Iterator[None]:
 
 
 def described(error: OSError | ValueError) -> str:
-    """What could not be done, in a line."""
+    """Describes in one line what failed."""
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror}"
     return str(error).rstrip(".") or type(error).__name__
 
 
 def read_through_clew(path: str) -> None:
-    """Has papermill read IN so that its cells have lasting ids, and percent scripts are notebooks."""
+    """Lets papermill read IN through Clew, so that its cells have stable ids, and percent scripts are converted to notebooks."""
     from papermill.iorw import papermill_io
 
     papermill_io.register(path, Reading(papermill_io.get_handler(path)))
 
 
 class Reading:
-    """A handler of papermill's for one path: another one's, with Clew between."""
+    """A handler of papermill for one path, which passes the text through Clew."""
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
@@ -318,6 +318,6 @@ class Reading:
         return getattr(self._inner, name)
 
     def read(self, path: str) -> str:
-        """The notebook that lies there, as text."""
+        """Reads the notebook as text."""
         text = self._inner.read(path)
         return as_notebook(text.decode("utf-8") if isinstance(text, bytes) else text, path)

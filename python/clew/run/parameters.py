@@ -1,4 +1,4 @@
-"""Parameters as papermill reads them, and in its order: base64, files, YAML, typed, raw."""
+"""Reads parameters as papermill does, and in its order: base64, files, YAML, typed, raw."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from clew.run.options import Options
 
 
 def parameters_of(options: Options) -> dict[str, Any]:
-    """What the notebook is given, by name."""
+    """Returns the notebook's parameters, by name."""
     if options.given is None:
         options.given = gathered(options)
     return dict(options.given)
 
 
 def gathered(options: Options) -> dict[str, Any]:
-    """Reads what the notebook is given."""
+    """Reads the notebook's parameters."""
     from papermill.cli import _resolve_type
     from papermill.iorw import read_yaml_file
 
@@ -39,12 +39,12 @@ def gathered(options: Options) -> dict[str, Any]:
 
 
 def pairs(flat: list[str]) -> Iterator[tuple[str, str]]:
-    """Names and values that lie one behind the other."""
+    """Yields pairs from a flat list of alternating names and values."""
     return zip(flat[::2], flat[1::2], strict=True)
 
 
 def decoded(text: str) -> bytes:
-    """What stands in base64."""
+    """Decodes base64."""
     try:
         return base64.b64decode(text)
     except binascii.Error as error:
@@ -54,7 +54,7 @@ def decoded(text: str) -> bytes:
 
 
 def from_yaml(text: str | bytes) -> Any:
-    """What stands in YAML."""
+    """Parses YAML."""
     import yaml
     from papermill.iorw import NoDatesSafeLoader
 
@@ -62,10 +62,10 @@ def from_yaml(text: str | bytes) -> Any:
 
 
 def named(read: Callable[[Any], Any], source: Any, what: str) -> dict[str, Any]:
-    """The names and values that `read` finds in `source`, which is called `what`.
+    """Returns the names and values that `read` finds in `source`; `what` is the description of the source.
 
     # Errors
-    A `Mistake` where there are none. papermill ends with 1 then, and so does this.
+    A `Mistake` if it cannot be read. The exit code is 1, as in papermill.
     """
     import yaml
 

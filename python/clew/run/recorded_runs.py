@@ -1,7 +1,7 @@
-"""Decides by what is on record: a cell need not run where a recorded run of its code found what it would find now.
+"""Decides from the record: a cell need not run if a recorded run of its code found the inputs that the cell would find now.
 
-All rules are the engine's (`clew._engine.CellReuse`, decision 40). Here are the facts about cells and machine that it goes by, and how its decisions
-are performed in the kernel.
+All rules are in the engine (`clew._engine.CellReuse`, decision 40). This module provides facts about cells and machine, and performs the
+decisions in the kernel.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class RecordedRuns(Decider):
-    """Decides by the record of one notebook."""
+    """Decides from the record of one notebook."""
 
     _reuse: _engine.CellReuse
 
@@ -40,7 +40,7 @@ class RecordedRuns(Decider):
         self._notebook = notebook
         self._options = options
         self._cells: dict[int, tuple[int, Cell]] = {}
-        #: The cell that was decided last, and its `In [n]`.
+        #: The current cell, and its `In [n]`.
         self._next, self._number = Cell(0, "", "", ()), 1
         self._ask: Ask | None = None
 
@@ -72,7 +72,7 @@ class RecordedRuns(Decider):
         self._reuse.look_ahead()
 
     def decide(self, index: int) -> Decision:
-        """Says what becomes of a cell."""
+        """Decides about a cell."""
         self._number, self._next = number, _ = self._cells[index]
         decided = self._reuse.decide(number)
         outputs = json.loads(decided["output"]) if decided["output"] else []
@@ -91,7 +91,7 @@ class RecordedRuns(Decider):
         )
 
     def bring(self, ask: Ask) -> bool:
-        """Brings to the kernel what cells left that did not run, as far as the next may touch it."""
+        """Restores in the kernel the results of cells that did not run, as far as the next cell may touch them."""
         self._ask = ask
         needed = self._reuse.before_execution(self._number)
         if needed["lost"]:
@@ -107,26 +107,26 @@ class RecordedRuns(Decider):
         return bool(said["left"])
 
     def begin_again(self, lost: Sequence[tuple[str, str]]) -> list[int]:
-        """Has cells executed whose runs can't be brought back."""
+        """Marks cells for execution whose runs cannot be restored."""
         cells = self._reuse.begin_again(lost)
         if cells:
             self._ask = None
         return cells
 
     def executed(self, index: int, ok: bool) -> tuple[str, ...] | None:
-        """A cell was executed: what it left is what the next one finds. In what that differs from a recorded run that it was to be
-        compared with; `None` if it was with none."""
+        """Notes that a cell was executed: the next cell finds its results. Returns how its run differs from a recorded run that it was
+        compared with; `None` if there was none to compare with."""
         differences = self._reuse.executed(self._cells[index][0], self._stand())
         return None if differences is None else tuple(differences)
 
     def end(self, ask: Ask | None) -> None:
-        """Writes down that the last cells left what they left before."""
+        """Records that the last cells were reused."""
         pending = self._reuse.pending() if ask is not None else []
         if pending and ask is not None:
             ask(f"{BATCH}.bring({json.dumps(pending)!r}, None, None)")
 
     def _stand(self) -> str | None:
-        """Has the next cell find what the kernel holds; the run that it is at."""
+        """Notes that the next cell finds the kernel's current state. Returns the run of that state."""
         if self._ask is None:
             return None
         at, directory = self._ask(f"{BATCH}.standing()")
@@ -135,7 +135,7 @@ class RecordedRuns(Decider):
         return run
 
 
-#: What code may do that no record tells.
+#: Properties of code that no record shows.
 TRAITS = {
     "reads_results": reads_results,
     "reads_sources": may_read_sources,
@@ -143,12 +143,12 @@ TRAITS = {
     "reads_functions": may_read_functions,
     "reads_annotations": reads_annotations,
 }
-#: What counts only where a cell reads it, since to see it the code of each has to be parsed.
+#: Properties that only matter if a cell reads the result, because detecting them requires parsing the code of every cell.
 MADE = (("reads_functions", "defines", defines), ("reads_annotations", "annotates", annotates))
 
 
 def described(cells: Sequence[Cell]) -> list[NotebookCell]:
-    """Cells as the engine takes them."""
+    """Describes cells in the form that the engine expects."""
     found: list[NotebookCell] = [
         {
             "id": cell.id or None,
@@ -169,12 +169,12 @@ def described(cells: Sequence[Cell]) -> list[NotebookCell]:
 
 
 def facts_of(path: str, document: dict[str, Any], directory: str, environment: Environment) -> NotebookFacts:
-    """What is known before the first decision.
+    """Returns the facts for the first decision.
 
     # Errors
-    `Unknown` where nobody can tell what the kernel runs in.
+    `Unknown` if the environment of the kernel cannot be determined.
     """
-    # What is no text makes another value than any that is recorded.
+    # A value that is not valid text becomes one that differs from any recorded one.
     variables = {
         os.fsencode(name).decode(errors="replace"): os.fsencode(value).decode(errors="replace")
         for name, value in found_by_cells(path).items()
@@ -192,7 +192,7 @@ def facts_of(path: str, document: dict[str, Any], directory: str, environment: E
 
 
 def packed_with(document: dict[str, Any]) -> str | None:
-    """The history that a notebook of a package came with."""
+    """Returns the history that a notebook of a package came with."""
     metadata = document.get("metadata")
     said = metadata.get("clew") if isinstance(metadata, dict) else None
     history = said.get("history") if isinstance(said, dict) else None
@@ -204,7 +204,7 @@ SWITCHED_OFF = "CLEW=off"
 
 
 def decider_for(options: Options, base: str) -> Decider:
-    """Who decides, as the options want it. Paths are relative to `base`."""
+    """Returns the decider for the options. Paths are relative to `base`."""
     if options.force or not is_on():
         return Decider(FORCED if options.force else SWITCHED_OFF)
     notebook = notebook_path(options.input, base) or notebook_path(options.output, base)

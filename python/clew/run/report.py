@@ -1,4 +1,4 @@
-"""What is said of the cells: a line each, or the same as data."""
+"""Reports about the cells: one line for each, or as data."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from clew.console import say
 from clew.run.options import STREAM, TELLING, Options
 from clew.run.walk import Told, Walk
 
-#: So many characters of a cell's first line are shown.
+#: The maximal number of characters shown of a cell's first line.
 LONGEST = 40
 
 
 class Report:
-    """Tells of a walk, as the options want it."""
+    """Reports about a run, as the options specify."""
 
     def __init__(self, options: Options, walk: Walk) -> None:
         self._options = options
         self._walk = walk
 
     def planned(self, code: int) -> None:
-        """Tells what would become of the cells."""
+        """Reports what would be done with the cells."""
         if self._options.json:
             self._print_json(code)
         elif self._options.plan or self._options.explain:
@@ -34,7 +34,7 @@ class Report:
             say(self._checked())
 
     def ended(self, code: int) -> None:
-        """Tells what became of them, where that was asked for."""
+        """Reports what was done with the cells, if requested."""
         if self._options.json:
             self._print_json(code)
         elif self._options.explain:
@@ -54,7 +54,7 @@ class Report:
                 )
 
     def verified(self) -> bool:
-        """Whether all cells that could be compared are as they were recorded; says so on standard error."""
+        """Returns whether all cells that could be compared equal their recorded runs. Reports the result on standard error."""
         compared = [told for told in self._walk.told.values() if told.compared is not None]
         differing = [told for told in compared if told.differs]
         cells = f"{len(compared)} {'cell' if len(compared) == 1 else 'cells'}"
@@ -76,13 +76,13 @@ class Report:
         )
 
     def _time(self, told: Told) -> str:
-        """How long a cell is expected to take where nothing ran yet; nothing where nobody knows."""
+        """Returns the expected time of a cell, if nothing ran yet; empty if it is not known."""
         seconds = self._walk.seconds(told)
         is_expected = self._options.is_looking and told.outcome == "executed" and seconds is not None
         return duration(seconds) if is_expected and seconds is not None else ""
 
     def _expected(self) -> str:
-        """How long all of it is expected to take, by the cells' last runs: `Expected: 2 s; 31 s saved`."""
+        """Formats the expected time of all cells, from their last runs: `Expected: 2 s; 31 s saved`."""
         executed = [told for told in self._walk.told.values() if told.outcome == "executed"]
         unknown = sum(self._walk.seconds(told) is None for told in executed)
         cells = f"{unknown} {'cell' if unknown == 1 else 'cells'}"
@@ -91,7 +91,7 @@ class Report:
         return f"Expected: {expected}{besides}; {saved} saved"
 
     def _summary(self) -> str:
-        """How many cells were restored and executed, and what that saved: `7 of 9 cells restored, 2 executed; 31 s saved`."""
+        """Formats the numbers of restored and executed cells, and the saved time: `7 of 9 cells restored, 2 executed; 31 s saved`."""
         counts = self._counts()
         total = len(self._walk.told) - counts["skipped"]
         cells = f"{counts['restored']} of {total} {'cell' if total == 1 else 'cells'} restored"
@@ -131,27 +131,27 @@ class Report:
 
 
 def duration(seconds: float) -> str:
-    """A time as people say it: `0.4 s`, `31 s`, `12 min`."""
+    """Formats a time for users: `0.4 s`, `31 s`, `12 min`."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def columns(told: Told) -> tuple[str, str, str, str]:
-    """Number, outcome, first line of code, reasons; then what became of its tasks."""
+    """Returns number, outcome, first line of code, and reasons, including the outcome of its tasks."""
     said = [*told.why, *([str(told.tasks)] if told.tasks is not None else [])]
     return str(told.number), told.outcome, headline(told.source), "; ".join(said)
 
 
 def headline(source: str) -> str:
-    """The first line of a cell that says something."""
+    """Returns the first line of a cell that is not a comment."""
     lines = [line.strip() for line in source.splitlines() if line.strip()]
     line = next((line for line in lines if not line.startswith("#")), lines[0] if lines else "")
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 
 def described(told: Told) -> dict[str, Any]:
-    """A cell as data."""
+    """Returns a cell as data."""
     return {
         "number": told.number,
         "cell": told.id or None,

@@ -1,4 +1,4 @@
-"""How the kernel learns which notebook it records: through the variables it starts with."""
+"""Informs the kernel which notebook it records, through its environment variables."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from clew.shell.identity import VARIABLE as SESSION
 from clew.shell.start import OFF, is_on
 from clew.shell.start import VARIABLE as SWITCH
 
-#: The kernel's side, reached without leaving a name among the user's.
+#: Accesses the module in the kernel without binding a variable there.
 BATCH = "__import__('clew.shell.batch', fromlist=['_'])"
 
 
 def variables(input_path: str | None, output_path: str | None, base: str) -> dict[str, str]:
-    """The environment of the kernel of a notebook, whose paths are relative to `base`.
+    """Returns the environment of a notebook's kernel; paths are relative to `base`.
 
-    Clew is held back (`CLEW=off`) until it is asked to record: what it says of earlier sessions while a kernel starts would
-    stand in the first cell's output. It brings nothing back by itself.
+    Clew stays disabled (`CLEW=off`) until it is requested to record: its messages about earlier sessions at the kernel's start would appear
+    in the first cell's output. It restores nothing automatically.
     """
     environment = dict(os.environ)
-    # This process may itself be a cell's child.
+    # This process may have been started by a cell.
     environment.pop(SESSION, None)
     notebook = notebook_path(input_path, base) or notebook_path(output_path, base)
     if notebook is not None:
         environment[SESSION] = notebook
     if is_on():
         environment[SWITCH] = next(iter(sorted(OFF)))
-    # papermill's command asks for it too: the kernel's debugger would warn of modules that are frozen.
+    # papermill's command sets this, too: the kernel's debugger would warn about frozen modules.
     environment.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     return preload(environment) | {"CLEW_RESUME_ON_START": "never"}
 
 
 def found_by_cells(notebook: str) -> dict[str, str]:
-    """The environment as the cells of a notebook find it, once Clew records."""
+    """Returns the environment that the cells of a notebook find, once Clew records."""
     found = variables(notebook, None, "/")
     found.pop(SWITCH, None)
     return found
 
 
 def notebook_path(path: str | None, base: str) -> str | None:
-    """The absolute path of a notebook of this machine. A script's is the one that jupytext would pair with it."""
+    """Returns the absolute path of a local notebook. For a script, the path of the notebook that jupytext would pair with it."""
     if not isinstance(path, str) or "://" in path:
         return None
     if is_script(path):

@@ -1,7 +1,7 @@
-"""Where a kernel of `clew run` listens: sockets in a folder of its own, which no other process can take; and how it is heard.
+"""Gives each kernel of `clew run` sockets in its own folder, which no other process can take, and makes waiting on them reliable.
 
-jupyter_client picks free ports and lets go of them before the kernel takes them. Where many kernels start at once, two pick the same:
-one of them dies, or waits for ever without a heartbeat. Sockets in a folder have names of their own, and only their user can open them.
+jupyter_client picks free ports and releases them before the kernel binds them. If many kernels start at once, two may pick the same: one of
+them dies, or waits forever without a heartbeat. Sockets in a folder have unique names, and only their user can open them.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
-#: The most characters that a socket's path may have on every system.
+#: The maximal length of a socket's path that every system supports.
 LONGEST = 100
 
 
-#: How often a channel is looked at on which nobody was heard (seconds).
+#: The interval in seconds at which a channel without messages is polled.
 BEAT = 0.2
 
 
 def look_again(channel: Any) -> None:
-    """Has whoever waits on an asynchronous channel look at it from time to time.
+    """Makes waiting on an asynchronous channel poll it from time to time.
 
-    jupyter_client sends behind the back of pyzmq's asynchronous socket, and a socket tells of a message only once. So where somebody sends
-    while another waits (nbclient, for a widget of a cell that runs), the reply may lie there and nobody is woken.
+    jupyter_client sends without using pyzmq's asynchronous socket, and a socket signals a message only once. If code sends while other code
+    waits (nbclient, for a widget of a running cell), the reply may be available without waking the waiting code.
     """
     get_msg = channel.get_msg
 
@@ -47,8 +47,8 @@ def look_again(channel: Any) -> None:
 
 @contextmanager
 def own_sockets(manager: Any) -> Iterator[None]:
-    """Has a kernel that was not started yet listen in a folder of its own until the `with` is left, where that can be done: ipykernels
-    on this machine. Others go on to listen as they do."""
+    """Lets a kernel that is not started yet listen in its own folder until the `with` block ends, if possible: for ipykernels on this
+    machine. Other kernels listen as usual."""
     if not _can_listen(manager):
         yield
         return
@@ -66,7 +66,7 @@ def _can_listen(manager: Any) -> bool:
 
 
 def _works(path: str) -> bool:
-    """Whether there can be a socket: some systems, and some file systems, have none."""
+    """Returns whether a socket can be created there: some systems and file systems do not support it."""
     if len(path) > LONGEST or not hasattr(socket, "AF_UNIX"):
         return False
     with suppress(OSError), socket.socket(socket.AF_UNIX) as tried:

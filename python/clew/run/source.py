@@ -1,4 +1,4 @@
-"""The notebook as it is read: percent scripts become notebooks, and cells without an id get one that stays the same."""
+"""Reads the notebook: converts percent scripts to notebooks, and gives cells without an id a stable one."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import Any
 
 from clew.run.mistakes import FAILED, Mistake
 
-#: What is no notebook file and jupytext may read.
+#: Suffixes of files that are not notebooks, but that jupytext may read.
 SCRIPTS = (".py", ".r", ".R", ".jl", ".md", ".qmd", ".Rmd", ".ipy")
 #: The first minor version of the format in which cells have ids.
 WITH_IDS = 5
-#: Markers of an earlier failure, which papermill takes out before it runs a notebook again.
+#: The tag of the markers of an earlier failure, which papermill removes before it runs a notebook again.
 ERROR_MARKER = "papermill-error-cell-tag"
 
 
 def is_script(path: str) -> bool:
-    """Whether a path is that of a script."""
+    """Returns whether a path is that of a script."""
     return PurePath(path).suffix in SCRIPTS
 
 
 def named_kernel(document: dict[str, Any]) -> str | None:
-    """The kernel that a notebook names."""
+    """Returns the kernel that a notebook names."""
     metadata = document.get("metadata")
     spec = metadata.get("kernelspec") if isinstance(metadata, dict) else None
     name = spec.get("name") if isinstance(spec, dict) else None
@@ -33,7 +33,7 @@ def named_kernel(document: dict[str, Any]) -> str | None:
 
 
 def as_notebook(text: str, path: str) -> str:
-    """What was read from `path`, as the text of a notebook whose cells have ids."""
+    """Returns the text read from `path` as the text of a notebook whose cells have ids."""
     if is_script(path):
         document: Any = from_script(text, PurePath(path).suffix)
     else:
@@ -44,7 +44,7 @@ def as_notebook(text: str, path: str) -> str:
 
 
 def parsed(text: str, path: str) -> Any:
-    """The document in a notebook's text."""
+    """Parses the text of a notebook."""
     try:
         return json.loads(text)
     except ValueError:
@@ -56,17 +56,17 @@ def parsed(text: str, path: str) -> Any:
 
 
 def is_current(document: Any) -> bool:
-    """Whether it is of the format that cells with ids belong to; nbformat upgrades the others."""
+    """Returns whether it has the version of the format in which cells have ids; nbformat upgrades other versions."""
     return isinstance(document, dict) and document.get("nbformat") == 4 and "cells" in document
 
 
 def lacks_ids(document: dict[str, Any]) -> bool:
-    """Whether some cell has no id."""
+    """Returns whether any cell has no id."""
     return document.get("nbformat_minor", 0) < WITH_IDS or any("id" not in cell for cell in document["cells"])
 
 
 def with_ids(document: dict[str, Any]) -> dict[str, Any]:
-    """The same with ids made from the cells' text: those that nbformat draws would be others in every run."""
+    """Adds ids computed from the cells' text: nbformat would draw different ones in every run."""
     taken = {cell["id"] for cell in document["cells"] if "id" in cell}
     for cell in document["cells"]:
         if "id" not in cell:
@@ -77,7 +77,7 @@ def with_ids(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def free_id(cell: dict[str, Any], taken: set[str]) -> str:
-    """An id for a cell. Of cells with the same text the second gets another one than the first."""
+    """Returns an id for a cell. A second cell with the same text gets a different one."""
     source = cell.get("source", "")
     text = source if isinstance(source, str) else "".join(source)
     count = 0
@@ -89,7 +89,7 @@ def free_id(cell: dict[str, Any], taken: set[str]) -> str:
 
 
 def from_script(text: str, suffix: str) -> dict[str, Any]:
-    """A script's cells as a notebook (jupytext's formats, percent cells among them)."""
+    """Returns a script's cells as a notebook (jupytext's formats, including percent cells)."""
     try:
         import jupytext
     except ImportError:
@@ -104,12 +104,12 @@ def from_script(text: str, suffix: str) -> dict[str, Any]:
 
 
 def specify_kernel(notebook: dict[str, Any], suffix: str) -> None:
-    """Says which kernel runs a Python script whose header does not."""
+    """Sets the kernel of a Python script whose header does not name one."""
     if suffix in (".py", ".ipy"):
         spec = notebook["metadata"].setdefault("kernelspec", {"name": "python3", "display_name": "Python 3"})
         spec.setdefault("language", "python")
 
 
 def without_markers(cells: Sequence[Any]) -> list[Any]:
-    """Cells but for the markers of an earlier failure."""
+    """Returns the cells without the markers of an earlier failure."""
     return [cell for cell in cells if ERROR_MARKER not in cell.get("metadata", {}).get("tags", ())]

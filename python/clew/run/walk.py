@@ -1,4 +1,4 @@
-"""One way through a notebook from top to bottom: what was decided of each cell, and what became of it."""
+"""One pass through a notebook from top to bottom: the decision about each cell, and its outcome."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from clew.counts import Counts
 from clew.run.decider import Ask, Cell, Decider, Decision, Lost
 from clew.run.mistakes import FAILED, Mistake, notice
 
-#: nbclient passes over cells with this tag.
+#: nbclient skips cells with this tag.
 SKIPPED_TAG = "skip-execution"
 
 
 @dataclass
 class Told:
-    """What is said of a code cell. `outcome` is a decision's, or `skipped`, `failed`, `interrupted`, `not reached`."""
+    """The report about a code cell. `outcome` is a decision's, or `skipped`, `failed`, `interrupted`, `not reached`."""
 
     number: int
     index: int
@@ -25,34 +25,34 @@ class Told:
     outcome: str
     why: tuple[str, ...]
     run: str | None = None
-    #: The recorded run that it was compared with, and in what it differs from that.
+    #: The recorded run that it was compared with, and the differences.
     compared: str | None = None
     differs: tuple[str, ...] = ()
-    #: What became of tasks of distributed computations, where they are counted and there were any.
+    #: Counts of tasks of distributed computations, if they were counted and there were any.
     tasks: Counts | None = None
 
 
 class Walk:
-    """Asks the decider for each cell once, and remembers. Whoever looks ahead and whoever executes share it."""
+    """Asks the decider once for each cell, and remembers the decisions. Planning and execution share it."""
 
     def __init__(self, decider: Decider) -> None:
         self._decider = decider
         self._decisions: dict[int, Decision] = {}
         self._has_begun = False
         self._is_behind = True
-        #: Whether the kernel lacks something that no cell executed so far could read.
+        #: Whether results remained in the store that no executed cell could read so far.
         self._has_left = False
         self._has_ended = False
         self.told: dict[int, Told] = {}
-        #: How many cells were executed, to their end or not.
+        #: The number of cells that were executed, completely or not.
         self.ran = 0
-        #: Where the session was that recorded it when the last cell ended, by the ids of its history and of the run.
+        #: The position of the recorded session when the last cell ended: the ids of its history and of the run.
         self.ended_at: dict[str, str] | None = None
         #: Whether Ctrl+C ended it.
         self.is_interrupted = False
 
     def begin(self, notebook: Any, cwd: str) -> None:
-        """Tells the decider of the notebook. Later calls are of the same one, and do nothing."""
+        """Passes the notebook to the decider. Later calls are for the same notebook, and do nothing."""
         if self._has_begun:
             return
         self._has_begun = True
@@ -70,7 +70,7 @@ class Walk:
         self._decider.begin(cells, dict(parameters), cwd)
 
     def decide(self, index: int) -> Decision | None:
-        """What becomes of a code cell; `None` where it is passed over."""
+        """Returns the decision about a code cell; `None` if it is skipped."""
         told = self.told[index]
         if told.outcome == "skipped":
             return None
@@ -81,10 +81,10 @@ class Walk:
         return self._decisions[index]
 
     def bring(self, ask: Ask | None) -> None:
-        """Has the kernel brought to where the next cell needs it, if anything was passed over since.
+        """Restores in the kernel what the next cell needs, if cells were not executed since the last call.
 
         # Errors
-        A `Mistake` where cells were not executed, and the kernel can't be given what they made.
+        A `Mistake` if cells were not executed, and the kernel cannot load their results.
         """
         restored = [str(told.number) for told in self.told.values() if told.outcome == "restored"]
         if ask is None and restored:
@@ -96,10 +96,10 @@ class Walk:
         self._is_behind = False
 
     def begin_again(self, lost: Lost) -> None:
-        """Goes back to before the first cell: a new kernel has the cells executed that made what could not be brought back.
+        """Goes back to before the first cell: in a new kernel, the cells are executed whose results could not be restored.
 
         # Errors
-        A `Mistake` where no cell did.
+        A `Mistake` if no cell created them.
         """
         numbers = sorted(set(self._decider.begin_again(lost.lost)))
         if not numbers:
@@ -117,32 +117,32 @@ class Walk:
                 told.compared, told.differs, told.tasks = None, (), None
 
     def restored(self) -> None:
-        """A cell was not executed, so the kernel lacks what it made."""
+        """Notes that a cell was not executed, so the kernel lacks its results."""
         self._is_behind = True
 
     @property
     def has_failed(self) -> bool:
-        """Whether a cell ended it."""
+        """Returns whether a cell ended the run."""
         return self.failed is not None
 
     @property
     def failed(self) -> Told | None:
-        """The cell that ended it."""
+        """Returns the cell that ended the run."""
         broken = (told for told in self.told.values() if told.outcome in ("failed", "interrupted"))
         return next(broken, None)
 
     def seconds(self, told: Told) -> float | None:
-        """How long the recorded run took that a cell is restored from, or the cell's last one where it is executed; `None` where none is
+        """Returns the duration of the recorded run that a cell is restored from, or of the last run of an executed cell; `None` if none is
         recorded."""
         decision = self._decisions.get(told.index)
         return decision.seconds if decision is not None else None
 
     def total(self, outcome: str) -> float:
-        """The same of all cells with this outcome together."""
+        """Returns the total duration of all cells with this outcome."""
         return sum(self.seconds(told) or 0.0 for told in self.told.values() if told.outcome == outcome)
 
     def executed(self, index: int) -> None:
-        """A cell was executed, and what it did is recorded."""
+        """Notes that a cell was executed and recorded."""
         told = self.told[index]
         differs = self._decider.executed(index, told.outcome == "executed")
         compared = self._decisions[index].run
@@ -163,12 +163,12 @@ class Walk:
 
 
 def code_cells(notebook: Any) -> Iterator[tuple[int, Any]]:
-    """The code cells with their places among all cells."""
+    """Returns the code cells with their positions among all cells."""
     return ((index, cell) for index, cell in enumerate(notebook.cells) if cell.cell_type == "code")
 
 
 def passed_over(cell: Any) -> str | None:
-    """Why nbclient would not execute a code cell, if it would not."""
+    """Returns why nbclient would skip a code cell; `None` if it would not."""
     if not cell.source.strip():
         return "no code"
     return f"tagged {SKIPPED_TAG}" if SKIPPED_TAG in cell.metadata.get("tags", ()) else None

@@ -1,6 +1,6 @@
-"""The scratch process: a state of a history in an interpreter of its own, which can change nothing.
+"""The sandbox process: loads a state of a history in a separate interpreter that cannot change anything.
 
-`python -m clew.scratch` is started by Clew's command and by the engine (`crates/clew-cli/src/sandbox_process`) and speaks over
-a pipe. Before it reads a value or runs a line of the user's it locks itself in (`sandbox`, `probe`); then it loads
-what a run left as its own `__main__` (`state`) and answers what it is asked (`answers`).
+Clew's command and the engine (`crates/clew-cli/src/sandbox_process`) start `python -m clew.scratch`, and communicate with it over a pipe.
+Before it reads a value or runs any of the user's code, it enters the sandbox (`probe` tests it). Then it loads a run's state as its own
+`__main__` (`state_loader`) and answers requests (`answers`).
 """

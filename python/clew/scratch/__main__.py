@@ -7,7 +7,7 @@ from clew.scratch.channel import Channel
 
 
 def main() -> None:
-    """Takes over the pipe, and answers."""
+    """Takes over the pipe, and answers requests."""
     channel = Channel.take_over()
     answers = Answers()
     while (request := channel.read()) is not None:

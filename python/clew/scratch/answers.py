@@ -1,4 +1,4 @@
-"""What is asked of a scratch process, request by request."""
+"""Answers the requests to a sandbox process."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 class Answers:
-    """The state of a scratch process: locked in or not, loaded or not."""
+    """The state of a sandbox process: whether it is sandboxed, and the loaded state."""
 
     def __init__(self) -> None:
         self._shell: Shell | None = None
         self._visit: Visit | None = None
         self._gaps: list[str] = []
-        #: Settings of the kernel's that this process has, though they were others when recording began: key and why.
+        #: Settings inherited from the kernel that could not be reset to their values from the beginning of recording: keys and reasons.
         self._inherited: list[tuple[str, str]] = []
         self._loading: Loading | None = None
         self._requests: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -41,7 +41,7 @@ class Answers:
         }
 
     def to(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Answers one request. Whatever goes wrong is an answer too."""
+        """Answers one request. Errors are returned as answers."""
         answer = self._requests.get(request.get("do", ""))
         if answer is None:
             return {"refused": "The sandbox process runs another version of Clew than the command"}
@@ -49,18 +49,19 @@ class Answers:
             return {"refused": "The sandbox process is not sandboxed yet"}
         try:
             return answer(request)
-        except BaseException as error:  # code of the user's runs here, and may raise anything
+        except BaseException as error:  # the user's code runs here, and may raise anything
             return {"refused": f"{type(error).__name__}: {error}"}
 
     def _enter(self, request: dict[str, Any]) -> dict[str, Any]:
         self._inherited = process_settings.restore()
-        # Before the sandbox, which lets nobody mount.
+        # Before the sandbox is entered, because it forbids mounting.
         maps = [(old, new) for old, new in request["maps"]]
         unmapped = map_paths(maps, request["folder"])
-        # Out of the terminal's reach: Ctrl+C there is for whoever started this process.
+        # Detach from the terminal: Ctrl+C there is meant for the parent process.
         if hasattr(os, "setsid"):
             os.setsid()
-        # What the machine says it gives is one thing; what was tried in `outside`, a folder that is there for it, is another.
+        # The sandbox reports which layers the machine lacks. The probe additionally tries forbidden operations in `outside`, a folder for
+        # that.
         gaps = enter_sandbox(request["folder"], request["memory"], request["seconds"])
         self._gaps = [*gaps, *probe.gaps(request["outside"])]
         silence()
@@ -81,12 +82,12 @@ class Answers:
         return {"inexact": told(inexact), "needs": loading.needs}
 
     def _prove(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Builds values of a run and holds them against their fingerprints."""
+        """Builds values of a run and compares them with their fingerprints."""
         roots = [(kind, key) for kind, key in request["roots"]]
         return {"inexact": told(self._visits(request).prove(request["run"], roots))}
 
     def _again(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Runs the cell of a run over what the run before it left; what cells made that ran here before is at hand."""
+        """Reruns the cell of a run over the state of the run before it, using results of cells that ran in this process before."""
         visit = self._visit or self._visits(request)
         source, number = visit.prepare(request["run"])
         error = run_cell(source, number, self._loaded())
@@ -95,7 +96,7 @@ class Answers:
         return {"error": error}
 
     def _hand_over(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Writes down what a cell made, for whoever started this process."""
+        """Writes the results of a cell to a file for the parent process."""
         assert self._visit is not None
         roots = [(kind, key) for kind, key in request["roots"]]
         return {"why": self._visit.hand_over(request["run"], roots, request["file"], request["key"])}
@@ -136,6 +137,6 @@ class Answers:
 
 
 def told(inexact: list[tuple[str, str, str, str]]) -> list[dict[str, str]]:
-    """Roots that were not simply loaded, as they go over the pipe."""
+    """Describes roots that were not simply loaded, for the answer."""
     fields = ("kind", "key", "outcome", "why")
     return [dict(zip(fields, root, strict=True)) for root in inexact]

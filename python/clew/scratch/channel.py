@@ -1,4 +1,4 @@
-"""The pipe to whoever started this process: frames of JSON, four bytes of length before each."""
+"""The pipe to the parent process: frames of JSON, each after its length in four bytes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import os
 import struct
 from typing import Any
 
-#: The highest descriptor that is closed at the start; libraries open no higher ones before.
+#: The highest file descriptor that is closed at the start. Libraries do not open higher ones before.
 DESCRIPTORS = 4096
-#: The longest answer that is sent (bytes). The other side reads no longer one.
+#: The maximal length of an answer in bytes. The parent process does not read longer ones.
 LONGEST = 16 << 20
 
 
 class Channel:
-    """Descriptors of its own, so that what the user's code reads and prints is not taken for a frame."""
+    """Separate file descriptors for frames, so that input and output of the user's code are not mistaken for frames."""
 
     def __init__(self, requests: int, answers: int) -> None:
         self._requests = requests
@@ -22,10 +22,10 @@ class Channel:
 
     @classmethod
     def take_over(cls) -> Channel:
-        """Keeps standard input and output for frames, and leaves nothing open behind them.
+        """Takes standard input and output for frames, and closes all other inherited descriptors.
 
-        What was inherited besides is closed: a descriptor that can be written would be a hole in the sandbox.
-        Standard error stays until the sandbox is shut, for what goes wrong before.
+        A writable descriptor would be a hole in the sandbox. Standard error stays open until the sandbox is entered, for errors before
+        that.
         """
         requests, answers = os.dup(0), os.dup(1)
         null = os.open(os.devnull, os.O_RDWR)
@@ -38,7 +38,7 @@ class Channel:
         return cls(requests, answers)
 
     def read(self) -> dict[str, Any] | None:
-        """The next request; `None` when there will be none."""
+        """Returns the next request; `None` at the end."""
         length = self._read_exactly(4)
         if length is None:
             return None
@@ -69,7 +69,7 @@ class Channel:
 
 
 def silence() -> None:
-    """Lets standard error go where standard output goes: nowhere."""
+    """Redirects standard error to the null device, like standard output."""
     os.dup2(1, 2)
 
 

@@ -1,4 +1,4 @@
-"""What a cell may ask of IPython where none runs: magics that only measure or set up how things are shown."""
+"""A replacement for IPython in a sandbox process: supports magics that only measure, or configure the display."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ WITHOUT_EFFECT = frozenset(
         "xmode",
     ]
 )
-"""Magics that leave no value behind."""
+"""Magics without results."""
 
 
 class MagicError(Exception):
-    """A cell asks for something that only IPython can do."""
+    """Raised if a cell uses something that only IPython provides."""
 
 
 class Magics:
-    """Stands for IPython in a cell that runs again; `run` runs code where the cell runs."""
+    """Replaces IPython in a rerun cell; `run` runs code in the cell's namespace."""
 
     def __init__(self, run: Callable[[str], Any]) -> None:
         self._run = run
 
     def run_line_magic(self, name: str, line: str, **_: object) -> Any:
-        """`%name line`."""
+        """Runs `%name line`."""
         return self._magic("%", name, line, line)
 
     def run_cell_magic(self, name: str, line: str, cell: str) -> Any:
-        """`%%name line`, and the lines below it."""
+        """Runs `%%name line`, with the lines below it."""
         return self._magic("%%", name, line, cell)
 
     def _magic(self, mark: str, name: str, line: str, code: str) -> Any:
@@ -52,7 +52,7 @@ class Magics:
         return None
 
     def system(self, command: str) -> NoReturn:
-        """`!command`."""
+        """Refuses `!command`."""
         raise MagicError(f"a sandbox process cannot start programs (`{command}`)")
 
     getoutput = system

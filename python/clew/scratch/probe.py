@@ -1,4 +1,4 @@
-"""Tries what a sandbox must not let through. Runs before any code of the user's does."""
+"""Tries operations that the sandbox must prevent. Runs before any of the user's code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def gaps(outside: str) -> list[str]:
-    """What got through, in words. `outside` is a folder for this, with a file `there` in it."""
+    """Returns descriptions of the operations that succeeded. `outside` is a folder for this, with a file `there` in it."""
     there = Path(outside, "there")
     tries: list[tuple[str, Callable[[], object]]] = [
         ("files can be created", lambda: Path(outside, "made").write_bytes(b"")),
@@ -34,7 +34,7 @@ def _gets_through(attempt: Callable[[], object]) -> bool:
     except OSError:
         return False
     except AttributeError:
-        return False  # this platform has no such thing
+        return False  # this platform has no such function
     return True
 
 

@@ -1,4 +1,4 @@
-"""A shell without a front end: as much of IPython's as a state needs to be loaded and code of a notebook to run."""
+"""A minimal replacement for IPython's shell: enough to load a state, and to run code of a notebook."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from clew.sources import plain
 
 
 class Shell:
-    """A fresh `__main__`, with the names that IPython gives one."""
+    """A new `__main__`, with the names that IPython defines."""
 
     displayhook = None
 
@@ -45,7 +45,7 @@ class Shell:
         builtins.display = display  # type: ignore[attr-defined]
 
     def transform_cell(self, source: str) -> str:
-        """A cell in plain Python."""
+        """Returns a cell as plain Python."""
         return plain(source)
 
     def run(self, source: str) -> Any:
@@ -57,7 +57,7 @@ class Shell:
 
 
 def _run(tree: ast.Module | ast.Expression, mode: str, namespace: dict[str, Any]) -> Any:
-    """Runs what a cell has of statements or is at its end; as in a notebook it may wait for something."""
+    """Runs the statements or the last expression of a cell. As in a notebook, it may use `await`."""
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     value = eval(compile(tree, "<clew replay>", mode, flags, dont_inherit=True), namespace)
     if not inspect.iscoroutine(value) or value.cr_code.co_filename != "<clew replay>":
@@ -66,9 +66,9 @@ def _run(tree: ast.Module | ast.Expression, mode: str, namespace: dict[str, Any]
 
 
 def leave() -> None:
-    """Ends what runs, as it would the kernel."""
+    """Exits, as it would end the kernel."""
     raise SystemExit
 
 
 def display(*_: object, **__: object) -> None:
-    """Shows nothing: nobody looks at a scratch process."""
+    """Shows nothing: a sandbox process has no display."""

@@ -1,4 +1,4 @@
-"""Loads what an expression needs of the state that a run left."""
+"""Loads the part of a run's state that an expression needs."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from clew._engine import Visit
 
 Inexact = tuple[str, str, str, str]
-"""A root that was not simply loaded: kind, key, what became of it, and why."""
+"""A root that was not simply loaded: kind, key, outcome and reason."""
 
 
 class Loading:
-    """One state on its way into a scratch process.
+    """Loads one state into a sandbox process.
 
-    The variables that the expression names come first. Functions among them name further variables, so the set grows until it is closed. All
-    variables come where code may look up any name, and where a value could not be loaded as it was: it may read others as it is built.
+    First loads the variables that the expression names. Functions among them name further variables, so the set grows until it is closed.
+    Loads all variables if code may look up any name, or if a value could not be loaded exactly, because building it may read others.
 
-    Options and random generators of a library come once the library is imported: they would import it.
+    Loads options and random generators of a library only once the library is imported, because they would import it.
     """
 
     def __init__(
@@ -47,23 +47,23 @@ class Loading:
         self._may_rerun = may_rerun
         roots = visit.roots(run)
         self._variables = frozenset(key for kind, key in roots if kind == "name")
-        #: Settings that could not be restored to what recording began with, where the state has no others.
+        #: Settings that could not be reset to their values from the beginning of recording, unless the state has its own.
         self._inherited = [
             ("setting", key, "lost", why) for key, why in inherited if ("setting", key) not in roots
         ]
         self._around = [root for root in roots if root[0] not in ("name", "out", "definition")]
         #: Variables of the state that were not loaded.
         self._left_out = frozenset[str]()
-        #: Libraries of whose options and generators some were not loaded.
+        #: Libraries with options or generators that were not loaded.
         self._libraries = frozenset[str]()
-        #: Names of variables, there or not, by which alone the state differs for the expression; `None` where it may be any.
+        #: The names of variables, existing or not, that determine the result of the expression; `None` if any may.
         self.needs: list[str] | None = None
 
     def load(self, expression: str, *, whole: bool) -> list[Inexact]:
-        """Loads what `expression` needs, or the `whole` state. Reports what was not simply loaded of the variables that it reads, and of state
-        that is no variable."""
+        """Loads what `expression` needs, or the `whole` state. Returns what was not simply loaded of the variables that it reads, and of
+        other session state."""
         codes = _codes(expression)
-        # Nobody consented to running cells again: it is done where they can do no harm, and only for what is asked.
+        # Cells rerun without the user's consent, so only inside the sandbox, and only for variables that the expression needs.
         again = (
             sorted(set[str]().union(*(read_and_written(code)[0] for code in codes)))
             if self._may_rerun
@@ -93,13 +93,13 @@ class Loading:
         return [*inexact, *self._inherited]
 
     def lacks(self, error: BaseException | None) -> bool:
-        """Whether code has looked for something that was left out: an exception names a variable, or a library was imported whose options
-        were not loaded."""
+        """Returns whether code looked for something that was left out: an exception names a variable, or a library was imported whose
+        options were not loaded."""
         looked_for = set[str]() if error is None else names_in(error)
         return not self._left_out.isdisjoint(looked_for) or not self._libraries.isdisjoint(sys.modules)
 
     def _roots(self, asked: set[str]) -> set[tuple[str, str]]:
-        """The roots to load for names that code may touch, now that some libraries are imported."""
+        """Returns the roots to load for names that code may touch, given the libraries that are imported now."""
         found = {("name", name) for name in asked & self._variables}
         for kind, key in self._around:
             library = library_of(kind, key)

@@ -1,4 +1,4 @@
-"""Works an expression out, and says what it came to."""
+"""Evaluates an expression, and describes the result."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from clew.roots import install
 from clew.scratch.shell import Shell
 from clew.summary import summarize
 
-#: How much of a value's text is told (characters).
+#: The maximal length of a value's text in an answer (characters).
 TEXT_LIMIT = 20_000
-#: How much of an exception's (characters).
+#: The maximal length of an exception's message (characters).
 MESSAGE_LIMIT = 1_000
 
 
 def evaluate(
     expression: str, namespace: dict[str, Any], *, truth: bool
 ) -> tuple[dict[str, Any], BaseException | None]:
-    """Evaluates `expression` where the user's names are; with `truth` only whether it counts as true. Also what it raised.
+    """Evaluates `expression` in the user's namespace; with `truth`, only whether it is true. Also returns the exception, if any.
 
     The answer has `text`, `is_cut` and `summary`, or `is_true`, or `error`.
     """
@@ -30,37 +30,37 @@ def evaluate(
     try:
         value = eval(code, namespace)
         return {"is_true": bool(value)} if truth else told(value), None
-    except BaseException as error:  # the user's code may raise anything; SystemExit is no reason to go
+    except BaseException as error:  # the user's code may raise anything; SystemExit must not end this process
         return {"error": raised(error)}, error
 
 
 def compiled(expression: str) -> CodeType:
-    """The code of an expression; raises `SyntaxError` or `ValueError`."""
+    """Compiles an expression; raises `SyntaxError` or `ValueError`."""
     return compile(expression.strip(), "<clew eval>", "eval", dont_inherit=True)
 
 
 def execute(source: str, namespace: dict[str, Any]) -> dict[str, Any] | None:
-    """Runs statements where the user's names are; what they raised."""
+    """Runs statements in the user's namespace. Returns a description of the exception, if any."""
     try:
         exec(compile(source, "<clew script>", "exec", dont_inherit=True), namespace)
-    except BaseException as error:  # the user's code may raise anything; SystemExit is no reason to go
+    except BaseException as error:  # the user's code may raise anything; SystemExit must not end this process
         return raised(error, is_syntax=isinstance(error, SyntaxError))
     return None
 
 
 def run_cell(source: str, number: int | None, shell: Shell) -> dict[str, Any] | None:
-    """Runs a cell as the notebook did, and keeps its value as `Out[number]`; what it raised."""
+    """Runs a cell as the notebook did, and stores its value as `Out[number]`. Returns a description of the exception, if any."""
     try:
         value = shell.run(source)
         if value is not None and number is not None:
             install(shell, "out", str(number), value)
-    except BaseException as error:  # the user's code may raise anything; SystemExit is no reason to go
+    except BaseException as error:  # the user's code may raise anything; SystemExit must not end this process
         return raised(error, is_syntax=isinstance(error, SyntaxError))
     return None
 
 
 def names_in(error: BaseException) -> set[str]:
-    """Names that an exception, and those that led to it, say were not found; else all words of their messages."""
+    """Returns the names that an exception, and its causes, report as missing; otherwise all words of their messages."""
     found, waiting, met = set[str](), [error], set[int]()
     while waiting:
         one = waiting.pop()
@@ -73,7 +73,7 @@ def names_in(error: BaseException) -> set[str]:
 
 
 def told(value: object) -> dict[str, Any]:
-    """A value as text and summary. Calls its `__repr__`."""
+    """Describes a value by text and summary. Calls its `__repr__`."""
     text = repr(value)
     fields = ("type_name", "shape", "size", "columns", "text")
     summary = dict(zip(fields, summarize(value), strict=True))
@@ -81,7 +81,7 @@ def told(value: object) -> dict[str, Any]:
 
 
 def raised(error: BaseException, *, is_syntax: bool = False) -> dict[str, Any]:
-    """An exception, in words."""
+    """Describes an exception."""
     return {
         "exception": type(error).__name__,
         "message": _message(error)[:MESSAGE_LIMIT],
@@ -92,5 +92,5 @@ def raised(error: BaseException, *, is_syntax: bool = False) -> dict[str, Any]:
 def _message(error: BaseException) -> str:
     try:
         return str(error.msg if isinstance(error, SyntaxError) else error)
-    except Exception:  # its own text is the user's code too
+    except Exception:  # calling `str` on it also runs the user's code
         return ""

@@ -1,4 +1,4 @@
-"""What a cell began that goes on after it: threads and tasks that run code of the notebook."""
+"""Threads and tasks that a cell starts, and that continue to run code of the notebook after it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import threading
 from types import FunctionType, MethodType
 from typing import Any
 
-#: How evidence names it among what nobody brings back (`flow/patches.rs`).
+#: The name for it in the evidence, among effects that cannot be restored (`crates/clew-core/src/history/flow/patches.rs`).
 THREADS = "threads"
 
 
 def begun_threads(namespace: dict[str, Any]) -> set[int]:
-    """Living threads that run, or will run, code of the notebook, by their numbers: a timer waits with none of it on its stack."""
+    """Returns the ids of live threads that run, or will run, code of the notebook: a waiting timer has none of it on its stack."""
     return {
         thread.ident
         for thread in threading.enumerate()

@@ -1,4 +1,4 @@
-"""What `clew run` asks of the kernel it started: to record, and whether it has."""
+"""Functions that `clew run` calls in its kernel: to start recording, and to query it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from clew.shell.start import VARIABLE, start
 
 
 def begin(is_in_place: bool = False) -> str:
-    """Starts recording, which the environment held back; whether that came about, as JSON. A notebook that is run in place shows what the
-    run left, so that is what is resumed in it."""
+    """Starts recording, which the environment had disabled. Returns whether that succeeded, as JSON. For a notebook that is run in place,
+    this run is the one that it resumes later."""
     from clew.shell import session
 
     os.environ.pop(VARIABLE, None)
@@ -35,7 +35,7 @@ def begin(is_in_place: bool = False) -> str:
 
 
 def _has_start_files(shell: Any) -> bool:
-    """Whether code of the user's ran when the kernel started: it may have seeded what draws."""
+    """Returns whether the user's code ran when the kernel started: it may have seeded random generators."""
     application = getattr(shell, "parent", None)
     application = getattr(application, "parent", None) or application
     settings = ("exec_lines", "exec_files", "extensions", "code_to_run", "file_to_run", "module_to_run")
@@ -48,9 +48,10 @@ def _has_start_files(shell: Any) -> bool:
 
 
 def recorded() -> str:
-    """The run of the cell that ended last and what became of its tasks, as JSON: `null` if it is none (a cell of commands only).
+    """Returns the run of the cell that ended last and the counts of its tasks, as JSON: `null` if there is none (a cell with only
+    commands).
 
-    It is asked by a request of its own, which the kernel takes up only when the capture of the one before is done.
+    The request is separate from the cell's, so the kernel handles it only when the capture for the cell is done.
     """
     from clew.shell import session
 
@@ -58,13 +59,13 @@ def recorded() -> str:
     if current is None:
         return json.dumps(None)
     run, current.last_run = current.last_run, None
-    # No batch rests between cells, and the next may rely on anything.
+    # A batch does not pause between cells, and the next cell may rely on anything.
     current.recorder.look()
     return json.dumps(None if run is None else {"run": run, "tasks": _tasks_of(current, run)})
 
 
 def _tasks_of(current: Any, run: str) -> dict[str, Any] | None:
-    """What became of the tasks of a run, where tasks are counted."""
+    """Returns the counts of the tasks of a run, if tasks are counted."""
     if "clew.tasks" not in sys.modules:
         return None
     answer = current.command("show", run, "--json", through={"interface": "python"})
@@ -72,7 +73,7 @@ def _tasks_of(current: Any, run: str) -> dict[str, Any] | None:
     return told
 
 
-#: Values that are smaller are brought whether a cell needs them or not (bytes).
+#: Smaller values are restored whether a cell needs them or not (bytes).
 SMALL = 1 << 20
 
 
@@ -84,11 +85,12 @@ def bring(
     imported: str = "[]",
     taken: str = "{}",
 ) -> str:
-    """Has the session hold what cells left that did not run, with all live that a cell of this source may touch, and that cell have that
-    `In [n]`. What could not be brought back and why, and whether something stays in the store, as JSON.
+    """Restores the results of cells that did not run: loads everything that a cell with this source may touch, and gives that cell this `In
+    [n]`. Returns what could not be restored and why, and whether anything remains only in the store, as JSON.
 
-    `texts` are the cells before it, where one may read them (`In[3]`), as JSON. `imported` are all modules that these import, as JSON, and `taken`
-    tells which variables they bound to what a module has (`clew.run.code.taken`). `reused` are runs as `Engine.reuse` takes them, as JSON. Without a `source` nothing more runs: whoever resumes the session finds it.
+    `texts` are the earlier cells, if they may be read (`In[3]`), as JSON. `imported` are all modules that these import, as JSON. `taken`
+    lists the variables that they bound to attributes of modules (`clew.run.code.taken`). `reused` are runs in the form of `Engine.reuse`,
+    as JSON. Without a `source`, no more cells run, and everything is restored for a later `resume`.
     """
     from clew.shell import session
 
@@ -108,14 +110,14 @@ def bring(
 
 
 def _know_inputs(shell: Any, texts: Sequence[str]) -> None:
-    """Has `In` and `_i` find what stood in the first cells of a notebook, those that were not executed among them."""
+    """Fills `In` and `_i` with the texts of a notebook's first cells, including those that were not executed."""
     known = len(shell.history_manager.input_hist_parsed)
     for number, text in enumerate(texts[known - 1 :], known):
         shell.history_manager.store_inputs(number, shell.transform_cell(text), text)
 
 
 def end() -> str:
-    """Where the session is, by the ids of its history and of the run, as JSON: that is noted in OUT (`clew.shell.identity`)."""
+    """Returns the session's position by the ids of its history and run, as JSON, for the note in OUT (`clew.shell.identity`)."""
     from clew.shell import session
 
     current = session.current()
@@ -124,7 +126,7 @@ def end() -> str:
 
 
 def standing() -> str:
-    """The run that the session is at, and the working directory, as JSON."""
+    """Returns the session's current run, and the working directory, as JSON."""
     from clew.shell import session
     from clew.shell.environment import directory
 

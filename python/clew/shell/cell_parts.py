@@ -1,7 +1,7 @@
-"""Where a cell is parted by a mover inside it: what came before is a run, what comes after is the next.
+"""Splits a cell at a command in it that moves the session: the code before it is one run, the code after it is the next.
 
-A mover that is a statement of its own parts the cell there. Where more is done in its statement or on its line (a loop, a block, a function,
-`a = 1; undo()`), these belong to both parts; whether something had happened before is then seen in the values only.
+If the command is a statement of its own, the cell is split there. If its statement or line does more (a loop, a block, a function, `a = 1;
+undo()`), that belongs to both parts. Whether anything happened before the command is then determined only from the values.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ class Parted(NamedTuple):
 
     before: str
     after: str
-    #: How many lines of the source come before the second part.
+    #: The number of lines before the second part.
     skipped: int
-    #: Whether the first part may have done nothing: then it is a run only if something changed.
+    #: Whether the first part may have done nothing. Then it is recorded only if something changed.
     is_before_optional: bool
-    #: Whether nothing came before at all.
+    #: Whether there is no code before the command.
     is_first: bool
-    #: Whether the statement that the mover interrupts goes on in the second part.
+    #: Whether the statement that the command interrupts continues in the second part.
     goes_on: bool = True
 
 
 def part(
     source: str, line: int | None, *, is_inside: bool, code: Code | None = None, skipped: int = 0
 ) -> Parted:
-    """Parts `source` at the mover on `line` of the code that runs (counted from 1; `None` for at its end).
+    """Splits `source` at the command on `line` of the running code (counted from 1; `None` for the end).
 
-    `is_inside` says that the mover is called from a function of the notebook, not by the cell's own statements. `code` is that of the whole
-    cell, of which the first `skipped` lines are in no part any more.
+    `is_inside`: the command is called from a function of the notebook, not by the cell's own statements. `code` is the code of the whole
+    cell, of which the first `skipped` lines belong to no part any more.
     """
     lines = lines_of(source)
     if line is None or not lines:
@@ -45,7 +45,7 @@ def part(
     held = statement(code, at)
     begin, end = held.begin - skipped, held.end - skipped
     if begin < 1 or end > len(lines):
-        # Nobody knows where it stands: all of it belongs to both parts.
+        # The position is unknown: all of the source belongs to both parts.
         return Parted(source, source, 0, True, False)
     if is_inside or held.kind is Kind.AROUND:
         before = is_only_commands("".join(lines[: begin - 1]))
@@ -57,36 +57,36 @@ def part(
 
 
 def _parted(lines: list[str], end: int, begin: int, first: int, *, goes_on: bool = True) -> Parted:
-    """The lines before `end`, and from `begin` on; up to `first` stands what was done before the mover."""
+    """Splits the lines: the first part ends before `end`, the second begins at `begin`. Lines up to `first` ran before the command."""
     is_first = is_only_commands("".join(lines[:first]))
     return Parted("".join(lines[:end]), "".join(lines[begin:]), begin, False, is_first, goes_on)
 
 
 class Kind(Enum):
-    """How a mover stands in its statement."""
+    """The relation of a command to its statement."""
 
-    #: It is all of it: nothing of the statement is done before it, nor after it.
+    #: It is the whole statement: the statement does nothing before or after it.
     ALONE = auto()
-    #: The same, as a command to Clew, which is no step of the user's.
+    #: The same, as a command to Clew, which is not a step of the user.
     COMMAND = auto()
-    #: What it gives is assigned, after it.
+    #: Its result is assigned afterwards.
     ASSIGNED = auto()
-    #: Something of the statement may be done before it and after it.
+    #: The statement may do something before and after it.
     AROUND = auto()
 
 
 class Statement(NamedTuple):
-    """The statement that a line is in; of several in a line all together."""
+    """The statement that contains a line; several on one line are treated as one."""
 
-    #: Its first line in the cell; 0 where that is not known.
+    #: Its first line in the cell; 0 if it is not known.
     begin: int
-    #: Its last line there.
+    #: Its last line in the cell.
     end: int
     kind: Kind
 
 
 def statement(code: Code, at: int) -> Statement:
-    """The statement that line `at` of the cell is in."""
+    """Returns the statement that contains line `at` of the cell."""
     held = code.at(at)
     if not held:
         return Statement(0, 0, Kind.AROUND)
@@ -105,7 +105,7 @@ def _kind(node: ast.stmt) -> Kind:
 
 
 def _is_one_call(node: ast.expr) -> bool:
-    """Whether an expression does nothing but call something of Clew's own. Other calls may do more before they move."""
+    """Returns whether an expression is nothing but a call of Clew's API. Other calls may do more before they move the session."""
     if _is_command_call(node) or _is_unloading(node):
         return True
     if not isinstance(node, ast.Call):
@@ -123,7 +123,7 @@ def _is_one_call(node: ast.expr) -> bool:
 
 
 def _is_unloading(node: ast.expr) -> bool:
-    """Whether it is `clew.unload_ipython_extension(get_ipython())`."""
+    """Returns whether it is `clew.unload_ipython_extension(get_ipython())`."""
     match node:
         case ast.Call(
             ast.Attribute(
@@ -139,14 +139,14 @@ def _is_unloading(node: ast.expr) -> bool:
 
 @cache
 def _methods() -> frozenset[str]:
-    """What a session and a trial can be asked for."""
+    """Returns the names of the methods of a session and a trial."""
     from clew.api import Session
 
     return frozenset((*vars(Session), "__enter__", "__exit__"))
 
 
 def _is_session(node: ast.expr) -> bool:
-    """Whether it is `clew.session()`."""
+    """Returns whether it is `clew.session()`."""
     match node:
         case ast.Call(ast.Name("session") | ast.Attribute(ast.Name(), "session"), [], []):
             return True
@@ -158,7 +158,7 @@ def _is_session(node: ast.expr) -> bool:
 
 
 def _is_still(node: ast.expr) -> bool:
-    """Whether nothing but a lookup is done for an argument."""
+    """Returns whether evaluating an argument only looks up names."""
     if isinstance(node, ast.Subscript):
         return _is_still(node.value) and _is_still(node.slice)
     if isinstance(node, ast.Attribute):
@@ -171,7 +171,7 @@ def _is_still(node: ast.expr) -> bool:
 
 
 def is_only_commands(source: str) -> bool:
-    """Whether a source holds nothing but commands to Clew: running it changes no state of its own."""
+    """Returns whether a source contains only commands to Clew: running it changes no state itself."""
     if _is_empty(source):
         return True
     if "clew" not in source:
@@ -181,7 +181,7 @@ def is_only_commands(source: str) -> bool:
 
 
 def imports_clew(source: str) -> bool:
-    """Whether a statement of a source imports Clew and nothing else. It binds a name, as any import does."""
+    """Returns whether a statement of a source only imports Clew. It binds a name, like any import."""
     if "clew" not in source:
         return False
     code = made_by_ipython(source)
@@ -189,7 +189,7 @@ def imports_clew(source: str) -> bool:
 
 
 def is_only_comments(source: str) -> bool:
-    """Whether a source has comments and nothing else."""
+    """Returns whether a source contains only comments."""
     return bool(source.strip()) and _is_empty(source)
 
 
@@ -199,17 +199,17 @@ def _is_empty(source: str) -> bool:
 
 
 def is_command(node: ast.stmt) -> bool:
-    """Whether a statement is a command to Clew (`%clew undo`)."""
+    """Returns whether a statement is a command to Clew (`%clew undo`)."""
     return isinstance(node, ast.Expr) and _is_command_call(node.value)
 
 
 def _is_import(node: ast.stmt) -> bool:
-    """Whether a statement imports Clew and nothing else."""
+    """Returns whether a statement only imports Clew."""
     return isinstance(node, ast.Import) and all(alias.name == "clew" for alias in node.names)
 
 
 def _is_command_call(node: ast.expr) -> bool:
-    """Whether an expression is what IPython makes of a command to Clew: `get_ipython().run_line_magic("clew", "undo")`."""
+    """Returns whether an expression is IPython's code for a command to Clew: `get_ipython().run_line_magic("clew", "undo")`."""
     match node:
         case ast.Call(
             ast.Attribute(ast.Call(ast.Name("get_ipython"), [], []), "run_line_magic"),

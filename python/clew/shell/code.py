@@ -1,7 +1,7 @@
-"""The code that IPython makes of a cell, and where in the cell each of its lines stands.
+"""The code that IPython generates from a cell, and the line of the cell that each of its lines comes from.
 
-What runs counts lines of that code, not of the cell: IPython leaves out empty lines at the beginning, and joins the lines of a magic that is
-continued. The source that is parted is the cell's own.
+Line numbers at run time refer to the generated code, not to the cell: IPython removes empty lines at the beginning, and joins continued
+lines of a magic. But the cell's own source is split.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from IPython.core.inputtransformer2 import TRANSFORM_LOOP_LIMIT, TransformerMana
 
 
 def lines_of(source: str) -> list[str]:
-    """The lines of a source as Python counts them, with their ends. `str.splitlines` also breaks at form feeds and other separators."""
+    """Returns the lines of a source as Python counts them, with line ends. `str.splitlines` also splits at form feeds and other
+    separators."""
     return io.StringIO(source, newline="").readlines()
 
 
@@ -27,16 +28,16 @@ class Code(NamedTuple):
     """Code that runs."""
 
     text: str
-    #: The first and the last line of the cell that each of its lines is made of, counted from 1.
+    #: For each of its lines, the first and last line of the cell that it comes from, counted from 1.
     spans: tuple[tuple[int, int], ...]
     body: tuple[ast.stmt, ...]
 
     def line(self, number: int) -> int:
-        """The line of the cell that a line of the code stands on; 0 where that is not known."""
+        """Returns the line of the cell for a line of the code; 0 if it is not known."""
         return self.spans[number - 1][0] if 1 <= number <= len(self.spans) else 0
 
     def at(self, line: int) -> list[tuple[ast.stmt, int, int]]:
-        """The statements of the cell's own on a line of the cell, each with its first and its last line there."""
+        """Returns the cell's own statements on a line of the cell, each with its first and last line."""
         placed = ((node, *self._span(node)) for node in self.body)
         return [(node, begin, end) for node, begin, end in placed if begin <= line <= end]
 
@@ -45,12 +46,12 @@ class Code(NamedTuple):
         return self.spans[min(marks) - 1][0], self.spans[(node.end_lineno or node.lineno) - 1][1]
 
 
-#: Of a cell whose code is not known, or that one call runs (`%%time`) which counts lines as it likes.
+#: For cells whose code is not known, or is run by one call with its own line numbers (`%%time`).
 UNKNOWN = Code("", (), ())
 
 
 def code_of(source: str, file: str | None = None) -> Code:
-    """The code of a cell, or of a script. `file` is how it is named where it runs; what ran must be found there, if anything is."""
+    """Returns the code of a cell or script. `file` is its file name at run time; if `linecache` has lines for it, the code must match."""
     ran = "".join(linecache.getlines(file)) if file is not None else ""
     if not ran:
         return made_by_ipython(source)
@@ -60,7 +61,7 @@ def code_of(source: str, file: str | None = None) -> Code:
 
 @lru_cache(maxsize=64)
 def made_by_ipython(source: str) -> Code:
-    """The code that IPython makes of a cell, unless somebody gave it other rules."""
+    """Returns the code that IPython generates from a cell with its default transformations."""
     manager = TransformerManager()
     lines = (source if source.endswith("\n") else source + "\n").splitlines(keepends=True)
     spans = _spans(lines)
@@ -86,19 +87,19 @@ def made_by_ipython(source: str) -> Code:
                 spans[first : last + 1] = [(spans[first][0], spans[last][1])]
             lines = changed
     except Exception:
-        # IPython can't read it either, so it does not run.
+        # IPython cannot parse it either, so it does not run.
         return UNKNOWN
     return _read("".join(lines), _by_line(lines, spans))
 
 
 def _as_it_stands(source: str) -> Code:
-    """A script that Python runs."""
+    """Returns the code of a script that Python runs."""
     lines = lines_of(source)
     return _read(source, tuple(_spans(lines)))
 
 
 def _spans(pieces: list[str]) -> list[tuple[int, int]]:
-    """The line that each piece stands on. IPython breaks a source where Python does not, but never the other way round."""
+    """Returns the line of each piece. IPython splits a source where Python does not, but never the other way round."""
     spans, line = [], 1
     for piece in pieces:
         spans.append((line, line))
@@ -107,7 +108,7 @@ def _spans(pieces: list[str]) -> list[tuple[int, int]]:
 
 
 def _by_line(pieces: list[str], spans: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """Of the lines that pieces come to, where each stands."""
+    """Combines pieces to lines, and returns the first and last line of each."""
     found: list[tuple[int, int]] = []
     is_open = False
     for piece, (first, last) in zip(pieces, spans, strict=True):
@@ -131,12 +132,13 @@ def _read(text: str, spans: tuple[tuple[int, int], ...]) -> Code:
 
 @contextmanager
 def _unwarned() -> Iterator[None]:
-    """Where an escape that is none is not said again: it was when the cell began. Python forgets by this which warnings it gave once."""
+    """Suppresses warnings about invalid escapes, which were shown when the cell began. This makes Python forget which warnings were shown
+    once."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def _is_same(text: str, ran: str) -> bool:
-    """Whether two texts have the same lines; IPython keeps those of a cell as `str.splitlines` breaks them."""
+    """Returns whether two texts have the same lines; IPython splits the lines of a cell as `str.splitlines` does."""
     return text.rstrip().splitlines() == ran.rstrip().splitlines()

@@ -1,4 +1,4 @@
-"""How an answer of the engine reaches the user's eyes."""
+"""Shows the engine's answers to the user."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def show(answer: Answer, command: Command) -> None:
-    """Prints an answer, or displays it where there is more than text, in the place of the progress that the command showed.
+    """Prints an answer, or displays it if it has more than text, in place of the command's progress.
 
-    Why nothing was done goes to stderr, all else to stdout; nothing is a traceback.
+    Messages why nothing was done go to stderr, all others to stdout. There are no tracebacks.
     """
     text = answer["text"].rstrip("\n")
     if answer["html"] is not None:

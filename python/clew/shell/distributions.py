@@ -1,7 +1,7 @@
-"""Which distribution an imported module belongs to, and in which version: what somebody else has to install.
+"""Determines the distribution and version of an imported module, so that it can be installed elsewhere.
 
-Asked after every cell that imported something, so nothing is listed as a whole: a distribution of the module's own name is
-one look into a folder that was listed already, and only for others their lists of files are searched, once.
+This runs after every cell that imported something, so it lists as little as possible. A distribution with the module's own name is found in
+a folder that was listed already. Only for other modules, the lists of files of distributions are searched, once.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
 
 ENDING = ".dist-info"
 
-#: Lists of files that are longer are not searched (bytes).
+#: Longer lists of files (in bytes) are not searched.
 LONGEST_LIST = 16 * 1024 * 1024
 
-#: So many files of a package that no list has are looked at.
+#: The maximal number of files that are examined of a package that is in no list.
 MOST_UNLISTED = 1000
 
 
 class Distribution(NamedTuple):
-    """What is installed, under the name it is installed by."""
+    """An installed distribution: its name and version."""
 
     name: str
     version: str
 
 
 class Distributions:
-    """What lies in the folders that modules come from, listed when one first does."""
+    """The distributions in the folders of imported modules. A folder is listed when the first module comes from it."""
 
     def __init__(self) -> None:
         self._listed: dict[str, tuple[int, dict[str, tuple[Distribution, str]]]] = {}
         self._found: dict[str, Distribution | None] = {}
-        #: By the module's name, and by the folder of the metadata.
+        #: The metadata folders, by the module's name.
         self._places: dict[str, str] = {}
         self._edited: dict[str, str | None] = {}
         self._files: dict[str, list[File]] = {}
@@ -49,7 +49,7 @@ class Distributions:
         self._unlisted: dict[tuple[str, ...], list[File]] = {}
 
     def of(self, names: list[str]) -> dict[str, Distribution | None]:
-        """Those of top-level modules. None of the standard library is looked for."""
+        """Returns the distributions of top-level modules. Modules of the standard library are left out."""
         others: dict[str, list[str]] = {}
         for name in names:
             if name in self._found or is_standard(name):
@@ -75,8 +75,8 @@ class Distributions:
                     self._places[name] = os.path.join(folder, place)  # noqa: PTH118
 
     def edited(self, name: str) -> str | None:
-        """What those files of a module's distribution are known by that are not as they were installed, looked for once; `None` where all
-        are."""
+        """Returns what identifies those files of a module's distribution that differ from their installed state, computed once; `None` if
+        none does."""
         place = self._places.get(name)
         if place is None:
             return None
@@ -86,8 +86,8 @@ class Distributions:
         return self._edited[place]
 
     def files(self, name: str) -> list[File]:
-        """By what a module's distribution is known that lies in a folder of the user's, where nobody finds it by its name: by its list of files,
-        with a mark for these themselves, looked at once. Nothing for one of the environment."""
+        """Returns the evidence of a module's distribution in a folder of the user, where it cannot be found by name: its list of files,
+        with a mark for these files, computed once. Empty for a distribution of the environment."""
         place = self._places.get(name)
         if place is None or is_of_environment(place):
             return []
@@ -100,8 +100,8 @@ class Distributions:
         return self._files[place]
 
     def unlisted(self, name: str) -> list[File]:
-        """The files of what is loaded of a module that no distribution of its own lists: one that was copied there, a package that several
-        distributions have a part of. Nothing for one that has a distribution."""
+        """Returns the loaded files of a module that belongs to no distribution: a copied module, or a package shared by several
+        distributions. Empty for a module with a distribution."""
         if self._found.get(name) is not None or is_standard(name):
             return []
         start = f"{name}."
@@ -116,7 +116,7 @@ class Distributions:
         return self._unlisted[paths]
 
     def _in(self, folder: str) -> dict[str, tuple[Distribution, str]]:
-        """What is installed in a folder, by its normalised name: each with the folder of its metadata."""
+        """Returns the distributions in a folder by normalized name, each with its metadata folder."""
         try:
             changed = os.stat(folder).st_mtime_ns  # noqa: PTH116
             known = self._listed.get(folder)
@@ -135,12 +135,12 @@ class Distributions:
 
 
 def normalised(name: str) -> str:
-    """A distribution's name as they are compared (PEP 503)."""
+    """Returns a distribution's name in normalized form (PEP 503)."""
     return re.sub("[-_.]+", "-", name).lower()
 
 
 def _folder(module: Any) -> str | None:
-    """The folder of the search path that a module came from. Only plain modules are asked: others may run code."""
+    """Returns the folder of the search path that a module came from. Only plain modules are read: others may run code."""
     spec = module.__dict__.get("__spec__") if type(module) is ModuleType else None
     origin = getattr(spec, "origin", None)
     if type(origin) is not str or not os.path.isabs(origin):  # noqa: PTH117 (of the text alone)
@@ -151,7 +151,7 @@ def _folder(module: Any) -> str | None:
 
 
 def _listed(record: str) -> bytes:
-    """A distribution's list of files, each on a line of its own."""
+    """Returns a distribution's list of files, one on each line."""
     try:
         with open(record, "rb") as file:  # noqa: PTH123
             return b"\n" + file.read(LONGEST_LIST)

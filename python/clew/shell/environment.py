@@ -1,4 +1,4 @@
-"""What changed around a run: modules imported, environment variables set, memory used, files and sockets."""
+"""What changed around a run: imported modules, environment variables, memory, files and sockets."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ except ImportError:  # Not on Windows.
     resource = None  # type: ignore[assignment]
 
 
-#: So much of an environment variable is kept (characters).
+#: The maximal recorded length of an environment variable (characters).
 LONGEST = 4096
-#: Who reads more environment variables than these reads all of them.
+#: Code that reads more environment variables than this is assumed to read all.
 MOST_ASKED = 40
-#: Libraries that go over all variables for those that begin with their names, whenever they compile something or are configured.
+#: Libraries that search all variables for those with their prefix when they compile something or are configured.
 LOOKING = having("goes_over_environment")
 HIDDEN = "an environment variable that Clew does not record"
 
 
 def directory() -> str | None:
-    """The working directory; `None` if it is gone."""
+    """Returns the working directory; `None` if it does not exist."""
     try:
         return os.getcwd()  # noqa: PTH109 (a path object costs more than the call)
-    except Exception:  # or somebody replaced the function
+    except Exception:  # or the function was replaced
         return None
 
 
 class Surroundings:
-    """Compares what a run found with what it left."""
+    """Compares the surroundings before and after a run."""
 
     def __init__(self) -> None:
         self._modules = len(sys.modules)
-        #: So many modules were told of by a run already.
+        #: The number of modules that earlier runs reported.
         self._told = 0
         self._environment = dict(raw_environment())
         self._distributions = Distributions()
@@ -63,7 +63,7 @@ class Surroundings:
         self._directory = directory()
 
     def begin(self) -> None:
-        """A run starts."""
+        """Begins a run."""
         self._modules = len(sys.modules)
         self._environment = dict(raw_environment())
         self._directory = directory()
@@ -71,9 +71,8 @@ class Surroundings:
         evidence.begin()
 
     def end(self, *, is_told: bool = True) -> Around:
-        """The run is over. What came with one that is not told of (a cell that only resumes) the next one tells."""
-        # New modules come last; a run that also took some away hides as many, and evidence proves nothing
-        # anyway.
+        """Ends the run. If it is not reported (not `is_told`: a cell that only resumes), the next run reports its modules."""
+        # New modules come last. If a run also removed modules, as many new ones are missed; evidence is incomplete anyway.
         modules = list(sys.modules)
         found = [name for name in modules[self._told : self._modules] if "." not in name]
         came = modules[self._modules :]
@@ -96,7 +95,7 @@ class Surroundings:
         )
 
     def close(self) -> None:
-        """Watches nothing any more."""
+        """Stops watching."""
         evidence.stop()
 
     def _changed_variables(self) -> list[str]:
@@ -115,30 +114,30 @@ def _tasks() -> TaskCounts | None:
 
 @dataclass
 class Around:
-    """What was found around one run, told once the reply has left."""
+    """The observations around one run, which are evaluated after the reply was sent."""
 
-    #: What it did to files and others. Nothing is known of that where no run was watched.
+    #: Its accesses to files and others. Unknown if the run was not watched.
     seen: Touched
     distributions: Distributions
     own: OwnModules
     #: Modules that it imported.
     imported: list[str]
-    #: Modules that came since the run before, and that it did not import.
+    #: Modules that were loaded since the previous run, not by this run.
     found: list[str]
-    #: All modules that came with it, those in packages among them, in their order.
+    #: All modules that were loaded with it, including submodules, in order.
     came: list[str]
-    #: First words of the user's own modules that it made or made again, as a reload does.
+    #: Top-level names of the user's own modules that it loaded or reloaded.
     made: set[str]
-    #: Whether no run of the session told anything before.
+    #: Whether it is the first run of the session that reports anything.
     is_first: bool
     #: Environment variables that it changed, by name.
     changed: list[str]
-    #: The environment that it found, as the system has it.
+    #: The undecoded environment at its beginning.
     variables: dict[Any, Any]
-    #: The working directory that it found, and where it left it, if elsewhere.
+    #: The working directory at its beginning, and at its end if that differs.
     directory: str | None
     went: str | None
-    #: What became of tasks of distributed computations, where they are counted and there were any.
+    #: Counts of tasks of distributed computations, if they were counted and there were any.
     tasks: TaskCounts | None
 
     def described(
@@ -150,13 +149,14 @@ class Around:
         words: Set[str] = frozenset(),
         libraries: Iterable[str] = (),
     ) -> Evidence:
-        """Fields of the engine's evidence; `named` are files that the run may have used, `asks` is what its code asks for, `imports` are
-        modules that it imports, `submodules` tells of those that it found since other cells imported them (`clew.analysis.submodules`), `words` what
-        stands in its code; any of the `libraries` may have asked for what native code read of the environment."""
+        """Returns fields of the engine's evidence. `named` are files that the run may have used; `asks` are the dependencies of its code;
+        `imports` are modules that it imports; `submodules` are those that it found because other cells imported them
+        (`clew.analysis.submodules`); `words` are the words in its code; any of the `libraries` may have read the environment variables that
+        native code read."""
         asks = asks or Dependencies()
         imports = set(imports)
         lacking = list(missing(imports, self.seen.modules))
-        # Of what is installed the modules tell themselves.
+        # Installed modules are identified in the list of modules.
         places = [
             (place, None) for one in lacking for place in one.places if not place.startswith(installed())
         ]
@@ -174,7 +174,7 @@ class Around:
         all_asked = [ENVIRONMENT] if self._goes_over_all() else []
         known = self.distributions.of(imported + self.found)
         modules = [self._module(name, known[name]) for name in imported]
-        # What a kernel has when it begins is its own: to look for edits in all of that would take longer than a cell may.
+        # Modules from the kernel's start belong to the kernel: searching all of these for edits would take longer than a cell may.
         as_found = (described(name, known[name], self.own) for name in self.found)
         found = [*as_found] if self.is_first else [self._module(name, known[name]) for name in self.found]
         told |= {
@@ -187,9 +187,9 @@ class Around:
             "submodules": self._brought(words),
             "environment": self.changed,
             "peak_memory": peak_memory(),
-            # What lies in no distribution nobody can install.
+            # A module without distribution and files cannot be installed.
             "found": [one for one in found if "distribution" in one or "files" in one],
-            # The engine takes it from the first run that is recorded.
+            # The engine takes it from the first recorded run.
             "interpreter": interpreter() | {"started_with": self._started_with()},
             "directory": self.directory,
             "placed": asks.uses_directory,
@@ -210,16 +210,16 @@ class Around:
 
     @property
     def is_unobserved(self) -> bool:
-        """Whether nobody saw which files native code opened."""
+        """Returns whether files opened by native code were not observed."""
         return isinstance(self.seen, evidence.Seen) and self.seen.below.is_absent
 
     def looks_for_distributions(self) -> None:
-        """It goes by all that are installed where modules are looked for."""
+        """Notes that it depends on all distributions on the search path."""
         for folder in sys.path:
             self.seen.distributions.setdefault(folder, set()).add("")
 
     def _asked_of_installed(self) -> list[Module]:
-        """What is installed where it had somebody look for distributions."""
+        """Returns the installed distributions in folders where it looked for some."""
         asked = self.seen.distributions.items()
         known = [distribution_index.asked_in(folder, names) for folder, names in asked]
         return (
@@ -239,8 +239,8 @@ class Around:
         return told if edited is None else told | {"digest": edited}
 
     def _brought(self, words: Set[str]) -> list[str]:
-        """Of the modules that came with the run those in packages that its code names, since a library imports many others by itself, and those
-        of the user's own; with them the packages that came, too. In their order."""
+        """Returns the loaded modules inside packages that its code names, because a library imports many others internally, and those of
+        the user's own; with their packages, in order."""
         within = (name for name in self.came if "." in name)
         brought = {
             name for name in within if words >= set(name.split(".")) or is_own(name, sys.modules.get(name))
@@ -249,30 +249,31 @@ class Around:
         return [name for name in self.came if name in brought or name in packages]
 
     def _asked(self) -> Set[str]:
-        """Environment variables that were seen to be read; none of Python's where somebody read all, as who starts a program does."""
+        """Returns environment variables that were observed to be read; none of Python's if all were read, as for starting a program."""
         asked, native = self.seen.variables.keys(), self.seen.native_variables.keys()
         return asked | native if len(asked) <= MOST_ASKED else native
 
     def _goes_over_all(self) -> bool:
-        """Whether a library had all variables, and not to start a program, which is told otherwise: nobody records them all."""
+        """Returns whether a library read all variables, other than to start a program, which is recorded separately: then they are not
+        recorded."""
         if self.seen.processes:
             return False
         asking = self.seen.asking.items()
         return any(len(names) > MOST_ASKED and library not in LOOKING for library, names in asking)
 
     def _kept(self, libraries: Iterable[str]) -> dict[str, list[str]]:
-        """Environment variables that libraries asked for, each by its first word: it may keep what it was told."""
+        """Returns environment variables that libraries read, by the library's top-level name: a library may cache a value."""
         asking = {library: set(names) for library, names in self.seen.asking.items()}
         for name in self.seen.native_variables:
-            # `POLARS_FMT_MAX_ROWS` only polars asks for.
+            # Only polars reads `POLARS_FMT_MAX_ROWS`.
             first = name.partition("_")[0].lower()
             for library in [first] if first in sys.modules else libraries:
                 asking.setdefault(library, set()).add(name)
         return {library: sorted(names) for library, names in sorted(asking.items())}
 
     def _read(self, names: Set[str], unrepeatable: Iterable[str], asked: Set[str] = frozenset()) -> Evidence:
-        """Environment variables that were read, with what they were; of those that may be credentials only that its code reads them, as part
-        of what is `unrepeatable`. What libraries ask for such ones of is left out."""
+        """Returns environment variables that were read, with their values. For variables that may be credentials, only notes in
+        `unrepeatable` that the code reads them. Those that libraries read are left out."""
         found: dict[str, str | None] = {}
         hidden = False
         for name in sorted(names | asked):
@@ -287,7 +288,7 @@ class Around:
 
 
 def without_credentials(seen: Evidence) -> Evidence:
-    """What was seen of files, addresses and programs, without credentials in their names."""
+    """Returns observed files, addresses and programs with credentials in their names redacted."""
     files = [*seen.get("files_read", []), *seen.get("files_written", [])]
     named = [text for file in files for text in (file["path"], file.get("given")) if text]
     sockets, processes = seen.get("sockets", []), seen.get("processes", [])
@@ -302,9 +303,9 @@ def without_credentials(seen: Evidence) -> Evidence:
 
 
 def described(name: str, distribution: Distribution | None, own: OwnModules) -> Module:
-    """One module as evidence. Only plain modules are asked, since others may run code when asked."""
+    """Describes one module as evidence. Only plain modules are read, because others may run code."""
     module = sys.modules.get(name)
-    # Own code is known by its files, whatever metadata lie beside it.
+    # The user's own modules are identified by their files, even if there are metadata beside them.
     if distribution is not None and not is_own(name, module):
         return {"name": name, "version": distribution.version, "distribution": distribution.name}
     version = module.__dict__.get("__version__") if type(module) is ModuleType else None
@@ -316,12 +317,12 @@ def described(name: str, distribution: Distribution | None, own: OwnModules) -> 
     return told
 
 
-#: The environment variables by which Python itself starts another way (crates/clew-core/src/history/flow/obstacles.rs).
+#: Environment variables that change how Python itself starts (crates/clew-core/src/history/flow/obstacles.rs).
 STARTING = ("PYTHONPATH", "PYTHONWARNINGS")
 
 
 def interpreter() -> Interpreter:
-    """What runs here, on what, and whether for a batch or beside another kernel."""
+    """Describes the interpreter and the machine, and whether this is a batch run or a second kernel."""
     is_batch = identity.in_batch and not identity.in_place
     return {
         "version": platform.python_version(),
@@ -335,7 +336,7 @@ def interpreter() -> Interpreter:
 
 
 def peak_memory() -> int:
-    """The most memory this process held so far, in bytes; 0 where unknown."""
+    """Returns the peak memory of this process in bytes; 0 if unknown."""
     if resource is None:
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

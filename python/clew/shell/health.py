@@ -1,4 +1,4 @@
-"""What only a running kernel can tell `%clew doctor`: its versions, its hooks, and who else follows its cells."""
+"""Facts for `%clew doctor` that only a running kernel has: versions, hooks, and other extensions that observe cells."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 from clew.installation import version_of
 
-#: Distributions that Clew hangs on, and its own package.
+#: The distributions that Clew depends on, and its own.
 DISTRIBUTIONS = ("clew", "ipython", "ipykernel")
-#: Extensions that rewrite cells, or put another dict under the session.
+#: Extensions that rewrite cells, or replace the dict of the namespace.
 RIVALS = ("ipyflow", "kishu", "elastic_notebook")
 
 
 def facts() -> dict[str, Any]:
-    """What the engine puts into the answer."""
+    """Returns the facts that the engine adds to the answer."""
     from clew.shell import session
 
     live = session.recording()

@@ -1,8 +1,8 @@
-"""Listens to IPython and, where there is one, to its kernel.
+"""Hooks into IPython and, if there is one, its kernel.
 
-IPython's events tell when cells begin and end, but they come before the reply. So in a kernel the handlers of
-all messages that may run user code count in and out, and the dispatcher is followed by the capture: by then
-the reply and the idle status are on their way. Without a kernel the end of the cell is the time.
+IPython's events report the begin and end of cells, but before the reply is sent. So in a kernel, the handlers of all messages that may run
+the user's code are counted at entry and exit, and the capture runs after the dispatcher: by then, the reply and the idle status are being
+sent. Without a kernel, the capture runs at the end of the cell.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from clew.shell.outputs import Outputs, done_by
 from clew.shell.recorder import LAST_WAIT, Recorder
 from clew.shell.warn import guarded, guarded_at_end
 
-#: Messages whose handlers may run code of the user's.
+#: Messages whose handlers may run the user's code.
 RUNS_CODE = ("execute_request", "apply_request", "comm_open", "comm_msg", "comm_close")
-#: What the dispatcher is called: ipykernel 7 looks it up for every message, in 6 one step further out is.
+#: The name of the dispatcher: ipykernel 7 looks it up for every message; in ipykernel 6, a method around it is.
 DISPATCHERS = {7: "dispatch_shell", 6: "process_one"}
-#: Nobody waits longer than this for a reply to leave (seconds).
+#: The maximal time in seconds to wait for a reply to be sent.
 LONGEST_FLUSH = 0.2
-#: How long a session rests before it is looked at for changes from outside (seconds).
+#: The idle time in seconds before a session is checked for external changes.
 REST = 0.5
-#: How long it then rests before values are built again in another process (seconds).
+#: The idle time in seconds before values are rebuilt in another process as a test.
 LONG_REST = 10.0
 
 
 class Hooks:
-    """Everything that was hung onto IPython and the kernel, and how to take it off again."""
+    """All hooks in IPython and the kernel, and how to remove them."""
 
     def __init__(self, shell: Any, recorder: Recorder, outputs: Outputs) -> None:
         self._shell = shell
@@ -44,17 +44,17 @@ class Hooks:
         self._recorder = recorder
         self._outputs = outputs
         self._undo: list[Callable[[], None]] = []
-        #: Each with a question whether it still hangs where it was hung.
+        #: Each hook with a function that returns whether it is still in place.
         self._hung: list[tuple[str, Callable[[], bool]]] = []
-        #: Whether the capture can wait for the idle status too.
+        #: Whether the capture can also wait for the idle status.
         self._follows_dispatch = False
-        #: What is to be done when the session has rested, by its name: the loop's handle.
+        #: Work that is scheduled for when the session is idle, by name: the loop's handle.
         self._resting: dict[str, Any] = {}
-        #: The context in which a run was recorded last.
+        #: The context in which the last run was recorded.
         self._context = contextvars.copy_context()
 
     def attach(self) -> None:
-        """Starts listening."""
+        """Installs the hooks."""
         for event, callback in (
             ("pre_execute", self._recorder.barrier),
             ("pre_run_cell", self._began),
@@ -69,14 +69,14 @@ class Hooks:
             self._replace(self._shell, "_atexit_once", self._checking(end))
 
     def detach(self) -> bool:
-        """Stops listening. What somebody else has hung over ours stays, and ours becomes inert."""
+        """Removes the hooks. A hook that other code has wrapped stays there, and has no effect any more."""
         self._hung.clear()
         while self._undo:
             guarded_at_end("stop listening to cells", self._undo.pop())
         return True
 
     def hung(self) -> list[tuple[str, bool]]:
-        """Everything that was hung, and whether it still does. Others may have hung something over it."""
+        """Returns all hooks, and whether each is still in place. Other code may have wrapped one."""
         return [(name, is_there()) for name, is_there in self._hung]
 
     # -- IPython ---------------------------------------------------------------------------------------------
@@ -87,14 +87,14 @@ class Hooks:
         self._recorder.run_began(info, count)
 
     def _listen(self, event: str, heard: Callable[..., None]) -> None:
-        # What is raised here IPython would show as a traceback.
+        # IPython would show an exception raised here as a traceback.
         callback = partial(self._recorder.hear, "record the start of this cell", heard)
         self._shell.events.register(event, callback)
         self._undo.append(lambda: self._shell.events.unregister(event, callback))
         self._hung.append((event, lambda: callback in self._shell.events.callbacks[event]))
 
     def _replace(self, holder: Any, name: str, ours: Any) -> None:
-        """Puts `ours` on one object, over what its class offers."""
+        """Sets `ours` as an attribute of one object, which hides the method of its class."""
         had = name in vars(holder)
         before = getattr(holder, name)
         setattr(holder, name, ours)
@@ -112,7 +112,7 @@ class Hooks:
 
     def _noting(self, run_code: Callable[..., Any]) -> Callable[..., Any]:
         def noting(code_obj: CodeType, *arguments: Any, **options: Any) -> Any:
-            # No frame of ours is left on the stack: IPython awaits the original.
+            # No frame of Clew stays on the stack: IPython awaits the original.
             recorder = self._recorder
             if recorder.hear("observe what this cell uses", recorder.begins, code_obj, self._sent_at):
                 raise KeyboardInterrupt
@@ -132,11 +132,11 @@ class Hooks:
             show = self._shell._showtraceback
             self._replace(self._shell, "_showtraceback", self._outputs.keeping_error(show))
         self._undo.append(self._outputs.close)
-        # The cell that loads Clew runs already.
+        # The cell that loads Clew is running already.
         self._outputs.begin()
 
     def _sent_at(self) -> float | None:
-        """When the front end sent what runs now, in seconds since the epoch."""
+        """Returns when the front end sent the current request, in seconds since the epoch."""
         if self._kernel is None:
             return None
         date = self._kernel.get_parent("shell").get("header", {}).get("date")
@@ -166,7 +166,7 @@ class Hooks:
         self._recorder.prove_later = self._prove_later
 
     def _hearing_typed(self, ask: Callable[..., Any]) -> Callable[..., Any]:
-        """Asks for input, and takes what is typed where it is not shown, or where a prompt asks for a credential, for one."""
+        """Wraps the request for input: remembers the input as a credential if it was hidden, or if the prompt asked for one."""
 
         def asking(prompt: Any, *arguments: Any, **options: Any) -> Any:
             typed = ask(prompt, *arguments, **options)
@@ -182,9 +182,9 @@ class Hooks:
         return asking
 
     def _descriptors(self) -> list[int]:
-        """File descriptors at which requests arrive, before any thread of this process has seen them.
+        """Returns file descriptors that show arriving requests before any thread of this process has read them.
 
-        In ipykernel 7 another thread takes them and hands them on to the one that runs cells.
+        In ipykernel 7, another thread reads the requests and passes them to the thread that runs cells.
         """
         sockets = [getattr(getattr(self._kernel, "shell_stream", None), "socket", None)]
         manager = getattr(getattr(self._kernel, "shell_channel_thread", None), "manager", None)
@@ -192,7 +192,7 @@ class Hooks:
         return [socket.fileno() for socket in sockets if socket is not None]
 
     def _is_awaited(self) -> bool:
-        """Whether ipykernel 6 has taken a request that it has not begun to answer."""
+        """Returns whether ipykernel 6 has queued a request that it has not begun to handle."""
         queue = getattr(self._kernel, "msg_queue", None)
         return queue is not None and not queue.empty()
 
@@ -210,7 +210,7 @@ class Hooks:
                     await result
             finally:
                 recorder.hear("process this kernel request", recorder.left, request)
-                # One that stays would keep everything after it from being recorded.
+                # An entry that stays would prevent all later recording.
                 recorder.requests.pop(request, None)
                 if not self._follows_dispatch:
                     recorder.hear("record this run", recorder.settle)
@@ -218,7 +218,7 @@ class Hooks:
         self._hang(handlers, kind, handler)
 
     def _check_at_end(self, handlers: dict[str, Any]) -> None:
-        """Checks the session before its kernel shuts down: what changed between two runs would be unverified in the next kernel."""
+        """Checks the session before its kernel shuts down. Otherwise, changes between two runs would be unverified in the next kernel."""
         before = handlers["shutdown_request"]
 
         async def handler(stream: Any, ident: Any, parent: Any) -> None:
@@ -230,8 +230,8 @@ class Hooks:
         self._hang(handlers, "shutdown_request", handler)
 
     def _check_in_loop(self) -> None:
-        """Checks where cells run. A request to shut down is heard in another thread, and state that a context has (`np.seterr`) is another
-        there."""
+        """Runs the check in the thread and context of cells. Shutdown requests are handled in another thread, where context-dependent state
+        (`np.seterr`) differs."""
         checked = threading.Event()
 
         def check() -> None:
@@ -248,11 +248,11 @@ class Hooks:
             in_context()
         else:
             guarded("schedule a check", loop.add_callback, in_context)
-            # A cell that runs is waited for no longer: what it leaves is not recorded either.
+            # Does not wait longer for a running cell: its results are not recorded either.
             checked.wait(3 * LAST_WAIT)
 
     def _checking(self, end: Callable[[], object]) -> Callable[[], object]:
-        """The same of a terminal, which takes its names away before exit handlers run."""
+        """Does the same in a terminal, where the namespace is cleared before exit handlers run."""
 
         def checking() -> object:
             self._recorder.hear("check the session before it ends", self._recorder.check)
@@ -261,7 +261,7 @@ class Hooks:
         return checking
 
     def _hang(self, handlers: dict[str, Any], kind: str, ours: Any) -> None:
-        """Puts `ours` in the place of the handler of a kind of message."""
+        """Replaces the handler of a kind of message."""
         before = handlers[kind]
         handlers[kind] = ours
         self._hung.append((kind, lambda: handlers.get(kind) is ours))
@@ -277,26 +277,25 @@ class Hooks:
             try:
                 return await dispatch(*arguments, **options)
             finally:
-                # Nothing is awaited from here on, so no other request and no task runs before the capture is
-                # done.
+                # Nothing is awaited from here on, so no other request or task runs before the capture is done.
                 self._recorder.hear("record this run", self._recorder.settle)
 
         return followed
 
     def when_started(self, work: Callable[[], None]) -> None:
-        """Has work done once a kernel that starts has answered those who wait for its start."""
+        """Schedules work for after a starting kernel has answered the first requests."""
         self._later(REST, "finish starting", work)
 
     def _look_later(self) -> None:
-        """Has the session looked at once it rests."""
+        """Schedules a check for when the session is idle."""
         self._later(REST, "look for changes", self._recorder.idle)
 
     def _prove_later(self) -> None:
-        """Has values proved once the session has rested for a while."""
+        """Schedules a test build of values for when the session has been idle for a while."""
         self._later(LONG_REST, "verify that values can be restored", self._recorder.prove)
 
     def _later(self, seconds: float, what: str, work: Callable[[], None]) -> None:
-        """Has work done after a rest, which begins anew with every call."""
+        """Schedules work after a delay, which begins again with every call."""
         loop = self.loop()
         self._context = contextvars.copy_context()
         if loop is None:
@@ -311,20 +310,20 @@ class Hooks:
         loop.add_callback(guarded, what, schedule)
 
     def loop(self) -> Any:
-        """The loop that cells run in. A kernel that starts has none of its own yet: it will take the one of its thread."""
+        """Returns the event loop of cells. A kernel that is starting has none of its own yet: it will use its thread's."""
         if self._kernel is None:
             return None
         loop = getattr(self._kernel, "io_loop", None)
         if loop is not None:
             return loop
-        from tornado.ioloop import IOLoop  # Loaded long before wherever there is a kernel.
+        from tornado.ioloop import IOLoop  # Always imported already in a kernel.
 
         return guarded("find the kernel's event loop", IOLoop.current)
 
     def flush(self) -> None:
-        """Sees that the reply and the output have left before the interpreter is held for long.
+        """Waits until the reply and the output are sent, before the engine holds the interpreter lock for long.
 
-        In ipykernel 7 other threads send them, and would have to wait for the interpreter.
+        In ipykernel 7, other threads send them, and would have to wait for the lock.
         """
         if self._kernel is None:
             return
@@ -340,7 +339,7 @@ class Hooks:
         return done_by(output, partial(guarded, "show the cell's results first", self._outputs.send_printed))
 
     def _flush_replies(self) -> threading.Event | None:
-        import zmq  # Loaded long before wherever there is a kernel, and not needed elsewhere.
+        import zmq  # Always imported already in a kernel, and not needed elsewhere.
 
         channel = getattr(self._kernel, "shell_channel_thread", None)
         stream: Any = getattr(self._kernel, "shell_stream", None)
@@ -351,7 +350,7 @@ class Hooks:
         done = threading.Event()
 
         def turn(left: int) -> None:
-            # The reply needs a turn of that loop to be taken over, and another to be sent on.
+            # The reply needs one iteration of that loop to be received, and another one to be sent.
             if left:
                 later(left - 1)
                 return

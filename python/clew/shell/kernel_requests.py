@@ -1,4 +1,4 @@
-"""What another process asks of this kernel, over Jupyter's protocol (`clew.relay`)."""
+"""Handles requests of another process to this kernel, over Jupyter's protocol (`clew.relay`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from clew.errors import AS_JSON, REFUSED, RefusedError, printed
 
 
 def answer(payload: str) -> str:
-    """Answers words that were typed elsewhere: JSON in, JSON out. Never raises, since the kernel would show it as its own."""
+    """Executes a command typed elsewhere: JSON in, JSON out. Never raises, because the kernel would show the exception as its own."""
     from clew.shell.session import current
     from clew.shell.warn import describe
 

@@ -1,5 +1,5 @@
-"""Classes that a run had a library make in a module of its own, as `deap.creator.create` does: no record holds them, and what is pickled of their
-instances only names them."""
+"""Detects classes that a run let a library create in its own module, as `deap.creator.create` does: they are not recorded, and pickles of
+their instances only name them."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from clew.analysis.own_modules import is_own
 
 
 class MadeThere:
-    """Looks at the modules of libraries that variables of the notebook stand for."""
+    """Examines the modules of libraries that are values of the notebook's variables."""
 
     def __init__(self) -> None:
-        #: The modules, and how many variables each had when the run began.
+        #: The modules, with the number of variables that each had when the run began.
         self._before: list[tuple[ModuleType, int]] = []
 
     def begin(self, namespace: Mapping[str, Any]) -> None:
-        """A run starts."""
+        """Begins a run."""
         self._before = [
             (one, len(one.__dict__)) for one in list(namespace.values()) if type(one) is ModuleType
         ]
 
     def end(self) -> list[str]:
-        """It is over: the classes, each with its module. New variables come last."""
+        """Ends the run. Returns the new classes, with their modules. New variables come last."""
         found = dict[str, None]()
         for module, size in self._before:
             held, name = module.__dict__, module.__dict__.get("__name__")

@@ -1,9 +1,9 @@
-"""Hears what the kernel publishes, and tells which run it belongs to.
+"""Listens to the messages that the kernel publishes, and assigns them to runs.
 
-Everything that reaches a front end goes through one method of the kernel's IOPub thread, already as bytes: what was
-printed (gathered, not print by print), displays, results, errors. There a copy is taken for the run whose request
-is the message's parent. So a run's outputs are what the front end was sent for it, whoever sent it and from which
-thread; what somebody caught before (`%%capture`, hooks) is not among them, and no object of the user's is touched.
+Everything that reaches a front end passes through one method of the kernel's IOPub thread, already as bytes: printed text (collected, not
+print by print), displays, results, errors. There, messages are copied for the run whose request is the message's parent. So a run's outputs
+are what the front end received for it, whichever thread sent it. Outputs that were captured before (`%%capture`, hooks) are not included,
+and no object of the user is accessed.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from clew.shell.run import Running
 from clew.shell.run_outputs import COLOURS, Shown, left_out
 from clew.shell.warn import guarded
 
-#: What stands before the parts of a message.
+#: The delimiter before the parts of a message.
 DELIMITER = b"<IDS|MSG>"
-#: Messages that change what a cell shows; `comm_msg` tells which of them go to an Output widget.
+#: Messages that change the output of a cell. Only some `comm_msg` do: those to an Output widget.
 KINDS = frozenset(
     ["stream", "display_data", "update_display_data", "execute_result", "error", "clear_output", "comm_msg"]
 )
-#: Stands for the request where there are none.
+#: The request id if there are no requests.
 NO_KERNEL = "no kernel"
-#: How long a program's output may take from the pipe to the kernel (seconds).
+#: The maximal time in seconds for a program's output to get from the pipe to the kernel.
 LONGEST_PIPE = 0.05
-#: How long the thread that publishes may take to come to what was printed (seconds): as long as a stream's own flush waits.
+#: The maximal time in seconds to wait for the publishing thread to process printed text: as long as a stream's own flush waits.
 LONGEST_DRAIN = 10.0
 
 Redact = Callable[[str], str]
@@ -45,19 +45,19 @@ class Outputs:
 
     def __init__(self, shell: Any, redacting: Callable[[Running], Redact | None]) -> None:
         self._kernel: Any = getattr(shell, "kernel", None)
-        #: What takes secrets out of a run's outputs; `None` if they must not be kept at all.
+        #: Returns the function that redacts a run's outputs; `None` if they must not be stored at all.
         self._redacting = redacting
         #: Whether outputs are recorded (the setting `record.outputs`).
         self.is_wanted = True
         self._process = os.getpid()
-        #: The runs whose outputs are gathered, by the id of their request.
+        #: The runs whose outputs are being collected, by the id of their request.
         self._open: dict[str, Shown] = {}
         self._muted: Counter[str] = Counter()
-        #: Messages not yet looked at. Threads publish beside each other and finalizers anywhere, so nobody waits for
-        #: the lock: who finds it taken leaves his message to its holder.
+        #: Messages that are not processed yet. Threads publish in parallel and finalizers at any time, so nothing waits for the lock: if it
+        #: is taken, the message is left to the lock's holder.
         self._heard: deque[tuple[Shown, Sequence[Any]]] = deque()
         self._taking = threading.Lock()
-        #: What went wrong. Then nothing more is gathered of this run.
+        #: The exception that occurred. Then nothing more is collected for this run.
         self._trouble: BaseException | None = None
         self._streams: list[Any] = [
             stream for stream in (sys.stdout, sys.stderr) if hasattr(stream, "pub_thread")
@@ -66,31 +66,31 @@ class Outputs:
     # -- the runs --------------------------------------------------------------------------------------------
 
     def begin(self) -> Shown | None:
-        """Gathers, from here on, what is published for the request that is being answered."""
+        """Begins to collect what is published for the current request."""
         request = self._request()
         if request is None or not self.is_wanted:
             return None
         return self._open.setdefault(request, Shown())
 
     def end(self, ended: Sequence[Shown | None]) -> None:
-        """What comes from here on belongs to no run, or to the next part of this one."""
+        """Stops collecting for these runs. Later messages belong to no run, or to the next part of a split one."""
         for request, shown in list(self._open.items()):
             if any(shown is one for one in ended):
                 self._open.pop(request, None)
 
     def rest(self) -> None:
-        """Nothing runs: what is published now belongs to no run."""
+        """Stops collecting because nothing runs: later messages belong to no run."""
         self._open.clear()
 
     def close(self) -> None:
-        """Gathers what was printed, and nothing more."""
+        """Waits for printed text, then stops collecting."""
         if self._open:
             self.drain()
         self.is_wanted = False
         self._open.clear()
 
     def text(self, run: Running) -> str | None:
-        """The record of what a run showed, which has ended; `None` if there is nothing to keep."""
+        """Returns the recorded outputs of a run that has ended; `None` if there are none to store."""
         try:
             text = self._text([shown for shown in run.shown if shown is not None], run)
         except BaseException as error:
@@ -98,13 +98,13 @@ class Outputs:
         return text if self._trouble is None else None
 
     def take_trouble(self) -> BaseException | None:
-        """What went wrong since it was asked last: then what a run showed is not known."""
+        """Returns the exception since the last call, if any: then the outputs of a run are unknown."""
         trouble, self._trouble = self._trouble, None
         return trouble
 
     def _text(self, shown: list[Shown], run: Running) -> str | None:
         if not self._taking.acquire(timeout=1.0):
-            # Ctrl+C can come between taking a lock and being ready to give it back.
+            # Ctrl+C can arrive between acquiring a lock and being ready to release it.
             self._taking = threading.Lock()
             self._taking.acquire()
         try:
@@ -118,21 +118,21 @@ class Outputs:
         if redacted is None:
             outputs = [left_out("outputs", len(outputs))]
         text = json.dumps(outputs, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        # Half a surrogate pair is text in Python only.
+        # A lone surrogate is valid text only in Python.
         return text.encode("utf-8", "replace").decode()
 
     def _request(self) -> str | None:
-        """The id of the request that this thread answers, if it answers one."""
+        """Returns the id of the request that this thread handles, if any."""
         if self._kernel is None:
             return NO_KERNEL
         request: str | None = self._kernel.get_parent("shell").get("header", {}).get("msg_id")
         return request
 
-    # -- Clew's own words ------------------------------------------------------------------------------------
+    # -- Clew's own output -----------------------------------------------------------------------------------
 
     @contextmanager
     def muted(self) -> Iterator[None]:
-        """What is shown meanwhile is no output of the run."""
+        """Excludes what is shown during the block from the run's outputs."""
         request = guarded("exclude a report from the outputs", self._request)
         if request is None or request not in self._open:
             yield
@@ -148,7 +148,7 @@ class Outputs:
     # -- a kernel --------------------------------------------------------------------------------------------
 
     def hearing(self, send: Callable[..., Any]) -> Callable[..., Any]:
-        """The method by which the kernel publishes, followed by listening."""
+        """Wraps the method with which the kernel publishes, to listen to its messages."""
 
         def send_multipart(message: Any, *arguments: Any, **options: Any) -> Any:
             result = send(message, *arguments, **options)
@@ -158,7 +158,7 @@ class Outputs:
                 except BaseException as error:
                     self._trouble = self._trouble or error
                     if isinstance(error, KeyboardInterrupt):
-                        raise  # The cell's, which shows something just now.
+                        raise  # Meant for the cell, which is showing something.
             return result
 
         return send_multipart
@@ -190,7 +190,7 @@ class Outputs:
                 shown.note(kind, unpack(content))
 
     def _route(self, shown: Shown, content: dict[str, Any]) -> None:
-        """An Output widget begins or ends to show what its run publishes."""
+        """Handles an Output widget that begins or ends to capture the output of its run."""
         state = content["data"].get("state", {})
         if "msg_id" not in state:
             return
@@ -200,7 +200,7 @@ class Outputs:
             shown.widgets.append(content["comm_id"])
 
     def drain(self) -> None:
-        """Waits until what was printed is published, and so heard."""
+        """Waits until printed text is published, and so collected."""
         self.await_programs()
         publisher = getattr(self._streams[0], "pub_thread", None) if self._streams else None
         thread = getattr(publisher, "thread", None)
@@ -213,25 +213,25 @@ class Outputs:
             for stream in self._streams:
                 stream.flush()
             return
-        # A stream's own flush would go to that thread and back, for each of them.
+        # Each stream's own flush would make a round trip to that thread.
         work = partial(guarded, "wait for printed output", self.send_printed)
         done_by(publisher, work).wait(LONGEST_DRAIN)
 
     def await_programs(self) -> None:
-        """Waits until what programs wrote to the standard streams has been read from their pipes."""
+        """Waits until the output of programs to the standard streams has been read from their pipes."""
         until = time.monotonic() + LONGEST_PIPE
         while any(_has_unread(stream) for stream in self._streams) and time.monotonic() < until:
             time.sleep(0.001)
 
     def send_printed(self) -> None:
-        """Publishes the rest of what was printed. For the thread that does that in the kernel."""
+        """Publishes the rest of the printed text. Must be called in the kernel's publishing thread."""
         for stream in self._streams:
             stream._flush()
 
     # -- a shell without a kernel ----------------------------------------------------------------------------
 
     def keeping_result(self, write: Callable[..., Any]) -> Callable[..., Any]:
-        """A terminal's way to show a result, followed by keeping it."""
+        """Wraps a terminal's method for showing a result, to store the result."""
 
         def write_format_data(data: dict[str, Any], *arguments: Any, **options: Any) -> Any:
             written = write(data, *arguments, **options)
@@ -243,7 +243,7 @@ class Outputs:
         return write_format_data
 
     def keeping_error(self, show: Callable[..., Any]) -> Callable[..., Any]:
-        """A terminal's way to show an error, followed by keeping it."""
+        """Wraps a terminal's method for showing an error, to store the error."""
 
         def showtraceback(etype: type, evalue: BaseException, lines: Sequence[str]) -> Any:
             shown = show(etype, evalue, lines)
@@ -263,9 +263,9 @@ class Outputs:
 
 
 def done_by(publisher: Any, work: Callable[[], object]) -> threading.Event:
-    """Has the kernel's thread that publishes do work; set behind it, and so behind a warning that it failed.
+    """Lets the kernel's publishing thread do work. The returned event is set after the work, and so after a warning that it failed.
 
-    Nothing of ours stands around the work there: a Ctrl+C or a panic between would be nobody's to catch.
+    No code of Clew surrounds the work there: a Ctrl+C or a panic in between could not be caught.
     """
     done = threading.Event()
     publisher.schedule(work)
@@ -274,11 +274,11 @@ def done_by(publisher: Any, work: Callable[[], object]) -> threading.Event:
 
 
 def _has_unread(stream: Any) -> bool:
-    """Whether a program has written what the kernel's thread has not read yet."""
+    """Returns whether a program has written output that the kernel's thread has not read yet."""
     pipe = getattr(stream, "_fid", None)
     if not isinstance(pipe, int) or not getattr(stream, "_should_watch", False):
         return False
-    import fcntl  # Only where the kernel watches such pipes, and it does so only where this exists.
+    import fcntl  # Only where the kernel watches such pipes, which it does only where this module exists.
     import termios
 
     count = array("i", [0])

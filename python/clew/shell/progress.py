@@ -1,4 +1,4 @@
-"""The line that tells how far a long move is. The answer takes its place, and it belongs to no cell's outputs."""
+"""The progress line of a long move. The answer replaces it, and it is not part of any cell's outputs."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from IPython.display import DisplayHandle, display
 
 from clew.shell.start import is_heard
 
-#: No text here is longer (characters).
+#: The maximal length of a text here (characters).
 WIDTH = 60
 
 
 class Command:
-    """A command that was typed in a notebook. What it shows is one display, the answer at last."""
+    """A command typed in a notebook. It has one display, which shows the answer at the end."""
 
     def __init__(self) -> None:
         self._display: DisplayHandle | None = None
 
     def show(self, bundle: dict[str, str]) -> None:
-        """Shows something in the place of what was shown before."""
+        """Replaces the displayed content."""
         if self._display is None:
             self._display = display(bundle, raw=True, display_id=True)
         else:
             self._display.update(bundle, raw=True)
 
     def answer(self, bundle: dict[str, str] | None) -> None:
-        """Shows the answer there; `None` if it is printed."""
+        """Shows the answer in the display; `None` if it is printed instead."""
         if self._display is not None:
             self.show(bundle or {"text/plain": ""})
         elif bundle is not None:
@@ -41,14 +41,14 @@ _command: Command | None = None
 
 @contextmanager
 def command(*, is_shown: bool) -> Iterator[Command]:
-    """A command runs that was typed; whether its progress is shown. What a program asks for has no place for a line of its own."""
+    """Runs a typed command; `is_shown` is whether its progress is shown. Commands of a program have no place for a progress line."""
     global _command
     typed = Command()
     before, _command = _command, typed if is_shown else None
     try:
         yield typed
     except BaseException:
-        # No answer comes in its place.
+        # No answer replaces the progress.
         typed.answer(None)
         raise
     finally:
@@ -56,16 +56,15 @@ def command(*, is_shown: bool) -> Iterator[Command]:
 
 
 def show(shell: Any, text: str) -> None:
-    """Shows `text` in the place of what was shown before; nothing wipes the line, where no answer follows in its place.
+    """Replaces the displayed text by `text`. An empty text clears the line if no answer replaces it.
 
-    Whatever goes wrong here, the move goes on.
+    Errors here are ignored, so that the move continues.
     """
     try:
         if getattr(shell, "kernel", None) is None:
             if sys.stderr.isatty():
                 with muted():
-                    # To the first column, over what stood there, and back.
-                    # Beside the answer, which may be read by a program.
+                    # Overwrite the line from its first column. On stderr, because a program may read the answer on stdout.
                     sys.stderr.write(f"\r{text:<{WIDTH}}" if text else f"\r{'':<{WIDTH}}\r")
                     sys.stderr.flush()
         elif text and _command is not None and is_heard(shell):
@@ -76,7 +75,7 @@ def show(shell: Any, text: str) -> None:
 
 
 def muted() -> Any:
-    """What is shown within is not recorded."""
+    """Excludes what is shown in the block from the recorded outputs."""
     from clew.shell import session
 
     live = session.recording()

@@ -1,14 +1,14 @@
-"""When a capture happens.
+"""Determines when a capture happens.
 
-In: what the hooks hear (a request came, a run began, ended). Out: `Engine.capture`, once for what ran, when
-nothing runs.
+Input: the events from the hooks (a request arrived, a run began or ended). Output: `Engine.capture`, once for all runs that ended, when
+nothing is running.
 
     request ─ entered ─┬─ pre_execute: barrier ─ run_began ─ … cell … ─ run_ended ─┐
                        │                                                           ├─ left ─ settle: capture
     another (subshell, comm inside an awaiting cell) ─ entered ─ … ─ left ─────────┘
 
-The reply leaves before `settle` is called. Runs that overlap share the capture that the last of them takes.
-`barrier` finishes what is left before the next user code starts, and so does the end of the process.
+The reply is sent before `settle` is called. Overlapping runs share the capture, which is made when the last of them ends. `barrier`
+completes pending captures before the next code of the user starts; so does the end of the process.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ T = TypeVar("T")
 
 
 class Place(NamedTuple):
-    """Where a cell stands while it runs."""
+    """The position of a cell that is running."""
 
-    #: The line, counted from 1; `None` where no frame of a cell is.
+    #: The line, counted from 1; `None` if there is no frame of a cell.
     line: int | None
-    #: Whether a function of the notebook is what runs there.
+    #: Whether a function of the notebook is running there.
     is_inside: bool
-    #: The file whose code that line is, as its code names it.
+    #: The file of that line, as in its code object.
     file: str | None = None
 
 
 NOWHERE = Place(None, False)
-#: How a capture fails that may succeed later, so that what ran is kept until then. Anything else is a defect of ours.
+#: Failures of a capture that may succeed later: the runs are kept until then. Other exceptions are defects of Clew.
 LEAVE_IT = (RuntimeError, MemoryError)
-#: How long a kernel that ends waits for a thread that records (seconds).
+#: The time in seconds that an ending kernel waits for a thread that records.
 LAST_WAIT = 1.0
 
 
 class Recorder:
-    """Counts what runs and asks the engine for a capture when nothing does."""
+    """Counts what runs, and lets the engine capture when nothing does."""
 
     def __init__(
         self, engine: _engine.Engine, watch: Watch, outputs: Outputs, before_work: Callable[[], None]
@@ -70,64 +70,63 @@ class Recorder:
         self._abandoned: _engine.Engine | None = None
         self._watch = watch
         self._outputs = outputs
-        #: Sends away what the front end waits for (the reply), before the engine takes the interpreter.
+        #: Sends what the front end waits for (the reply) before the engine takes the interpreter lock.
         self._before_work = before_work
-        #: Held while the engine works and while the counts change; a cell that starts in another thread waits
-        #: here.
+        #: Held while the engine works, and while the counts change. A cell that starts in another thread waits for it.
         self._lock = threading.RLock()
-        #: How many cells began.
+        #: The number of cells that began.
         self.cells_begun = 0
-        #: Requests that may run user code, and the thread that answers each. Who made an entry takes it out again.
+        #: Requests that may run the user's code, and the thread that handles each. The code that adds an entry also removes it.
         self.requests: dict[object, int] = {}
         self._running: dict[int, Running] = {}
-        #: Threads whose mover waits for the cells of the others.
+        #: Threads whose command waits for the cells of other threads.
         self._waiting: set[int] = set()
         self._ended: list[Running] = []
         self._may_have_changed = False
-        #: Whether something of a run was not seen, so that nobody can tell what it touched.
+        #: Whether an event of a run was missed, so that what the run touched cannot be determined.
         self._has_missed = False
-        #: Whether it could not be recorded what the last run showed.
+        #: Whether the outputs of the last run could not be recorded.
         self._lacks_outputs = False
-        #: When Ctrl+C last came during a capture, in seconds since the epoch.
+        #: When Ctrl+C last arrived during a capture, in seconds since the epoch.
         self.interrupted_at: float | None = None
-        #: Takes secrets out of a run's source, and says what they were.
+        #: Removes credentials from a run's source, and returns descriptions of the removed ones.
         self.masked: Callable[[Running], tuple[str, list[str]]] = lambda run: (run.source, [])
-        #: What may be kept of a run's source before it ran, if anything may, and what was taken out.
+        #: Returns the part of a run's source that may be stored before it runs, if any, and descriptions of what was removed.
         self.kept_before: Callable[[Running], tuple[str | None, list[str]]] = lambda run: (None, [])
-        #: What cells find around them: a library that a move imports asks it what it runs in.
+        #: Provides the surroundings of cells, for a library that is imported by a move and checks where it runs.
         self.as_for_cells: Callable[[], AbstractContextManager[Any]] = nullcontext
-        #: Told of code that is about to run, which may set something that nobody would see else.
+        #: Called with code that is about to run, and that may set something unobserved otherwise.
         self.foresee: Callable[[CodeType], None] = lambda code: None
-        #: Called before each run, when nothing else runs.
+        #: Called before each run, when nothing else is running.
         self.before_run: Callable[[], None] = lambda: None
-        #: File descriptors that can be read when a request waits.
+        #: File descriptors that are readable when a request waits.
         self.descriptors: Sequence[int] = ()
-        #: Whether a request waits that has come through one of them.
+        #: Returns whether a request waits that has already been read from them.
         self.is_awaited: Callable[[], bool] = lambda: False
-        #: Asks for a look once the session rests.
+        #: Schedules a check for when the session is idle.
         self.look_later: Callable[[], None] = lambda: None
-        #: Has values proved once the session has rested for a while.
+        #: Schedules a test build of values for when the session has been idle for a while.
         self.prove_later: Callable[[], None] = lambda: None
-        #: When the session began, which a script may run from: in nanoseconds since the epoch, and on the clock that measures runs.
+        #: When the session began, and a script may have started: in nanoseconds since the epoch, and on the clock that measures runs.
         self._opened = (time.time_ns(), time.perf_counter_ns())
-        #: The file of a script that runs in no cell and has moved, and what of it is not recorded yet.
+        #: The file of a script that runs outside of cells and has moved the session, and its part that is not recorded yet.
         self._script: tuple[str, Running] | None = None
-        #: The source of a file that runs in no cell, where it can be read.
+        #: Returns the source of a file that runs outside of cells, if it can be read.
         self.source_of: Callable[[str], str | None] = lambda file: None
-        #: What ran and could not be recorded, as one run: what it did is recorded with it, by the next record that succeeds.
+        #: Code that ran and could not be recorded, as one run. The next record that succeeds includes it.
         self._unrecorded: Running | None = None
         task = current_task()
-        #: The task in which Clew was loaded, where it was in one.
+        #: The task in which Clew was loaded, if any.
         self._loading = None if task is None else weakref.ref(task)
-        #: Told after each capture (tests, chips of the front end).
+        #: Called after each capture (by tests, and by displays of the front end).
         self.listeners: list[Callable[[_engine.Captured], None]] = []
 
-    # -- what the hooks hear ---------------------------------------------------------------------------------
+    # -- events from the hooks -------------------------------------------------------------------------------
 
     def hear(self, what: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-        """Does what something heard asks for, where nothing may be raised; `None` where it could not be done.
+        """Runs the handler of an event without raising. Returns `None` if it failed.
 
-        A Ctrl+C that comes meanwhile is kept for the cell that it is meant for.
+        A Ctrl+C during the handler is kept for the cell that it is meant for.
         """
         if os.getpid() != self._process:
             return None  # Only the parent of a fork records.
@@ -144,24 +143,24 @@ class Recorder:
                 self.interrupted_at = held.at or self.interrupted_at
 
     def entered(self, request: object) -> None:
-        """A request that may run user code has come."""
+        """Notes that a request arrived that may run the user's code."""
         with self._lock:
             self.requests[request] = threading.get_ident()
 
     def left(self, request: object) -> None:
-        """That request is done. A run of this thread that never said so ended with it."""
+        """Notes that the request is done. A run of this thread whose end was missed ended with it."""
         with self._lock:
             self.requests.pop(request, None)
             self._may_have_changed = True
             if threading.get_ident() in self.requests.values():
                 return
             if self._has_missed:
-                # It may have said so to nobody. How it ended is not known, and what it did the next look finds.
+                # Its end may have been missed. How it ended is unknown, and the next look finds its effects.
                 self._running.pop(threading.get_ident(), None)
             self._close(None)
 
     def run_began(self, info: Any, execution_count: int | None) -> None:
-        """A cell starts. One inside another in the same thread is part of it."""
+        """Begins a run. A cell inside another one in the same thread is part of that."""
         with self._lock:
             outer = self._running.get(threading.get_ident())
             if outer is not None:
@@ -176,13 +175,13 @@ class Recorder:
             guarded("record which cell runs", self._note)
 
     def begins(self, code: CodeType, sent_at: Callable[[], float | None]) -> bool:
-        """Some code of a cell is about to run. Whether a Ctrl+C that nobody heard was meant for it."""
+        """Notes that code of a cell is about to run. Returns whether an undelivered Ctrl+C was meant for it."""
         self._watch.note(code)
         guarded("determine what this cell may set", self.foresee, code)
         return self.owes_interrupt(sent_at)
 
     def run_ended(self, result: Any) -> None:
-        """A cell is over; in a kernel its reply has not left yet."""
+        """Ends a run. In a kernel, its reply is not sent yet."""
         with self._lock:
             run = self._running.get(threading.get_ident())
             if run is None:
@@ -194,7 +193,7 @@ class Recorder:
                 self.settle()
 
     def barrier(self) -> None:
-        """User code is about to start: finishes what is left, unless something still runs."""
+        """Completes pending captures before code of the user starts, unless something is still running."""
         with self._lock:
             if len(self.requests) > 1 or self._running or self._engine is None:
                 return
@@ -203,13 +202,13 @@ class Recorder:
             guarded("determine which notebook this is", self.before_run)
 
     def settle(self) -> None:
-        """The reply is out: takes the capture, if nothing runs."""
+        """Captures after the reply was sent, if nothing is running."""
         with self._lock:
             if not self.requests:
                 self.finish()
 
     def idle(self) -> None:
-        """Looks for changes from outside, if nothing runs. Gives up where a request comes, and looks again later."""
+        """Looks for external changes, if nothing is running. Stops if a request arrives, and schedules another look."""
         with self._lock:
             if self._engine is not None and self._rests() and self._has_made_up():
                 with Held():
@@ -223,14 +222,14 @@ class Recorder:
                     self.prove_later()
 
     def look(self) -> None:
-        """Looks at everything now, for one that asks between cells and leaves no time to rest: what nobody looked at before a cell ran
-        may have been anything."""
+        """Looks at everything now, for callers between cells that leave no idle time: a variable that was not checked before a cell ran may
+        have had any value."""
         with self._lock:
             if self._engine is not None and not (self._running or self._ended) and self._has_made_up():
                 guarded("look for changes", self._engine.idle)
 
     def check(self) -> None:
-        """Looks at everything before the kernel ends, if nothing runs; takes no longer than the engine allows there."""
+        """Looks at everything before the kernel ends, if nothing is running. The engine limits the time."""
         if not self._lock.acquire(timeout=LAST_WAIT):
             return
         try:
@@ -241,25 +240,25 @@ class Recorder:
             self._lock.release()
 
     def prove(self) -> None:
-        """Has values built again in another process, if nothing runs."""
+        """Rebuilds values in another process as a test, if nothing is running."""
         with self._lock:
             if self._engine is not None and self._rests():
                 guarded("verify that values can be restored", self._engine.prove)
 
     def has_saved(self) -> bool:
-        """Takes what is left to record; whether nothing runs any more."""
+        """Records what is pending. Returns whether nothing is running any more."""
         self.settle()
         self.idle()
         return self._rests()
 
     def _rests(self) -> bool:
-        """Whether nothing runs, and nothing that ran is still to be captured."""
+        """Returns whether nothing is running, and no run is still to be captured."""
         return not (self.requests or self._running or self._ended)
 
     def owes_interrupt(self, sent_at: Callable[[], float | None]) -> bool:
-        """Whether a Ctrl+C that came during a capture was meant for the cell that starts now.
+        """Returns whether a Ctrl+C during a capture was meant for the cell that starts now.
 
-        It was if that cell already waited then.
+        It was if that cell was already waiting at that time.
         """
         if self.interrupted_at is None:
             return False
@@ -277,15 +276,15 @@ class Recorder:
         place: Place = NOWHERE,
         through: _engine.Through | None = None,
     ) -> _engine.Answer:
-        """Hands a command to the engine.
+        """Passes a command to the engine.
 
-        A mover inside a cell, and `forget`, first seals what the cell did before it, as a run of its own; `place` is
-        where the cell stands. What the cell does afterwards is the next run. A mover in a
-        subshell waits for the cell that runs beside it, or is refused with `--no-wait`. One in a thread or task that a cell may be
-        waiting for is refused: what the cell did so far is not its own.
+        A command inside a cell that moves the session, or `forget`, first records what the cell did before as a separate run; `place` is
+        the cell's position. What the cell does afterwards is the next run. If another cell is running, a command in a subshell waits for
+        it, or is refused with `--no-wait`. A command in a thread or task that a cell may be waiting for is refused: what the cell did so
+        far would be mixed with other code.
         """
         if meant["asks"] and self._engine is not None:
-            # A scratch process answers, which may take a minute; other threads record meanwhile.
+            # A sandbox process answers, which may take a minute; other threads can record meanwhile.
             return self._engine.command(list(argv), False, through)
         is_busy = meant["moves"] and self._others_run()
         if is_busy and meant["waits"]:
@@ -311,11 +310,11 @@ class Recorder:
 
     @contextmanager
     def apart(self, place: Place) -> Iterator[int | None]:
-        """Cells that run meanwhile, inside the one that asks and stands at `place`, are runs of their own; what it does afterwards is
-        the next. Gives the `In [n]` of the one that asks.
+        """Makes cells that run during the block, inside the calling cell at `place`, separate runs. What the calling cell does afterwards
+        is the next run. Yields the `In [n]` of the calling cell.
 
         # Errors
-        `KeyboardInterrupt` where Ctrl+C came while what it did before was recorded.
+        `KeyboardInterrupt` if Ctrl+C arrived while the cell's first part was recorded.
         """
         me = threading.get_ident()
         with self._lock:
@@ -333,12 +332,12 @@ class Recorder:
                     self._running[me] = outer
 
     def reuse(self, runs: Sequence[ReusedRun]) -> str | None:
-        """Takes what recorded runs left for what their cells would leave; the last of the runs that say so."""
+        """Reuses recorded runs for cells. Returns the last of the new runs."""
         with self._lock:
             return self._engine.reuse(runs) if runs and self._engine is not None else None
 
     def bring(self, run: str | None, names: Collection[str] | None, at_least: int) -> list[tuple[str, str]]:
-        """Goes to a run, or stays, and brings what is needed (`Engine.bring`); what can't be had as it was, and why."""
+        """Switches to a run, or stays, and loads what is needed (`Engine.bring`). Returns what cannot be restored exactly, and why."""
         with self._lock:
             if self._engine is None:
                 return []
@@ -347,18 +346,18 @@ class Recorder:
                 return self._engine.bring(run, None if names is None else sorted(names), at_least)
 
     def stored_only(self) -> list[str]:
-        """Names of what the session has and only the store holds."""
+        """Returns the names of variables that are only in the store, not loaded."""
         with self._lock:
             return self._engine.left() if self._engine is not None else []
 
     def sync(self) -> None:
-        """Has everything recorded flushed to the disk."""
+        """Flushes all recorded data to disk."""
         with self._lock:
             if self._engine is not None:
                 self._engine.sync()
 
     def _others_run(self) -> bool:
-        """Whether a cell runs beside the one that asks. A thread that no cell is may ask in the middle of one."""
+        """Returns whether another cell is running besides the calling one. A thread outside of cells may call while a cell is running."""
         me = threading.get_ident()
         with self._lock:
             return me in self._running and bool(self._running.keys() - self._waiting - {me})
@@ -374,7 +373,7 @@ class Recorder:
             self._waiting.discard(me)
 
     def _seal(self, place: Place) -> bool:
-        """Captures what came before a mover; whether Ctrl+C came meanwhile."""
+        """Captures what ran before a command. Returns whether Ctrl+C arrived meanwhile."""
         run = self._running.get(threading.get_ident())
         rest = run.split(place.line, is_inside=place.is_inside, file=place.file) if run is not None else None
         if run is not None and rest is not None:
@@ -388,39 +387,38 @@ class Recorder:
         unrecorded = self._unrecorded
         is_interrupted = self._capture_ended()
         if self._unrecorded is unrecorded:
-            # Nothing ended that it was tried with.
+            # No run ended with which it could be recorded.
             self._has_made_up()
         if rest is not None:
             guarded("record which cell runs", self._note)
         return is_interrupted
 
     def is_beside(self) -> bool:
-        """Whether code that asks goes on beside cells, in a thread or task of its own."""
+        """Returns whether the calling code runs beside cells, in its own thread or task."""
         if self.runs_cell():
             return self.is_beside_cell()
         if threading.get_ident() in self.requests.values():
             return False
-        # The cell that loads Clew is no request that it heard of.
+        # There was no request event for the cell that loads Clew.
         is_own_task = current_task() not in (None, self._loading and self._loading())
         return is_own_task or threading.current_thread() is not threading.main_thread()
 
     def is_beside_cell(self) -> bool:
-        """Whether a cell runs that the code which asks is no part of: it goes on in a thread or task of its own."""
+        """Returns whether a cell is running that the calling code is not part of: that runs in its own thread or task."""
         run = self._running.get(threading.get_ident())
         if run is None:
             return bool(self._running)
         return run.task is not None and run.task is not current_task()
 
     def runs_cell(self) -> bool:
-        """Whether a cell runs in the thread that asks."""
+        """Returns whether a cell is running in the calling thread."""
         return threading.get_ident() in self._running
 
     def _record_uncelled(self, place: Place) -> None:
-        """Records what a program did that runs in no recorded cell, such as a script at the start of IPython: what it moves counts from
-        there.
+        """Records what a program did outside of recorded cells, such as a script at the start of IPython. Its moves begin from there.
 
         # Errors
-        `KeyboardInterrupt` where Ctrl+C came meanwhile.
+        `KeyboardInterrupt` if Ctrl+C arrived meanwhile.
         """
         if self._engine is None or any(run.is_recorded for run in self._running.values()):
             return
@@ -432,13 +430,13 @@ class Recorder:
         assert place.file is not None
         self._script = (place.file, rest or script)
         if rest is not None:
-            # Nobody saw it run.
+            # No event announced it.
             self._ended.append(script)
             if self._capture_ended():
                 raise KeyboardInterrupt
 
     def _script_at(self, place: Place) -> Running | None:
-        """What runs in no cell and is not recorded yet, as a run."""
+        """Returns code that runs outside of cells and is not recorded yet, as a run."""
         if place.file is None:
             return None
         if self._script is not None and self._script[0] == place.file:
@@ -450,7 +448,7 @@ class Recorder:
         return Running(source, started=started, ticks=ticks)
 
     def _note(self) -> None:
-        """Has what runs noted, so that it is known what a kernel ran that was killed."""
+        """Notes which cells are running, so that this is known if the kernel is killed."""
         runs = [run for run in self._running.values() if run.is_recorded]
         if not runs or self._engine is None:
             return
@@ -459,7 +457,7 @@ class Recorder:
         self._engine.begins(run.begun(source, masked))
 
     def _note_end(self) -> None:
-        """Has it noted that what ran has ended: a kernel that is killed before the capture was not killed in it."""
+        """Notes that the cells have ended: a kernel that is killed before the capture was not killed in them."""
         runs = [run for run in self._ended if run.is_recorded]
         if runs and not self._running and self._engine is not None:
             run = joined(runs)
@@ -468,12 +466,12 @@ class Recorder:
     # -- the capture -----------------------------------------------------------------------------------------
 
     def _load_cell_ended(self, result: Any) -> None:
-        """The cell that loaded Clew began before anybody listened; all it did since belongs to it."""
+        """Handles the end of the cell that loaded Clew. It began before the hooks existed; everything since belongs to it."""
         if result is not None and result.info.raw_cell and not result.info.raw_cell.isspace():
             count = result.execution_count if result.info.store_history else None
             run = Running(result.info.raw_cell, result.info.cell_id, result.info, count)
             if self._script is not None:
-                # It moved.
+                # It contained a command that moved the session.
                 run.source, run.is_split = self._script[1].source, True
                 run.skipped, run.is_optional = self._script[1].skipped, self._script[1].is_optional
                 run.code = self._script[1].code
@@ -490,12 +488,12 @@ class Recorder:
             self._ended.append(run)
 
     def finish(self) -> None:
-        """Takes the capture of what ended, if nothing runs."""
+        """Captures the runs that ended, if nothing is running."""
         with self._lock:
             if self._running or self._engine is None:
                 return
             if self._ended:
-                # Of a cell that was only commands nothing is captured: nobody has to wait for anything.
+                # For a cell with only commands nothing is captured, so there is no reason to wait.
                 if any(run.is_recorded for run in self._ended):
                     guarded("show the cell's results first", self._before_work)
                 self._capture_ended()
@@ -506,7 +504,7 @@ class Recorder:
             self._outputs.rest()
 
     def _capture_ended(self) -> bool:
-        """Records what has ended; whether Ctrl+C came meanwhile."""
+        """Records the runs that ended. Returns whether Ctrl+C arrived meanwhile."""
         ended, self._ended = self._ended, []
         for run in ended:
             self._outputs.end(run.shown)
@@ -519,7 +517,7 @@ class Recorder:
         self._has_missed = captured is None
         trouble = self._outputs.take_trouble()
         if captured is not None:
-            # What fails run after run is said once.
+            # A failure that repeats in every run is reported once.
             if trouble is not None and not self._lacks_outputs:
                 warn_failed("record the outputs of this run", trouble)
             self._lacks_outputs = trouble is not None
@@ -527,7 +525,7 @@ class Recorder:
         return held.at is not None
 
     def _has_made_up(self) -> bool:
-        """Records what could not be recorded when it ran, if anything; false if that fails again, which was said the first time."""
+        """Records a run that could not be recorded before, if any. Returns false if that fails again; the first failure was reported."""
         if self._unrecorded is None:
             return True
         with Held(), suppress(*LEAVE_IT):
@@ -542,14 +540,14 @@ class Recorder:
             guarded("report this run to the front end", listener, captured)
 
     def _tell_untold(self) -> None:
-        """Tells what was found beside runs: memory that was lost, values that can't be built again."""
+        """Reports findings of background checks: lost memory, values that cannot be rebuilt."""
         assert self._engine is not None
         for text in guarded("report what it found", self._engine.untold) or []:
             warn(text)
 
     def _capture(self, ended: list[Running]) -> _engine.Captured:
-        """Records what ended, and with it what could not be recorded before."""
-        # A defect on the way must not come again with every run that follows.
+        """Records the runs that ended, together with an earlier one that could not be recorded."""
+        # A defect must not repeat with every later run.
         earlier, self._unrecorded = self._unrecorded, None
         whole = joined(ended if earlier is None else [earlier, *ended])
         try:
@@ -559,14 +557,15 @@ class Recorder:
                 self._keep(whole)
                 raise
         try:
-            # It may be the earlier one that can't be recorded.
+            # Perhaps only the earlier run cannot be recorded.
             return self._capture_one(joined(ended))
         except LEAVE_IT:
             self._keep(whole)
             raise
 
     def _keep(self, run: Running) -> None:
-        """Keeps what could not be recorded. What it showed may be large, and where a disk is full this may go on for hours."""
+        """Keeps a run that could not be recorded, without its outputs: they may be large, and with a full disk this may continue for
+        hours."""
         run.shown = []
         self._unrecorded = run
 
@@ -582,9 +581,9 @@ class Recorder:
     # -- the end ---------------------------------------------------------------------------------------------
 
     def close(self, place: Place = NOWHERE) -> None:
-        """Finishes what is left and closes the engine. Nothing is recorded afterwards.
+        """Records pending runs and closes the engine. Nothing is recorded afterwards.
 
-        `place` is where the cell that asks for it stands: what the cell did before is a run.
+        `place` is the position of the calling cell: what the cell did before becomes a run.
         """
         with self._lock:
             if self._engine is None:
@@ -595,18 +594,18 @@ class Recorder:
             self._engine = None
 
     def abandon(self) -> None:
-        """In the child of a fork: nothing is written, and locks of threads that are gone are forgotten."""
+        """Stops in the child of a fork: nothing is written, and locks of other threads, which do not exist here, are replaced."""
         self._lock = threading.RLock()
-        # Kept for ever: letting go of it may write.
+        # Kept forever, because its destructor may write.
         self._abandoned, self._engine = self._engine, None
         if self._abandoned is not None:
             self._abandoned.abandon()
 
 
 def current_task() -> object:
-    """The task that runs the code that asks, if one does."""
+    """Returns the task that runs the calling code, if any."""
     asyncio = sys.modules.get("asyncio")
     try:
         return asyncio.current_task() if asyncio is not None else None
-    except RuntimeError:  # no loop runs here
+    except RuntimeError:  # no event loop is running here
         return None

@@ -1,8 +1,8 @@
-"""What a cell's source says of the values of excluded variables.
+"""Removes the values of excluded variables from a cell's source.
 
-Such a variable may be of any size and kind, and most of what stands in a statement that makes it is no value: a file's name, a column, an
-option. So what counts is what the statement binds as it stands there (`pin = 4711`, `pin = [..]`, a list inside a call), and what stands
-in it and is found in the variable (`p = dict(k="..")`).
+Such a variable may have any size and type, and most texts in a statement that creates it are not values: a file name, a column, an option.
+So two kinds of literals count: those that the statement binds directly (`pin = 4711`, `pin = [..]`, a list inside a call), and those that
+also occur in the variable (`p = dict(k="..")`).
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from clew.analysis.names import IDENTIFIER
 WHAT = "an excluded value"
 MARK = f"[not kept: {WHAT}]"
 
-#: So many objects of excluded variables are looked at.
+#: The maximal number of objects in excluded variables that are examined.
 MOST = 1000
-#: Shorter texts, and smaller numbers, that a variable holds stand in a statement by chance.
+#: Shorter texts and smaller numbers in a variable may occur in a statement by chance.
 SHORTEST, SMALLEST = 2, 100
 
-#: Lines of IPython's, which are no Python.
+#: Matches lines for IPython, which are not Python.
 _COMMAND = re.compile(
     r"^(?P<start>(?P<indent>[ \t]*)(?:[\w., \t]+=[ \t]*)?)(?P<word>[%!]\S*).*$", re.MULTILINE
 )
@@ -32,7 +32,8 @@ _INSIDE = ast.stmt | ast.ExceptHandler | ast.match_case
 
 
 def without_values(source: str, excluded: Set[str], namespace: Mapping[str, Any]) -> str:
-    """A cell's source without the values that it gives to variables that are `excluded`; one that can't be read as Python says nothing."""
+    """Returns a cell's source without the values that it gives to `excluded` variables. A source that is not valid Python is replaced
+    completely."""
     tree = _tree(source)
     if tree is None:
         return MARK
@@ -52,7 +53,7 @@ def without_values(source: str, excluded: Set[str], namespace: Mapping[str, Any]
 
 
 def _command(found: re.Match[str], excluded: Set[str]) -> str:
-    """A line of IPython's as it is kept: what `%time` runs is Python, but none that was read."""
+    """Returns a line for IPython as it is stored: code that `%time` runs is Python, but was not parsed."""
     is_about = not excluded.isdisjoint(IDENTIFIER.findall(found[0])) and found["word"] != "%clew"
     return f"{found['start']}{found['word']} {MARK}" if is_about else found[0]
 
@@ -69,7 +70,7 @@ def _tree(source: str) -> ast.Module | None:
 
 
 def _names(part: ast.AST) -> Iterator[str]:
-    """Names in a statement, and what it defines; of one that has others inside only those before them."""
+    """Yields the names in a statement, and those that it defines; for a compound statement, only those in its header."""
     for node in _own(part):
         if isinstance(node, ast.Name):
             yield node.id
@@ -96,7 +97,7 @@ def _spots(part: ast.AST, excluded: Set[str], held: Set[Any]) -> Iterator[_Spot]
 
 
 def _bound(part: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
-    """What a statement binds, and to what."""
+    """Yields what a statement binds, and the values."""
     if isinstance(part, ast.Assign):
         yield from ((target, part.value) for target in part.targets)
     elif isinstance(part, ast.AnnAssign | ast.AugAssign | ast.NamedExpr) and part.value is not None:
@@ -108,7 +109,7 @@ def _bound(part: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
 
 
 def _bases(target: ast.AST) -> Iterator[str]:
-    """Variables that a target is, or is in: `p`, `p["a"]`, `p.a`, `p, q`."""
+    """Yields the variables that a target is, or is part of: `p`, `p["a"]`, `p.a`, `p, q`."""
     if isinstance(target, ast.Name):
         yield target.id
     elif isinstance(target, ast.Subscript | ast.Attribute | ast.Starred):
@@ -119,7 +120,7 @@ def _bases(target: ast.AST) -> Iterator[str]:
 
 
 def _literals(value: ast.AST, *, is_given: bool) -> Iterator[_Spot]:
-    """What stands in an expression as it will be in its value: nothing that is given to a call as it stands, nothing that is looked up."""
+    """Yields the literals in an expression that occur in its value. Direct arguments of a call and subscripts are left out."""
     if isinstance(value, _Spot):
         if not is_given and _says(value):
             yield value
@@ -133,8 +134,8 @@ def _literals(value: ast.AST, *, is_given: bool) -> Iterator[_Spot]:
 
 
 def _written(part: ast.AST) -> Iterator[_Spot]:
-    """All texts and numbers that stand in a statement, but not in those inside it. One with fields is one, as its parts have no place of
-    their own before Python 3.12."""
+    """Yields all texts and numbers in a statement, without nested statements. An f-string counts as a whole, because its parts have no
+    positions before Python 3.12."""
     for child in ast.iter_child_nodes(part):
         if isinstance(child, _Spot):
             if _says(child):
@@ -156,7 +157,7 @@ def _key(value: Any) -> Any:
 
 
 def _held(values: Iterable[Any]) -> Iterator[Any]:
-    """Texts and numbers in values that Python itself made, and in instances of the notebook's classes."""
+    """Yields texts and numbers in values of built-in types, and in instances of the notebook's classes."""
     waiting, left = list(values), MOST
     while waiting and (left := left - 1):
         value = waiting.pop()

@@ -1,4 +1,4 @@
-"""Which names a cell may touch that is about to run. What it can't may stay in the store meanwhile (`Engine.bring`)."""
+"""Determines the names that a cell about to run may touch. Other variables may remain in the store (`Engine.bring`)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from clew.shell.watch import Watch, others_run
 
 
 def needed(source: str, shell: Any, watch: Watch) -> set[str] | None:
-    """Names that a cell may touch: those in its code, and in every function that these reach and that is live. `None` where that may
-    be any: code that looks names up, magics, other threads, what can't be compiled."""
+    """Returns the names that a cell may touch: those in its code, and in every live function that these reach. `None` if it may touch any:
+    code that looks up names, magics, other threads, code that cannot be compiled."""
     if others_run(watch.namespace):
         return None
     statements = _compiled(source, shell)
@@ -28,7 +28,7 @@ def needed(source: str, shell: Any, watch: Watch) -> set[str] | None:
 
 
 def needed_by(codes: list[CodeType], watch: Watch) -> set[str] | None:
-    """Names that code may touch, as `needed` finds them for a cell."""
+    """Returns the names that code may touch, as `needed` does for a cell."""
     found = [mentioned(code) for code in codes]
     reaching = (code.co_names for code in (*codes, *of_own_modules(codes, watch.namespace)))
     if any(names is None for names in found) or not REACHES.isdisjoint(chain.from_iterable(reaching)):
@@ -39,7 +39,7 @@ def needed_by(codes: list[CodeType], watch: Watch) -> set[str] | None:
 
 
 def _compiled(source: str, shell: Any) -> list[CodeType] | None:
-    """The statements of a cell, as the shell runs them; `None` where it can't be compiled, or a transformer of the user's raised."""
+    """Returns the statements of a cell, as the shell runs them; `None` if it cannot be compiled, or a transformer of the user raised."""
     try:
         tree = ast.parse(shell.transform_cell(source))
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
@@ -51,7 +51,8 @@ def _compiled(source: str, shell: Any) -> list[CodeType] | None:
 
 
 def held_by_functions(namespace: dict[str, Any]) -> set[str]:
-    """Names that stand in any live function of the notebook, wherever it is held: a library may call it though no name leads there."""
+    """Returns the names in every live function of the notebook: a library may hold a function, and call it, although no variable leads to
+    it."""
     found = set[str]()
     for code in _functions(namespace):
         found.update(code.co_names)

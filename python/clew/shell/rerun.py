@@ -1,6 +1,6 @@
-"""`%clew run --stale`: the stale cells of this session run again, in their order, each as a run of its own.
+"""`%clew run --stale`: reruns the stale cells of this session in order, each as a separate run.
 
-What is stale is asked anew after each, so a cell that leaves what it left before does not reach its readers.
+The stale cells are determined again after each one. So if a cell has the same results as before, cells that read them do not rerun.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ if TYPE_CHECKING:
     from clew.shell.recorder import Place
     from clew.shell.session import Session
 
-#: The words that it is asked by, and those that may stand beside them.
+#: The words of the command, and its optional ones.
 WORDS = ("run", "--stale")
 LOOKS, AS_JSON = "--plan", "--json"
 PROGRAM: _engine.Through = {"interface": "python"}
-#: So many characters of a cell's first line are shown.
+#: The maximal number of characters shown of a cell's first line.
 LONGEST = 60
 
 
 def is_asked(words: Sequence[str]) -> bool:
-    """Whether these words ask for it, and for nothing else."""
+    """Returns whether these words are this command, without anything else."""
     rest = set(words) - {LOOKS, AS_JSON}
     return tuple(words[:1]) == WORDS[:1] and rest == set(WORDS)
 
 
 class Rerun:
-    """The stale cells of a session, as they run again."""
+    """One rerun of the stale cells of a session."""
 
     def __init__(self, session: Session, shell: Any) -> None:
         self._session = session
         self._shell = shell
-        #: Runs that were stale, with what became of each: the new run, or why there is none.
+        #: Runs that were stale, with the outcome of each: the new run, or why there is none.
         self._done: list[dict[str, Any]] = []
 
     def answer(self, words: Sequence[str], place: Place) -> _engine.Answer:
-        """Runs them, or only says which they are; as a command answers."""
+        """Reruns the cells, or only lists them. Returns the answer of the command."""
         is_json = AS_JSON in words
         if LOOKS in words:
             self._done = [self._told(cell) for cell in self._stale()]
             return self._said("would be rerun", is_json=is_json)
         with self._session.recorder.apart(place) as number:
-            # Before IPython 9 a cell's number is given away until it ends.
+            # Before IPython 9, a running cell's number is not counted before it ends.
             is_taken = number is not None and self._shell.execution_count == number
             while (cell := self._next()) is not None:
                 if not self._run(cell, after=int(is_taken), is_quiet=is_json):
@@ -52,19 +52,20 @@ class Rerun:
         return self._said("rerun", is_json=is_json)
 
     def _stale(self) -> list[dict[str, Any]]:
-        """In the order in which the cells first ran: a cell that ran again since comes before its readers all the same."""
+        """Returns the stale runs in the order in which the cells first ran, so that a cell comes before those that read its results even if
+        it ran again since."""
         found: list[dict[str, Any]] = self._asked("stale")["stale"]
         return sorted(found, key=lambda cell: int(cell["runs_before"]))
 
     def _next(self) -> dict[str, Any] | None:
-        """The first stale cell that did not run yet; each runs once."""
+        """Returns the first stale cell that has not been rerun. Each is rerun once."""
         known = {entry["run"] for entry in self._done} | {entry["new_run"] for entry in self._done}
         cells = {entry["cell"] for entry in self._done if entry["cell"] is not None}
         stale = (cell for cell in self._stale() if cell["run"] not in known)
         return next((cell for cell in stale if cell["cell"] not in cells), None)
 
     def _run(self, cell: dict[str, Any], *, after: int, is_quiet: bool) -> bool:
-        """Runs one; whether another may follow."""
+        """Reruns one cell. Returns whether to continue."""
         told = self._told(cell)
         self._done.append(told)
         if self._asked("show", cell["run"])["evidence"]["masked"]:
@@ -119,6 +120,6 @@ class Rerun:
 
 
 def headline(source: str) -> str:
-    """The first line of a cell that says something."""
+    """Returns the first line of a cell that is not empty."""
     line = next((line.strip() for line in source.splitlines() if line.strip()), "")
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"

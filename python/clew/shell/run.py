@@ -1,4 +1,4 @@
-"""One run as the shell sees it, from its start to what the engine is told about it."""
+"""One run on the Python side, from its start to the description that the engine gets."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class Running:
-    """A run, while it lasts and until it is captured."""
+    """A run that is in progress, or is not captured yet."""
 
     source: str
     cell: str | None = None
-    #: IPython's description of the call; it comes back with the result and tells nested calls apart.
+    #: IPython's description of the call. It also comes with the result, and distinguishes nested calls.
     info: object = None
     execution_count: int | None = None
     started: int = field(default_factory=time.time_ns)
@@ -31,34 +31,35 @@ class Running:
     duration: int = 0
     ending: Any = "done"
     seen: Seen = EVERYTHING
-    #: Whether it is a part of a cell only: a mover inside it sealed what came before.
+    #: Whether it is only a part of a cell: a command inside the cell recorded the code before as a separate run.
     is_split: bool = False
-    #: Calls of `run_cell` inside this one (`%%capture`), by their description.
+    #: The descriptions of `run_cell` calls inside this one (`%%capture`).
     nested: list[object] = field(default_factory=list)
-    #: Lines of the cell that belong to earlier parts of it.
+    #: The number of lines that belong to earlier parts of the cell.
     skipped: int = 0
-    #: The code of the whole cell, once somebody asked for it.
+    #: The code of the whole cell, once it was needed.
     code: Code | None = None
-    #: Whether it is a run only if something changed: part of a statement that a mover interrupts.
+    #: Whether to record it only if something changed: it is part of a statement that a command interrupts.
     is_optional: bool = False
-    #: Whether it begins in the middle of a statement, that a mover interrupted.
+    #: Whether it begins in the middle of a statement that a command interrupted.
     is_within: bool = False
-    #: The task that runs it, where it is run by one.
+    #: The task that runs it, if any.
     task: object = None
-    #: What it showed; of runs that overlapped, one after the other.
+    #: Its outputs; for overlapping runs, one after the other.
     shown: list[Shown | None] = field(default_factory=list)
 
     @property
     def is_recorded(self) -> bool:
-        """Whether it is recorded. What is left of a cell beside commands to Clew is not. A whole cell of comments is, since `clew run` executes each
-        cell that it has no record of, and one that imports Clew, since else nobody had bound that name."""
+        """Returns whether it is recorded. A cell, or a part of one, that only has commands to Clew is not. There are two exceptions for
+        whole cells: one of comments, because `clew run` executes each cell without a record; and one that imports Clew, because it binds
+        that name."""
         if not is_only_commands(self.source):
             return True
         is_part = self.is_split or self.skipped > 0
         return not is_part and (is_only_comments(self.source) or imports_clew(self.source))
 
     def end(self, result: Any) -> None:
-        """Notes how it ended; `result` is IPython's, `None` if it never came to one."""
+        """Notes how it ended; `result` is IPython's, `None` if there is none."""
         self.duration = time.perf_counter_ns() - self.ticks
         if result is None:
             self.ending = "interrupted"
@@ -66,9 +67,10 @@ class Running:
         self.ending = ending_of(result.error_before_exec or result.error_in_exec)
 
     def split(self, line: int | None, *, is_inside: bool = False, file: str | None = None) -> Running | None:
-        """Ends it before the mover on `line` (counted from 1) of its code, which is named `file`, and returns the run that begins after it.
+        """Ends it before the command on `line` (counted from 1) of its code in the file `file`. Returns the run that begins after the
+        command.
 
-        `None` where nothing came before: then there is nothing to seal.
+        Returns `None` if no code ran before: then there is nothing to record.
         """
         if line is not None and self.code is None:
             self.code = code_of(self.source, file)
@@ -89,7 +91,7 @@ class Running:
         return rest
 
     def begun(self, source: str | None, masked: list[str]) -> _engine.Begun:
-        """What the engine is told when it begins. `source` is what may be kept of it already."""
+        """Describes the run to the engine when it begins. `source` is the part of its source that may be stored already."""
         return {
             "source": source,
             "masked": masked,
@@ -99,8 +101,8 @@ class Running:
         }
 
     def described(self, source: str, masked: list[str], output: str | None = None) -> _engine.Run:
-        """What the engine is told. `source` is what may be kept of it, `masked` what was taken out; `output` is the record
-        of what it showed."""
+        """Describes the run to the engine. `source` is the part of its source that may be stored, `masked` describes what was removed, and
+        `output` is the record of its outputs."""
         is_whole = self.ending == "done" and not self.is_split
         evidence = guarded("determine what this run did", self.seen.evidence, is_whole=is_whole)
         told = evidence or EVERYTHING.evidence()
@@ -120,7 +122,8 @@ class Running:
 
 
 def _shown_by(output: str) -> set[str]:
-    """Libraries that made what a run showed, whoever it asked for it. Images go by matplotlib's settings, and warnings by their filters."""
+    """Returns the libraries whose settings affect a run's outputs, whichever code created these: matplotlib's settings for images, and
+    filters for warnings."""
     return {library for mark, library in _MARKS.items() if mark in output}
 
 
@@ -128,7 +131,7 @@ _MARKS = {'"image/': "matplotlib", '"name":"stderr"': "warnings"}
 
 
 def ending_of(error: BaseException | None) -> Any:
-    """How a run ended, from what it raised. An interrupted `await` shows as a cancelled one."""
+    """Returns how a run ended, from its exception. An interrupted `await` raises `CancelledError`."""
     if error is None:
         return "done"
     if isinstance(error, (KeyboardInterrupt, asyncio.CancelledError)):
@@ -137,7 +140,7 @@ def ending_of(error: BaseException | None) -> Any:
 
 
 def joined(runs: list[Running]) -> Running:
-    """Runs that overlapped, or of which the first could not be recorded, as one: nobody saw the state between them."""
+    """Joins runs that overlapped, or of which the first could not be recorded: the state between them was not observed."""
     first = min(runs, key=lambda run: run.started)
     if len(runs) == 1:
         return first

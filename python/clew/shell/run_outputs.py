@@ -1,8 +1,8 @@
-"""What one run showed, as a front end would keep it: nbformat outputs, within limits.
+"""The outputs of one run, as a front end would store them: nbformat outputs, within limits.
 
-In: messages that the kernel published for the run, in their order. Out: a list of outputs. Their metadata tell (`clew: {...}`) what is not
-kept (`left_out: [{what, count, size}]`), by which name a display can be updated (`display`), and which displays of earlier cells show this
-now (`updates`): an output of that kind stands for what the run did to theirs.
+The input is the messages that the kernel published for the run, in order. The result is a list of outputs. Their metadata (`clew: {...}`)
+contain what was not stored (`left_out: [{what, count, size}]`), the id with which a display can be updated (`display`), and which displays
+of earlier cells show this now (`updates`): such an output records what the run did to them.
 """
 
 from __future__ import annotations
@@ -13,35 +13,34 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-#: Characters kept of what a run prints to stdout, and of what it prints to stderr: half of them from the start,
-#: half from the end.
+#: The maximal number of characters stored of a run's stdout, and of its stderr: half from the start, half from the end.
 PRINTED = 256_000
-#: Characters kept of one text that is displayed: a figure of Plotly or Altair is one, with its data.
+#: The maximal number of characters of one displayed text: a figure of Plotly or Altair is one, with its data.
 TEXT = 2_000_000
-#: Characters kept of all displayed texts of a run together.
+#: The maximal number of characters of all displayed texts of a run together.
 TEXTS = 8_000_000
-#: Bytes of base64 kept of all pictures of a run together.
+#: The maximal size of all pictures of a run together, in bytes of base64.
 PICTURES = 8_000_000
-#: Outputs kept of a run.
+#: The maximal number of outputs of a run.
 OUTPUTS = 500
-#: How deep JSON that is kept may be nested.
+#: The maximal nesting depth of stored JSON.
 DEPTH = 50
 
 TEXT_TYPES = frozenset(["text/plain", "text/markdown", "text/latex", "text/html", "application/javascript"])
-#: How the types end of what libraries show as JSON (`application/vnd.plotly.v1+json`), and the one that shows something of the kernel that ran.
+#: Suffixes of types that libraries display as JSON (`application/vnd.plotly.v1+json`), and the one type that depends on the live kernel.
 JSON_TYPES, LIVE = ("/json", "+json"), "application/vnd.jupyter.widget-view+json"
 PICTURE_TYPES = frozenset(["image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"])
 STREAMS = ("stdout", "stderr")
 
-#: Where a text is cut, it is cut between words, so that no half of a secret stays; words are shorter than this.
+#: Texts are cut between words, so that no half of a secret remains. Words are shorter than this.
 LONGEST_WORD = 4_096
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
-#: Which display an output is, and which ones of earlier cells it is shown in instead.
+#: Keys for the id of an output's display, and for the display of earlier cells that an output updates.
 DISPLAY, UPDATES = "display", "updates"
 
-#: Where an output appears: in the cell (`None`), or in an Output widget, by its comm.
+#: The position of an output: in the cell (`None`), or in an Output widget, by its comm id.
 Place = str | None
 
 
@@ -52,12 +51,12 @@ class Printed:
         self.name = name
         self.place = place
         self.head: list[str] = []
-        #: Characters left out between head and tail.
+        #: The number of characters left out between head and tail.
         self.gap = 0
         self.tail: deque[str] = deque()
 
     def output(self, redacted: Callable[[str], str]) -> dict[str, Any]:
-        """The output as it is stored."""
+        """Returns the output as it is stored."""
         head, tail = "".join(self.head), "".join(self.tail)
         if not self.gap:
             return {"output_type": "stream", "name": self.name, "text": redacted(head + tail)}
@@ -76,17 +75,17 @@ class Displayed:
     ) -> None:
         self.content = output
         self.place = place
-        #: What `update_display` calls it.
+        #: Its id in `update_display`.
         self.name = name
-        #: Whether other cells' displays of that name show this, and not one of this run.
+        #: Whether this is shown in displays of other cells with that id, not in this run's.
         self.is_elsewhere = False
         self.notes = notes
-        #: Characters of the texts (`False`) and of the pictures (`True`) that were kept.
+        #: The numbers of stored characters in texts (`False`) and pictures (`True`).
         self.sizes: Counter[bool] = Counter()
         self._measure()
 
     def replace(self, data: dict[str, Any], notes: list[dict[str, Any]]) -> None:
-        """Shows something else."""
+        """Replaces the displayed content."""
         self.content["data"], self.notes = data, notes
         self._measure()
 
@@ -96,7 +95,7 @@ class Displayed:
             self.sizes[mime in PICTURE_TYPES] += _size(content)
 
     def output(self, redacted: Callable[[str], str]) -> dict[str, Any]:
-        """The output as it is stored."""
+        """Returns the output as it is stored."""
         notes = list(self.notes)
         output = dict(self.content)
         if "data" in output:
@@ -115,22 +114,22 @@ class Shown:
 
     def __init__(self) -> None:
         self._outputs: list[Printed | Displayed] = []
-        #: What displays of other cells show since, by their names.
+        #: The updated contents of other cells' displays, by id.
         self._elsewhere: dict[str, Displayed] = {}
-        #: Places that are cleared before the next output there.
+        #: Positions that are cleared before the next output there.
         self._clears_next: set[Place] = set()
-        #: The ends of both streams: which output each piece belongs to.
+        #: The ends of both streams: the output that each piece belongs to.
         self._tails: dict[str, deque[Printed]] = {name: deque() for name in STREAMS}
         self._head_left = dict.fromkeys(STREAMS, PRINTED // 2)
         self._tail_sizes = dict.fromkeys(STREAMS, 0)
-        #: Characters kept of all displayed texts (`False`) and of all pictures (`True`).
+        #: The numbers of stored characters in all displayed texts (`False`) and pictures (`True`).
         self._taken: Counter[bool] = Counter()
         self._too_many = 0
-        #: Output widgets that show what this run publishes, the innermost last.
+        #: Output widgets that capture this run's output, innermost last.
         self.widgets: list[str] = []
 
     def note(self, kind: str, content: dict[str, Any]) -> None:
-        """Takes one message that was published for the run."""
+        """Handles one message that was published for the run."""
         place = self.widgets[-1] if self.widgets else None
         if kind == "clear_output":
             self._clear(place, waits=bool(content.get("wait")))
@@ -149,14 +148,14 @@ class Shown:
             self._show(kind, content, place)
 
     def outputs(self, redacted: Callable[[str], str]) -> list[dict[str, Any]]:
-        """All of it as it is stored; `redacted` takes secrets out of a text."""
+        """Returns all outputs as they are stored; `redacted` removes secrets from a text."""
         outputs = [one.output(redacted) for one in (*self._outputs, *self._elsewhere.values())]
         if self._too_many:
             outputs.append(left_out("outputs", self._too_many))
         return outputs
 
     def is_empty(self) -> bool:
-        """Whether nothing was shown."""
+        """Returns whether nothing was shown."""
         return not self._outputs and not self._elsewhere
 
     # -- streams ---------------------------------------------------------------------------------------------
@@ -186,7 +185,7 @@ class Shown:
                 self._tails[name].popleft()
 
     def _printing(self, name: str, place: Place) -> Printed:
-        """Where the next text of this stream goes: to the last output, if it is of this stream."""
+        """Returns the output for the next text of this stream: the last one, if it is of this stream."""
         is_full = len(self._outputs) >= OUTPUTS
         for one in reversed(self._outputs):
             if isinstance(one, Printed) and one.name == name and one.place == place:
@@ -216,7 +215,7 @@ class Shown:
         name: str | None = None,
         notes: Sequence[dict[str, Any]] = (),
     ) -> None:
-        # The error that ends a cell comes last, and there is always room for it.
+        # The error that ends a cell comes last, and always has room.
         if len(self._outputs) < OUTPUTS + 10:
             displayed = Displayed(output, place, name, list(notes))
             self._taken.update(displayed.sizes)
@@ -225,7 +224,7 @@ class Shown:
             self._too_many += 1
 
     def _update(self, content: dict[str, Any]) -> None:
-        """Replaces every display of that name in this run. Where there is none, another cell's is meant."""
+        """Replaces the content of every display with that id in this run. If there is none, another cell's is meant."""
         name = (content.get("transient") or {}).get("display_id")
         if name is None:
             return
@@ -236,7 +235,7 @@ class Shown:
             self._taken.update(one.sizes)
 
     def _of_others(self, name: str) -> list[Displayed]:
-        """What stands for the displays of that name in other cells."""
+        """Returns the output that stands for other cells' displays with that id."""
         if name not in self._elsewhere and len(self._elsewhere) < OUTPUTS:
             shown = Displayed({"output_type": "display_data", "data": {}}, None, name, [])
             shown.is_elsewhere = True
@@ -244,7 +243,7 @@ class Shown:
         return [self._elsewhere[name]] if name in self._elsewhere else []
 
     def _kept(self, bundle: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """What is kept of a mime bundle, and notes on the rest."""
+        """Returns the part of a mime bundle that is stored, and notes on the rest."""
         kept: dict[str, Any] = {}
         notes: list[dict[str, Any]] = []
         taken = self._taken.copy()
@@ -280,7 +279,7 @@ class Shown:
 
 
 def left_out(what: str, count: int) -> dict[str, Any]:
-    """An output that only says what is not kept."""
+    """Returns an output that only notes what was not stored."""
     return {
         "output_type": "display_data",
         "data": {},
@@ -307,7 +306,7 @@ def _is_shallow(content: Any, depth: int = DEPTH) -> bool:
 
 
 def _failure(content: dict[str, Any]) -> dict[str, Any]:
-    """An error with its traceback within limits, without colours: they may split a secret."""
+    """Returns an error with its traceback, within limits and without colours: colour codes may split a secret."""
     lines = [COLOURS.sub("", line) for line in content["traceback"]]
     while len(lines) > 1 and sum(map(len, lines)) > TEXT:
         lines.pop(len(lines) // 2)
@@ -323,7 +322,7 @@ def _cut(text: str) -> str:
 
 
 def _whole_words(text: str) -> str:
-    """A text whose rest was cut off, without the word that may have been cut."""
+    """Returns a text whose end was cut off, without the last word, which may be incomplete."""
     at = (
         max(text.rfind(space, len(text) - LONGEST_WORD) for space in "\n ")
         if len(text) > LONGEST_WORD

@@ -1,8 +1,8 @@
-"""A kernel that is told to end (`SIGTERM`), and is left a while to do so: it saves and pushes first.
+"""Handles a kernel that is terminated (`SIGTERM`) with a grace period: it saves and pushes first.
 
-That is what schedulers and machines that are taken away do. Only where the setting `push.when_ended` says so: else the
-signal ends a kernel at once, as ever. What was recorded is sent at once, by a process of its own, since a cell may not
-let itself be interrupted; what the cell did until then follows once it is recorded. A second signal ends it at once.
+Schedulers and machines that shut down terminate kernels like this. It is only handled with the setting `push.when_ended`; otherwise the
+signal ends a kernel at once, as usual. Recorded runs are pushed at once, by a separate process, because a cell may ignore the interrupt.
+The results of the running cell follow once they are recorded. A second signal ends the kernel at once.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import Any
 
 from clew.shell.warn import guarded
 
-#: How often it is looked whether the cell that was interrupted has ended (seconds).
+#: The interval in seconds at which it checks whether the interrupted cell has ended.
 BEAT = 0.05
 
 
 class Ending:
-    """What one kernel does when it is told to end."""
+    """The termination of one kernel."""
 
     def __init__(
         self,
@@ -32,16 +32,16 @@ class Ending:
         begin_push: Callable[[], subprocess.Popen[bytes]],
         push: Callable[[], str],
     ) -> None:
-        """`rests` takes what is left to record and says whether nothing runs any more; `begin_push` sends what was recorded,
-        and `push` waits for the rest and says what came of it."""
+        """`rests` records what is pending and returns whether nothing is running any more; `begin_push` pushes the recorded runs, and
+        `push` pushes the rest, waits, and returns a message."""
         self._loop, self._rests, self._begin_push, self._push = loop, rests, begin_push, push
         self._process = os.getpid()
-        #: The thread's mask before it forked; `None` as long as forks are not followed.
+        #: The thread's signal mask before a fork; `None` until forks are followed.
         self._mask: frozenset[int] | None = None
         self._first: subprocess.Popen[bytes] | None = None
 
     def listen(self, is_wanted: bool) -> None:
-        """Listens, or no longer. A handler of somebody else's is left alone, and one that is put over this one too."""
+        """Installs or removes the signal handler. Leaves other handlers unchanged, including one installed over this one."""
         if threading.current_thread() is not threading.main_thread():
             return
         heard = signal.getsignal(signal.SIGTERM)
@@ -52,7 +52,7 @@ class Ending:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def _follow_forks(self) -> None:
-        """A child that was forked ends at once, as who ends it expects. A signal that comes before it is ready for that waits."""
+        """Makes forked children end at once, as usual. A signal during the fork is blocked until the child is ready."""
         if self._mask is None:
             self._mask = frozenset()
             os.register_at_fork(
@@ -74,7 +74,7 @@ class Ending:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         self._first = guarded("start to push", self._begin_push)
         self._loop().add_callback(guarded, "shut down cleanly", self._end)
-        # As the interrupt button does: outside of cells it is nobody's.
+        # Like the interrupt button. Outside of cells it has no effect.
         os.kill(self._process, signal.SIGINT)
 
     def _end(self) -> None:
@@ -85,7 +85,7 @@ class Ending:
             if self._first is not None:
                 self._first.wait()
             said = guarded("push the remaining runs", self._push)
-            # Nobody reads what cells print any more: for the log of whoever started the kernel.
+            # Output of cells is no longer shown, so this goes to the log of the kernel's parent process.
             print(said or "Clew: not everything was pushed.", file=sys.__stderr__, flush=True)
         finally:
             os.kill(self._process, signal.SIGTERM)

@@ -1,7 +1,6 @@
-"""The way in: by hand (`%load_ext clew`), or at the start of a kernel for which `clew enable` was typed.
+"""Starts recording: by hand (`%load_ext clew`), or at the start of a kernel after `clew enable`.
 
-A kernel starts whatever is wrong with Clew. While it starts nobody listens: what there is to say is said when the
-first cell runs.
+A kernel starts even if Clew fails. Messages at the kernel's start are not shown to the user, so they are printed with the first cell.
 """
 
 from __future__ import annotations
@@ -12,18 +11,18 @@ from typing import Any
 
 from clew.shell.warn import describe, guarded_at_end, warn
 
-#: Set to one of these, it keeps Clew out of a kernel.
+#: One of these values disables Clew in a kernel.
 VARIABLE = "CLEW"
 OFF = frozenset(["off", "no", "false", "0"])
 
 
 def is_on() -> bool:
-    """Whether Clew may record in this process."""
+    """Returns whether Clew may record in this process."""
     return os.environ.get(VARIABLE, "").strip().lower() not in OFF
 
 
 def start(shell: Any) -> None:
-    """Starts recording, or says in one line why that can't be."""
+    """Starts recording, or prints one line with the reason why that failed."""
     try:
         if not is_on():
             return
@@ -32,13 +31,13 @@ def start(shell: Any) -> None:
         session.load(shell)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # A panic of the engine is one, too.
+    except BaseException as error:  # Includes a panic of the engine.
         what = f"this session is not recorded: {describe(error)}. Your session is unchanged"
         tell(shell, warn, f"{what}; run `clew doctor` in a terminal to find the cause.")
 
 
 def stop() -> None:
-    """Ends recording, if there is any."""
+    """Ends recording, if it is on."""
     if guarded_at_end("determine whether Clew records here", is_on) is not False:
         from clew.shell import session
 
@@ -46,7 +45,7 @@ def stop() -> None:
 
 
 def tell(shell: Any, say: Callable[[str], object], text: str) -> None:
-    """Says something now, or with the first cell where no request is being answered yet."""
+    """Prints a message now, or with the first cell if no request is being handled yet."""
     if is_heard(shell):
         say(text)
     else:
@@ -54,7 +53,7 @@ def tell(shell: Any, say: Callable[[str], object], text: str) -> None:
 
 
 def tell_later(shell: Any, say: Callable[[str], object], text: str) -> None:
-    """Says something with the first cell that is run from now on."""
+    """Prints a message with the next cell that runs."""
 
     def later(*_: object) -> None:
         shell.events.unregister("pre_run_cell", later)
@@ -64,7 +63,7 @@ def tell_later(shell: Any, say: Callable[[str], object], text: str) -> None:
 
 
 def is_heard(shell: Any) -> bool:
-    """Whether what is printed now reaches a front end. In a terminal it always does."""
+    """Returns whether printed text reaches a front end now. In a terminal it always does."""
     kernel = getattr(shell, "kernel", None)
     if kernel is None:
         return True

@@ -1,4 +1,4 @@
-"""What a run may have changed in the process that no move puts back."""
+"""Detects changes of a run in the process that cannot be restored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from clew.codecs.libraries import ALL
 from clew.roots import library_patches
 from clew.shell.background_work import THREADS
 
-#: Calls and magics whose effect is a part of the state (`clew.roots`), beside those of libraries.
+#: Calls and magics whose effects are part of the state (`clew.roots`), besides those of libraries.
 _RESTORED = (
     r"logging\.|logging$|gc\.(enable|disable|set_threshold|set_debug)|socket\.setdefaulttimeout|signal\.signal$|time\.tzset|os\.umask"
     r"|sys\.(set_int_max_str_digits|setswitchinterval|setrecursionlimit|argv|meta_path|path_hooks)|faulthandler\.(enable|disable)$"
@@ -24,13 +24,13 @@ _RESTORED = (
 
 @cache
 def _is_restored() -> Callable[[str], re.Match[str] | None]:
-    """What matches their full names. It is made when it is first needed: few sessions set anything of this kind."""
+    """Returns the function that matches full names of such calls. Compiled at first use, because few sessions need it."""
     of_libraries = (rf"|{one.name}\..*{one.restored_setters}" for one in ALL if one.restored_setters)
     return re.compile("".join([_RESTORED, *of_libraries])).match
 
 
 def unrestored(names: Iterable[str]) -> list[str]:
-    """Of what code may have set in libraries (`patches`), what no move puts back."""
+    """Returns those of the library changes in `patches` that cannot be restored."""
     return list(dict.fromkeys(_told(names)))
 
 

@@ -1,4 +1,4 @@
-"""How Clew tells of its own failures: one line, never an exception into the user's cell."""
+"""Reports Clew's own failures: one line, never an exception in the user's cell."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ T = TypeVar("T")
 
 
 def warn(text: str) -> None:
-    """Prints one line where the user sees it.
+    """Prints one line for the user.
 
     Not `warnings.warn`: that would touch the user's filters and registries.
     """
     try:
-        # In one piece: what another thread prints meanwhile stands before it or behind.
+        # In one call, so that output of other threads does not interrupt the line.
         sys.stderr.write(f"Clew: {' '.join(text.split())}\n")
         sys.stderr.flush()
     except Exception:
@@ -24,25 +24,25 @@ def warn(text: str) -> None:
 
 
 def describe(error: BaseException) -> str:
-    """An exception in one line. Its own `str` may raise; the engine's are sentences and need no type.
+    """Describes an exception in one line. Its own `str` may raise; the engine's messages are sentences and need no type name.
 
-    Of a panic, which is a defect of ours, it tells where it was.
+    For a panic, which is a defect of Clew, adds the location.
     """
     try:
         text = str(error)
     except Exception:
         return type(error).__name__
     if type(error).__name__ == "PanicException":
-        from clew import _engine  # not before: that it can't be loaded is told from here, too
+        from clew import _engine  # imported here, because failures to load it are reported from here, too
 
         text += f" ({_engine.panicked_at()})"
     return text if type(error) is RuntimeError and text else f"{type(error).__name__}: {text}"
 
 
 def guarded(what: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-    """Does `work`; whatever it raises ends as one warning and `None`.
+    """Runs `work`; an exception is reported as one warning, and the result is `None`.
 
-    Base exceptions too: a panic of the engine is one, and a Ctrl+C that hits Clew is not the user's cell's.
+    This includes base exceptions: a panic of the engine is one, and a Ctrl+C during Clew's work is not meant for the user's cell.
     """
     try:
         return work(*args, **kwargs)
@@ -52,12 +52,12 @@ def guarded(what: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) 
 
 
 def warn_failed(what: str, error: BaseException) -> None:
-    """Says that something could not be done, and that this costs the user nothing but that."""
+    """Warns that something failed, without other consequences for the user."""
     warn(f"could not {what}: {describe(error)}. Your session is unchanged and recording continues.")
 
 
 def guarded_at_end(what: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-    """The same where recording ends."""
+    """Does the same at the end of recording."""
     try:
         return work(*args, **kwargs)
     except BaseException as error:

@@ -1,9 +1,8 @@
-"""What a run may have touched: the names in its code, and in every notebook function that ran.
+"""Determines what a run may have touched: the names in its code, and in every notebook function that ran.
 
-A hint, never the truth: fingerprints decide. Where nobody can tell (`exec`, magics, other threads) it says
-*everything*. User code runs at full speed: nothing is traced; on Python 3.12+ each function that starts,
-resumes or loops fires one event a run, and on 3.11 the functions that the names can reach are read off
-afterwards.
+The result is a hint; fingerprints decide. If it cannot be determined (`exec`, magics, other threads), the result is *everything*. User code
+runs at full speed, because nothing is traced. On Python 3.12 and later, each function that starts, resumes or loops raises one event per
+run. On 3.11, the functions that names can reach are determined afterwards.
 """
 
 from __future__ import annotations
@@ -48,13 +47,13 @@ from clew.shell.warn import guarded
 if TYPE_CHECKING:
     from clew._engine import Evidence
 
-#: What an `assert` is compiled to, unless Python leaves it out.
+#: The instruction of an `assert`, unless Python optimizes it away.
 _ASSERTS = numbers_of("LOAD_ASSERTION_ERROR")
 
 
 @dataclass(eq=False)
 class Seen:
-    """What was seen of one run. Worked out when asked, after the reply has left."""
+    """The observations of one run. They are evaluated on demand, after the reply was sent."""
 
     watch: Watch | None = None
     namespace: dict[str, Any] = field(default_factory=dict)
@@ -62,20 +61,20 @@ class Seen:
     codes: list[CodeType] = field(default_factory=list)
     ran: list[CodeType] = field(default_factory=list)
     around: Around | None = None
-    #: How long its import statements took (nanoseconds), and which environment variables they set.
+    #: The duration of its import statements (nanoseconds), and the environment variables that they set.
     importing: int = 0
     set_by_imports: list[str] = field(default_factory=list)
-    #: Whether threads or tasks that it began go on.
+    #: Whether threads or tasks that it started continue.
     goes_on: bool = False
     seeding: Seeding = field(default_factory=Seeding)
-    #: Classes that it had libraries make.
+    #: Classes that it let libraries create.
     made_there: list[str] = field(default_factory=list)
     _touched: list[str] | None = field(default=None, init=False)
     _is_known: bool = field(default=False, init=False)
     _reaching: bool | None = field(default=None, init=False)
 
     def touched(self) -> list[str] | None:
-        """Names that may have been touched; `None` for all."""
+        """Returns names that may have been touched; `None` for all."""
         if not self._is_known:
             self._touched = guarded("determine what this run used", self._find_touched)
             self._is_known = True
@@ -95,12 +94,12 @@ class Seen:
         return None if reached is None else sorted(names | reached)
 
     def evidence(self, *, is_whole: bool = True) -> Evidence:
-        """Fields of the engine's evidence that the shell can fill.
+        """Returns fields of the engine's evidence that the Python side can fill.
 
-        Unless the cell `is_whole`, its last statement may not have come to its end.
+        Unless the cell `is_whole`, its last statement may not have completed.
         """
         live, everything = self.namespace, self._everything()
-        # Which variables were looked up before the cell bound them is not followed.
+        # Does not consider which variables were looked up before the cell bound them.
         found = effects(
             self.codes,
             live,
@@ -123,7 +122,7 @@ class Seen:
         if asks.generator_states:
             seeds -= {name for name in asks.generator_states & seeds if not self._is_seeded_first(name)}
             around["random"] = _states_of(asks.generator_states) | around.get("random", {})
-        # All states that no cell decided count as one, so who asks for the state asks for what nobody knows.
+        # All states that do not come from any cell count as equal. So code that reads the state depends on something unknown.
         is_free = self.seeding.is_decided_anew or (
             "random" in asks.generator_states and self.seeding.was_undecided
         )
@@ -147,7 +146,7 @@ class Seen:
         }
 
     def _find_callees(self, loads: Set[str], writes: Set[str], codes: list[CodeType]) -> Callees:
-        """What variables lead to, as far as the watch did not see it run."""
+        """Returns the functions that variables lead to, as far as they were not observed to run."""
         annotated = in_annotations(self._annotations_made(writes))
         if self.watch is None:
             return Callees([], annotated)
@@ -155,20 +154,20 @@ class Seen:
         return Callees(called, annotated | in_annotations(annotations), is_looking_up)
 
     def _set_by_executed(self) -> list[str]:
-        """What modules and scripts may have set in libraries while they were executed."""
+        """Returns attributes of libraries that executed modules and scripts may have set."""
         known = {id(code) for code in self.codes}
         executed = self.around.seen.executed if self.around is not None else ()
         every = (code for code in executed if id(code) not in known)
         return [name for code in every for name in patched([code], namespace_of(code, self.namespace))]
 
     def _annotations_made(self, names: Set[str]) -> list[Any]:
-        """Annotations of the functions and classes that the run bound to these names."""
+        """Returns annotations of the functions and classes that the run bound to these names."""
         values = (self.namespace.get(name) for name in names)
         made = [one for one in values if type(one) is FunctionType or issubclass(type(one), type)]
         return codes_within(made, self.namespace, {})[3] if made else []
 
     def _looked_up(self) -> Set[str]:
-        """Variables that were read without its code naming them: by an unpickler, or by a text that it had evaluated."""
+        """Returns variables that were read without its code naming them: by an unpickler, or by an evaluated text."""
         if self.around is None:
             return set[str]()
         codes = [inner for code in self.around.seen.evaluated for inner in nested(code)]
@@ -177,23 +176,24 @@ class Seen:
         )
 
     def _has_had_any(self, codes: list[CodeType]) -> bool:
-        """Whether somebody may have looked up any variable: who took a frame of the notebook's, and was not called with texts that tell which."""
+        """Returns whether any variable may have been looked up: through a frame of the notebook, by code that was not called with known
+        texts."""
         if self.around is None:
             return False
         seen = self.around.seen
         return seen.has_had_all or not are_texts_given(seen.frames, codes, self.namespace)
 
     def _unseen_readers(self, found: Effects) -> set[str]:
-        """Libraries that may have read files which nobody saw, since nothing is observed below Python."""
+        """Returns libraries that may have read files unobserved, if nothing is observed below Python."""
         if self.touched() is None:
             return unseen_reads.loaded()
         inner = [one for code in self.codes for one in nested(code)]
-        # What a cell only defines reads nothing.
+        # Functions that a cell only defines read nothing.
         is_run = [one for one in inner if not one.co_name.isidentifier() or one.co_name in found.loads]
         return unseen_reads.readers([*self.codes, *is_run, *self.ran, *found.called], self.namespace)
 
     def _reaches_back(self, codes: list[CodeType]) -> bool:
-        """Whether modules of the user's own may find any name; of the codes that it is first asked about."""
+        """Returns whether modules of the user's own may access any name. Computed once, for the code of the first call."""
         if self._reaching is None:
             self._reaching = reach_back(codes, self.namespace)
         return self._reaching
@@ -201,17 +201,17 @@ class Seen:
     def _described_around(
         self, codes: list[CodeType], read: set[str], asks: Dependencies, own: Iterable[OwnCode]
     ) -> Evidence:
-        """What was found around the run, by what its code, and the functions of the notebook that it may have called, name and `read`; `own` is
-        the code of the user's own modules that they reach."""
+        """Returns the observations around the run, given the code that it may have executed and the names that were `read`; `own` is the
+        code of the user's own modules that these reach."""
         if self.around is None:
             return {}
         live = self.namespace
         values = [live[name] for name in sorted(read) if name in live]
         used = [one for code in codes for one in constants(code)]
         shell = running_shell()
-        # In a long session there are many of these, and few of the others.
+        # A long session has many hidden names, and the run read few names.
         if not getattr(shell, "user_ns_hidden", {}).keys().isdisjoint(read):
-            # What the kernel had before the first cell is as the files left it that IPython ran then.
+            # Variables from before the first cell depend on the files that IPython ran at its start.
             used += start_files(shell)
         names = set[str]().union(*(code.co_names for code in codes))
         if "path" in names and "sys" in names:
@@ -219,7 +219,7 @@ class Seen:
         if asks.file_properties:
             asks.paths_checked |= looked_at(values)
         named = named_files(values, used, asks.paths_checked, names)
-        # What code in texts imports is not noted as imported by a cell: nobody knows whether it was run.
+        # Imports in texts are not noted as imports of a cell, because it is not known whether the texts ran.
         every = [*codes, *within_texts(codes, live)]
         imported = imported_modules(every)
         own = list(own)
@@ -244,7 +244,7 @@ class Seen:
         return self.around.described(named, asks, imported, submodules, words, libraries)
 
     def _is_seeded_first(self, generator: str) -> bool:
-        """Whether a cell seeds a generator before it asks for its state."""
+        """Returns whether a cell seeds a generator before it reads its state."""
         for code in self.codes:
             inner = list(nested(code))
             if generator in dependencies_of(inner, self.namespace).generator_states:
@@ -254,7 +254,7 @@ class Seen:
         return False
 
     def _is_name(self, name: str) -> bool:
-        """Whether a name that was read is the user's, or was before the run took it away."""
+        """Returns whether a name that was read is the user's, or was before the run deleted it."""
         is_builtin = name in builtins.__dict__ or (name.startswith("__") and name not in USABLE_NAMES)
         return name in self.namespace or not is_builtin
 
@@ -263,22 +263,22 @@ class Seen:
 
 
 def _states_of(generators: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """The states of generators that a run asked for and left as they were, as it found and left them."""
+    """Returns the states of generators that a run read and did not change."""
     now = random_fingerprints()
     return {name: (now[name], now[name]) for name in generators if name in now}
 
 
-#: A run of which nothing was seen.
+#: The observations of a run of which nothing was seen.
 EVERYTHING = Seen()
 
 
 class Watch:
-    """Sees what runs.
+    """Observes what runs.
 
-    This one, for Python 3.11, knows the cells' code only and reaches functions through names.
+    This class, for Python 3.11, only sees the code of cells, and follows functions by name.
     """
 
-    #: Whether it sees which functions modules of the user's own call.
+    #: Whether it sees which functions are called by modules of the user's own.
     _sees_calls = False
 
     def __init__(self, namespace: dict[str, Any]) -> None:
@@ -294,7 +294,7 @@ class Watch:
         self._seeding = Seeding()
 
     def begin(self, *, is_within: bool = False) -> None:
-        """A run starts, or goes on in the middle of a statement if it `is_within` one."""
+        """Begins a run; with `is_within`, one that continues in the middle of a statement."""
         self._is_within = is_within
         self._codes = self._codes[-1:] if is_within else []
         self._others_ran = others_run(self.namespace)
@@ -306,7 +306,7 @@ class Watch:
         self._made_there.begin(self.namespace)
 
     def note(self, code: CodeType) -> None:
-        """One statement of a cell is about to run."""
+        """Notes that one statement of a cell is about to run."""
         self._importing.note(code)
         guarded("determine what this run seeds", self._seeding.note, code, self.namespace)
         self._codes.append(code)
@@ -314,9 +314,9 @@ class Watch:
             self.know(inner)
 
     def end(self, *, is_empty: bool = False, is_told: bool = True) -> Seen:
-        """The run is over. One beside which other threads or tasks ran may have touched everything, and so may one of which no statement was
-        seen, unless it `is_empty` and has none. So may one that began within a statement: functions that went on may be bound no more.
-        One that is not recorded is not told of."""
+        """Ends the run. It may have touched everything in three cases: other threads or tasks ran meanwhile; no statement was observed,
+        unless it `is_empty` and has none; it began within a statement, because functions that continued may no longer be bound. A run that
+        is not recorded is not reported."""
         importing = self._importing.end()
         outdate()
         guarded("determine what this run seeds", self._seeding.close)
@@ -340,15 +340,15 @@ class Watch:
         )
 
     def moved(self) -> None:
-        """A move brought functions back that no cell defined."""
+        """Notes that a move restored functions that no cell defined."""
 
     def names_reached(self, names: set[str], codes: list[CodeType]) -> set[str] | None:
-        """Names in functions that ran and were not seen; `None` for all. `names` are those in the `codes` that were seen."""
+        """Returns names in functions that ran unobserved; `None` for all. `names` are those in the observed `codes`."""
         return self.names_within_reach(names, codes)
 
     def names_within_reach(self, names: set[str], codes: list[CodeType]) -> set[str] | None:
-        """Names in every function that `names` can reach, directly or through others, and that modules of the user's own may call for
-        `codes`; `None` where these may look up any."""
+        """Returns names in every function that `names` can reach, directly or indirectly, and that modules of the user's own may call for
+        `codes`; `None` if these may look up any name."""
         reached, waiting = set[str](), set(names)
         found, used = {id(code): code for code in codes}, set[int]()
         objects, is_held_by_modules = self._objects(waiting) + functions_held(), False
@@ -367,9 +367,10 @@ class Watch:
         return reached | waiting
 
     def codes_reached(self, names: Set[str], codes: list[CodeType]) -> tuple[list[CodeType], bool, list[Any]]:
-        """Codes of the functions that `names` can reach, directly or through names that these read, and that modules of the user's own may
-        call for `codes`; whether something that they reach may look up any name; and annotations of those functions and of classes. Where
-        functions that ran here are seen, too: what is handed to others runs in another process, or not at all where its result is known."""
+        """Returns code of the functions that `names` can reach, directly or through names that these read, and that modules of the user's
+        own may call for `codes`; whether anything reached may look up any name; and annotations of those functions and of classes. Used
+        even if functions that run here are observed: a function that is passed to a task engine runs in another process, or not at all if
+        its result is known."""
         found, reached, waiting = dict[int, CodeType](), set[str](), set(names)
         used, looks_up_any, annotations = set[int](), False, list[Any]()
         objects, is_held_by_modules = self._objects(waiting) + functions_held(), False
@@ -391,14 +392,14 @@ class Watch:
         return list(found.values()), looks_up_any, annotations
 
     def _objects(self, names: set[str]) -> list[object]:
-        # What code does with the shell under its own name is read off it.
+        # Uses of the shell under its own name are determined from the code.
         found = [self.namespace[name] for name in names if name in self.namespace and name != SHELL]
         if any(map(_may_signal, found)):
             found += handlers()
         return found
 
     def _held_by_modules(self, codes: dict[int, CodeType], used: set[int]) -> list[object]:
-        """Objects of the user's own modules that codes may use, but for those in `used`, which they are added to, as the codes are."""
+        """Returns objects of the user's own modules that code may use, except those in `used`. Adds them and the code to `used`."""
         if codes.keys() <= used:
             return []
         found = [one for one in objects_used(list(codes.values()), self.namespace) if id(one) not in used]
@@ -408,8 +409,8 @@ class Watch:
     def _codes_behind(
         self, objects: list[object], *, is_held_by_modules: bool
     ) -> tuple[list[CodeType], bool, list[Any]]:
-        """Codes of the functions that objects reach, whether these may look up any name, and annotations of these and of classes. What
-        modules of the user's own hold may do so only where the notebook's variables were handed to it."""
+        """Returns code of the functions that objects reach, whether these may look up any name, and annotations of these and of classes.
+        Objects in modules of the user's own may look up any name only if they have a reference to the notebook's namespace."""
         codes, others, is_complete, annotations = codes_within(objects, self.namespace, _packed_texts())
         if not is_complete:
             codes += self._all_known()
@@ -418,13 +419,13 @@ class Watch:
         return codes, any(map(looks_up, others)) or any(map(_has_all_names, objects)), annotations
 
     def know(self, code: CodeType) -> None:
-        """Remembers code of the notebook, as long as it lives."""
+        """Remembers code of the notebook while it lives."""
         if id(code) not in self._known:
             known, key = self._known, id(code)
             known[key] = weakref.ref(code, lambda _: known.pop(key, None))
 
     def close(self) -> None:
-        """Lets go of everything."""
+        """Releases all references."""
         self._known.clear()
         self._codes = []
         self._surroundings.close()
@@ -442,14 +443,14 @@ if sys.version_info >= (3, 12):
     from sys import monitoring
 
     _EVENTS = monitoring.events.PY_START | monitoring.events.PY_RESUME | monitoring.events.JUMP
-    #: 3 and 4 are for anybody; the others are reserved for debuggers, coverage, profilers and optimizers.
+    #: Tool ids 3 and 4 are free; the others are reserved for debuggers, coverage, profilers and optimizers.
     _TOOLS = (4, 3)
 
     class MonitoringWatch(Watch):
-        """Sees which notebook functions ran.
+        """Observes which notebook functions ran.
 
-        Each function fires when it starts, resumes or jumps back, once a run: a thread that has been looping
-        since an earlier run shows too.
+        Each function raises an event when it starts, resumes or jumps back, once per run. So a thread that has been looping since an
+        earlier run is observed, too.
         """
 
         _sees_calls = True
@@ -465,7 +466,7 @@ if sys.version_info >= (3, 12):
 
         def begin(self, *, is_within: bool = False) -> None:
             super().begin(is_within=is_within)
-            # What was made by `exec`, a magic or a move was not seen being compiled.
+            # Code created by `exec`, a magic or a move was not observed when it was compiled.
             if self._has_unknown or self._last.touched() is None:
                 objects = list(self.namespace.values())
                 for code in codes_within(objects, self.namespace, _packed_texts())[0]:
@@ -504,7 +505,7 @@ if sys.version_info >= (3, 12):
 
 
 def watch_for(namespace: dict[str, Any]) -> Watch:
-    """The best watch this interpreter allows."""
+    """Returns the best watch for this interpreter."""
     if sys.version_info >= (3, 12):
         for tool in _TOOLS:
             try:
@@ -516,7 +517,7 @@ def watch_for(namespace: dict[str, Any]) -> Watch:
 
 
 def _libraries(codes: list[CodeType], own: list[OwnCode]) -> set[str]:
-    """Libraries that code imports by itself, and that modules of the user's own name or import."""
+    """Returns libraries that code imports itself, and that modules of the user's own name or import."""
     found = imported_by_statements([*codes, *(one.code for one in own)])
     for one in own:
         found.update(map(module_of, (one.namespace.get(name) for name in one.code.co_names)))
@@ -524,18 +525,18 @@ def _libraries(codes: list[CodeType], own: list[OwnCode]) -> set[str]:
 
 
 def _may_signal(value: object) -> bool:
-    """Whether a signal may come of it, for which the notebook may have a function."""
+    """Returns whether the value may send a signal, for which the notebook may have a handler."""
     return module_of(value) in ("signal", "_signal", "os", "posix")
 
 
 def _packed_texts() -> dict[int, Any]:
-    """Texts that are known to be in arrays, where there are arrays at all."""
+    """Returns texts that are known to be in arrays, if numpy is loaded."""
     codec = sys.modules.get("clew.codecs.numpy")
     return {} if codec is None else codec.packed
 
 
 def _has_all_names(value: object) -> bool:
-    """Whether every variable of the notebook can be had from it: all modules, the shell, the classes that give the shell."""
+    """Returns whether a value leads to every variable of the notebook: all modules, the shell, the classes that return the shell."""
     shell = running_shell()
     if value is sys.modules or shell is None:
         return value is sys.modules
@@ -543,18 +544,18 @@ def _has_all_names(value: object) -> bool:
 
 
 def others_run(namespace: dict[str, Any]) -> bool:
-    """Whether another thread or task has a frame of the notebook's."""
+    """Returns whether another thread or task has a frame of the notebook."""
     if runs_elsewhere(namespace):
         return True
     try:
         tasks, current = asyncio.all_tasks(), asyncio.current_task()
     except RuntimeError:
-        return False  # No loop runs here, so no task does.
+        return False  # No event loop is running here, so no task is.
     return any(task is not current and awaits_in(task.get_coro(), namespace) for task in tasks)
 
 
 def awaits_in(coroutine: object, namespace: dict[str, Any]) -> bool:
-    """Whether a coroutine, or what it awaits, is code of the notebook."""
+    """Returns whether a coroutine, or one that it awaits, is code of the notebook."""
     while coroutine is not None:
         frame = getattr(coroutine, "cr_frame", None)
         if frame is not None and frame.f_globals is namespace:

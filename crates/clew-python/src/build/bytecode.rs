@@ -1,19 +1,19 @@
-//! Whether bytecode is made of whole instructions. The interpreter goes through it without looking at its end, so an
-//! instruction whose caches would lie behind it makes it write there.
+//! Checks that bytecode consists of whole instructions. The interpreter processes bytecode without checking its end:
+//! if the inline caches of an instruction lie beyond the end, it writes there.
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyMapping};
 
-/// For each instruction that a compiler makes: how many entries of two bytes behind it are its caches.
+/// For each opcode that compilers emit: the number of inline cache entries, of two bytes each, after the instruction.
 type Caches = [Option<u8>; 256];
 
 static CACHES: PyOnceLock<Caches> = PyOnceLock::new();
 
-/// Whether `code` ends with the end of an instruction, and has none that only the interpreter itself puts in.
+/// Returns whether `code` ends at the end of an instruction and has no instruction that only the interpreter inserts.
 ///
 /// # Errors
-/// This Python's `opcode` tells nothing of caches.
+/// This Python's `opcode` has no information about caches.
 pub(super) fn is_whole(py: Python<'_>, code: &[u8]) -> PyResult<bool> {
     let caches = CACHES.get_or_try_init(py, || read_caches(py))?;
     let mut at = 0;
@@ -33,11 +33,11 @@ fn read_caches(py: Python<'_>) -> PyResult<Caches> {
     // A frozendict from 3.15 on.
     for pair in opcode.getattr("opmap")?.cast_into::<PyMapping>()?.items()? {
         let (name, number): (String, usize) = pair.extract()?;
-        // Which of a monitoring tool's instructions stands for which only the code object knows that it was put into.
+        // Only the code object into which a monitoring tool put an instruction knows which instruction it replaces.
         if number >= caches.len() || name.starts_with("INSTRUMENTED") {
             continue;
         }
-        // By number up to 3.12, then by name, with those that have any.
+        // A list by number up to 3.12, later a dict by name that contains only instructions with caches.
         let found = match entries.cast::<PyList>() {
             Ok(by_number) => by_number.get_item(number)?,
             Err(_) => entries.call_method1("get", (name, 0))?,

@@ -1,4 +1,4 @@
-//! Tuples, lists, dicts and sets: made empty, filled when their parts are there.
+//! Tuples, lists, dicts and sets: made empty, filled after their parts are made.
 
 use clew_core::graph::ArenaNode;
 use clew_core::kernel::BuildError;
@@ -10,13 +10,14 @@ use crate::kinds;
 use crate::payload::Reader;
 use crate::raw::{make, sets};
 
-/// Globals that others hold, too, are the very dict that these hold.
+/// Returns how many children globals need first: if other objects refer to the dict, too, the child is that dict.
 pub(super) fn globals_need(node: &ArenaNode<'_>) -> usize {
     usize::from(node.payload.first() == Some(&0))
 }
 
 impl<'py> Builder<'py, '_> {
-    /// Globals of functions: a dict with what every one has, or the one that others hold, too.
+    /// Makes the globals of functions: a dict with the standard entries, or the dict to which other objects refer,
+    /// too.
     pub(super) fn make_globals(&self, node: &ArenaNode<'_>) -> BuildResult<'py> {
         if globals_need(node) > 0 {
             return self.child(node, 0);
@@ -27,7 +28,7 @@ impl<'py> Builder<'py, '_> {
         Ok(globals.into_any())
     }
 
-    /// Puts in what the functions may read.
+    /// Adds the names that the functions may read.
     pub(super) fn fill_globals(&self, number: u32, node: &ArenaNode<'_>) -> Result<(), BuildError> {
         let Some((1, names)) = node.payload.split_first() else {
             return Ok(());
@@ -75,7 +76,7 @@ impl<'py> Builder<'py, '_> {
             _ => {
                 let members = self.children(node, 0)?;
                 if !sets::fill(&object, node.payload, &members) {
-                    // Nothing of a table that is none is left in it.
+                    // Removes what an invalid table may have left.
                     let set = object.cast::<PySet>().map_err(|_| malformed("no set"))?;
                     set.clear();
                     let mut members = sets::as_added(members).into_iter();
@@ -86,13 +87,13 @@ impl<'py> Builder<'py, '_> {
         Ok(())
     }
 
-    /// Puts items into a list, or the list part of an instance, raw.
+    /// Puts items into a list, or the list part of an instance, bypassing methods of subclasses.
     pub(super) fn fill_list(&self, list: &Bound<'py, PyAny>, items: &[Bound<'py, PyAny>]) -> Result<(), BuildError> {
         let list = list.cast::<PyList>().map_err(|_| malformed("no list"))?;
         items.iter().try_for_each(|item| self.tried(list.append(item)))
     }
 
-    /// Puts keys and values into a dict, or the dict part of an instance, raw.
+    /// Puts keys and values into a dict, or the dict part of an instance, bypassing methods of subclasses.
     pub(super) fn fill_dict(&self, dict: &Bound<'py, PyAny>, items: &[Bound<'py, PyAny>]) -> Result<(), BuildError> {
         let dict = dict.cast::<PyDict>().map_err(|_| malformed("no dict"))?;
         if !items.len().is_multiple_of(2) {

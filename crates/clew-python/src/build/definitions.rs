@@ -1,4 +1,4 @@
-//! Notebook classes of a load: made where none lives, staged beside the one that does.
+//! Notebook classes of a stream: made if no live class exists, otherwise staged as a twin of the live one.
 
 use clew_core::graph::{Arena, ArenaNode, look_jointly};
 use clew_core::id::Root;
@@ -16,7 +16,7 @@ use crate::raw::class_body::{HAS_DICT, HAS_WEAK, SAYS_SLOTS};
 use crate::raw::twin::Twin;
 use crate::raw::{Object, make};
 
-/// The payload of a definition, taken apart.
+/// The parsed payload of a definition.
 struct Head<'a> {
     id: &'a str,
     name: &'a [u8],
@@ -61,10 +61,10 @@ fn read<'a>(node: &ArenaNode<'a>) -> Result<Head<'a>, BuildError> {
     })
 }
 
-/// The nodes of the members of Enums, by the node of their definition and their name.
+/// The nodes of the members of Enums, by the node of their definition and by name.
 pub(super) type EnumMembers<'a> = FxHashMap<u32, FxHashMap<&'a [u8], u32>>;
 
-/// The definitions of a stream by id, and the members of those that are Enums.
+/// Returns the definitions of a stream by id, and the members of Enums among them.
 pub(super) fn own<'a>(arena: &'a Arena<'a>) -> (FxHashMap<&'a str, u32>, EnumMembers<'a>) {
     let (mut own, mut members) = (FxHashMap::default(), EnumMembers::default());
     for number in 0..arena.len() as u32 {
@@ -82,7 +82,7 @@ pub(super) fn own<'a>(arena: &'a Arena<'a>) -> (FxHashMap<&'a str, u32>, EnumMem
     (own, members)
 }
 
-/// The node of an attribute of a definition.
+/// Returns the node of an attribute of a definition.
 pub(super) fn attribute(arena: &Arena<'_>, definition: u32, name: &[u8]) -> Option<u32> {
     let node = arena.node(definition);
     let head = read(&node).ok()?;
@@ -90,14 +90,15 @@ pub(super) fn attribute(arena: &Arena<'_>, definition: u32, name: &[u8]) -> Opti
     node.children.get(2 + head.members.len() + at).copied()
 }
 
-/// Whether a definition can be read.
+/// Returns an error if a definition cannot be read.
 pub(super) fn check(node: &ArenaNode<'_>) -> Result<(), BuildError> {
     read(node).map(drop)
 }
 
 impl<'py> Builder<'py, '_> {
-    /// The groups of a definition's members and attributes that share objects with each other, and with nothing else: only they may
-    /// stay as they are live. Each is given as positions among the children.
+    /// Returns the groups of a definition's members and attributes that share objects with each other, and with
+    /// nothing else: only such groups may keep their live objects. Each group is given as positions among the
+    /// children.
     fn groups(&self, number: u32, node: &ArenaNode<'_>) -> Vec<Vec<usize>> {
         let outside = node.children.len();
         let mut reached: FxHashMap<u32, usize> = FxHashMap::default();
@@ -108,7 +109,7 @@ impl<'py> Builder<'py, '_> {
             .iter()
             .filter(|root| **root != number)
             .map(|root| (*root, outside));
-        // Neither the metaclass nor the bases are chosen from.
+        // The metaclass and the bases belong to no group.
         let own = |nth: usize| if nth < 2 { outside } else { nth };
         let children = node.children.iter().enumerate();
         let children = children.map(|(nth, child)| (*child, own(nth)));
@@ -116,7 +117,7 @@ impl<'py> Builder<'py, '_> {
         while let Some((at, from)) = open.pop() {
             let inner = self.arena.node(at);
             if inner.kind == kinds::METHOD {
-                // It goes by its name, and is what the definition has there.
+                // A method is stored by name, and refers to this attribute of the definition.
                 let named = method_name(inner.payload).and_then(|(id, name)| self.order.own_attribute(id, name));
                 open.extend(named.map(|attribute| (attribute, from)));
                 continue;
@@ -143,7 +144,8 @@ impl<'py> Builder<'py, '_> {
         groups
     }
 
-    /// A class with nothing in it, or a twin of the one that lives: filled when its attributes are built.
+    /// Makes an empty class, or returns the live one; [`Self::fill_definition`] fills the class or makes a twin,
+    /// after the attributes are built.
     pub(super) fn make_definition(&mut self, number: u32, node: &ArenaNode<'_>) -> BuildResult<'py> {
         let head = read(node)?;
         for (nth, name) in head.members.iter().enumerate() {
@@ -155,7 +157,7 @@ impl<'py> Builder<'py, '_> {
             return Ok(class);
         }
         if let Some(live) = self.heap.definitions.class_of(self.py, head.id) {
-            // The twin itself needs its attributes first; until then the live class stands for it.
+            // The twin itself needs its attributes first; until then the live class represents it.
             return Ok(live);
         }
         let class = self.new_class(node, &head)?;
@@ -193,7 +195,7 @@ impl<'py> Builder<'py, '_> {
         Ok(class)
     }
 
-    /// Abstract classes keep a table of their own that no attribute holds.
+    /// Initializes the internal table of abstract classes, which is not an attribute.
     fn start_abstract(&self, metaclass: &Bound<'py, PyType>, class: &Bound<'py, PyType>) -> Result<(), BuildError> {
         let abc = self.tried(self.py.import("abc").and_then(|abc| abc.getattr("ABCMeta")))?;
         if self.tried(metaclass.is_subclass(&abc))? {
@@ -222,7 +224,7 @@ impl<'py> Builder<'py, '_> {
         Ok(())
     }
 
-    /// Sets the attributes of a new class in the order they had.
+    /// Sets the attributes of a new class in their recorded order.
     fn fill_class(
         &self,
         number: u32,
@@ -247,7 +249,7 @@ impl<'py> Builder<'py, '_> {
         Ok(())
     }
 
-    /// The positions of the attributes in the order they had, and the line of the class.
+    /// Returns the positions of the attributes in their recorded order, and the line of the class.
     fn order(&self, number: u32, head: &Head<'_>) -> (Vec<usize>, Option<u64>) {
         let mut reader = Reader::new(self.asides.get(&number).copied().unwrap_or_default());
         let mut order = Vec::new();
@@ -263,7 +265,7 @@ impl<'py> Builder<'py, '_> {
         (order, reader.number())
     }
 
-    /// A twin for the live class. Members and attributes equal to the live ones stay the live ones.
+    /// Makes a twin for the live class. Members and attributes that equal the live ones are replaced by these.
     fn twin(
         &mut self,
         number: u32,
@@ -322,7 +324,8 @@ impl<'py> Builder<'py, '_> {
         })
     }
 
-    /// What the live class has where a definition has its `at`-th part: a member, or an attribute behind them.
+    /// Returns the live class's counterpart of a definition's `at`-th part: a member, or one of the attributes, which
+    /// follow the members.
     fn live_part(&self, class: &Bound<'py, PyType>, head: &Head<'_>, at: usize) -> Option<Bound<'py, PyAny>> {
         let Some(name) = head.members.get(at) else {
             let name = head.attributes.get(at - head.members.len())?;
@@ -336,12 +339,12 @@ impl<'py> Builder<'py, '_> {
             .ok()?
     }
 
-    /// Whether no difference can be seen between two groups of objects, each walked on its own. `whole` says which count as what they are
-    /// made of.
+    /// Returns whether two groups of objects, each walked on its own, are indistinguishable. `whole` marks the
+    /// objects that are compared by their parts.
     fn are_equal(&mut self, one: &[Bound<'py, PyAny>], other: &[Bound<'py, PyAny>], whole: &[bool]) -> bool {
         let mut walked = |objects: &[Bound<'py, PyAny>]| {
             let roots = objects.iter().zip(whole).enumerate().map(|(nth, (object, is_whole))| {
-                // Methods are written by name elsewhere: here it counts what they are made of.
+                // Methods are written by name elsewhere; here their parts are compared.
                 let is_whole = *is_whole || object.is_exact_instance_of::<PyFunction>();
                 let shown = if is_whole {
                     Object::whole_of(object)

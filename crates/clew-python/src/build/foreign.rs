@@ -1,4 +1,4 @@
-//! Code that another version of Python compiled: compiled here of the source that the history has of it.
+//! Code that another version of Python compiled: recompiled here from the source in the history.
 
 use clew_core::graph::ArenaNode;
 use clew_core::kernel::BuildError;
@@ -13,21 +13,21 @@ use crate::kinds;
 use crate::payload::{Reader, Write};
 use crate::raw::foreign::ForeignObject;
 
-/// What a code node is in its stream.
+/// The use of a code node in its stream.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Use<'a> {
-    /// A constant of other code: described, and run as part of that.
+    /// A constant of other code: described and run as a part of it.
     Constant,
     /// Code of a function of a library's module.
     Library(&'a [u8]),
 }
 
-/// What code nodes are used for, where that is neither in a function of the notebook nor by itself.
+/// The uses of code nodes, except of those in functions of the notebook and those on their own.
 #[derive(Default)]
 pub(super) struct Uses<'a>(Option<FxHashMap<u32, Use<'a>>>);
 
 impl<'py, 'a> Builder<'py, 'a> {
-    /// Code of another version: what this one compiles of its source, known as what is stored.
+    /// Recompiles code of another version from its source, and registers the result as the stored code.
     pub(super) fn make_foreign(&mut self, number: u32, node: &ArenaNode<'_>, counts: &Counts) -> BuildResult<'py> {
         let usage = self.use_of(number);
         let constants = self.child_of_type(node, 0, "constants are no tuple")?;
@@ -57,7 +57,7 @@ impl<'py, 'a> Builder<'py, 'a> {
         .into()
     }
 
-    /// What stands for a name that a library of another version has and the one here has otherwise, or not at all.
+    /// Returns a substitute for a library's name that the library's version here defines differently, or not at all.
     pub(super) fn stand_in(&mut self, module: &str, path: &str, payload: &[u8]) -> Option<Bound<'py, PyAny>> {
         let made = self.py.import("clew.generated_methods");
         let found = made.and_then(|made| made.call_method1("stand_in", (module, path)));
@@ -66,7 +66,7 @@ impl<'py, 'a> Builder<'py, 'a> {
         Some(found)
     }
 
-    /// The class itself, or one that stands for it: with the slots that the other version's class has besides.
+    /// Returns the class itself, or a substitute with the additional slots that the other version's class has.
     pub(super) fn wide(
         &mut self,
         class: Bound<'py, PyType>,
@@ -103,14 +103,14 @@ impl<'py, 'a> Builder<'py, 'a> {
         self.heap.foreign.add(named(object, payload));
     }
 
-    /// What a library has somewhere else than where it was.
+    /// Finds an object that a library has moved to another place.
     pub(super) fn elsewhere(&self, module: &str, path: &str) -> Option<Bound<'py, PyAny>> {
         let libraries = self.py.import("clew.libraries");
         let found = libraries.and_then(|libraries| libraries.call_method1("elsewhere", (module, path)));
         found.ok().filter(|found| !found.is_none())
     }
 
-    /// Takes note of the name under which something of a library is stored, where it calls itself otherwise here.
+    /// Registers the stored name of a library's object that has another name here.
     pub(super) fn note_name(&mut self, found: &Bound<'py, PyAny>, payload: &[u8]) {
         let has_names = found.is_instance_of::<PyType>()
             || found.is_exact_instance_of::<PyFunction>()
@@ -127,7 +127,7 @@ impl<'py, 'a> Builder<'py, 'a> {
         }
     }
 
-    /// The code, or a word for why there is none.
+    /// Returns the code, or a word for the reason why there is none.
     fn find(
         &mut self,
         number: u32,
@@ -141,7 +141,7 @@ impl<'py, 'a> Builder<'py, 'a> {
         let cut = || malformed("code is cut short");
         let mut text = || reader.name().ok_or_else(cut);
         let (name, qualname) = (self.name(text()?)?, self.name(text()?)?);
-        // Bytecode and its table of exceptions.
+        // Skips the bytecode and its table of exceptions.
         text()?;
         text()?;
         let names = self.name_list(&mut reader)?;
@@ -179,7 +179,7 @@ impl<'py, 'a> Builder<'py, 'a> {
         self.tried(found)
     }
 
-    /// The cells of the history, read once a move.
+    /// Returns the cells of the history, which are read once per restore.
     fn sources(&mut self) -> PyResult<Bound<'py, PyAny>> {
         if let Some(sources) = &self.heap.sources {
             return Ok(sources.bind(self.py).clone());

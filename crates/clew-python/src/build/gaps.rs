@@ -1,6 +1,7 @@
-//! Objects that were not stored: the live ones where they still live, else stand-ins that say what is missing when they are used.
+//! Objects that were not stored: the live ones if they still exist, otherwise placeholders that report what is
+//! missing on use.
 //!
-//! What can't be made from a stand-in, because its library's code refuses, is missing itself; so is what can't be filled.
+//! An object is missing, too, if its library's code refuses to make it from a placeholder, or if it cannot be filled.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,12 +15,12 @@ use super::{BuildResult, Builder, malformed};
 use crate::cause::PythonCause;
 use crate::kinds;
 
-/// What is missing of a co-variable that is built.
+/// The missing objects of a co-variable that is built.
 #[derive(Default)]
 pub(super) struct Gaps<'py> {
-    /// Why each node is missing, and what stands in for it.
+    /// The reason why each node is missing, and its placeholder.
     missing: BTreeMap<u32, (String, Bound<'py, PyAny>)>,
-    /// Nodes that are known to be missing before they are tried, with the reason.
+    /// Nodes that are known to be missing before they are built, with the reason.
     left_out: BTreeMap<u32, String>,
     blamed: Option<(u32, String)>,
 }
@@ -29,13 +30,13 @@ impl Gaps<'_> {
         self.missing.contains_key(&number)
     }
 
-    /// The node that could not be filled, since something below it is missing.
+    /// Returns the node that could not be filled because something below it is missing, with the reason.
     pub fn blamed(&self) -> Option<(u32, String)> {
         self.blamed.clone()
     }
 }
 
-/// Whether a node says which object it was.
+/// Checks that a node identifies its object.
 pub(super) fn check(node: &ArenaNode<'_>) -> Result<(), BuildError> {
     serial(node).map(drop)
 }
@@ -46,13 +47,13 @@ fn serial(node: &ArenaNode<'_>) -> Result<u64, BuildError> {
 }
 
 impl<'py> Builder<'py, '_> {
-    /// Takes these nodes for missing, before they are tried.
+    /// Marks these nodes as missing before they are built.
     pub(super) fn leave_out_all(&mut self, numbers: &BTreeMap<u32, String>) {
         self.gaps.left_out.clone_from(numbers);
         self.order.leave_out(numbers.keys().copied());
     }
 
-    /// The live object that a node says which one it was, or what stands in for it.
+    /// Returns the live object that a node identifies, or a placeholder.
     pub(super) fn make_unstored(&mut self, number: u32, node: &ArenaNode<'_>) -> BuildResult<'py> {
         if let Some(live) = self.heap.unstored_object(self.py, serial(node)?) {
             return Ok(live);
@@ -64,7 +65,7 @@ impl<'py> Builder<'py, '_> {
         self.stand_in_for_missing(number, why.unwrap_or_else(|| PythonCause::NotRecorded.into()))
     }
 
-    /// Stands in for what can't be made without something that is missing.
+    /// Uses a placeholder for an object that cannot be made without a missing one.
     pub(super) fn leave_out(&mut self, number: u32, error: BuildError) -> BuildResult<'py> {
         match self.why_missing(number, &error) {
             Some(why) => self.stand_in_for_missing(number, why),
@@ -72,7 +73,7 @@ impl<'py> Builder<'py, '_> {
         }
     }
 
-    /// The stand-in of a node that is left out from the beginning.
+    /// Returns the placeholder of a node that was marked as missing in advance.
     pub(super) fn stand_in_left_out(&mut self, number: u32) -> Result<Option<Bound<'py, PyAny>>, BuildError> {
         match self.gaps.left_out.get(&number).cloned() {
             Some(why) => self.stand_in_for_missing(number, why).map(Some),
@@ -80,7 +81,7 @@ impl<'py> Builder<'py, '_> {
         }
     }
 
-    /// Remembers a node that can't be filled without something that is missing.
+    /// Remembers a node that cannot be filled without a missing object.
     pub(super) fn blame(&mut self, number: u32, error: BuildError) -> BuildError {
         if let Some(why) = self.why_missing(number, &error) {
             self.gaps.blamed = Some((number, why));
@@ -88,7 +89,7 @@ impl<'py> Builder<'py, '_> {
         error
     }
 
-    /// What is missing, told by how it is reached; the stand-ins learn it, too.
+    /// Returns the missing members with their paths, and adds the paths to the placeholders.
     pub(super) fn missing(&self, roots: &[Root]) -> MissingMembers {
         if self.gaps.missing.is_empty() {
             return MissingMembers::default();
@@ -101,7 +102,7 @@ impl<'py> Builder<'py, '_> {
         let named = name_gaps(roots, self.arena.bytes(), &whys.collect());
         for (number, gap) in &named {
             let stand_in = self.gaps.missing.get(number).map(|(_, stand_in)| stand_in);
-            // Without its path it says as much as it knows.
+            // A placeholder without a path still reports the reason.
             let _ = stand_in.map(|stand_in| name_stand_in(stand_in, &gap.path));
         }
         MissingMembers {
@@ -116,7 +117,7 @@ impl<'py> Builder<'py, '_> {
         Ok(stand_in)
     }
 
-    /// Why a node that fails is missing: something that it is made from is. Classes are never left out.
+    /// Returns why a failed node is missing: because one of its parts is. Classes are never left out.
     fn why_missing(&self, number: u32, error: &BuildError) -> Option<String> {
         let (BuildError::Failed(why) | BuildError::Unbound(why)) = error else {
             return None;

@@ -1,4 +1,4 @@
-//! What is found by name, functions with their code, and the small wrappers around other objects.
+//! Objects that are found by name, functions with their code, and small wrappers around other objects.
 
 use std::path::Path;
 
@@ -29,12 +29,13 @@ fn mark(reader: &mut Reader<'_>) -> Option<LoadMark> {
     Some(LoadMark { source, load })
 }
 
-/// A name as text.
+/// Decodes a name.
 pub(super) fn utf8(bytes: &[u8]) -> Result<&str, BuildError> {
     std::str::from_utf8(bytes).map_err(|_| malformed("a name is no text"))
 }
 
-/// The numbers of a code object: the version that compiled it, its arguments (all, positional only, keyword only), variables, stack, flags.
+/// The numbers of a code object: the version that compiled it, its argument counts (all, positional-only,
+/// keyword-only), variables, stack size, flags.
 pub(super) struct Counts([u64; 7]);
 
 impl Counts {
@@ -46,7 +47,7 @@ impl Counts {
         Some(Self(numbers))
     }
 
-    /// Major and minor version of the Python that compiled it.
+    /// Returns the major and minor version of the Python that compiled it.
     pub fn compiled_by(&self) -> (u64, u64) {
         (self.0[0] >> 8, self.0[0] & 0xff)
     }
@@ -59,7 +60,7 @@ impl Counts {
         self.0[6]
     }
 
-    /// What follows them in a payload.
+    /// Returns a reader of the payload after these numbers.
     pub fn behind(payload: &[u8]) -> Reader<'_> {
         let mut reader = Reader::new(payload);
         Self::read(&mut reader);
@@ -67,7 +68,7 @@ impl Counts {
     }
 }
 
-/// The module of what is found by name, its place in that, and what follows.
+/// Returns the module of an object that is found by name, its path in the module, and the rest of the payload.
 pub(super) fn global_name(payload: &[u8]) -> Result<(&str, &str, Reader<'_>), BuildError> {
     let mut reader = Reader::new(payload);
     let module = utf8(reader.name().ok_or_else(cut)?)?;
@@ -78,13 +79,13 @@ pub(super) fn global_name(payload: &[u8]) -> Result<(&str, &str, Reader<'_>), Bu
     Ok((module, path, reader))
 }
 
-/// The id of the class of a method, and the method's name.
+/// Returns the id of a method's class, and the method's name.
 pub(super) fn method_name(payload: &[u8]) -> Option<(&str, &[u8])> {
     let (id, name) = payload.split_at_checked(ID_LENGTH)?;
     Some((std::str::from_utf8(id).ok()?, name))
 }
 
-/// Whether code that this very Python compiled is whole.
+/// Checks that code compiled by this Python version consists of whole instructions.
 pub(super) fn check_code(py: Python<'_>, payload: &[u8]) -> Result<(), BuildError> {
     let mut reader = Reader::new(payload);
     let counts = Counts::read(&mut reader).ok_or_else(cut)?;
@@ -104,12 +105,14 @@ fn check_bytecode(py: Python<'_>, bytecode: &[u8]) -> Result<(), BuildError> {
     }
 }
 
-/// Globals, code, and what the mask says before annotations and attributes.
+/// Returns how many children a function needs first: globals, code, and the parts in the mask; annotations and
+/// attributes follow.
 pub(super) fn function_needs(node: &ArenaNode<'_>) -> usize {
     2 + node.payload.first().map_or(0, |mask| mask.count_ones() as usize)
 }
 
-/// The attribute of a module or class that is meant by a name: where that is a static method or class method, its function.
+/// Returns the attribute of a module or class that a name refers to; for a static method or class method, its
+/// function.
 fn attribute<'py>(scope: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py, PyAny>> {
     let builtins = scope.py().import("builtins")?;
     let held = match scope.cast::<PyType>() {
@@ -144,7 +147,8 @@ impl<'py> Builder<'py, '_> {
         }
     }
 
-    /// A module, imported if need be. One of the user's own that a move took away comes back itself, with its classes.
+    /// Returns a module, and imports it if necessary. A module of the user that a restore removed is put back as the
+    /// same object, with its classes.
     fn module(&self, name: &str) -> Result<Bound<'py, PyModule>, BuildError> {
         self.call("clew.roots", "bring_back", (name,))?;
         self.tried(self.py.import(name))
@@ -173,7 +177,7 @@ impl<'py> Builder<'py, '_> {
         self.of_library(module, path, payload, found)
     }
 
-    /// What a library has under a name; else what stands for it, or where it has it now.
+    /// Returns a library's object by name; otherwise its substitute, or the object at its new place.
     fn of_library(
         &mut self,
         module: &str,
@@ -181,7 +185,7 @@ impl<'py> Builder<'py, '_> {
         payload: &[u8],
         found: PyResult<Bound<'py, PyAny>>,
     ) -> BuildResult<'py> {
-        // A method of a library's class, where this version may have something else under its name.
+        // A method of a library's class: this version may have another one under its name.
         let may_differ = found.as_ref().map_or(true, |found| {
             path.contains('.') && found.is_exact_instance_of::<PyFunction>()
         });
@@ -199,8 +203,8 @@ impl<'py> Builder<'py, '_> {
         Ok(found)
     }
 
-    /// A class or function of the user's own module, of the very source that made it. If there is none, the one that
-    /// is there now: what becomes of it differs, and it is noticed why.
+    /// Returns a class or function of the user's own module, created by exactly the recorded source. If there is
+    /// none, the current one is used; results may then differ, and the reason is noted.
     fn made_by(
         &mut self,
         module: &Bound<'py, PyModule>,
@@ -223,7 +227,7 @@ impl<'py> Builder<'py, '_> {
         self.tried(found)
     }
 
-    /// A type of the interpreter that no module holds under its name (`list_iterator`).
+    /// Finds a type of the interpreter that no module contains under its name (`list_iterator`).
     fn unnamed_type(&self, module: &str, path: &str) -> Option<Bound<'py, PyAny>> {
         let object = self.py.get_type::<PyAny>();
         let subclasses = self
@@ -281,7 +285,7 @@ impl<'py> Builder<'py, '_> {
         let class: Bound<'py, PyType> = self.child_of_type(node, 0, "no class")?;
         let id = self.heap.definitions.live_id(class.as_type_ptr());
         let staged = id.and_then(|id| self.members.get(&(id.to_owned(), node.payload.to_vec())));
-        // Members of a class that lives are the live ones.
+        // Members of a live class are the live ones.
         let is_new = make::class_attribute(&class, &self.name(b"_member_map_")?).is_none();
         match staged {
             Some(number) if is_new => self.object(*number),
@@ -354,7 +358,7 @@ impl<'py> Builder<'py, '_> {
                 let contents = reader.count(rest.len()).ok_or_else(cut)?;
                 let (contents, part) = rest.split_at(contents);
                 self.tried(function_cache::fill(&object, function, contents))?;
-                // What a wrapper takes over of its function differs from version to version.
+                // The attributes that a wrapper copies from its function differ from version to version.
                 let own = object.getattr("__dict__");
                 self.tried(own.and_then(|own| own.call_method0("clear")).map(drop))?;
                 self.fill_part(&object, &mut reader, part)
@@ -460,7 +464,7 @@ impl<'py> Builder<'py, '_> {
         Ok(code)
     }
 
-    /// Makes the lines of the file available to tracebacks. Without them the code is as good.
+    /// Makes the lines of the file available to tracebacks. The code works without them.
     fn register_source(&self, file: &Bound<'py, PyString>) {
         let module = self.py.import("clew.restored_source");
         drop(module.and_then(|module| module.call_method1("register", (file,))));
@@ -491,7 +495,7 @@ impl<'py> Builder<'py, '_> {
         self.tried(codec.call_method1("fill", (object, state)).map(drop))
     }
 
-    /// Completes an object, all others being filled.
+    /// Finishes an object after all others are filled.
     pub(super) fn finish_by_codec(&self, number: u32) -> Result<(), BuildError> {
         let (codec, object) = (self.codec(&self.arena.node(number))?, self.object(number)?);
         self.tried(codec.call_method1("finish", (object,)).map(drop))
@@ -515,7 +519,7 @@ impl<'py> Builder<'py, '_> {
         self.tried(self.child(node, 0)?.call1(arguments))
     }
 
-    /// What a reducer gave beside callable and arguments, put in the way pickle does; then the Python part.
+    /// Fills an object with a reducer's items, pairs and state, in the same way as pickle; then with the Python part.
     pub(super) fn fill_by_reducer(&self, number: u32, node: &ArenaNode<'_>) -> Result<(), BuildError> {
         use crate::raw::reduce::{COMPARED, SETTER, STATE};
         let (object, children) = (self.object(number)?, self.children(node, 2)?);
@@ -586,7 +590,7 @@ fn dict_view<'py>(py: Python<'py>, which: &[u8], children: &[Bound<'py, PyAny>])
         .call_method(name, PyTuple::new(py, children)?, None)
 }
 
-/// A weak reference; to something that is gone already where the stored one was.
+/// Makes a weak reference; a dead one if the stored one was dead.
 fn weak_reference<'py>(py: Python<'py>, alive: &[u8], children: &[Bound<'py, PyAny>]) -> PyResult<Bound<'py, PyAny>> {
     let is_proxy = alive.first().is_some_and(|flags| flags & 2 != 0);
     let kind = py.import("weakref")?.getattr(if is_proxy { "proxy" } else { "ref" })?;
@@ -599,7 +603,7 @@ fn weak_reference<'py>(py: Python<'py>, alive: &[u8], children: &[Bound<'py, PyA
     kind.call1(PyTuple::new(py, arguments)?)
 }
 
-/// A memoryview over its exporter, from the place of the stored one in the stored exporter's memory.
+/// Makes a memoryview of its exporter, at the stored offset in the exporter's memory.
 fn memory_view<'py>(payload: &[u8], exporter: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = exporter.py();
     let bad = || pyo3::exceptions::PyValueError::new_err("A view is malformed");
@@ -613,7 +617,7 @@ fn memory_view<'py>(payload: &[u8], exporter: &Bound<'py, PyAny>) -> PyResult<Bo
         shape.push(number(&mut reader)?);
     }
     let bytes = PyMemoryView::from(exporter)?.call_method1("cast", ("B",))?;
-    // A cast view has other items than its exporter; some exporters have items that `struct` does not know.
+    // A cast view has other items than its exporter; `struct` does not know the items of all exporters.
     let size: isize = match py.import("struct")?.call_method1("calcsize", (&format,)) {
         Ok(size) => size.extract()?,
         Err(_) => PyMemoryView::from(exporter)?.getattr("itemsize")?.extract()?,

@@ -1,8 +1,9 @@
-//! In which order the objects of a stream are made and filled, as its nodes alone tell.
+//! Determines the order in which the objects of a stream are made and filled, from its nodes alone.
 //!
-//! Each node goes through three steps, in the order in which pickle would: the children it can't be made without, then the object
-//! itself, then what is put into it. The builder takes these steps; and before a stream is stored they are counted off without
-//! it ([`refusal`]), since a stream that has no such order can never be built (decision 58).
+//! Each node goes through three steps, in pickle's order: first the children without which it cannot be made, then
+//! the object itself, then the parts that are put into it. The builder takes these steps. Before a stream is stored,
+//! [`refusal`] goes through the steps without building, since a stream that has no such order can never be built
+//! (decision 58).
 
 use clew_core::graph::stream::holds_only;
 use clew_core::graph::{Arena, ArenaLimits, ArenaNode};
@@ -17,15 +18,15 @@ use crate::kinds;
 /// A step in building the object of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BuildStep {
-    /// Make it; the children it needs are there.
+    /// Make it; the children it needs are made.
     Make(u32),
-    /// Put into it what is there already: it is about to be hashed, as a part of what it holds.
+    /// Put the existing parts into it: it is about to be hashed, as a part of one of its own parts.
     Begin(u32),
-    /// Put the rest in.
+    /// Put the remaining parts into it.
     Fill(u32),
 }
 
-/// What is still to be decided.
+/// A decision that is still open.
 #[derive(Clone, Copy)]
 enum Open {
     Visit(u32),
@@ -38,33 +39,33 @@ const MADE: u8 = 2;
 const FULL: u8 = 4;
 const LEFT_OUT: u8 = 8;
 
-/// How deep tuples and frozensets lie in each other where it counts whether they can be hashed.
+/// The depth to which nested tuples and frozensets are checked for unhashable parts.
 const DEEPEST: u8 = 8;
-/// How often what waits is gone over while that helps.
+/// The most passes over the waiting nodes while passes make progress.
 const MOST_ROUNDS: u8 = 16;
 
-/// Decides the order.
+/// Determines the order of the build steps.
 pub(super) struct Order<'a> {
     arena: &'a Arena<'a>,
     /// Nodes of the definitions of the stream, by id.
     own: FxHashMap<&'a str, u32>,
     /// Nodes of members of its Enums, by definition and name.
     members: EnumMembers<'a>,
-    /// Roots that were not begun.
+    /// Roots that have not been started.
     roots: Vec<u32>,
     states: Vec<u8>,
     open: Vec<Open>,
-    /// What waits for the end: a cycle has a part of it that was not there.
+    /// Nodes that wait for the end, because a cycle has a part of them that was not made yet.
     late: Vec<u32>,
-    /// What of that is filled next.
+    /// Steps that are decided; the last one is next.
     next: Vec<BuildStep>,
     rounds: u8,
 }
 
 impl<'a> Order<'a> {
-    /// The order for these nodes and all they need.
+    /// Creates the order for these nodes and everything they need.
     pub fn of(arena: &'a Arena<'a>, numbers: &[u32]) -> Self {
-        // Classes first: another stream may wait for one of them, which this one needs for an instance.
+        // Classes first: another stream may wait for one that this stream needs for an instance.
         let is_class = |number: &&u32| arena.node(**number).kind == kinds::DEFINITION;
         let (classes, others): (Vec<u32>, Vec<u32>) = numbers.iter().partition(is_class);
         let (own, members) = definitions::own(arena);
@@ -81,20 +82,20 @@ impl<'a> Order<'a> {
         }
     }
 
-    /// Takes nodes for such that have no parts: something else stands in for their objects.
+    /// Treats nodes as if they had no parts: their objects are substituted.
     pub fn leave_out(&mut self, numbers: impl Iterator<Item = u32>) {
         numbers.for_each(|number| self.states[number as usize] |= LEFT_OUT);
     }
 
-    /// The node of an attribute of a definition of this very stream.
+    /// Returns the node of an attribute of a definition in this stream.
     pub fn own_attribute(&self, id: &str, name: &[u8]) -> Option<u32> {
         definitions::attribute(self.arena, *self.own.get(id)?, name)
     }
 
-    /// The next step; `None` when all is done.
+    /// Returns the next step; `None` when all steps are done.
     ///
     /// # Errors
-    /// There is none: an object is a part of what it is made from.
+    /// There is no order: an object is part of something needed to make it.
     pub fn next(&mut self) -> Result<Option<BuildStep>, BuildError> {
         loop {
             if let Some(step) = self.next.pop() {
@@ -152,7 +153,7 @@ impl<'a> Order<'a> {
         let node = self.arena.node(number);
         let is_leaf = node.children.is_empty() && !matches!(node.kind, kinds::CLASS | kinds::METHOD);
         if is_leaf || self.is(number, LEFT_OUT) {
-            // Most are: nothing is to be decided.
+            // Most nodes are leaves, which need no decision.
             self.next.extend([BuildStep::Fill(number), BuildStep::Make(number)]);
             return;
         }
@@ -170,7 +171,8 @@ impl<'a> Order<'a> {
         self.open.extend(first.iter().rev().map(|child| Open::Visit(*child)));
     }
 
-    /// What must be there before a name can be told: a definition of this very stream, an attribute of one, or a member.
+    /// Returns the nodes needed before a name can be looked up: a definition in this stream, an attribute of one, or
+    /// a member.
     fn needed_by_name(&self, node: &ArenaNode<'_>) -> Vec<u32> {
         match node.kind {
             kinds::CLASS => self.own_class(node.payload).into_iter().collect(),
@@ -193,7 +195,7 @@ impl<'a> Order<'a> {
         self.own.get(std::str::from_utf8(id).ok()?).copied()
     }
 
-    /// The node that holds what a member of an Enum of this very stream is.
+    /// Returns the node with the value of an Enum member of this stream.
     fn own_member(&self, node: &ArenaNode<'_>) -> Option<u32> {
         let class = *node.children.first()?;
         let class_node = self.arena.node(class);
@@ -206,20 +208,21 @@ impl<'a> Order<'a> {
     }
 
     /// # Errors
-    /// Something that the object is made from is not there, and never will be before it.
+    /// Something needed to make the object is not made, and never will be before it.
     fn check_needed(&self, number: u32) -> Result<(), BuildError> {
         let node = self.arena.node(number);
         let early = needed_first(&node).min(node.children.len());
         let is_missing = |child: &u32| !self.is(*child, MADE);
         let by_name = self.needed_by_name(&node);
-        // The last of them is what is looked up; of a method that is the attribute, which may be there before its class.
+        // The last one is what is looked up; for a method that is the attribute, which may be made before its class.
         if node.children[..early].iter().any(is_missing) || by_name.last().is_some_and(is_missing) {
             return Err(malformed("an object is a part of what it is made from"));
         }
         Ok(())
     }
 
-    /// Whether a cycle has a part of an object not made yet, or one not filled that is hashed.
+    /// Returns whether an object must wait: in a cycle, one of its parts is not made, or a part to be hashed is not
+    /// filled.
     fn waits(&self, number: u32) -> bool {
         let node = self.arena.node(number);
         node.children.iter().any(|child| !self.is(*child, MADE)) || !self.can_hash(&node)
@@ -232,7 +235,7 @@ impl<'a> Order<'a> {
             .all(|child| self.is_hashable(*child, DEEPEST))
     }
 
-    /// Whether all that is hashed with a node's object is there.
+    /// Returns whether everything that is hashed with a node's object is complete.
     fn is_hashable(&self, number: u32, depth: u8) -> bool {
         if !self.is(number, FULL) {
             return false;
@@ -245,7 +248,7 @@ impl<'a> Order<'a> {
         parts.iter().all(|part| self.is_hashable(*part, depth - 1))
     }
 
-    /// Goes over what waits. What can be filled is; where nothing can, the first is all the same.
+    /// Fills the waiting nodes that are ready; if none is, fills the first one nevertheless.
     fn take_late(&mut self) {
         let waiting = std::mem::take(&mut self.late);
         self.rounds = self.rounds.saturating_add(1);
@@ -265,7 +268,7 @@ impl<'a> Order<'a> {
         self.next.extend(ready.into_iter().rev().map(BuildStep::Fill));
     }
 
-    /// Takes a step after what it hashes got what there is of its parts.
+    /// Schedules a step, preceded by filling the instances that it hashes with their existing parts.
     fn with_beginnings(&mut self, step: BuildStep) {
         self.next.push(step);
         let (BuildStep::Make(number) | BuildStep::Fill(number) | BuildStep::Begin(number)) = step;
@@ -281,7 +284,7 @@ impl<'a> Order<'a> {
         }
     }
 
-    /// Instances that are hashed with a node's object and not filled.
+    /// Finds instances that are hashed with a node's object and are not filled.
     fn find_unfilled(&self, number: u32, depth: u8, found: &mut Vec<u32>) {
         let node = self.arena.node(number);
         match node.kind {
@@ -298,7 +301,7 @@ impl<'a> Order<'a> {
     }
 }
 
-/// How many leading children a node's object can't be made without.
+/// Returns the number of leading children that are needed to make a node's object.
 pub(super) fn needed_first(node: &ArenaNode<'_>) -> usize {
     match node.kind {
         kinds::TUPLE..=kinds::SET | kinds::CELL => 0,
@@ -312,22 +315,22 @@ pub(super) fn needed_first(node: &ArenaNode<'_>) -> usize {
     }
 }
 
-/// The children that filling a node hashes: they must be complete.
+/// Returns the children that are hashed when a node is filled: they must be complete.
 fn hashed<'n>(node: &'n ArenaNode<'_>) -> impl Iterator<Item = &'n u32> {
     let (first, step) = match node.kind {
         kinds::DICT => (0, 2),
         kinds::SET => (0, 1),
-        // Of these also attributes, which do no harm.
+        // This includes attributes, which does no harm.
         kinds::CACHED => (needed_first(node), 2),
         _ => (usize::MAX, usize::MAX),
     };
     node.children.iter().skip(first).step_by(step)
 }
 
-/// Why no builder can make the objects of a stream of so many roots, whatever it finds where it works; `None` if nothing in the
-/// stream speaks against it.
+/// Returns why the objects of a stream with this number of roots cannot be built in any environment; `None` if the
+/// stream itself contains no such reason.
 pub(crate) fn refusal(py: Python<'_>, stream: &[u8], roots: usize) -> Option<BuildError> {
-    // Nothing of these is made from its parts, and none says by itself that it can't be made.
+    // Objects of these kinds are not made from their parts, and `check_node` has no objection to them.
     if holds_only(stream, roots, |kind| {
         matches!(
             kind,

@@ -1,4 +1,4 @@
-//! Instances: made by the base that holds their C part, then given their attributes and slots by name.
+//! Instances: made by the base that contains their C part, then given attributes and slots by name.
 
 use clew_core::graph::ArenaNode;
 use clew_core::kernel::BuildError;
@@ -11,12 +11,12 @@ use crate::cause::PythonCause;
 use crate::payload::Reader;
 use crate::raw::{Base, make, sets};
 
-/// An instance's payload, taken apart.
+/// The parsed payload of an instance.
 struct Instance<'a> {
     base: Base,
-    /// The base part's own bytes (text, number), if it has any.
+    /// The bytes of the base part (text, number), if it has any.
     bytes: &'a [u8],
-    /// How many children the base part has.
+    /// The number of children of the base part.
     held: usize,
     rest: Reader<'a>,
 }
@@ -45,12 +45,12 @@ fn read<'a>(node: &ArenaNode<'a>) -> Result<Instance<'a>, BuildError> {
     })
 }
 
-/// Whether an instance can be read.
+/// Returns an error if an instance cannot be read.
 pub(super) fn check(node: &ArenaNode<'_>) -> Result<(), BuildError> {
     read(node).map(drop)
 }
 
-/// The class; and the base's children where the base can't be filled later.
+/// Returns how many children are needed first: the class, and the base's children if the base cannot be filled later.
 pub(super) fn needed_first(node: &ArenaNode<'_>) -> usize {
     match read(node) {
         Ok(instance) if matches!(instance.base, Base::Tuple | Base::Frozenset) => 1 + instance.held,
@@ -86,7 +86,7 @@ impl<'py> Builder<'py, '_> {
         self.tried(self.heap.new_instance(&class, instance.base, part.as_ref()))
     }
 
-    /// Gives an instance those of its attributes that are there: it is hashed before the others are.
+    /// Gives an instance the attributes that exist already: it is hashed before the others are made.
     pub(super) fn begin_instance(&self, number: u32) -> Result<(), BuildError> {
         let (node, object) = (self.arena.node(number), self.object(number)?);
         let mut instance = read(&node)?;
@@ -108,7 +108,7 @@ impl<'py> Builder<'py, '_> {
         let object = self.object(number)?;
         let mut instance = read(node)?;
         if self.begun.contains(&number) {
-            // Its attributes are to be in the order that they had.
+            // Its attributes must have their recorded order.
             self.tried(make::set_own_dict(&object, &PyDict::new(self.py)))?;
         }
         let children = self.children(node, 1)?;
@@ -122,7 +122,7 @@ impl<'py> Builder<'py, '_> {
         self.fill_part(&object, &mut instance.rest, part)
     }
 
-    /// Gives an object its Python part: `rest` names what `values` are.
+    /// Gives an object its Python part: `rest` contains the names of the `values`.
     pub(super) fn fill_part(
         &self,
         object: &Bound<'py, PyAny>,
@@ -167,7 +167,7 @@ impl<'py> Builder<'py, '_> {
         self.tried(slot.call_method1("__set__", (object, value)).map(drop))
     }
 
-    /// The items of a dict that is written like a Python part: by name, or as a child.
+    /// Reads a dict that is stored like a Python part: by name, or as a child.
     pub(super) fn read_dict(
         &self,
         rest: &mut Reader<'_>,

@@ -8,7 +8,7 @@ use pyo3::types::{PyBool, PyByteArray, PyBytes, PyComplex, PyFloat, PyInt, PyStr
 use super::{BuildResult, Builder, malformed};
 use crate::kinds;
 
-/// Texts that a library compares by identity, with where it keeps them.
+/// Strings that a library compares by identity, with the places of the live ones.
 const TOLD_APART: &[(&[u8], &str, &str)] = &[(b"==SUPPRESS==", "argparse", "SUPPRESS")];
 
 impl<'py> Builder<'py, '_> {
@@ -30,13 +30,14 @@ impl<'py> Builder<'py, '_> {
         }
     }
 
-    /// The live text of a library that tells it from equal ones: its objects hold that very one.
+    /// Returns the live string of a library that compares it by identity: the library's objects contain that very
+    /// string.
     fn told_apart(&self, payload: &[u8]) -> Option<Bound<'py, PyAny>> {
         let (_, module, name) = TOLD_APART.iter().find(|(text, _, _)| *text == payload)?;
         self.py.import(*module).and_then(|module| module.getattr(*name)).ok()
     }
 
-    /// An int from its two's complement.
+    /// Makes an int from its two's complement.
     pub(super) fn int(&self, bytes: &[u8]) -> BuildResult<'py> {
         if bytes.is_empty() {
             return Err(malformed("a number has no bytes"));
@@ -65,7 +66,7 @@ impl<'py> Builder<'py, '_> {
         Ok(PyComplex::from_doubles(self.py, float(real)?, float(imaginary)?).into_any())
     }
 
-    /// A str from UTF-8 that may hold lone surrogates.
+    /// Makes a str from UTF-8 that may contain lone surrogates.
     pub(super) fn text(&self, bytes: &[u8]) -> Result<Bound<'py, PyString>, BuildError> {
         if let Ok(text) = std::str::from_utf8(bytes) {
             return Ok(PyString::new(self.py, text));
@@ -74,7 +75,7 @@ impl<'py> Builder<'py, '_> {
         self.tried(decoded.and_then(|text| Ok(text.cast_into::<PyString>()?)))
     }
 
-    /// A str that names something: interned, as names are.
+    /// Makes a str that is a name, and interns it, as Python does with names.
     pub(super) fn name(&self, bytes: &[u8]) -> Result<Bound<'py, PyString>, BuildError> {
         match std::str::from_utf8(bytes) {
             Ok(text) => Ok(PyString::intern(self.py, text)),
@@ -103,7 +104,7 @@ impl<'py> Builder<'py, '_> {
     }
 }
 
-/// A float from its bytes.
+/// Decodes a float.
 pub(super) fn float(bytes: &[u8]) -> Result<f64, BuildError> {
     let bytes = bytes.try_into().map_err(|_| malformed("a number has not 8 bytes"))?;
     Ok(f64::from_le_bytes(bytes))

@@ -1,4 +1,4 @@
-//! What the shell tells the engine, and hears of it, as dicts.
+//! Converts between the engine's types and the dicts that the shell exchanges with it.
 
 use clew_cli::{Context, Interface};
 use clew_core::format::{Ending, Evidence, InFlightMarker, KernelDescription, RunKind};
@@ -11,7 +11,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-/// A field of a dict; the default where it is left out.
+/// Reads a field of a dict; the default if it is missing.
 fn field<'py, T: Default + for<'a> FromPyObject<'a, 'py, Error: Into<PyErr>>>(
     dict: &Bound<'py, PyDict>,
     key: &str,
@@ -20,12 +20,12 @@ fn field<'py, T: Default + for<'a> FromPyObject<'a, 'py, Error: Into<PyErr>>>(
     value.map_or_else(|| Ok(T::default()), |value| value.extract().map_err(Into::into))
 }
 
-/// A field that is text.
+/// Reads a field that is text.
 fn text_of(dict: &Bound<'_, PyDict>, key: &str) -> PyResult<Option<String>> {
     field(dict, key)
 }
 
-/// Which notebook it is, as far as the front end tells.
+/// Reads which notebook it is, as far as the front end reports it.
 pub(super) fn notebook_of(dict: &Bound<'_, PyDict>) -> PyResult<Notebook> {
     Ok(Notebook {
         name: text_of(dict, "name")?,
@@ -37,7 +37,7 @@ pub(super) fn notebook_of(dict: &Bound<'_, PyDict>) -> PyResult<Notebook> {
     })
 }
 
-/// Which kernel it is, and where it can be reached.
+/// Reads which kernel it is, and its connection file.
 pub(super) fn kernel_of(notebook: &Bound<'_, PyDict>) -> PyResult<(KernelDescription, Option<String>)> {
     let kernel = notebook.get_item("kernel")?;
     let Some(kernel) = kernel.and_then(|kernel| kernel.cast_into::<PyDict>().ok()) else {
@@ -53,7 +53,7 @@ pub(super) fn kernel_of(notebook: &Bound<'_, PyDict>) -> PyResult<(KernelDescrip
     Ok((description, text_of(&kernel, "connection")?))
 }
 
-/// Where a command was typed.
+/// Returns the context of a command for the interface through which it was given.
 pub(super) fn interface(own: &Context, through: Option<&Bound<'_, PyDict>>) -> PyResult<Context> {
     let mut context = own.clone();
     let Some(through) = through else {
@@ -68,7 +68,7 @@ pub(super) fn interface(own: &Context, through: Option<&Bound<'_, PyDict>>) -> P
     Ok(context)
 }
 
-/// A cell that begins, as the shell tells it: what is noted, and what may be kept of its source.
+/// Reads a cell that starts: the content of its in-flight marker, and the part of its source that may be stored.
 pub(super) fn begun_of(cell: &Bound<'_, PyDict>, begun: &InFlightMarker) -> PyResult<(InFlightMarker, Option<String>)> {
     let begun = InFlightMarker {
         cell: text_of(cell, "cell")?,
@@ -80,14 +80,14 @@ pub(super) fn begun_of(cell: &Bound<'_, PyDict>, begun: &InFlightMarker) -> PyRe
     Ok((begun, text_of(cell, "source")?))
 }
 
-/// A run as the shell tells it.
+/// Reads a run.
 pub(super) fn run_input(run: &Bound<'_, PyDict>) -> PyResult<RunInput> {
     let needed = |key: &str| run.as_any().get_item(key);
     let touched = match field::<Option<Vec<String>>>(run, "touched")? {
         None => TouchedRoots::All,
         Some(names) => TouchedRoots::Only(names.into_iter().map(Root::name).collect()),
     };
-    // Fields that the shell leaves out are empty. Which roots were `used` the engine itself finds.
+    // Fields that the shell leaves out are empty. The engine itself determines which roots were `used`.
     let evidence = run.get_item("evidence")?;
     let evidence = evidence.map_or_else(|| Ok(Evidence::default()), |seen| pythonize::depythonize(&seen));
     Ok(RunInput {
@@ -105,7 +105,7 @@ pub(super) fn run_input(run: &Bound<'_, PyDict>) -> PyResult<RunInput> {
     })
 }
 
-/// How a cell ended, as the shell tells it.
+/// Reads how a cell ended.
 pub(super) fn ending_of(value: &Bound<'_, PyAny>) -> PyResult<Ending> {
     if let Ok(failed) = value.cast::<PyDict>() {
         let exception = text_of(failed, "failed")?.unwrap_or_default();
@@ -118,7 +118,7 @@ pub(super) fn ending_of(value: &Bound<'_, PyAny>) -> PyResult<Ending> {
     }
 }
 
-/// What the shell is told of a capture.
+/// Returns the report of a capture for the shell.
 pub(super) fn captured<'py>(py: Python<'py>, recorded: &RecordingReport) -> PyResult<Bound<'py, PyDict>> {
     let answer = PyDict::new(py);
     answer.set_item("run", recorded.run.map(|_| recorded.label.clone()))?;

@@ -1,5 +1,5 @@
-//! Where the logs of one's own sessions end: held against what was last seen when a history is opened, noted when something
-//! is synced, and never while a cell waits.
+//! Detects rolled-back logs of the user's own sessions. When a history is opened, the ends of its logs are compared
+//! with those last seen. After a sync, the new ends are recorded, and no cell waits for that.
 
 use std::collections::BTreeSet;
 
@@ -10,21 +10,21 @@ use clew_core::store::{End, Ends, LastSeen, LoadedHistory, LogRollback, Store, S
 
 use super::EngineMessage;
 
-/// The ends that were on record before the logs were read.
+/// The log ends that were on record before the logs were read.
 pub(super) struct PriorEnds {
     last_seen: LastSeen,
     ends: Result<Ends, StoreError>,
 }
 
 impl PriorEnds {
-    /// Of the store that is about to be opened.
+    /// Reads them for the store that is about to be opened.
     pub fn read(context: &Context) -> Self {
         let last_seen = last_seen(&context.store, context);
         let ends = last_seen.read();
         Self { last_seen, ends }
     }
 
-    /// Holds it against a store, the histories that are `here`, and the one that was read.
+    /// Compares them with a store, the histories that are `here`, and the history that was read.
     pub fn compare(
         self,
         store: &Store,
@@ -57,22 +57,22 @@ impl PriorEnds {
     }
 }
 
-/// The ends of the logs in the store that is open.
+/// The ends of the logs in the open store.
 pub(super) struct WatchedEnds {
     last_seen: LastSeen,
-    /// Ends of other sessions that are still to be noted.
+    /// Ends of other sessions that are still to be recorded.
     news: Vec<End>,
-    /// This session's end that was noted last.
+    /// The end of this session that was recorded last.
     own: Option<End>,
-    /// What of the history was seen before and is not there any more.
+    /// Runs of the history that were seen before and are missing now.
     pub setbacks: Vec<LogRollback>,
-    /// What the user has to know of it.
+    /// What the user must be told about it.
     pub said: Vec<EngineMessage>,
     has_failed: bool,
 }
 
 impl WatchedEnds {
-    /// The store was removed, by whomever, and made again: what was in it is said once.
+    /// The store was removed and created again: reports once what it contained.
     fn begin_anew(&mut self, ends: &Ends, store: &Store) {
         if ends.is_empty() {
             return;
@@ -81,7 +81,7 @@ impl WatchedEnds {
             store: store.directory().display().to_string(),
             sessions: sessions(ends.len()),
         });
-        // Where that can't be written it is said again, in other words.
+        // If this cannot be written, the loss is reported again, in other words.
         self.last_seen.replace(&[]).ok();
     }
 
@@ -100,7 +100,7 @@ impl WatchedEnds {
         }
     }
 
-    /// What is to be noted now, if anything is.
+    /// Returns the ends that are to be recorded now, if any.
     pub fn unnoted(&mut self, session: &Session) -> Option<PendingEnds> {
         let own = session.synced_end().filter(|end| Some(*end) != self.own);
         self.own = own.or(self.own);
@@ -110,7 +110,7 @@ impl WatchedEnds {
         (!ends.is_empty()).then_some(PendingEnds { last_seen, ends })
     }
 
-    /// Says that nothing can be noted, once.
+    /// Returns a message that nothing can be recorded, once.
     pub fn fail(&mut self, error: &StoreError) -> Option<EngineMessage> {
         let is_first = !std::mem::replace(&mut self.has_failed, true);
         let why = error.to_string();
@@ -132,7 +132,7 @@ pub(crate) struct PendingEnds {
 }
 
 impl PendingEnds {
-    /// Writes them; the disk is waited for.
+    /// Writes them; blocks until they are on the disk.
     pub fn write(&self) -> Result<(), StoreError> {
         self.last_seen.advance(&self.ends)
     }

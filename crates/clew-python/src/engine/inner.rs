@@ -1,4 +1,4 @@
-//! What a thread that is inside the engine works with: the live objects, and the session in its history.
+//! The state that the thread inside the engine uses: the live objects, and the session in its history.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
@@ -37,26 +37,26 @@ pub(crate) struct Inner {
     pub(super) open: Option<OpenHistory>,
     /// The notebook whose history is open.
     notebook: Notebook,
-    /// Why the last run could not be recorded.
+    /// The reason why the last run could not be recorded.
     pub(super) unrecorded: Option<String>,
-    /// Why nothing is recorded, where that was tried.
+    /// The reason why nothing is recorded, if starting failed.
     pub(super) refusal: Option<String>,
     pub(super) last_warnings: Vec<String>,
-    /// What was found beside runs: by a look in between, by a proof.
+    /// Findings outside runs: of looks between them, and of proofs.
     pub(super) untold: Vec<String>,
-    /// How many pages of memory were known to be lost when all was last looked at.
+    /// The number of memory pages known as lost at the last look at all roots.
     pub(super) lost_pages: u64,
-    /// Jupyter's connection file, where there is a kernel.
+    /// Jupyter's connection file, if there is a kernel.
     pub(super) connection: Option<String>,
-    /// Whether the user stopped recording for a while.
+    /// Whether the user paused recording.
     pub(super) is_paused: bool,
     prover: Prover,
-    /// Names that were said not to be had again.
+    /// Names that were reported as not restorable.
     said_unproved: BTreeSet<Root>,
 }
 
 impl Inner {
-    /// Works on the objects of a namespace; no history is open yet.
+    /// Creates the state for the objects of a namespace; no history is open yet.
     pub(super) fn new(heap: GilCell<PythonHeap>, state: KernelState, context: Context) -> Self {
         Self {
             heap,
@@ -76,12 +76,12 @@ impl Inner {
         }
     }
 
-    /// The session, where one is open.
+    /// Returns the session, if one is open.
     pub(crate) fn session(&mut self) -> Option<&mut Session> {
         self.open.as_mut().map(|open| &mut open.session)
     }
 
-    /// The history that is open.
+    /// Returns the open history.
     pub(super) fn opened(&self) -> PyResult<&OpenHistory> {
         self.open.as_ref().ok_or_else(nothing_open)
     }
@@ -90,7 +90,7 @@ impl Inner {
         self.open.as_mut().ok_or_else(nothing_open)
     }
 
-    /// Works with the session on the live objects.
+    /// Applies `work` to the session and the live objects.
     pub fn with_session<R>(
         &mut self,
         py: Python<'_>,
@@ -105,7 +105,7 @@ impl Inner {
         let Self { heap, state, open, .. } = self;
         let open = open.as_mut().ok_or_else(nothing_open)?;
         if has_lost {
-            // Whose memory it is only a look at everything tells.
+            // Only a look at all roots shows which objects the memory belongs to.
             open.session.suspect(&TouchedRoots::All);
         }
         open.session.set_check(check);
@@ -118,12 +118,12 @@ impl Inner {
         used.map_err(runtime)
     }
 
-    /// Whether memory was lost since somebody last worked with the session.
+    /// Returns whether memory was lost since the session was last used.
     pub fn has_lost(&self) -> bool {
         self.lost_pages != raw::lost_pages()
     }
 
-    /// Has what was lost recorded before anything else is done, so that the user is told of it.
+    /// Records lost memory before anything else is done, so that it is reported to the user.
     pub fn look_for_lost(&mut self, py: Python<'_>) -> PyResult<()> {
         if self.open.is_none() || self.is_paused || !self.has_lost() {
             return Ok(());
@@ -133,13 +133,14 @@ impl Inner {
         Ok(())
     }
 
-    /// Keeps what a look found for whoever asks next what was not told yet.
+    /// Keeps the findings of a look for the next call of `untold`.
     pub fn tell_later(&mut self, recorded: Option<RecordingReport>) {
         self.untold
             .extend(recorded.into_iter().flat_map(|recorded| recorded.warnings));
     }
 
-    /// Begins a session in the notebook's history. One without a starting state can't be moved: it is no session.
+    /// Starts a session in the notebook's history. A session without a starting state is closed again, since nothing
+    /// can be restored in it.
     pub fn begin(
         &mut self,
         py: Python<'_>,
@@ -151,7 +152,7 @@ impl Inner {
             let missing = error.value(py).to_string();
             runtime(PythonCause::Incomplete { missing })
         })?;
-        // Of a folder that was moved under its kernel the notebook has the old path.
+        // If a folder was moved while its kernel ran, the notebook has the old path.
         let folder = notebook.path.as_deref().and_then(|path| Path::new(path).parent());
         if let Some(folder) = folder.filter(|folder| folder.is_dir()) {
             self.context = self.context.near(folder);
@@ -167,7 +168,7 @@ impl Inner {
         };
         let (open, belongs) =
             OpenHistory::new(&self.context, notebook, kernel, must_encrypt).map_err(|error| match &error {
-                // Nothing but the right key helps, and only here is it said where that belongs.
+                // Only the right key helps, and this message explains where it belongs.
                 StoreError::StoreKey { why, .. } => runtime(format!("{error}: {}", self.context.told(&why.hint()))),
                 _ => runtime(error),
             })?;
@@ -177,7 +178,7 @@ impl Inner {
         if let Some(python) = &mut self.context.python {
             python.candidates.clone_from(&open.candidates);
         }
-        // That of the history, whatever is recorded in it: readers of the store know no other.
+        // The folder that the history has: readers of the store know no other.
         tell_notebook_folder(py, open.description.folder())?;
         self.open = Some(open);
         self.notebook = notebook.clone();
@@ -192,11 +193,12 @@ impl Inner {
         Ok((started.map_err(runtime)?, belongs))
     }
 
-    /// Begins another session where another program took away what this one had saved, in the place that the settings name:
-    /// it records all that is live as its start. What only the lost files held stays lost, and that is told.
+    /// Starts another session if another program removed the files of this one, in the store that the settings name:
+    /// it records all live objects as its start. Data that only the lost files contained stays lost, which is
+    /// reported.
     ///
     /// # Errors
-    /// Nothing can be recorded there. The old session stays, and says that it is not saved.
+    /// Nothing can be recorded there. The old session stays, and reports that it is not saved.
     pub fn start_over_after_loss(&mut self, py: Python<'_>) -> PyResult<()> {
         let why = self
             .session()
@@ -233,20 +235,20 @@ impl Inner {
         }
     }
 
-    /// Has the settings act.
+    /// Applies the settings.
     fn configure(&mut self) {
         self.state.configured = self.context.settings.excluded().to_vec();
         self.state.unsettle();
     }
 
-    /// What may come next on a line.
+    /// Completes a line.
     pub fn complete<'a>(&self, line: &'a str) -> (&'a str, Vec<String>) {
         let live = self.live();
         let place = self.open.as_ref().map(|open| open.place(&live));
         clew_cli::complete_line(line, place.as_ref(), &self.context)
     }
 
-    /// Answers one command line.
+    /// Runs one command line.
     pub fn answer(&mut self, py: Python<'_>, words: &[String], busy: bool) -> PyResult<Output> {
         self.context.look_at_clocks();
         let mut arguments = match clew_cli::parse(words, &self.context) {
@@ -325,11 +327,11 @@ impl Inner {
         clew_cli::say(&message.to_string(), data, arguments, &self.context)
     }
 
-    /// Goes on in the history that is called so.
+    /// Continues in the history with this name.
     fn goes_on(&mut self, py: Python<'_>, wanted: &str, arguments: &Arguments) -> PyResult<Output> {
         let all = self.opened()?.session.store().histories().map_err(runtime)?;
         match clew_cli::joined(wanted, &all, arguments, &self.context) {
-            // It goes on there already: a kernel that began anew would lose its place.
+            // It continues there already: starting again would lose the kernel's position.
             Ok(history) if history == self.opened()?.session.history_id() => {
                 self.say_history(|name| EngineMessage::Belongs { name }, arguments)
             }
@@ -345,7 +347,7 @@ impl Inner {
         }
     }
 
-    /// Begins a history of that name.
+    /// Starts a history with this name.
     fn begins_history(&mut self, py: Python<'_>, name: String, arguments: &Arguments) -> PyResult<Output> {
         let all = self.opened()?.session.store().histories().map_err(runtime)?;
         if all.iter().any(|(_, description)| description.name == name) {
@@ -358,7 +360,7 @@ impl Inner {
         self.take_up(py, notebook, arguments)
     }
 
-    /// Does what a mover asks for.
+    /// Performs a restore, switch or undo.
     pub(super) fn perform(
         &mut self,
         py: Python<'_>,
@@ -376,7 +378,7 @@ impl Inner {
         moved
     }
 
-    /// Has what is said of a library that is not there name the version that the history knows.
+    /// Passes the versions that the history recorded to `clew.libraries`, for messages about missing libraries.
     fn recall_versions(&self, py: Python<'_>) -> PyResult<()> {
         let Some(open) = self.open.as_ref() else {
             return Ok(());
@@ -388,7 +390,7 @@ impl Inner {
         Ok(())
     }
 
-    /// Says what a mover did; where it took up a history, also what is to be said of that.
+    /// Reports the result of a restore; after a switch or resume, with the notes about the history.
     fn report(&self, report: &Report, arguments: &Arguments) -> Output {
         let now = self.context.now;
         let taken_up = self.open.as_ref().map(|open| match report.action.as_str() {
@@ -399,27 +401,27 @@ impl Inner {
         clew_cli::report(report, &taken_up.unwrap_or_default(), arguments, &self.context)
     }
 
-    /// What is to be noted of where logs end, if anything is.
+    /// Returns the log ends that are to be recorded, if any.
     pub(crate) fn unnoted(&mut self) -> Option<PendingEnds> {
-        // What is not kept would be missed later.
+        // A temporary store would be reported as missing later.
         let open = self.open.as_mut().filter(|open| open.is_kept())?;
         open.ends.unnoted(&open.session)
     }
 
-    /// Says once that it could not be noted.
+    /// Reports once that they could not be recorded.
     pub(crate) fn not_noted(&mut self, error: &StoreError) {
         let said = self.open.as_mut().and_then(|open| open.ends.fail(error));
         self.untold.extend(said.map(|said| said.to_string()));
     }
 
-    /// Where cells may run again if a move needs it. Nothing is started before it does.
+    /// Returns the processes in which cells may rerun if a restore needs it. A process starts only when needed.
     fn processes(&self, py: Python<'_>, maps: &PathMaps) -> Option<Processes> {
         let start = self.start(py, false)?;
         let maps = maps.clone();
         Some(Processes::new(SandboxConfig { maps, ..start }))
     }
 
-    /// Has values built again in another process that nobody has built yet, if the user wants that.
+    /// Builds values in another process that have not been proved yet, if the user enabled that.
     pub(super) fn prove(&mut self, py: Python<'_>) {
         self.take_proofs();
         if !self.prover.is_free() || !self.context.settings.flag("record.prove") {
@@ -431,7 +433,7 @@ impl Inner {
         }
     }
 
-    /// Takes over what was proved; what could not be is told with the rest.
+    /// Takes the results of proofs; failures are added to the findings.
     pub(super) fn take_proofs(&mut self) {
         let taken = self.prover.take();
         for (proof, roots) in &taken {
@@ -448,7 +450,7 @@ impl Inner {
         }
     }
 
-    /// How a scratch process of this history is started.
+    /// Returns the configuration of sandbox processes for this history.
     fn start(&self, py: Python<'_>, is_patient: bool) -> Option<SandboxConfig> {
         let open = self.open.as_ref()?;
         let executable = py.import("sys").and_then(|sys| sys.getattr("executable")).ok()?;
@@ -468,7 +470,7 @@ impl Inner {
         })
     }
 
-    /// Asks the Python side what only it can tell.
+    /// Collects facts that only Python code can determine.
     fn examine(&mut self, py: Python<'_>) -> PyResult<()> {
         let facts = py.import("clew.shell.health")?.call_method0("facts")?;
         if let Some(python) = &mut self.context.python {
@@ -480,7 +482,7 @@ impl Inner {
         Ok(())
     }
 
-    /// What was asked of a state, where `eval` or `bisect` was typed: a question, or the answer that it can't be asked.
+    /// Parses `eval` and `bisect`: returns the question, or the answer that it cannot be asked.
     pub(super) fn question(
         &mut self,
         py: Python<'_>,
@@ -495,7 +497,8 @@ impl Inner {
         }
         let own = self.open.as_mut().filter(|_| !clew_cli::is_elsewhere(&arguments));
         let question = if let Some(open) = own {
-            // What other kernels recorded meanwhile is the history's, too. A question never fails for it.
+            // Runs that other kernels recorded meanwhile belong to the history, too. A question never fails because
+            // of them.
             open.session.refresh().ok();
             let executable: String = py.import("sys")?.getattr("executable")?.extract()?;
             let live = self.live();
@@ -521,10 +524,11 @@ impl Inner {
         let Some(open) = self.open.as_mut().filter(|_| !clew_cli::is_elsewhere(arguments)) else {
             return Ok(clew_cli::look_elsewhere(arguments, &self.context));
         };
-        // What other kernels recorded meanwhile is the history's, too. A look never fails for it.
+        // Runs that other kernels recorded meanwhile belong to the history, too. A command never fails because of
+        // them.
         open.session.refresh().ok();
         open.describe_anew();
-        // That something is gone is told from now on.
+        // From now on, a loss is reported.
         open.session.find_loss();
         let (live, open) = (self.live(), self.opened()?);
         let in_flight = if arguments.command.tells_what_runs() {
@@ -576,7 +580,8 @@ impl Inner {
         self.say(&said, data, arguments)
     }
 
-    /// Ends exclusions, all or none of them. Where one is none, the answer is what excludes that name, if anything does.
+    /// Ends exclusions, all or none of them. If one of them does not exist, reports what excludes that name, if
+    /// anything does.
     fn include(&mut self, patterns: &[String], arguments: &Arguments) -> Output {
         if let Some(other) = patterns.iter().find(|pattern| !self.state.excluded.contains(*pattern)) {
             let by = self.state.excluded_by(other);
@@ -601,7 +606,7 @@ impl Inner {
         Ok(self.say(&says(open.name()), data, arguments))
     }
 
-    /// That runs are recorded, and in which history.
+    /// Returns the message that runs are recorded, and in which history.
     pub fn recording(&self) -> PyResult<EngineMessage> {
         let notebook = &self.notebook;
         let told = [&notebook.path, &notebook.name, &notebook.id];
@@ -612,7 +617,8 @@ impl Inner {
         })
     }
 
-    /// Goes on in the history of a notebook, and notes it for the next kernels of this one. Where that fails, it goes on in the one it is in.
+    /// Continues in the history of a notebook, and notes this for the next kernels of this one. If that fails, stays
+    /// in the current history.
     fn take_up(&mut self, py: Python<'_>, notebook: Notebook, arguments: &Arguments) -> PyResult<Output> {
         let open = self.opened()?;
         let (kernel, is_encrypted) = (open.description.kernel.clone(), open.is_encrypted());
@@ -633,7 +639,7 @@ impl Inner {
         self.say_history(|name| EngineMessage::BelongsNow { name, can_resume }, arguments)
     }
 
-    /// Keeps what is to be said of where logs end for whoever asks next what was not told yet.
+    /// Keeps the messages about rolled-back logs for the next call of `untold`.
     fn tell_ends(&mut self) -> PyResult<()> {
         let said: Vec<String> = self.opened()?.ends.said.iter().map(ToString::to_string).collect();
         self.untold.extend(said);
@@ -658,7 +664,7 @@ impl Inner {
         }
     }
 
-    /// What the session's names hold that are excluded or look like secrets, where it is text.
+    /// Returns the texts in variables that are excluded or look like credentials.
     fn texts_kept_out(&mut self, py: Python<'_>) -> PyResult<HashSet<String>> {
         let names = self.with_session(py, |_, kernel| kernel.kept_out(None))??;
         let Some(shell) = &self.state.shell else {
@@ -674,7 +680,8 @@ impl Inner {
             .extract()
     }
 
-    /// Names and patterns that are excluded here or by the settings, and names that look like secrets with the reason.
+    /// Returns the names and patterns that are excluded here or by the settings, and names that look like credentials
+    /// with the reason.
     fn told_kept_out(&self) -> Vec<String> {
         let mut told: Vec<String> = self.state.excluded.iter().cloned().collect();
         let configured = self.state.configured.iter();

@@ -1,4 +1,4 @@
-//! What the engine of a kernel says itself; what commands say is the business of `clew_cli`.
+//! The messages of a kernel's engine; messages of commands belong to `clew_cli`.
 
 /// A message of the engine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -11,25 +11,25 @@ pub(crate) enum EngineMessage {
     /// It was paused before.
     #[error("Recording is already paused")]
     PausedAlready,
-    /// Recording was to go on, and had not stopped.
+    /// Recording was to be resumed, but was not paused.
     #[error("Recording was not paused")]
     NotPaused,
-    /// Recording goes on.
+    /// Recording was resumed.
     #[error("Recording again. {}", meanwhile(run.as_deref()))]
     Again {
-        /// The run that holds what changed meanwhile.
+        /// The run with the changes during the pause.
         run: Option<String>,
     },
     /// No name or pattern is excluded.
     #[error("Nothing is excluded")]
     NothingExcluded,
-    /// What is kept out of the record, for whoever asks.
+    /// What is excluded, on request.
     #[error("Clew does not record: {}", names.join(", "))]
     KeptOut {
         /// Names and patterns, and names of credentials.
         names: Vec<String>,
     },
-    /// What is excluded now.
+    /// What was excluded now.
     #[error(
         "Until this kernel ends, Clew does not record {}. `%clew exclude -d {}` records them again",
         names.join(", "), names.join(" ")
@@ -44,143 +44,143 @@ pub(crate) enum EngineMessage {
         /// Names and patterns.
         names: Vec<String>,
     },
-    /// Which history the notebook is in.
+    /// The history of the notebook.
     #[error("This notebook's history is {name}")]
     Belongs {
-        /// What the history is called.
+        /// The history's name.
         name: String,
     },
-    /// Into which history it was put.
+    /// The history in which the notebook continues.
     #[error("This notebook's history is now {name}{}", offer(*can_resume))]
     BelongsNow {
-        /// What the history is called.
+        /// The history's name.
         name: String,
-        /// Whether it has a state to go on from.
+        /// Whether it has a state to resume.
         can_resume: bool,
     },
     /// The notebook has earlier states.
     #[error("Clew has earlier states of this notebook{}: `%clew resume` restores the last one{}", recorded_as(before.as_deref()), always(*is_known))]
     Offer {
-        /// The notebook's file when they were recorded, where it had another path.
+        /// The notebook's former path, if it was recorded under another one.
         before: Option<String>,
-        /// Whether somebody took them up before.
+        /// Whether its states were resumed before.
         is_known: bool,
     },
     /// Runs are recorded from here on.
     #[error("Clew records your runs from here on{}. `%clew undo` undoes the last one, `%clew log` lists them", in_history(name.as_deref()))]
     Recording {
-        /// What the history is called, if a new kernel finds it again.
+        /// The history's name, if a new kernel finds it again.
         name: Option<String>,
     },
     /// The notebook looks like others that were recorded.
     #[error("{}", alike(candidates, *is_copy))]
     Alike {
-        /// Whether it is a copy of the one notebook there is.
+        /// Whether it is a copy of the only candidate.
         is_copy: bool,
-        /// These, each with what has the notebook go on in its history.
+        /// The candidates, each with the command to continue in its history.
         candidates: Vec<String>,
     },
-    /// The last state would have been brought back, were it not for another kernel.
+    /// The last state was not restored automatically because of another kernel.
     #[error(
         "Another kernel records this notebook, so Clew did not restore its last state automatically: `%clew resume` restores it."
     )]
     RecordedBeside,
-    /// A line of a settings file counts for nothing.
+    /// A line of a settings file is ignored.
     #[error("{problem}; ignored")]
     PassedOver {
-        /// Which, and why.
+        /// The line, and the reason.
         problem: String,
     },
-    /// Files of the session were lost under it, and it began anew.
+    /// Files of the session were lost, and it started again.
     #[error(
         "The saved runs of this session are lost ({why}). The current variables were recorded again, as run {run} in {store}"
     )]
     StartedOver {
-        /// What became of them.
+        /// The reason.
         why: String,
-        /// The run that holds what is live.
+        /// The run with the current variables.
         run: String,
-        /// The store that it is in.
+        /// The store that contains it.
         store: String,
     },
-    /// The project's folder, with the store in it, was moved under this session.
+    /// The project's folder, with the store in it, was moved during this session.
     #[error(
         "This project's folder was moved, so recording continues in {store}. The current variables were recorded there as run {run}"
     )]
     Followed {
-        /// Where the store lies now.
+        /// The store's new place.
         store: String,
-        /// The run that holds what is live.
+        /// The run with the current variables.
         run: String,
     },
-    /// The store can only be read.
+    /// The store is read-only.
     #[error(
         "{why}. You can restore every state and undo your runs, but nothing new is saved. To save it, start the kernel with CLEW_HOME set to a copy of the store"
     )]
     NotKept {
-        /// What the disk said.
+        /// The error of the disk.
         why: String,
     },
-    /// What was stored of a name can't be had again.
+    /// The stored value of a variable cannot be restored.
     #[error(
         "`{name}` is stored, but a test in another process could not restore it: {why}. It still exists in this kernel; `%clew show @` shows the cell that created it"
     )]
     Unproved {
-        /// The name.
+        /// The variable.
         name: String,
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// The list of trusted keys can't be used.
+    /// The list of trusted keys cannot be used.
     #[error("{why}. Until then only your own runs count as trusted")]
     NobodyTrusted {
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// Not all of the history is there that was seen before.
+    /// Runs of the history that were seen before are missing.
     #[error(
         "{name} is not as you last saw it: {setbacks}. The remaining runs are intact. `%clew doctor` explains what to do"
     )]
     SetBack {
-        /// What the history is called.
+        /// The history's name.
         name: String,
-        /// What is not there any more.
+        /// What is missing.
         setbacks: String,
     },
-    /// Histories of the store are gone.
+    /// Histories of the store are missing.
     #[error(
         "Histories that you recorded in {store} are missing ({sessions}). `%clew doctor` lists them and explains what to do"
     )]
     HistoriesGone {
         /// The store.
         store: String,
-        /// How many sessions were in them.
+        /// The number of their sessions.
         sessions: String,
     },
-    /// The store was made anew where there was one.
+    /// A store was created again in the place of an earlier one.
     #[error(
         "The store in {store} was recreated: it does not contain what you recorded there before ({sessions}). If you did not remove or move the old store, find out who did"
     )]
     MadeAnew {
         /// The store.
         store: String,
-        /// How many sessions were in it.
+        /// The number of sessions in it.
         sessions: String,
     },
-    /// Records of the history are missing or damaged.
+    /// Records of the history are missing or corrupted.
     #[error(
         "This notebook's history is corrupted: `%clew verify` lists what cannot be read. Everything else is intact"
     )]
     Damaged,
-    /// Where the logs end can't be noted, or what was noted can't be used.
+    /// The ends of the logs cannot be recorded, or the recorded ones cannot be used.
     #[error(
         "{why}. Your runs are recorded, but Clew would not notice if runs were removed from the store. `%clew doctor` explains what to do"
     )]
     NotNoted {
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// The store was made, with a key.
+    /// The store was created, with a key.
     #[error(
         "A new encrypted store was created. Its key is {path}: without it, the store cannot be read, so keep a copy of it elsewhere"
     )]
@@ -188,10 +188,10 @@ pub(crate) enum EngineMessage {
         /// The key file.
         path: String,
     },
-    /// The engine was asked from within itself.
+    /// Code that the engine runs called the engine.
     #[error("Clew is busy with another request; repeat the command when that has finished")]
     Busy,
-    /// There is not even the memory that any piece of work needs.
+    /// There is not enough memory for any work.
     #[error("There is not enough memory")]
     NoMemory,
     /// No history is open.

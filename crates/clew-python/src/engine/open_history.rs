@@ -1,4 +1,4 @@
-//! A history that is open, with the session that records in it.
+//! An open history, with the session that records in it.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -24,16 +24,17 @@ use super::EngineMessage;
 use super::ends::{PriorEnds, WatchedEnds};
 use crate::clock::SystemClock;
 
-/// Who makes a history is waited for so long, in steps of a hundredth: it takes some milliseconds, but a process may be stopped there.
+/// How long to wait for another process that creates a history: that takes some milliseconds, but the process may be
+/// stopped.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a new kernel does about earlier states of its notebook.
 pub(super) enum Beginning {
     /// Nothing.
     Silent,
-    /// It says this.
+    /// It prints this.
     Say(EngineMessage),
-    /// It brings the last one back before the first cell runs.
+    /// It restores the last one before the first cell runs.
     Resume,
 }
 
@@ -41,37 +42,38 @@ pub(super) enum Beginning {
 pub(super) struct OpenHistory {
     pub session: Session,
     history: HistoryId,
-    /// That of the notebook, also where the user put it into another. `None` where a program named the history.
+    /// The history of the notebook itself, also if the user continues in another one. `None` if a program named the
+    /// history.
     pub own: Option<HistoryId>,
     pub description: HistoryDescription,
     announced: Option<PresenceGuard>,
-    /// What is noted when a cell begins, but for the cell.
+    /// The content of in-flight markers, except for the cell.
     pub begun: InFlightMarker,
-    /// The note of the cell that runs.
+    /// The in-flight marker of the running cell.
     pub note: Option<InFlightFile>,
-    /// Why the list of trusted keys counts for nothing.
+    /// The reason why the list of trusted keys is ignored.
     pub doubt: Option<StoreError>,
-    /// Where the logs of the store end.
+    /// The ends of the store's logs.
     pub ends: WatchedEnds,
-    /// Histories of notebooks that this one, which has a history of its own, is or may be, each with the command that has it go on there.
+    /// Histories of notebooks that this one is, or may be, a copy of, each with the command to continue there.
     pub candidates: Vec<String>,
-    /// Whether it is a copy of that notebook.
+    /// Whether the notebook is a copy of that one.
     is_copy: bool,
-    /// Where the notebook was when the history was recorded, if it is found again by its cells.
+    /// The notebook's former path, if it was recognized by its cells.
     before: Option<String>,
-    /// Whether something of it could not be read when it was opened.
+    /// Whether some records could not be read when it was opened.
     is_damaged: bool,
-    /// That nothing of it is saved. Behind the session, whose files lie in its folder.
+    /// Set if nothing is saved. Declared after the session, whose files are in its folder.
     unkept: Option<TemporaryStore>,
 }
 
-/// The folder for a session that cannot be saved.
+/// The temporary folder of a session that cannot be saved.
 struct TemporaryStore {
     why: String,
     _folder: TempDir,
 }
 
-/// A history that may be meant, with the command that has the notebook go on there.
+/// Returns a candidate history, with the command to continue there.
 fn candidate(id: HistoryId, store: &Store) -> Result<String, StoreError> {
     let loaded = store.load(id)?;
     let name = clew_cli::present_name(id, &loaded.description());
@@ -80,19 +82,19 @@ fn candidate(id: HistoryId, store: &Store) -> Result<String, StoreError> {
     Ok(format!("{name} ({runs} runs, {last}): `%clew history {}`", id.short()))
 }
 
-/// Keeps other kernels from making histories, for as long as somebody may be waited for.
+/// Keeps other kernels from creating histories; waits for the lock for a limited time.
 fn hold_histories(store: &Store) -> Option<Box<dyn DiskLock>> {
     let begun = Instant::now();
     loop {
         match store.hold_histories() {
             Ok(None) if begun.elapsed() < PATIENCE => std::thread::sleep(PATIENCE / 500),
-            // Where it can't be held, a second history may be made.
+            // Without the lock, a second history may be created.
             held => return held.ok().flatten(),
         }
     }
 }
 
-/// Whether what is recorded in a store lies encrypted there. It makes none where there is none yet.
+/// Returns whether data recorded in a store is encrypted. Does not create a store.
 fn would_encrypt(disk: &Arc<dyn Disk>, store: &Path, keys: &Keyring) -> Result<bool, StoreError> {
     match Store::open_with(disk.clone(), store, Access::ReadOnly, keys) {
         Ok(store) => Ok(store.key().is_some()),
@@ -104,22 +106,22 @@ fn would_encrypt(disk: &Arc<dyn Disk>, store: &Path, keys: &Keyring) -> Result<b
 /// The history in which a notebook continues.
 struct HistoryDecision {
     belonging: NotebookMatch,
-    /// In a word.
+    /// The match, as one word.
     word: &'static str,
     history: HistoryId,
-    /// The notebook's own, unless somebody named the history.
+    /// The notebook's own history, unless the history was given by name.
     own: Option<HistoryId>,
-    /// Where the notebook was when its history was recorded, if it was followed to another path.
+    /// The notebook's path when its history was recorded, if the notebook was moved.
     path_before: Option<String>,
-    /// The histories of the store, but for one that was made here.
+    /// The histories of the store, except one that was created here.
     all: BTreeSet<HistoryId>,
 }
 
 impl HistoryDecision {
-    /// Finds a notebook's history, or makes it as `description` has it, and notes where the notebook is now.
+    /// Finds a notebook's history, or creates one with `description`, and records the notebook's current path.
     fn of(store: &Store, notebook: &Notebook, description: HistoryDescription) -> Result<Self, StoreError> {
         let mut histories = store.histories()?;
-        // What takes a look into histories is decided once, under the lock.
+        // Decisions that need to read histories are made once, under the lock.
         let mut belonging = belongs_plainly(store, &histories, notebook);
         let is_new = matches!(
             belonging,
@@ -127,7 +129,7 @@ impl HistoryDecision {
         );
         let held = is_new.then(|| hold_histories(store));
         if held.is_some() {
-            // Another kernel of the notebook may have made its history meanwhile.
+            // Another kernel of the notebook may have created its history meanwhile.
             histories = store.histories()?;
             belonging = belongs(store, &histories, notebook);
         }
@@ -153,12 +155,12 @@ impl HistoryDecision {
                     ..description
                 })
             }
-            // A kernel that restarts is told where its notebook was.
+            // A restarted kernel gets the former path of its notebook.
             NotebookMatch::Known(_) if let Cow::Owned(there) = where_it_lies(&before) => Some(HistoryDescription {
                 time: description.time,
                 ..there
             }),
-            // A program that writes it anew makes another file.
+            // A program that writes the notebook again creates another file.
             NotebookMatch::Known(_) if is_replaced && notebook.restarted.is_none() => Some(HistoryDescription {
                 time: description.time,
                 file: description.file,
@@ -175,7 +177,7 @@ impl HistoryDecision {
             NotebookMatch::Meant(id) => (id, true),
             _ => (joined(&histories, own), false),
         };
-        // Whoever names the history may run a notebook that its user put into it.
+        // A run with a given history may be of a notebook whose user continues it in that history.
         let is_put = |other: &HistoryDescription| other.joined == Some(history) && other.path == notebook.path;
         let put_into = histories
             .iter()
@@ -193,14 +195,14 @@ impl HistoryDecision {
 }
 
 impl OpenHistory {
-    /// Opens the store, finds or makes the notebook's history, and begins a session in it. Says in a word how the
-    /// notebook belongs to the history.
+    /// Opens the store, finds or creates the notebook's history, and starts a session in it. Also returns a word for
+    /// how the notebook matches the history.
     ///
-    /// `must_encrypt`: what was recorded before lies encrypted, so nothing goes to a store that is not. Without it, the store is as it is, or as
-    /// the settings have a new one made.
+    /// `must_encrypt`: earlier data is encrypted, so an unencrypted store is refused. Otherwise the store stays as it
+    /// is; the settings decide about a new one.
     ///
-    /// Where the store can't be written, what is recorded goes to a folder that is removed with this: states can be gone to,
-    /// and nothing is saved.
+    /// If the store is read-only, runs are recorded in a folder that is removed with this value: states can be
+    /// restored, but nothing is saved.
     pub fn new(
         context: &Context,
         notebook: &Notebook,
@@ -225,7 +227,7 @@ impl OpenHistory {
         Ok((open, word))
     }
 
-    /// Whether what it records lies encrypted.
+    /// Returns whether recorded data is encrypted.
     pub fn is_encrypted(&self) -> bool {
         self.session.store().key().is_some()
     }
@@ -237,7 +239,7 @@ impl OpenHistory {
         kernel: KernelDescription,
         must_encrypt: bool,
     ) -> Result<(Self, &'static str), StoreError> {
-        // Before any log: what is noted later they need not hold.
+        // Read before any log: logs need not contain ends that are recorded later.
         let noted = PriorEnds::read(context);
         let key = SigningKey::load_or_create(&*disk, &context.config)?;
         let (trust, doubt) = Trust::load_or_own(&*disk, &context.config, key.public());
@@ -313,14 +315,14 @@ impl OpenHistory {
         ))
     }
 
-    /// Notes which history the notebook of this kernel has, for when it is restarted.
+    /// Records which history the notebook of this kernel has, for a restart.
     pub fn note_kernel(&self, connection: Option<&str>, path: Option<&str>) {
         if let (Some(connection), Some(own)) = (connection, self.own) {
             note_kernel(self.session.store().directory(), connection, path, own);
         }
     }
 
-    /// Notes in which history the notebook goes on, for its next kernels.
+    /// Records in which history the notebook continues, for its next kernels.
     pub fn note_joined(&self) -> Result<(), StoreError> {
         let (store, Some(own)) = (self.session.store(), self.own) else {
             return Ok(());
@@ -333,7 +335,8 @@ impl OpenHistory {
         store.describe_history(own, &noted)
     }
 
-    /// Notes the name that the notebook has now, if it was renamed while its kernel lived: a terminal finds it by that.
+    /// Records the notebook's current name, if it was renamed while its kernel ran: commands in a terminal find it by
+    /// name.
     pub fn note_renamed(&self) -> Result<(), StoreError> {
         let (store, Some(own)) = (self.session.store(), self.own) else {
             return Ok(());
@@ -348,18 +351,18 @@ impl OpenHistory {
         }
     }
 
-    /// Why nothing of this session is saved.
+    /// Returns why nothing of this session is saved.
     pub fn unsaved(&self) -> Option<&str> {
         let unkept = self.unkept.as_ref().map(|unkept| unkept.why.as_str());
         unkept.or_else(|| self.session.loss())
     }
 
-    /// Whether what it records outlives it.
+    /// Returns whether recorded data outlives this process.
     pub fn is_kept(&self) -> bool {
         self.unkept.is_none()
     }
 
-    /// Lets commands of a terminal find this kernel. Where that can't be, they find none, and say so.
+    /// Lets commands in a terminal find this kernel. If this fails, they report that they found none.
     pub fn announce(&mut self, connection: Option<String>) {
         let presence = Presence::of_process(
             self.id(),
@@ -375,7 +378,7 @@ impl OpenHistory {
         self.session.resumable_position(SystemClock::default().now()).is_some()
     }
 
-    /// What this new kernel does, as its notebook has earlier states or not.
+    /// Returns what a new kernel does, depending on whether its notebook has earlier states.
     pub fn beginning(&self, on_start: StartupAction) -> Beginning {
         let store = self.session.store().directory();
         let is_alone = || !clew_cli::records_here(store, &self.id(), &self.session.id().to_string());
@@ -395,7 +398,7 @@ impl OpenHistory {
         }
     }
 
-    /// Whether somebody took this history up before: who did knows how.
+    /// Returns whether this history was resumed before: its user knows the command.
     fn was_resumed(&self) -> bool {
         let operations = self.session.history().operations();
         operations
@@ -403,28 +406,28 @@ impl OpenHistory {
             .any(|(_, operation)| operation.action == Action::Resume)
     }
 
-    /// Notes the cell that begins, in the place of one before it. Nobody is promised this: where it can't be written nothing
-    /// is said.
+    /// Writes the in-flight marker of a starting cell, and replaces the previous one. This is not guaranteed: if it
+    /// fails, nothing is reported.
     pub fn note(&mut self, cell: InFlightMarker, source: Option<&str>) {
         self.unnote();
         self.note = self.session.note_begun(cell, source).ok();
     }
 
-    /// No cell runs of which nothing is recorded.
+    /// Removes the in-flight marker: no unrecorded cell is running.
     pub fn unnote(&mut self) {
         if let Some(note) = self.note.take() {
             self.session.store().unlink_note(note.path());
         }
     }
 
-    /// Notes that what was noted has ended.
+    /// Notes in the in-flight marker that the cell has ended.
     pub fn note_end(&mut self, ended: CellEnd) {
         if let Some(note) = &mut self.note {
             self.session.note_ended(note, ended).ok();
         }
     }
 
-    /// What is said of the runs that kernels of this history died in and that were found when this session began.
+    /// Returns the messages about crashed runs of this history that were found when this session started.
     pub fn deaths(&self) -> Vec<String> {
         let (session, history) = (&self.session, self.session.history());
         let runs = session.deaths().iter().filter_map(|id| history.run(id));
@@ -435,7 +438,7 @@ impl OpenHistory {
         .collect()
     }
 
-    /// What is to be said of this history where a kernel takes it up at a run.
+    /// Returns the notes for a kernel that resumes this history at a run.
     pub fn taken_up(&self, run: &str, now: Timestamp) -> ResumeReport {
         ResumeReport {
             rolled_back: self.ends.setbacks.clone(),
@@ -445,7 +448,8 @@ impl OpenHistory {
         }
     }
 
-    /// What is to be said where a kernel switches to a run of another one: modules are imported as they are now.
+    /// Returns the notes for a kernel that switches to a run of another kernel: modules are imported in their current
+    /// version.
     pub fn switched(&self, run: &str, now: Timestamp) -> ResumeReport {
         let is_of_other = |run: &RunId| self.session.history().maker(run) != Some(self.session.id());
         ResumeReport {
@@ -454,7 +458,7 @@ impl OpenHistory {
         }
     }
 
-    /// Files of modules that were edited since a run, if it `counts`.
+    /// Returns the files of modules that were edited since a run, if the run `counts`.
     fn edited_files(&self, run: &str, now: Timestamp, counts: impl FnOnce(&RunId) -> bool) -> Vec<String> {
         let history = self.session.history();
         let run = history.resolve(run, None, now).ok().filter(counts);
@@ -462,7 +466,7 @@ impl OpenHistory {
             .unwrap_or_default()
     }
 
-    /// Cells that other kernels of this history began, and of which nothing is recorded.
+    /// Returns cells that other kernels of this history started, and that are not recorded.
     pub fn in_flight(&self, context: &Context) -> Vec<InFlight> {
         let session = &self.session;
         clew_cli::in_flight(
@@ -493,17 +497,17 @@ impl OpenHistory {
         }
     }
 
-    /// Takes over what the history is called now: a command may have renamed it.
+    /// Reads the description of the history again: a command may have renamed it.
     pub fn describe_anew(&mut self) {
         self.description = self.session.store().description(self.history);
     }
 
-    /// The name of its history.
+    /// Returns the name of its history.
     pub fn name(&self) -> String {
         clew_cli::present_name(self.history, &self.description)
     }
 
-    /// The id of its history.
+    /// Returns the id of its history.
     pub fn id(&self) -> String {
         self.history.to_string()
     }

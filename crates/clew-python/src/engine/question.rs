@@ -1,16 +1,16 @@
-//! A question about another state, worked out while nothing of the session is held.
+//! A question about another state, answered while the session is not locked.
 
 use clew_cli::{Arguments, Context, Output, ProgressMonitor, Question};
 use pyo3::prelude::*;
 
-/// The arguments that a user typed, and the context.
+/// The parsed arguments of the user, and the context.
 pub(super) struct TypedQuestion {
     pub arguments: Arguments,
     pub context: Context,
 }
 
-/// Works a question out in scratch processes. Other threads run meanwhile; Ctrl+C ends the processes. The answer, and
-/// whether it was that.
+/// Answers a question in sandbox processes. Other threads run meanwhile; Ctrl+C ends the processes. Returns the
+/// answer, and whether it was interrupted.
 pub(super) fn work_out(py: Python<'_>, question: Result<Question, Output>, typed: &TypedQuestion) -> (Output, bool) {
     let question = match question {
         Ok(question) => question,
@@ -21,7 +21,7 @@ pub(super) fn work_out(py: Python<'_>, question: Result<Question, Output>, typed
     (output, waiting.was_interrupted)
 }
 
-/// A cell that waits for the answer.
+/// The cell that waits for the answer.
 struct Cell {
     was_interrupted: bool,
 }
@@ -35,7 +35,7 @@ impl ProgressMonitor for Cell {
     fn tell(&mut self, _: &str) {}
 }
 
-/// Whether Ctrl+C came. Only the main thread is told.
+/// Returns whether Ctrl+C was pressed. Only the main thread receives it.
 fn has_struck() -> bool {
     Python::attach(|py| {
         let signals = py.check_signals();

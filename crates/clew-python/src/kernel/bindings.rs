@@ -1,8 +1,8 @@
-//! What names and outputs were bound to when the session was last looked at: by pointers, so that ten thousand names are
-//! gone through in a tenth of a millisecond.
+//! The objects to which names and outputs were bound at the last look, compared by pointer: checking ten thousand
+//! names takes a tenth of a millisecond.
 //!
-//! A pointer tells that something was bound anew, not that nothing was: another object may lie where the old one lay. What
-//! a run may have touched is looked at anyway.
+//! A changed pointer shows that a name was bound again. An equal pointer does not prove the opposite: another object
+//! may have the same address. Variables that a run may have touched are looked at anyway.
 
 use clew_core::id::{Root, RootKind};
 use pyo3::prelude::*;
@@ -16,14 +16,14 @@ use crate::raw::Object;
 pub(super) enum BindingStatus {
     /// It is a root.
     Recorded,
-    /// It is kept out of the record.
+    /// It is excluded.
     KeptOut,
-    /// It is none of the user's.
+    /// It does not belong to the user.
     NotUsers,
 }
 
 struct Entry {
-    /// Held, so that no other key can come to lie there.
+    /// Held, so that no other key can get its address.
     key: Py<PyAny>,
     value: usize,
     class: usize,
@@ -45,16 +45,16 @@ pub(super) struct ChangedBinding<'py> {
 /// The difference between two looks at the bindings.
 #[derive(Default)]
 pub(super) struct BindingDifference {
-    /// Roots that are new or were bound anew.
+    /// Roots that are new or were bound again.
     pub roots: Vec<Root>,
-    /// What these are bound to.
+    /// The objects to which these are bound.
     pub objects: Vec<Object>,
-    /// Roots that are bound no more.
+    /// Roots that are no longer bound.
     pub gone: Vec<Root>,
 }
 
 impl Bindings {
-    /// Notes an entry; they come in the dict's order.
+    /// Adds an entry; entries come in the dict's order.
     pub fn note(&mut self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>, standing: BindingStatus) {
         self.0.push(Entry {
             key: key.clone().unbind(),
@@ -64,21 +64,21 @@ impl Bindings {
         });
     }
 
-    /// The types and the objects that recorded names are bound to, by their addresses.
+    /// Returns the types and the objects to which recorded names are bound, by address.
     pub fn bound(&self) -> impl Iterator<Item = (usize, usize)> {
         let recorded = self.0.iter().filter(|entry| entry.standing == BindingStatus::Recorded);
         recorded.map(|entry| (entry.class, entry.value))
     }
 
-    /// Takes the entries of `dict`. Those that are new or have other values, whose standing is to be judged, and those
-    /// that are gone. Runs no code.
+    /// Takes over the entries of `dict`. Returns those that are new or have other values, whose status must be
+    /// determined, and those that no longer exist. Runs no code.
     fn update<'py>(&mut self, dict: &Bound<'py, PyDict>) -> (Vec<ChangedBinding<'py>>, Vec<Entry>) {
         let mut changed = Vec::new();
         let mut gone: FxHashMap<usize, Entry> = FxHashMap::default();
         let mut is_in_order = true;
         for (at, (key, value)) in dict.iter().enumerate() {
             if is_in_order && self.0.get(at).is_none_or(|entry| !entry.key.is(&key)) {
-                // From here on something came or went.
+                // From here on, entries were added or removed.
                 is_in_order = false;
                 let rest = self.0.drain(at.min(self.0.len())..);
                 gone = rest.map(|entry| (entry.key.as_ptr().addr(), entry)).collect();
@@ -115,15 +115,15 @@ impl Bindings {
         (changed, left)
     }
 
-    /// Roots that are bound to one of these objects, which are told by their addresses.
+    /// Returns roots that are bound to one of these objects, given by address.
     pub fn bound_to(&self, py: Python<'_>, kind: RootKind, objects: &FxHashSet<u64>) -> PyResult<Vec<Root>> {
         let recorded = self.0.iter().filter(|entry| entry.standing == BindingStatus::Recorded);
         let alike = recorded.filter(|entry| objects.contains(&(entry.value as u64)));
         alike.map(|entry| root_of(kind, entry.key.bind(py))).collect()
     }
 
-    /// Where `dict` differs from what was noted, which it then no longer does; `None` if something kept out of the record
-    /// comes in or went. `judge` says how an entry stands.
+    /// Returns the differences between `dict` and the noted entries, and updates these; `None` if an excluded entry
+    /// was added, changed or removed. `judge` returns the status of an entry.
     pub fn compare<'py>(
         &mut self,
         dict: &Bound<'py, PyDict>,

@@ -1,9 +1,9 @@
-//! Looks for credentials inside values: in containers, in the attributes of instances and of the notebook's classes, in what is
-//! written in functions and what they close over.
+//! Searches values for credentials: in containers, in the attributes of instances and of the notebook's classes, in
+//! the constants of functions, and in what they close over.
 //!
-//! In: a value. Out: the credentials in it, each with why it is one and where it lies. What is nearest is looked at first, and no more
-//! than the limits below; most values have nothing to look at, and cost next to nothing. No code of the user's runs
-//! (`raw/text_search.rs`). What a text is, `clew_cli::secrets` says.
+//! Input: a value. Output: the credentials in it, each with the reason and its path. The search is breadth-first and
+//! bounded by the limits below; most values have nothing to examine, and cost next to nothing. No user code runs
+//! (`raw/text_search.rs`). `clew_cli::secrets` judges each text.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -18,48 +18,48 @@ use rustc_hash::FxHashSet;
 
 use crate::raw::text_search::{ChildValue, PathStep, beginning, is_writing, may_hold_text, parts};
 
-/// Values that are gone through within one.
+/// The most values that are searched within one value.
 const MOST_VALUES: usize = 256;
-/// Texts that are looked at within one value.
+/// The most texts that are examined within one value.
 const MOST_TEXTS: usize = 1024;
-/// Instances, classes and functions that lead to what is looked at; containers are gone through at any depth.
+/// The most instances, classes and functions on a path; containers are searched at any depth.
 const DEEPEST: u8 = 5;
-/// How deep among these a name tells by itself: further down are the libraries' own affairs, where a shape is wanted.
+/// The depth up to which a name alone is evidence: deeper objects are internals of libraries, which need a shape.
 const TELLING: u8 = 1;
-/// Texts longer than this are data, however they begin; only private keys are looked for in their heads.
+/// Longer texts are data, however they begin; only their beginnings are examined, for private keys.
 const LONGEST: usize = 64 * 1024;
 const HEAD: usize = 100;
-/// The shortest text that is known to be secret.
+/// The shortest known credential that is searched for.
 const SHORTEST_KNOWN: usize = 4;
-/// Headers that say what their texts do not.
+/// Headers whose names are needed to judge their values.
 const HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
 const KEY_BEGINS: &str = "-----BEGIN";
-/// The shortest text without a name that has the shape of a credential, and the longest that is no data.
+/// The lengths of unnamed texts that may have the shape of a credential; longer ones are data.
 const UNNAMED: std::ops::RangeInclusive<usize> = 16..=4096;
 
-/// What is searched in one look: nothing changes meanwhile, so that what classes hold is told once.
+/// The state of the searches in one look: nothing changes meanwhile, so that each class is searched once.
 pub(crate) struct Search<'py> {
     py: Python<'py>,
-    /// Classes that hold nothing.
+    /// Classes without credentials.
     clean: FxHashSet<usize>,
-    /// Where nothing is looked for: the session itself, to which many things lead.
+    /// Objects that are not searched: the session itself, to which many references lead.
     barred: Vec<usize>,
-    /// Packages in whose objects a name tells nothing.
+    /// Packages in whose objects a name is no evidence.
     otherwise_called: HashSet<String>,
-    /// What is known to be secret: those wherever they stand, these where they are all of a text.
+    /// Known credentials: `known` are found anywhere in a text, `known_whole` only as the whole text.
     known: Vec<String>,
     known_whole: HashSet<String>,
-    // What one search needs, kept for the next.
+    // Buffers of one search, kept for the next.
     open: Vec<Open<'py>>,
     met: FxHashSet<usize>,
     found: Vec<ChildValue<'py>>,
 }
 
-/// A value that is to be gone through, and how it is reached.
+/// A value to be searched, and the step that leads to it.
 struct Open<'py> {
     value: Bound<'py, PyAny>,
     step: Option<PathStep<'py>>,
-    /// What it is called, where it holds what has no name of its own.
+    /// Its name, which stands for those of its parts that have none.
     name: Option<String>,
     from: usize,
     depth: u8,
@@ -73,10 +73,10 @@ struct Credential {
 }
 
 impl<'py> Search<'py> {
-    /// Looks into values; not into the session itself.
+    /// Creates a search of values; the session itself is not searched.
     ///
     /// # Errors
-    /// What is known of the session can't be read: without it a credential could be taken for none.
+    /// The known credentials cannot be read: without them a credential could be missed.
     pub fn new(py: Python<'py>) -> PyResult<Self> {
         let (known, known_whole) = known(py)?;
         Ok(Self {
@@ -92,7 +92,7 @@ impl<'py> Search<'py> {
         })
     }
 
-    /// Why a value that is no text must not be stored, for people; `None` if nothing speaks against it.
+    /// Returns why a value that is not a text must not be stored, in readable form; `None` if there is no reason.
     pub fn first(&mut self, name: &str, value: &Bound<'py, PyAny>) -> PyResult<Option<String>> {
         let mut first = None;
         self.each(name, value, |credential, place| {
@@ -102,13 +102,13 @@ impl<'py> Search<'py> {
         let Some((why, credential)) = first else {
             return Ok(None);
         };
-        // Where it stands without its name it is one, too.
+        // The text is a credential without its name, too.
         let texts = credentials_in(&credential.name, &credential.text);
         self.py.import("clew.secrets")?.call_method1("remember", (texts,))?;
         Ok(Some(why))
     }
 
-    /// All texts in a value that must not be shown, as far as they are searched.
+    /// Returns all texts in a value that must not be shown, within the limits of the search.
     pub fn texts(&mut self, name: &str, value: &Bound<'py, PyAny>) -> PyResult<Vec<String>> {
         let mut texts = Vec::new();
         self.each(name, value, |credential, _| {
@@ -130,7 +130,8 @@ impl<'py> Search<'py> {
         let (mut open, mut found) = (std::mem::take(&mut self.open), std::mem::take(&mut self.found));
         let searched = self.walk((name, value), &mut open, &mut found, tell);
         if let Ok(true) = searched {
-            // Nothing was found and nothing left out: neither will it be where another value leads there.
+            // Nothing was found and nothing left out, so other values that refer to these classes need not search
+            // them.
             let classes = open.iter().filter(|one| one.value.is_instance_of::<PyType>());
             self.clean.extend(classes.map(|one| one.value.as_ptr().addr()));
         }
@@ -141,7 +142,7 @@ impl<'py> Search<'py> {
         searched.map(|_| ())
     }
 
-    /// Goes through a value; true if nothing was found, and nothing left out.
+    /// Searches a value; returns true if nothing was found and nothing left out.
     fn walk(
         &mut self,
         (name, value): (&str, &Bound<'py, PyAny>),
@@ -158,7 +159,7 @@ impl<'py> Search<'py> {
         });
         let (mut at, mut texts, mut is_clean) = (0, 0, true);
         if is_writing(value) {
-            // Of a class of its own: as the only part of itself.
+            // A text of a subclass is treated as the only part of itself.
             found.push((PathStep::Inside, value.clone()));
         } else {
             is_clean = parts(value, found, self.shortest(Some(name)));
@@ -205,7 +206,7 @@ impl<'py> Search<'py> {
         }
     }
 
-    /// Whether a text that lies there is a credential.
+    /// Returns the credential if the text at this place is one.
     fn credential(&mut self, step: &PathStep<'py>, holder: &Open<'py>, text: &Bound<'py, PyAny>) -> Option<Credential> {
         let (text, is_whole) = beginning(text, LONGEST, HEAD);
         let name = step.name();
@@ -234,7 +235,7 @@ impl<'py> Search<'py> {
         why.map(|why| Credential { why, name, text })
     }
 
-    /// Whether what lies there is a credential by what its holder is called.
+    /// Returns whether the name of a text's holder makes it a credential.
     fn is_of_holder(step: &PathStep<'py>, holder: &Open<'py>, text: &str) -> bool {
         match (step, &holder.name) {
             (PathStep::Place(place), Some(name)) => {
@@ -246,7 +247,7 @@ impl<'py> Search<'py> {
         }
     }
 
-    /// The shortest texts without a name that are looked at in what is called so.
+    /// Returns the minimum length of unnamed texts that are examined in a value of this name.
     fn shortest(&self, name: Option<&str>) -> usize {
         let is_telling = || name.is_some_and(may_be_of_several);
         if self.known.is_empty() && self.known_whole.is_empty() && !is_telling() {
@@ -260,7 +261,7 @@ impl<'py> Search<'py> {
         self.known_whole.contains(text) || holds_known(text, &self.known)
     }
 
-    /// Whether the name of what lies in `holder` says what it is.
+    /// Returns whether the name of a part of `holder` is evidence.
     fn may_tell(&self, step: &PathStep<'py>, holder: &Open<'py>) -> bool {
         let module = || holder.value.get_type().module().ok()?.extract::<String>().ok();
         let is_other = |module: String| {
@@ -274,7 +275,8 @@ impl<'py> Search<'py> {
     }
 }
 
-/// Whether a value is what Clew's own answers tell of a class, as a dict: its `key` is the number of the class, and no credential.
+/// Returns whether a value is a class in the output of Clew's own commands, as a dict: its `key` is the id of the
+/// class, not a credential.
 fn is_root(holder: &Open<'_>) -> bool {
     let Ok(told) = holder.value.cast_exact::<PyDict>() else {
         return false;
@@ -285,23 +287,23 @@ fn is_root(holder: &Open<'_>) -> bool {
             .is_ok_and(|kind| kind == RootKind::Definition.word())
     });
     let key = told.get_item("key").ok().flatten();
-    // As such numbers are written, so that no key of the user's passes for one.
+    // Exactly the format of such ids, so that no key of the user is mistaken for one.
     let is_number = |key: &str| key.len() == 32 && key.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
     let is_numbered = key.is_some_and(|key| key.extract::<&str>().is_ok_and(is_number));
     is_class && told.len() == 2 && is_numbered
 }
 
-/// What is known to be secret in this session.
+/// Returns the known credentials of this session.
 fn known(py: Python<'_>) -> PyResult<(Vec<String>, HashSet<String>)> {
     py.import("clew.secrets")?.call_method0("known")?.extract()
 }
 
-/// Packages that call other things what people call credentials.
+/// Returns packages that use the usual names of credentials for other things.
 fn otherwise_called(py: Python<'_>) -> PyResult<HashSet<String>> {
     py.import("clew.secrets")?.getattr("OTHERWISE_CALLED")?.extract()
 }
 
-/// Where the session itself lies: the user's names, the shell, the kernel.
+/// Returns the addresses of the session itself: the user's namespace, the shell, the kernel.
 fn session(py: Python<'_>) -> PyResult<Vec<usize>> {
     let mut found = vec![py.import("__main__")?.dict().as_ptr().addr()];
     let modules = py.import("sys")?.getattr("modules")?;
@@ -314,7 +316,7 @@ fn session(py: Python<'_>) -> PyResult<Vec<usize>> {
 }
 
 impl PathStep<'_> {
-    /// The name that says something of what lies there.
+    /// Returns the name that describes the part.
     fn name(&self) -> Option<String> {
         match self {
             Self::Attribute(name) => Some(name.to_string_lossy().into_owned()),
@@ -326,11 +328,11 @@ impl PathStep<'_> {
         }
     }
 
-    /// How it is written.
+    /// Returns the step in Python syntax.
     fn written(&self) -> String {
         match self {
             Self::Attribute(name) => format!(".{}", name.to_string_lossy()),
-            // The key's own words are code of its own, but for these.
+            // The `repr` of other keys would run their own code.
             Self::Key(key) if key.is_exact_instance_of::<PyString>() || key.is_exact_instance_of::<PyInt>() => key
                 .repr()
                 .map_or_else(|_| String::from("[…]"), |words| format!("[{words}]")),
@@ -342,7 +344,7 @@ impl PathStep<'_> {
     }
 }
 
-/// The way to what lies in the value that is gone through now.
+/// Returns the path of the part that is examined now.
 fn place(open: &[Open<'_>], mut at: usize, last: &PathStep<'_>) -> String {
     let mut steps = vec![last.written()];
     while let Some(step) = &open[at].step {
@@ -352,7 +354,7 @@ fn place(open: &[Open<'_>], mut at: usize, last: &PathStep<'_>) -> String {
     steps.into_iter().rev().collect()
 }
 
-/// Whether a value is a plain dict, list, tuple or set.
+/// Returns whether a value is a plain dict, list, tuple or set.
 fn is_container(value: &Bound<'_, PyAny>) -> bool {
     use pyo3::types::{PyFrozenSet, PyList, PySet, PyTuple};
     value.is_exact_instance_of::<PyDict>()
@@ -362,7 +364,7 @@ fn is_container(value: &Bound<'_, PyAny>) -> bool {
         || value.is_exact_instance_of::<PyFrozenSet>()
 }
 
-/// Whether a value is exactly text or bytes: those are judged by their own names.
+/// Returns whether a value is exactly text or bytes: these are judged by their own names.
 pub(super) fn is_plain_text(value: &Bound<'_, PyAny>) -> bool {
     use pyo3::types::{PyByteArray, PyBytes};
     value.is_exact_instance_of::<PyString>()

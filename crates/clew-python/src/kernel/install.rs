@@ -1,4 +1,4 @@
-//! An install: everything at once, or nothing; and what is let go of after it.
+//! An install: all changes at once; and the release of replaced objects after it.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ impl PythonKernel<'_, '_> {
                 Ok(old)
             }
             RootKind::Definition => {
-                // A definition that goes away is one that nothing refers to any more: there is nothing to do.
+                // A definition is removed only if nothing refers to it any more: there is nothing to do.
                 if let (RootChange::Bind(_), Some(built)) = (change, self.definitions.get(&root.key)) {
                     self.put_back.extend(install_definition(self.py, built)?);
                 }
@@ -58,7 +58,7 @@ impl PythonKernel<'_, '_> {
         }
     }
 
-    /// Binds a name of the shell's own or of its module, which the user had taken, to what the shell has for it.
+    /// Binds a name of the shell or of its module, which the user had overwritten, to the shell's own value.
     fn give_back_to_shell(&self, name: &str) -> PyResult<()> {
         let is_modules = matches!(name, "__name__" | "__doc__" | "__package__");
         if !is_modules && !matches!(name, "exit" | "quit" | "get_ipython" | "open") {
@@ -78,7 +78,7 @@ impl PythonKernel<'_, '_> {
         }
     }
 
-    /// Puts directory, environment or search path in place before the install, since imports need them.
+    /// Installs directory, environment or search path before all other changes, since imports need them.
     pub(super) fn enter_context(&mut self, roots: &[Root], objects: &[Object]) -> PyResult<()> {
         let live: BTreeMap<Root, Object> = self.try_roots()?.into_iter().collect();
         for (root, object) in roots.iter().zip(objects) {
@@ -89,7 +89,7 @@ impl PythonKernel<'_, '_> {
         Ok(())
     }
 
-    /// Binds names that are not bound, for code that reads them while a value is built.
+    /// Binds unbound names for code that reads them while a value is built.
     pub(super) fn lend_names(&mut self, names: &[(Root, Object)]) -> PyResult<()> {
         let namespace = self.heap.namespace(self.py);
         for (root, object) in names {
@@ -104,7 +104,7 @@ impl PythonKernel<'_, '_> {
     pub(super) fn take_names_back(&mut self) {
         let namespace = self.heap.namespace(self.py);
         for name in std::mem::take(&mut self.lent) {
-            // Code that a value runs may have taken it away itself.
+            // Code that ran for a value may have deleted the name itself.
             if let Err(error) = namespace.del_item(&name)
                 && !error.is_instance_of::<PyKeyError>(self.py)
             {
@@ -113,7 +113,7 @@ impl PythonKernel<'_, '_> {
         }
     }
 
-    /// Puts back what was applied, newest first. What can't be put back is said.
+    /// Rolls back what was applied, newest first. Returns the failures.
     fn roll_back(
         &mut self,
         applied: Vec<(Root, Option<Py<PyAny>>)>,
@@ -139,8 +139,8 @@ impl PythonKernel<'_, '_> {
         failures
     }
 
-    /// Who outside still holds what an install replaced. To find out all that lives has to be gone through, so it is asked
-    /// only about what has more references than ours.
+    /// Returns what else still refers to objects that an install replaced. Finding it requires a search of all live
+    /// objects, which is made only for objects with more references than Clew's own.
     fn holders(&self) -> PyResult<Vec<(Root, String)>> {
         let ours = self.own_references();
         let is_suspect = |old: &Py<PyAny>| {
@@ -167,7 +167,7 @@ impl PythonKernel<'_, '_> {
             .collect())
     }
 
-    /// How many references this use of the session has to what it replaced, by address.
+    /// Returns how many references this use of the session has to each replaced object, by address.
     fn own_references(&self) -> FxHashMap<usize, isize> {
         let mut counts: FxHashMap<usize, isize> = FxHashMap::default();
         for (_, old) in &self.replaced {
@@ -182,7 +182,8 @@ impl PythonKernel<'_, '_> {
         counts
     }
 
-    /// Whether a live object can get the contents of one that was built and that nothing else refers to; the install does that then.
+    /// Returns whether a live object can get the contents of a built one to which nothing else refers; if so, the
+    /// install does that.
     pub(super) fn attach_to(&mut self, old: Object, new: Object) -> bool {
         let place = new.bound(self.py).as_ptr().addr();
         let ours = self.staged.iter().chain(self.heap.kept());
@@ -202,7 +203,7 @@ impl PythonKernel<'_, '_> {
         can_take
     }
 
-    /// Gives live objects the contents of what was built for them, all of them or none.
+    /// Gives live objects the contents of those that were built for them, all or none.
     fn fill_attached(&mut self) -> PyResult<()> {
         let mut before = Vec::new();
         let mut fill = || -> PyResult<()> {
@@ -225,8 +226,8 @@ impl PythonKernel<'_, '_> {
         filled
     }
 
-    /// State that is no name as it is before `changes`, if they are about any. What a name was bound to is seen when it is
-    /// bound anew.
+    /// Returns other session state before `changes`, if they affect any. The old value of a name is read when the
+    /// name is bound again.
     fn others_before(
         &mut self,
         changes: &[(Root, RootChange<Object>)],
@@ -239,7 +240,7 @@ impl PythonKernel<'_, '_> {
         Ok(others.into_iter().map(|(root, value)| (root, value.unbind())).collect())
     }
 
-    /// Takes back what was applied, and says why.
+    /// Rolls back what was applied, and returns the error with the reason.
     fn taken_back(
         &mut self,
         root: String,
@@ -256,8 +257,8 @@ impl PythonKernel<'_, '_> {
         KernelError::Failed(PythonCause::NotInstalled { root, why, but }.into())
     }
 
-    /// Applies all changes. One that is refused is said of its root; where the user stops it, or memory ends, those before it are taken
-    /// back.
+    /// Applies all changes. A refused change is reported for its root. If the user interrupts, or memory runs out,
+    /// the previous changes are rolled back.
     pub(super) fn install_all(
         &mut self,
         mut changes: Vec<(Root, RootChange<Object>)>,
@@ -287,13 +288,13 @@ impl PythonKernel<'_, '_> {
             .filter_map(|(root, old)| old.map(|old| (root, old)))
             .filter(|(_, old)| !self.attached.iter().any(|(stays, _)| stays.is(old)))
             .collect();
-        // These references are ours, too, and in no count.
+        // These references are Clew's, too, and not counted.
         drop(before);
         let notes = self.holders().unwrap_or_default();
         Ok(InstallReport { notes, refused })
     }
 
-    /// Lets go of the staging area, and of what an install replaced.
+    /// Releases the staged values, and the objects that an install replaced.
     pub(super) fn end_staging(&mut self) {
         self.take_names_back();
         for (root, old) in std::mem::take(&mut self.context).into_iter().rev() {
@@ -325,7 +326,7 @@ impl PythonKernel<'_, '_> {
             std::mem::take(&mut self.put_back),
         );
         drop(classes);
-        // Letting go runs code of the objects, when everything is in place.
+        // Releasing objects runs their code, so everything must be in place.
         drop((
             std::mem::take(&mut self.staged),
             std::mem::take(&mut self.replaced),
@@ -334,7 +335,7 @@ impl PythonKernel<'_, '_> {
     }
 }
 
-/// Whether an exception ends a whole move.
+/// Returns whether an exception ends a whole restore.
 fn is_end(py: Python<'_>, error: &PyErr) -> bool {
     error.is_instance_of::<PyKeyboardInterrupt>(py) || error.is_instance_of::<PyMemoryError>(py)
 }

@@ -1,4 +1,4 @@
-//! The user's names: which may be recorded, and which are kept out of the record.
+//! The user's names: which may be recorded, and which are excluded.
 
 use std::collections::BTreeSet;
 use std::hash::BuildHasher;
@@ -15,7 +15,7 @@ use crate::cause::PythonCause;
 
 impl KernelState {
     fn withhold(&mut self, name: &str, why: String, value: &Bound<'_, PyAny>) {
-        // A text may be replaced by another one at the same address, what else is bound is told by its address.
+        // Texts are identified by hash, since another one may get the same address; other objects by address.
         let text = value.cast_exact::<PyString>().ok();
         let text = text.and_then(|text| text.to_str().ok());
         self.withheld.push(WithheldRoot {
@@ -26,7 +26,8 @@ impl KernelState {
         });
     }
 
-    /// Whether what is kept out is certainly what it was when that was found: of what is no text nobody can tell.
+    /// Returns whether a withheld value is certainly unchanged. This is unknown for values other than texts, unless
+    /// the user excluded their names.
     pub(super) fn is_marked(&self, kept: &WithheldRoot, value: &Bound<'_, PyAny>) -> bool {
         let text = value.cast_exact::<PyString>().ok();
         let text = text.and_then(|text| text.to_str().ok());
@@ -37,12 +38,12 @@ impl KernelState {
         }
     }
 
-    /// Whether a root may be bound to the very object of a name that is kept out.
+    /// Returns whether a root may be bound to the very object of an excluded name.
     pub(super) fn may_be_echo(&self, root: &Root, value: &Bound<'_, PyAny>) -> bool {
         !is_common(value) && self.hidden.contains(&value.as_ptr().addr()) || self.echoes.contains_key(root)
     }
 
-    /// Whether a root is bound to the very object of a name that is kept out, or was when that name was.
+    /// Returns whether a root is bound to the very object of an excluded name, or was when that name was bound to it.
     pub(super) fn is_echo(&mut self, root: &Root, value: &Bound<'_, PyAny>, hidden: &BTreeSet<usize>) -> bool {
         let address = value.as_ptr().addr();
         let is_echo = hidden.contains(&address) || self.echoes.get(root) == Some(&address);
@@ -54,13 +55,13 @@ impl KernelState {
         is_echo
     }
 
-    /// The name or pattern that excludes a name, if one does.
+    /// Returns the name or pattern that excludes a name, if there is one.
     pub fn excluded_by(&self, name: &str) -> Option<String> {
         let mut all = self.excluded.iter().chain(&self.configured);
         all.find(|pattern| WildMatch::new(pattern).matches(name)).cloned()
     }
 
-    /// Whether a name is excluded, for many names.
+    /// Returns a test for excluded names, for many names.
     pub fn exclusion(&self) -> impl Fn(&str) -> bool + use<> {
         let all = self.excluded.iter().chain(&self.configured);
         let patterns: Vec<WildMatch> = all.map(|pattern| WildMatch::new(pattern)).collect();
@@ -71,11 +72,12 @@ impl KernelState {
 /// The user's names.
 #[derive(Default)]
 pub(crate) struct UserNames<'py> {
-    /// Those that may be recorded, with what they are bound to.
+    /// Those that may be recorded, with their values.
     pub recorded: Vec<(String, Bound<'py, PyAny>)>,
     /// Those that are excluded.
     pub excluded: Vec<String>,
-    /// What must not be recorded under another name either: an expression that is only the name leaves it in `Out`.
+    /// Objects that must not be recorded under other names either: an expression that is only the name puts the
+    /// object into `Out`.
     pub(super) hidden: BTreeSet<usize>,
 }
 
@@ -101,8 +103,9 @@ impl<'py> PythonKernel<'_, 'py> {
         Ok(names.into_iter().filter(|name| !name.starts_with("__")).collect())
     }
 
-    /// The names of the namespace, in its order, but for those that the shell hides, bound to what it bound them to. Each cell adds some of these
-    /// (`_i1`): in a long session most names are such, and are to cost no step of Python.
+    /// Returns the names of the namespace, in its order, except those still bound to the objects that the shell
+    /// hides. Each cell adds such names (`_i1`): in a long session most names are hidden, and must not cost a call of
+    /// Python code.
     fn names_not_hidden(&self, shell: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyString>>> {
         let hidden = shell.getattr("user_ns_hidden").ok();
         let hidden = hidden.as_ref().and_then(|hidden| hidden.cast::<PyDict>().ok());
@@ -119,8 +122,8 @@ impl<'py> PythonKernel<'_, 'py> {
         Ok(found)
     }
 
-    /// The user's names, those that may be recorded apart from those that are excluded. Names that look like secrets
-    /// are noted and belong to neither.
+    /// Returns the user's names, those that may be recorded separately from those that are excluded. Names that look
+    /// like credentials are noted, and are in neither list.
     pub fn names(&mut self) -> PyResult<UserNames<'py>> {
         let namespace = self.heap.namespace(self.py);
         self.state.secrets.clear();
@@ -154,9 +157,9 @@ impl<'py> PythonKernel<'_, 'py> {
         Ok(names)
     }
 
-    /// Leaves out other names for what is kept out: they would bring it in.
+    /// Drops other names of withheld objects, which would record these objects.
     fn leave_out_echoes(&mut self, names: &mut UserNames<'py>) {
-        // Most sessions have nothing to hide, and every look comes by here.
+        // Most sessions have nothing to hide, and every look calls this.
         if names.hidden.is_empty() && self.state.echoes.is_empty() {
             return;
         }
@@ -170,8 +173,8 @@ impl<'py> PythonKernel<'_, 'py> {
         }
     }
 
-    /// Names that are kept out of the record. With `touched` it is enough to look at these and at those that the last look
-    /// found: what a run did not touch looks as it did then. Else all are looked at.
+    /// Returns the names that are not recorded. With `touched`, only these names and the findings of the last look
+    /// are examined: names that a run did not touch are as they were then. Otherwise all names are examined.
     pub fn kept_out(&mut self, touched: Option<Vec<String>>) -> PyResult<Vec<String>> {
         let mut names = match touched.filter(|touched| !touched.iter().any(|name| may_be_shells(name))) {
             None => self.names()?.excluded,
@@ -209,12 +212,12 @@ impl<'py> PythonKernel<'_, 'py> {
         Ok(names.filter(|name| is_excluded(name)).collect())
     }
 
-    /// Looks into the values of the session, as they are now.
+    /// Creates a search of the session's values as they are now.
     pub(super) fn search(&self) -> PyResult<Search<'py>> {
         Search::new(self.py)
     }
 
-    /// What credential a value looks like under a name.
+    /// Returns which credential a value under this name looks like.
     pub(super) fn secret(
         &self,
         search: &mut Search<'py>,
@@ -224,18 +227,18 @@ impl<'py> PythonKernel<'_, 'py> {
         if !is_plain_text(value) {
             return search.first(name, value);
         }
-        // Judged once each, which Python remembers.
+        // Each text is judged once; the Python code caches the result.
         let secrets = self.py.import("clew.secrets")?;
         secrets.call_method1("is_secret", (name, value))?.extract()
     }
 }
 
-/// Whether the interpreter has one object for all that are equal.
+/// Returns whether the interpreter uses one object for all equal ones.
 fn is_everywhere(value: &Bound<'_, PyAny>) -> bool {
     value.is_none() || value.is_instance_of::<PyInt>() || value.is_instance_of::<PyFloat>()
 }
 
-/// Whether a value may be one object by chance: short texts and what never changes are shared by the interpreter.
+/// Returns whether a value may be shared by chance: the interpreter shares short texts and immutable objects.
 fn is_common(value: &Bound<'_, PyAny>) -> bool {
     const SHORT: usize = 8;
     let is_shorter = |length| value.len().is_ok_and(|own| own < length);
@@ -244,7 +247,7 @@ fn is_common(value: &Bound<'_, PyAny>) -> bool {
         || value.is_exact_instance_of::<PyTuple>() && is_shorter(1)
 }
 
-/// Whether a name may be the shell's own, which only `clew.roots` can tell: `_`, `_i3`, `Out`.
+/// Returns whether a name may be the shell's own, which only `clew.roots` can decide: `_`, `_i3`, `Out`.
 fn may_be_shells(name: &str) -> bool {
     name.starts_with('_') || matches!(name, "In" | "Out")
 }

@@ -1,19 +1,19 @@
-//! The line that tells how far a long move is, where a front end listens.
+//! The progress line of a long restore, for front ends that show it.
 
 use std::time::{Duration, Instant};
 
 use clew_core::kernel::RestoreProgress;
 use pyo3::prelude::*;
 
-/// Moves shorter than this are not talked about.
+/// Shorter restores show no progress.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// The line changes this often at most.
+/// The shortest time between two updates.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// The progress line of a move.
+/// The progress line of a restore.
 #[derive(Default)]
 pub(super) struct ProgressLine {
-    /// When it is to be shown next.
+    /// When it is shown next.
     due: Option<Instant>,
     progress: Option<RestoreProgress>,
     is_shown: bool,
@@ -48,7 +48,7 @@ fn text(progress: RestoreProgress) -> String {
     }
 }
 
-/// Nothing of a move hangs on whether people are told of it.
+/// Shows a text. Errors are ignored: a restore does not depend on its progress line.
 fn show(py: Python<'_>, shell: Option<&Py<PyAny>>, text: &str) {
     let module = py.import("clew.shell.progress");
     module

@@ -1,4 +1,4 @@
-//! Which names and outputs were bound anew since the session was last looked at, without going through all of them by name.
+//! Finds names and outputs that were bound again since the last look, without processing all of them by name.
 
 use std::collections::BTreeSet;
 
@@ -13,36 +13,37 @@ use super::names::UserNames;
 use super::{KernelState, PythonKernel};
 use crate::raw::Object;
 
-/// The bindings when the session was last looked at.
+/// The bindings at the last look.
 #[derive(Default)]
 pub(crate) struct BindingSnapshot {
     names: Bindings,
     outputs: Bindings,
-    /// Whether the engine took over what that look found.
+    /// Whether the engine accepted the result of that look.
     is_settled: bool,
-    /// What a look at everything found that the engine did not speak of yet. Where it is given up, what was known before
-    /// holds on: else each idle look that is cut short would cost the next run a look at everything.
+    /// The result of a look at all roots that the engine has not accepted yet. If the look is given up, the previous
+    /// bindings stay valid: otherwise each interrupted idle look would make the next run look at everything.
     noted: Option<(Bindings, Bindings)>,
 }
 
 impl BindingSnapshot {
-    /// What was bound, if that was taken over. It is not from here on, until the engine says so.
+    /// Returns the bindings, if they were accepted, and marks them as not accepted, until the engine accepts them
+    /// again.
     fn settled(&mut self) -> Option<&mut Self> {
         std::mem::take(&mut self.is_settled).then_some(self)
     }
 }
 
 impl KernelState {
-    /// What may be recorded is another from now on: only a look at everything tells.
+    /// Discards the bindings, since other names may be recorded from now on: only a look at all roots finds them.
     pub fn unsettle(&mut self) {
         self.seen = BindingSnapshot::default();
     }
 
-    /// The engine took over what it was shown last, or did not.
+    /// Notes whether the engine accepted the last result.
     pub(super) fn settle(&mut self, is_taken_over: bool) {
         match (self.seen.noted.take(), is_taken_over) {
             (Some((names, outputs)), true) => (self.seen.names, self.seen.outputs) = (names, outputs),
-            // What was taken over before that look, or was not, stays so.
+            // The bindings before that look keep their status.
             (Some(_), false) => return,
             (None, _) => {}
         }
@@ -51,13 +52,13 @@ impl KernelState {
 }
 
 impl<'py> PythonKernel<'_, 'py> {
-    /// The outputs that the shell keeps, if it does.
+    /// Returns the outputs that the shell keeps, if it does.
     fn outputs(&self) -> PyResult<Option<Bound<'py, PyDict>>> {
         let kept = self.heap.namespace(self.py).get_item("_oh")?;
         Ok(kept.and_then(|kept| kept.cast_into_exact().ok()))
     }
 
-    /// Notes what names and outputs are bound to, as a look at everything found them.
+    /// Notes the bindings of names and outputs that a look at all roots found.
     pub(super) fn note_bindings(&mut self, names: &UserNames<'py>, outputs: &BTreeSet<String>) -> PyResult<()> {
         let (mut bound, mut put_out) = (Bindings::default(), Bindings::default());
         let mut recorded = names.recorded.iter().map(|(name, _)| name.as_str()).peekable();
@@ -116,7 +117,7 @@ impl<'py> PythonKernel<'_, 'py> {
         }))
     }
 
-    /// Roots that are bound to an object that another was just bound to.
+    /// Returns roots that are bound to an object to which another root was just bound.
     fn alike(&self, names: &BindingDifference, outputs: &BindingDifference) -> PyResult<Vec<Root>> {
         let anew = names.objects.iter().chain(&outputs.objects);
         let objects = anew
@@ -159,7 +160,7 @@ impl<'py> PythonKernel<'_, 'py> {
         let mut search = self.search()?;
         bindings.compare(&outputs, RootKind::Out, |one: &ChangedBinding<'py>| {
             let key = one.key.cast_exact::<PyInt>();
-            // What is kept out of these is no root.
+            // A credential among the outputs is not a root.
             if key.is_err() || self.secret(&mut search, "", &one.value)?.is_some() {
                 return Ok(BindingStatus::NotUsers);
             }
@@ -172,7 +173,7 @@ impl<'py> PythonKernel<'_, 'py> {
         })
     }
 
-    /// Whether a name that is bound to `value` is the user's.
+    /// Returns whether a name that is bound to `value` is the user's.
     fn is_users(&self, name: &Bound<'py, PyString>, value: &Bound<'py, PyAny>) -> PyResult<bool> {
         let shell = self.state.shell.as_ref().map(|shell| shell.bind(self.py));
         self.roots_module()?

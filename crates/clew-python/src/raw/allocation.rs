@@ -1,4 +1,4 @@
-//! Regions shown to Python as writable bytes.
+//! Regions that Python sees as writable bytes.
 
 use std::ffi::c_int;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ pub(crate) struct Allocation(pub(crate) Arc<Region>);
 
 #[pymethods]
 impl Allocation {
-    #[allow(clippy::needless_pass_by_value)] // the interpreter hands over a reference
+    #[allow(clippy::needless_pass_by_value)] // the interpreter passes a reference
     unsafe fn __getbuffer__(slf: PyRef<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
         let region = &slf.0;
         let (start, length) = (region.start().as_ptr().cast(), region.length() as isize);

@@ -1,4 +1,4 @@
-//! The objects that an array of numpy's holds. The collector does not see them, and numpy need not be linked to find them.
+//! The objects in an array of numpy. The collector does not see them, and they are found without linking numpy.
 
 use std::ffi::{c_char, c_int};
 use std::{ptr, slice};
@@ -10,10 +10,11 @@ use pyo3::prelude::*;
 use super::object::prefetch;
 use super::types::{Type, is_heap, item};
 
-/// How many objects ahead of the one that is looked at are asked for from memory: they may lie anywhere.
+/// How many objects ahead of the current one are prefetched: they may be anywhere in memory.
 const AHEAD: usize = 16;
 
-/// How an array begins: numpy has that inlined in every extension that uses it, so it stays as it is (`ndarraytypes.h`).
+/// The beginning of an array: numpy inlines it in every extension that uses numpy, so it stays as it is
+/// (`ndarraytypes.h`).
 #[repr(C)]
 struct Array {
     head: ffi::PyObject,
@@ -25,7 +26,7 @@ struct Array {
     dtype: *const Dtype,
 }
 
-/// How a dtype begins.
+/// The beginning of a dtype.
 #[repr(C)]
 struct Dtype {
     head: ffi::PyObject,
@@ -35,23 +36,23 @@ struct Dtype {
 
 /// The kind of an array's elements.
 pub(super) enum ArrayElements {
-    /// Numbers and the like.
+    /// Numbers, and other elements without objects.
     None,
     Objects(Objects),
     /// Records, of which some fields may be objects.
     Unknown,
 }
 
-/// Where the objects of an array lie.
+/// The location of the objects of an array.
 pub(super) struct Objects {
     data: *const u8,
     /// Length and stride (bytes) of each dimension that has different members, the outermost first.
     dimensions: Vec<(usize, isize)>,
 }
 
-/// numpy's type of arrays; null where numpy is not loaded.
+/// Returns numpy's type of arrays; null if numpy is not loaded.
 pub(super) fn array_type(py: Python<'_>) -> Type {
-    // SAFETY: the interpreter is attached; dictionaries of modules have text for keys: to look one up runs no code.
+    // SAFETY: the interpreter is attached; dicts of modules have str keys, so that a lookup runs no code.
     unsafe {
         let numpy = item(ffi::PyImport_GetModuleDict(), pyo3::intern!(py, "numpy").as_ptr());
         if numpy.is_null() || ffi::PyModule_Check(numpy) == 0 {
@@ -63,12 +64,12 @@ pub(super) fn array_type(py: Python<'_>) -> Type {
     }
 }
 
-/// What an array holds.
+/// Returns the kind of an array's elements.
 ///
 /// # Safety
 /// `array` is a live object of the type of arrays or of one derived from it.
 pub(super) unsafe fn members(py: Python<'_>, array: *mut ffi::PyObject) -> ArrayElements {
-    // SAFETY: as the caller promises; lengths and strides are as many as dimensions.
+    // SAFETY: as the caller promises; there are as many lengths and strides as dimensions.
     unsafe {
         let fields = &*array.cast::<Array>();
         match (*fields.dtype).kind as u8 {
@@ -87,10 +88,10 @@ pub(super) unsafe fn members(py: Python<'_>, array: *mut ffi::PyObject) -> Array
     }
 }
 
-/// Whether records may have fields that are objects, as far as numpy tells how they are laid out.
+/// Returns whether records may have fields that are objects, according to the buffer's format.
 fn may_have_objects(array: &Bound<'_, PyAny>) -> bool {
     PyUntypedBuffer::get(array).map_or(true, |buffer| {
-        // Names of fields stand between colons.
+        // Names of fields are enclosed in colons.
         let format = buffer.format().to_bytes();
         format
             .split(|byte| *byte == b':')
@@ -100,7 +101,7 @@ fn may_have_objects(array: &Bound<'_, PyAny>) -> bool {
 }
 
 impl Objects {
-    /// The addresses of all objects, where they lie in one row.
+    /// Returns the addresses of all objects, if they are contiguous.
     pub(super) fn row(&self) -> Option<&[usize]> {
         let end =
             |at: Option<isize>, (length, stride): &(usize, isize)| (at? == *stride).then(|| stride * *length as isize);
@@ -111,11 +112,12 @@ impl Objects {
         ];
         let length = rows.into_iter().flatten().next()? as usize / size_of::<usize>();
         let is_row = !self.data.is_null() && self.data.cast::<usize>().is_aligned();
-        // SAFETY: so many objects lie there one behind the other, in the memory of the array.
+        // SAFETY: the memory of the array contains this number of contiguous pointers to objects.
         is_row.then(|| unsafe { slice::from_raw_parts(self.data.cast(), length) })
     }
 
-    /// Whether `is_so` for each object, in the order of the array. Where it is not for one, those behind it are left out.
+    /// Returns whether `is_so` holds for each object, in the order of the array; stops at the first for which it does
+    /// not.
     pub(super) fn all(&self, mut is_so: impl FnMut(*mut ffi::PyObject) -> bool) -> bool {
         // SAFETY: the array that has these dimensions is live, and no code runs that could change it.
         unsafe { all_below(self.data, &self.dimensions, &mut is_so) }
@@ -123,7 +125,7 @@ impl Objects {
 }
 
 /// # Safety
-/// Pointers to objects, or null, lie at the address in these dimensions.
+/// At the address there are pointers to objects, or null, in these dimensions.
 unsafe fn all_below(
     data: *const u8,
     dimensions: &[(usize, isize)],

@@ -1,9 +1,9 @@
 //! The Python part of an instance: its attribute dict and its slots, with their names.
 //!
-//! A dict that no one has asked for yet does not exist: since 3.11 the values lie in or beside the instance and the
-//! names in the class. Asking for `__dict__` would make it, for good (64 bytes an instance), so both are read where
-//! they lie. The layouts are those of 3.11, 3.12 and 3.13; [`layout_is_known`] tries them on a probe, and where they
-//! are not as expected instances are asked for their dict after all.
+//! A dict that has never been requested does not exist: since 3.11 the values are stored in or beside the instance,
+//! and the names in the class. Requesting `__dict__` would create it for good (64 bytes per instance), so both are
+//! read in place. The layouts are those of 3.11, 3.12 and 3.13; [`layout_is_known`] tests them on a probe, and if
+//! they differ, the dict of instances is requested after all.
 //!
 //! ```text
 //! part  = flags dict slots
@@ -27,12 +27,12 @@ unsafe extern "C" {
     fn _PyObject_GetDictPtr(object: *mut ffi::PyObject) -> *mut *mut ffi::PyObject;
 }
 
-/// The flag of a type whose instances' dict lies before the object.
+/// The flag of a type whose instances' dict pointer is before the object.
 pub(super) const MANAGED_DICT: std::ffi::c_ulong = 1 << 4;
 #[cfg(Py_3_13)]
 const INLINE_VALUES: std::ffi::c_ulong = 1 << 2;
 
-/// Where the attributes of an instance lie.
+/// The location of an instance's attributes.
 pub(super) enum Attributes {
     /// It has none.
     None,
@@ -57,10 +57,10 @@ struct Keys {
     entries: isize,
 }
 
-/// Kind of keys that instances share; their entries are pairs of pointers, of which the first is the name.
+/// The kind of keys that instances share; their entries are pairs of pointers, of which the first is the name.
 const SPLIT: u8 = 2;
 
-/// Values of attributes beside an instance: the pointers, and a function of the n-th inserted one's index.
+/// Values of attributes beside an instance: the pointers, and the index of each in the order of insertion.
 #[derive(Clone, Copy)]
 struct Values {
     first: *const *mut ffi::PyObject,
@@ -70,7 +70,7 @@ struct Values {
 }
 
 impl Values {
-    /// Up to 3.12: one byte before the values lies the length of the prefix, before it the number of values, then the
+    /// Up to 3.12: the byte before the values is the length of the prefix; before it are the number of values and the
     /// order, backwards.
     #[cfg(not(Py_3_13))]
     unsafe fn at(pointer: *const *mut ffi::PyObject) -> Self {
@@ -105,12 +105,12 @@ impl Values {
         }
     }
 
-    /// Names and values in the order of insertion.
+    /// Returns names and values in the order of insertion.
     ///
     /// # Safety
     /// The values belong to a live instance of `class`.
     unsafe fn pairs(self, class: Type) -> Pairs {
-        // SAFETY: a class whose instances have values has cached keys; entries come behind the index.
+        // SAFETY: a class whose instances have values has cached keys; entries follow the index.
         unsafe {
             let keys = (*class.cast::<ffi::PyHeapTypeObject>()).ht_cached_keys.cast::<Keys>();
             if keys.is_null() {
@@ -133,7 +133,7 @@ impl Values {
     }
 }
 
-/// Names and values that lie beside an instance, which lives and does not change while they are gone through.
+/// Names and values beside an instance, which is live and does not change during the iteration.
 #[derive(Clone)]
 pub(super) struct Pairs {
     values: Values,
@@ -161,7 +161,7 @@ impl Iterator for Pairs {
     }
 }
 
-/// Where the attributes of `object` lie. Makes no dict.
+/// Returns the location of `object`'s attributes. Creates no dict.
 ///
 /// # Safety
 /// `object` is live and the interpreter is attached.
@@ -232,7 +232,7 @@ fn some_dict(dict: *mut ffi::PyObject) -> Attributes {
     }
 }
 
-/// A slot of a class: the class's depth below the instance's own, its name, where it lies.
+/// A slot of a class: the class's depth below the instance's own, the slot's name and offset.
 #[derive(Debug)]
 pub(super) struct ClassSlot {
     depth: u64,
@@ -240,7 +240,7 @@ pub(super) struct ClassSlot {
     offset: isize,
 }
 
-/// The slots that Python classes among `class` and its bases declare.
+/// Returns the slots that Python classes among `class` and its bases declare.
 ///
 /// # Safety
 /// `class` is live.
@@ -255,17 +255,17 @@ pub(super) unsafe fn slots(class: Type) -> Vec<ClassSlot> {
     declared.map(slot).collect()
 }
 
-/// Of the same their depth, their name, and where they lie.
+/// Returns the depth, name and offset of the same slots.
 ///
 /// # Safety
-/// `class` is live, as long as this is used.
+/// `class` is live as long as the result is used.
 pub(super) unsafe fn declared<'a>(class: Type) -> impl Iterator<Item = (u64, &'a CStr, isize)> {
     // SAFETY: the chain of bases of a live type is live.
     let bases = std::iter::successors(Some(class), |at| {
         Some(unsafe { (**at).tp_base }).filter(|base| !base.is_null())
     });
     bases.zip(0..).flat_map(|(at, depth)| {
-        // SAFETY: a heap type has as many members as its size says, behind it; names of members live as long.
+        // SAFETY: a heap type has as many members as its size says, directly after it; names of members live as long.
         let own = unsafe { if is_heap(at) { members(at) } else { &[] } };
         own.iter().filter_map(move |member| {
             if member.type_code != ffi::Py_T_OBJECT_EX || member.name.is_null() {
@@ -279,7 +279,7 @@ pub(super) unsafe fn declared<'a>(class: Type) -> impl Iterator<Item = (u64, &'a
     })
 }
 
-/// The names of the slots that `class` itself declares.
+/// Returns the names of the slots that `class` itself declares.
 ///
 /// # Safety
 /// `class` is a live heap type.
@@ -294,12 +294,12 @@ pub(super) unsafe fn own_slots(class: Type) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// The members of a heap type.
+/// Returns the members of a heap type.
 ///
 /// # Safety
 /// `class` is a live heap type.
 pub(super) unsafe fn members<'a>(class: Type) -> &'a [ffi::PyMemberDef] {
-    // SAFETY: as the caller promises: its size counts the members, which lie behind the metatype's own fields.
+    // SAFETY: as the caller promises: its size counts the members, which follow the metatype's own fields.
     unsafe {
         let count = ffi::Py_SIZE(class.cast());
         let first = class.byte_offset((*ffi::Py_TYPE(class.cast())).tp_basicsize);
@@ -333,7 +333,7 @@ pub(super) unsafe fn write_part(object: *mut ffi::PyObject, slots: &[ClassSlot],
     }
 }
 
-/// Writes a dict that belongs to an object: its items if nobody else holds it, else the dict itself.
+/// Writes a dict that belongs to an object: its items if nothing else refers to it, otherwise the dict itself.
 ///
 /// # Safety
 /// `dict` is null or a live dict.
@@ -375,7 +375,7 @@ pub(super) unsafe fn write_pairs(pairs: impl Iterator<Item = AttributePair> + Cl
     }
 }
 
-/// The items of a dict if all its keys are exact strings.
+/// Returns the items of a dict if all its keys are exact strings.
 ///
 /// # Safety
 /// `dict` is a live dict.
@@ -387,7 +387,7 @@ pub(super) unsafe fn named_pairs(dict: *mut ffi::PyObject) -> Option<Vec<Attribu
     pairs.map(named).collect()
 }
 
-/// The attribute of that name among an instance's own. Borrowed.
+/// Returns the instance's own attribute of this name. Borrowed.
 ///
 /// # Safety
 /// `object` is live and the interpreter is attached.

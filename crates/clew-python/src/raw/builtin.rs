@@ -11,27 +11,27 @@ use super::types::is_type;
 use crate::kinds;
 use crate::payload::Write;
 
-/// What a builtin function is bound to: null or a module for plain functions.
+/// Returns the object to which a builtin function is bound: null or a module for plain functions.
 fn bound_to(function: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: callers found a live builtin function by its type.
     unsafe { (*function.cast::<ffi::PyCFunctionObject>()).m_self }
 }
 
-/// Whether a builtin function is found in a module or on a type, and not on an object of the user's.
+/// Returns whether a builtin function belongs to a module or a type, and not to an object of the user.
 pub(super) fn is_by_name(function: *mut ffi::PyObject) -> bool {
     let owner = bound_to(function);
     // SAFETY: null or live.
     owner.is_null() || unsafe { ffi::PyModule_Check(owner) != 0 || is_type(owner) }
 }
 
-/// Writes what is found by name.
+/// Writes an object that is found by name.
 pub(super) fn write_global(module: &[u8], name: &[u8], node: &mut Node<'_, Object>) {
     node.kind(kinds::GLOBAL);
     node.payload().name(module);
     node.payload().name(name);
 }
 
-/// Describes a builtin function: by module and name, or by name and what it is bound to.
+/// Describes a builtin function: by module and name, or by name and the object to which it is bound.
 ///
 /// # Safety
 /// `function` is a live builtin function.
@@ -65,8 +65,8 @@ pub(super) unsafe fn describe_descriptor(descriptor: *mut ffi::PyObject, node: &
     }
 }
 
-/// A field of an object of an exact builtin type, read through a C getter. Borrowed from the object; null if it is
-/// not there.
+/// Returns a field of an object of an exact builtin type, read through a C getter. Borrowed from the object; null if
+/// it does not exist.
 ///
 /// # Safety
 /// `object` is live and owns what the getter returns.
@@ -83,7 +83,7 @@ pub(super) unsafe fn field(object: *mut ffi::PyObject, name: &CStr) -> *mut ffi:
     }
 }
 
-/// Appends a text that a C getter makes anew, as that of a method wrapper's name: nobody but the caller owns it.
+/// Appends a text that a C getter creates, such as the name of a method wrapper: only the caller owns it.
 ///
 /// # Safety
 /// `object` is live and the interpreter is attached; the attribute is a str.

@@ -1,12 +1,12 @@
-//! The body of a notebook class: what of it is written.
+//! The body of a notebook class: the parts that are written.
 //!
 //! ```text
 //! payload  = id name qualname module slots(count names) flags members(count names) attributes(count names)
-//! flags    = 1 instances have a dict | 2 instances have weak references | 4 the class says its slots
+//! flags    = 1 instances have a dict | 2 instances have weak references | 4 the class declares slots
 //! aside    = varint(count) name*      all attributes in their order; then line (LEB128) or nothing
 //! children = metaclass, bases (a tuple), a member of an Enum each in order, an attribute's value each by name
 //! ```
-//! Attributes that the class statement makes anew are left out: descriptors of slots, `__dict__` and `__weakref__`.
+//! Attributes that the class statement creates are omitted: descriptors of slots, `__dict__` and `__weakref__`.
 
 use clew_core::graph::Node;
 use pyo3::ffi;
@@ -21,7 +21,7 @@ use super::types::{Type, entries, own_dict, qualname, type_names};
 use crate::kinds;
 use crate::payload::Write;
 
-/// Whether an attribute is a function whose own name says that it belongs there.
+/// Returns whether an attribute is a function with the qualified name of a method of this class.
 pub(super) fn is_method(class: &[u8], name: &[u8], value: *mut ffi::PyObject) -> bool {
     // SAFETY: callers pass attributes of live classes.
     let full = unsafe {
@@ -33,7 +33,7 @@ pub(super) fn is_method(class: &[u8], name: &[u8], value: *mut ffi::PyObject) ->
     full.strip_prefix(class).and_then(|rest| rest.strip_prefix(b".")) == Some(name)
 }
 
-/// The attributes of a class by name, unordered.
+/// Returns the attributes of a class by name, unordered.
 ///
 /// # Safety
 /// `class` is live.
@@ -46,7 +46,7 @@ pub(super) unsafe fn attributes_of(class: Type) -> Vec<(Vec<u8>, *mut ffi::PyObj
     }
 }
 
-/// Whether the class statement makes this attribute of `class` by itself.
+/// Returns whether the class statement creates this attribute of `class` automatically.
 ///
 /// # Safety
 /// Both are live.
@@ -76,20 +76,20 @@ pub(super) struct ClassBody {
     pub attributes: Vec<(Vec<u8>, *mut ffi::PyObject)>,
 }
 
-/// Instances have a dict that their base's have not.
+/// Instances have a dict, but instances of the base have none.
 pub(crate) const HAS_DICT: u8 = 1;
-/// Instances can be referred to weakly, and their base's can not.
+/// Instances can be referred to weakly, but instances of the base cannot.
 pub(crate) const HAS_WEAK: u8 = 2;
-/// The class says its slots.
+/// The class declares slots.
 pub(crate) const SAYS_SLOTS: u8 = 4;
 
 impl ClassBody {
-    /// Takes a live heap type apart.
+    /// Reads a live heap type.
     ///
     /// # Safety
     /// `class` is a live heap type.
     pub unsafe fn of(class: Type, id: String, known: &WellKnownObjects) -> Self {
-        // SAFETY: as the caller promises; what a class holds is live.
+        // SAFETY: as the caller promises; the parts of a live class are live.
         unsafe {
             let mut attributes = attributes_of(class);
             let says_slots = attributes.iter().any(|(name, _)| name == b"__slots__");
@@ -122,7 +122,7 @@ impl ClassBody {
         }
     }
 
-    /// Shows the body. Its methods are written whole here, by name elsewhere.
+    /// Describes the body. Its methods are written completely here, and by name elsewhere.
     pub fn describe(mut self, node: &mut Node<'_, Object>) {
         node.kind(kinds::DEFINITION);
         for name in [self.id.as_bytes(), &self.name, &self.qualname, &self.module] {
@@ -162,7 +162,7 @@ impl ClassBody {
 }
 
 fn number(object: *mut ffi::PyObject) -> u64 {
-    // SAFETY: an attribute of a live class; no int gives an error, which is cleared.
+    // SAFETY: an attribute of a live class; if it is not an int, there is an error, which is cleared.
     let number = unsafe {
         let number = ffi::PyLong_AsLongLong(object);
         ffi::PyErr_Clear();

@@ -1,4 +1,4 @@
-//! Making a class without the hooks that a class statement runs: everything they would have done is stored.
+//! Makes a class without the hooks that a class statement runs: all that they would have done is stored.
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -8,9 +8,9 @@ use super::collector::CollectorPause;
 use super::facts::along_bases;
 use super::types::{Type, done, is_heap, item, own_dict};
 
-/// `__init_subclass__` of the given bases, put aside while a class is made; put back when dropped.
+/// Removes `__init_subclass__` of the given bases while a class is made; puts it back when dropped.
 ///
-/// Nothing of the user's runs in between: the collector is off, and making an empty class calls no other hook.
+/// No user code runs in between: the collector is off, and making an empty class calls no other hook.
 pub(super) struct SubclassHookGuard<'py> {
     name: Bound<'py, PyString>,
     replaced: Vec<(Type, Bound<'py, PyAny>)>,
@@ -21,7 +21,7 @@ impl<'py> SubclassHookGuard<'py> {
     pub fn new(bases: &Bound<'py, PyTuple>) -> PyResult<Self> {
         let py = bases.py();
         let name = PyString::intern(py, "__init_subclass__");
-        // SAFETY: attached; live objects. What `object` has does nothing, and any class can have it.
+        // SAFETY: attached; live objects. The hook of `object` does nothing, and any class can have it.
         unsafe {
             let mut hushed = Self {
                 name,
@@ -61,7 +61,7 @@ impl<'py> SubclassHookGuard<'py> {
 impl Drop for SubclassHookGuard<'_> {
     fn drop(&mut self) {
         for (class, found) in self.replaced.drain(..).rev() {
-            // SAFETY: the classes are bases of a live class; setting an entry that is there can't fail.
+            // SAFETY: the classes are bases of a live class; setting an existing entry cannot fail.
             unsafe {
                 ffi::PyDict_SetItem(own_dict(class), self.name.as_ptr(), found.as_ptr());
                 ffi::PyType_Modified(class);

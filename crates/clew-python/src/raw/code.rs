@@ -1,4 +1,4 @@
-//! Code objects, by value. Where the code stood in its file is stored but not compared.
+//! Code objects, by value. Their position in the file is stored but not compared.
 //!
 //! ```text
 //! payload = version argcount posonlyargcount kwonlyargcount nlocals stacksize flags
@@ -18,7 +18,7 @@ use super::object::Object;
 use super::scalar::{text, write_name};
 use crate::payload::Write;
 
-/// Bytecode of one minor version says nothing to another.
+/// The version of this Python's bytecode: other minor versions cannot run it.
 pub(crate) const BYTECODE: u64 = if cfg!(Py_3_14) {
     0x030e
 } else if cfg!(Py_3_13) {
@@ -68,8 +68,8 @@ pub(super) unsafe fn describe_code(code: *mut ffi::PyObject, node: &mut Node<'_,
     }
 }
 
-/// Writes what a code object does, without its constants' values: bytecode and names, its own and those of the code within. The collector
-/// is off meanwhile.
+/// Writes what a code object does, without its constants' values: bytecode and names, its own and those of nested
+/// code. The collector is off meanwhile.
 pub(super) fn write_bytecode(code: &Bound<'_, PyAny>, out: &mut Vec<u8>) {
     write_bytes(code, "co_code", out);
     write_names(code, out);
@@ -91,7 +91,7 @@ fn write_names(code: &Bound<'_, PyAny>, out: &mut Vec<u8>) {
     }
 }
 
-/// The items of an attribute that is a tuple.
+/// Returns the items of an attribute that is a tuple.
 fn tuple<'py>(code: &Bound<'py, PyAny>, name: &str) -> Vec<Bound<'py, PyAny>> {
     let items = code.getattr(name).and_then(|items| Ok(items.cast_into::<PyTuple>()?));
     items.map(|items| items.iter().collect()).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What the Python package `clew.codecs` knows of libraries' types, as far as the walk needs it without asking.
+//! The knowledge of the Python package `clew.codecs` about libraries' types that the walk needs without calling it.
 
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::types::Type;
 use crate::cause::PythonCause;
 
-/// What the walk can't do without. It would go on, and find no value in anything that a library made.
+/// Modules that the walk requires. Without them it would continue, and find no value in any object of a library.
 const PARTS: [&str; 6] = [
     "clew.codecs",
     "clew.codecs.handles",
@@ -18,27 +18,27 @@ const PARTS: [&str; 6] = [
     "clew.codecs.closed",
 ];
 
-/// Loads every part that the walk needs.
+/// Loads every module that the walk needs.
 ///
 /// # Errors
-/// One can't be imported: the installation is broken.
+/// One cannot be imported: the installation is broken.
 pub(crate) fn load_parts(py: Python<'_>) -> PyResult<()> {
     PARTS.iter().try_for_each(|part| py.import(*part).map(drop))
 }
 
-/// Codecs by type, the words for types without values, and the functions to ask.
+/// Codecs by type, the reasons for types without values, and the functions to call.
 #[derive(Default)]
 pub(super) struct Codecs {
     find: Option<Py<PyAny>>,
     reduce_value: Option<Py<PyAny>>,
-    /// Types with a codec, and what sharing their objects does.
+    /// Types with a codec, and the effect of sharing their objects.
     exact: FxHashMap<Type, Sharing>,
-    /// The addresses of those whose objects are joined where a name is bound to them.
+    /// The addresses of types whose objects join roots if a name is bound to them.
     bound: FxHashSet<usize>,
     words: FxHashMap<Vec<u8>, String>,
     stopped: FxHashSet<Vec<u8>>,
     files: FxHashSet<String>,
-    /// Codecs found in this look, each with its type, which is kept so that its address stays its own.
+    /// Codecs found in this look, each with its type, which is kept alive so that its address stays unique.
     found: FxHashMap<Type, (Py<PyAny>, Option<Py<PyAny>>)>,
     pins: Vec<Py<PyAny>>,
 }
@@ -48,14 +48,14 @@ pub(super) struct Codecs {
 pub(super) enum Sharing {
     /// They are.
     Joins,
-    /// They are not: equal ones are told apart only within a co-variable.
+    /// They are not: equal objects are distinguished only within a co-variable.
     IsPlain,
-    /// They are where one of them is bound to the object itself: its attributes can be set through that.
+    /// They are if one of them is bound to the object itself: the object's attributes can be set through that root.
     JoinsBound,
 }
 
 impl Codecs {
-    /// Loads what libraries that came in since the last look have codecs for.
+    /// Loads the codecs of libraries that were imported since the last look.
     pub fn begin(&mut self, py: Python<'_>) -> PyResult<()> {
         let Ok(package) = py.import("clew.codecs") else {
             return Ok(());
@@ -90,7 +90,8 @@ impl Codecs {
         Ok(())
     }
 
-    /// A file that is missing, or whose library is half imported, is tried again at the next look.
+    /// Loads a file of codecs. If it is missing, or its library is partly imported, this is tried again at the next
+    /// look.
     fn load(&mut self, py: Python<'_>, file: &str) -> PyResult<()> {
         let Ok(module) = py.import(format!("clew.codecs.{file}")) else {
             return Ok(());
@@ -115,27 +116,27 @@ impl Codecs {
         Ok(())
     }
 
-    /// How many files of codecs are loaded.
+    /// Returns the number of loaded files of codecs.
     pub fn files(&self) -> usize {
         self.files.len()
     }
 
-    /// What sharing objects of this very type does, if it has a codec.
+    /// Returns the effect of sharing objects of exactly this type, if it has a codec.
     pub fn exact(&self, class: Type) -> Option<Sharing> {
         self.exact.get(&class).copied()
     }
 
-    /// Whether objects of this type are joined where a name is bound to them.
+    /// Returns whether objects of this type join roots if a name is bound to them.
     pub fn joins_bound(&self, class: usize) -> bool {
         self.bound.contains(&class)
     }
 
-    /// Whether there are such types.
+    /// Returns whether there are such types.
     pub fn has_bound_values(&self) -> bool {
         !self.bound.is_empty()
     }
 
-    /// Why objects of a class with these qualified names along its bases have no value.
+    /// Returns why objects of a class with these qualified names along its bases have no value.
     pub fn word(&self, names: impl Iterator<Item = Vec<u8>>) -> Option<&str> {
         for name in names {
             if self.stopped.contains(&name) {
@@ -148,7 +149,7 @@ impl Codecs {
         None
     }
 
-    /// The codec for objects of this type. Runs code of ours.
+    /// Returns the codec for objects of this type. Runs Clew's Python code.
     pub fn find<'py>(&mut self, class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let (py, key) = (class.py(), class.as_type_ptr());
         if let Some((_, found)) = self.found.get(&key) {
@@ -162,23 +163,23 @@ impl Codecs {
         Ok(codec)
     }
 
-    /// What the object's reducer gives: a name, or six parts. Runs the reducer.
+    /// Returns the result of the object's reducer: a name, or six parts. Runs the reducer.
     pub fn reduce<'py>(&self, object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         if let Some(reduce) = &self.reduce_value {
             return reduce.bind(object.py()).call1((object,));
         }
-        // A broken installation; the exception says which part is missing.
+        // A broken installation; the exception names the missing part.
         let reduce = object.py().import("clew.codecs.reduce")?;
         reduce.call_method1("reduce_value", (object,))
     }
 
-    /// Forgets what was found in this look.
+    /// Forgets the codecs found in this look.
     pub fn let_go(&mut self) {
         self.found.clear();
     }
 }
 
-/// Texts by texts, as a module has them.
+/// Reads a dict of strings from a module.
 fn pairs(module: &Bound<'_, PyModule>, name: &str) -> PyResult<Vec<(String, String)>> {
     let items = module.getattr(name)?.call_method0("items")?;
     Ok(items
@@ -188,7 +189,7 @@ fn pairs(module: &Bound<'_, PyModule>, name: &str) -> PyResult<Vec<(String, Stri
         .collect())
 }
 
-/// What an exception says to people: why an object has no value here.
+/// Converts an exception to the reason why an object has no value here.
 pub(super) fn reason(error: &PyErr, object: &Bound<'_, PyAny>) -> String {
     let py = object.py();
     if error.is_instance_of::<PyKeyboardInterrupt>(py) && super::interrupt_guard::strike() {

@@ -1,12 +1,12 @@
-//! The collector of cycles, off for a while.
+//! A pause of the cyclic garbage collector.
 
 use std::marker::PhantomData;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-/// While this lives, no cycles are collected: no code of the user's runs for that, and what is made is not gone through
-/// again and again. Of a million small objects that is half of what making them costs.
+/// While this exists, no cycles are collected: no user code runs for that, and new objects are not traversed again
+/// and again. With a million small objects, that is half the cost of making them.
 pub(crate) struct CollectorPause<'py> {
     was_on: bool,
     _attached: PhantomData<Python<'py>>,
@@ -25,7 +25,7 @@ impl<'py> CollectorPause<'py> {
 impl Drop for CollectorPause<'_> {
     fn drop(&mut self) {
         if self.was_on {
-            // SAFETY: attached, as long as the lifetime says.
+            // SAFETY: attached, for this lifetime.
             unsafe { ffi::PyGC_Enable() };
         }
     }

@@ -1,4 +1,4 @@
-//! Notebook classes: which live class is which definition.
+//! Notebook classes: maps live classes to definitions.
 
 use clew_core::id::Fingerprint;
 use pyo3::ffi;
@@ -16,32 +16,33 @@ use super::types::{Type, qualname};
 /// A class with its id and its rank.
 struct KnownClass {
     id: String,
-    /// A class met in this look is held; that is made weak when it ends, since a weak reference is an object of its own.
+    /// A class that was met in this look is held strongly. The hold becomes weak when the look ends, since a weak
+    /// reference is an object of its own.
     hold: Pin,
     rank: u64,
 }
 
-/// Which live class is which definition, for as long as the class lives.
+/// Maps live classes to definitions, for as long as the classes live.
 #[derive(Default)]
 pub(crate) struct Definitions {
     by_class: FxHashMap<Type, KnownClass>,
     by_id: FxHashMap<String, Type>,
-    /// Every id that a class of this session had. Another class never gets one of them, also when the first is gone.
+    /// Every id that a class of this session had. No other class gets one of them, even after the first one is gone.
     taken: FxHashSet<String>,
-    /// Whether ids are made of names, so that another process makes the same ones.
+    /// Whether ids are derived from names, so that another process derives the same ones.
     by_name: bool,
     met: u64,
-    /// Functions that are attributes of notebook classes, with the class's id and their name. For one look.
+    /// Functions that are attributes of notebook classes, with the class's id and their name. Valid for one look.
     methods: FxHashMap<*mut ffi::PyObject, (String, Vec<u8>)>,
-    /// New attributes for classes that live, staged by a load.
+    /// New attributes for live classes, staged by a load.
     staged: Vec<Py<Twin>>,
     /// Classes that a load made, and whether they have their attributes yet: a class that another one needs may be
-    /// there before all that its own attributes refer to is.
+    /// made before everything that its own attributes refer to.
     new_classes: Vec<(String, Py<PyAny>, bool)>,
 }
 
 impl Definitions {
-    /// The id of a class, a new one if it is met for the first time. Its bases are to be met before it.
+    /// Returns the id of a class, a new one if it is met for the first time. Its bases must be met before it.
     pub(super) fn meet(&mut self, class: Type, known: &facts::WellKnownObjects) -> String {
         if let Some(id) = self.live_id(class) {
             return id.to_owned();
@@ -57,7 +58,7 @@ impl Definitions {
         id
     }
 
-    /// The id of a class that was met before and lives.
+    /// Returns the id of a live class that was met before.
     pub fn live_id(&self, class: Type) -> Option<&str> {
         // SAFETY: the heap is only used attached.
         let py = unsafe { Python::assume_attached() };
@@ -66,12 +67,13 @@ impl Definitions {
         is_it.then_some(&known.id)
     }
 
-    /// From now on ids are made of names.
+    /// Derives ids from names from now on.
     pub fn name_by_name(&mut self) {
         self.by_name = true;
     }
 
-    /// Takes a live heap type apart. Where ids are made of names, without what pickling an instance leaves at the class.
+    /// Reads a live heap type. If ids are derived from names, without the attribute that pickling an instance adds to
+    /// the class.
     ///
     /// # Safety
     /// `class` is a live heap type.
@@ -84,14 +86,15 @@ impl Definitions {
         body
     }
 
-    /// An id made of the class's structure: a cell that defines the same class in another process gives it the same id.
+    /// Derives an id from the class's structure: a cell that defines the same class in another process gives it the
+    /// same id.
     fn id_by_structure(&self, class: Type, known: &facts::WellKnownObjects) -> String {
         // SAFETY: callers pass a live heap type.
         let structure = unsafe { structure::of(class, known, |base| self.live_id(base)) };
         first_free(&structure, |id| !self.taken.contains(id))
     }
 
-    /// An id made of the class's name, and of how many of that name were met before.
+    /// Derives an id from the class's name, and the number of classes of this name that were met before.
     fn named_id(&self, class: Type) -> String {
         // SAFETY: callers pass a live heap type.
         let name = unsafe { qualname(class) };
@@ -111,7 +114,7 @@ impl Definitions {
         self.taken.insert(id.to_owned());
     }
 
-    /// Has a class known by an id that it was recorded with in another process.
+    /// Registers a class under the id with which it was recorded in another process.
     pub fn recognise(&mut self, class: &Bound<'_, PyAny>, id: &str) {
         self.adopt(class, id);
         self.index(class.as_ptr().cast());
@@ -126,12 +129,12 @@ impl Definitions {
             .filter(|live| known.id == id && live.as_ptr() == pointer.cast())
     }
 
-    /// The class and the name under which a function is an attribute of a notebook class.
+    /// Returns the class and the name under which a function is an attribute of a notebook class.
     pub fn method(&self, function: *mut ffi::PyObject) -> Option<&(String, Vec<u8>)> {
         self.methods.get(&function)
     }
 
-    /// Finds the methods of all classes known so far.
+    /// Finds the methods of all known classes.
     pub fn index_methods(&mut self) {
         self.methods.clear();
         // SAFETY: the heap is only used attached.
@@ -161,7 +164,7 @@ impl Definitions {
         }
     }
 
-    /// Takes in what a load stages: a class that is new, or new attributes of one that lives.
+    /// Registers a new class that a load stages.
     pub fn stage_class(&mut self, class: &Bound<'_, PyAny>, id: &str) {
         self.adopt(class, id);
         self.new_classes.push((id.to_owned(), class.clone().unbind(), false));
@@ -172,8 +175,8 @@ impl Definitions {
         self.index_twin(&twin.clone().unbind());
     }
 
-    /// Has a function that was built for a class that lives count as a method of it, for as long as the two are compared; whether it
-    /// did not before.
+    /// Treats a function that was built for a live class as its method while the two are compared. Returns whether it
+    /// was not treated so before.
     pub fn stage_method(&mut self, id: &str, class: &[u8], name: &[u8], function: &Bound<'_, PyAny>) -> bool {
         let is_new = is_method(class, name, function.as_ptr()) && !self.methods.contains_key(&function.as_ptr());
         if is_new {
@@ -182,25 +185,25 @@ impl Definitions {
         is_new
     }
 
-    /// Ends that. It may be gone soon, and another object at its place.
+    /// Ends that. The function may be freed soon, and another object may get its address.
     pub fn unstage_method(&mut self, function: &Bound<'_, PyAny>) {
         self.methods.remove(&function.as_ptr());
     }
 
-    /// An attribute that a staged twin gives its class.
+    /// Returns an attribute that a staged twin gives its class.
     pub fn staged_attribute<'py>(&self, py: Python<'py>, id: &str, name: &[u8]) -> Option<Bound<'py, PyAny>> {
         let twin = self.staged.iter().find(|twin| twin.get().id == id)?.get();
         let found = twin.attributes.iter().find(|(own, _)| own == name);
         found.map(|(_, value)| value.bind(py).clone())
     }
 
-    /// A class that a load made and could not fill yet.
+    /// Returns a class that a load made and has not filled yet.
     pub fn unfilled<'py>(&self, py: Python<'py>, id: &str) -> Option<Bound<'py, PyAny>> {
         let found = self.new_classes.iter().find(|(own, _, is_full)| own == id && !is_full);
         found.map(|(_, class, _)| class.bind(py).clone())
     }
 
-    /// Says that a staged class has its attributes.
+    /// Notes that a staged class has its attributes.
     pub fn fill(&mut self, class: Type, id: &str) {
         for (own, _, is_full) in &mut self.new_classes {
             *is_full |= own == id;
@@ -208,7 +211,7 @@ impl Definitions {
         self.index(class);
     }
 
-    /// Ends a load. What was staged and not installed is forgotten.
+    /// Ends a load. Staged definitions that were not installed are forgotten.
     pub fn end_staging(&mut self, is_installed: bool) {
         self.staged.clear();
         for (id, _, is_full) in std::mem::take(&mut self.new_classes) {
@@ -226,14 +229,15 @@ impl Definitions {
         // SAFETY: the class is live, and so are its attributes.
         let (own, attributes) = unsafe { (qualname(class), attributes_of(class)) };
         for (name, value) in attributes {
-            // Two classes may hold one function (`dataclass(slots=True)` makes a second class): the first one met has it.
+            // Two classes may share a function (`dataclass(slots=True)` makes a second class): it belongs to the
+            // first one met.
             if is_method(&own, &name, value) {
                 self.methods.entry(value).or_insert_with(|| (id.clone(), name));
             }
         }
     }
 
-    /// Lets go of classes met in the look that ends.
+    /// Releases classes that were met in the look that ends.
     pub fn let_go(&mut self, py: Python<'_>) {
         self.methods.clear();
         for known in self.by_class.values_mut() {
@@ -248,7 +252,7 @@ impl Definitions {
     }
 }
 
-/// The first id made of these bytes and a number that is free.
+/// Returns the first free id derived from these bytes and a number.
 fn first_free(bytes: &[u8], is_free: impl Fn(&String) -> bool) -> String {
     let nth = |count: u32| Fingerprint::of(&[bytes, &count.to_be_bytes()].concat()).to_string();
     let mut ids = (0..u32::MAX).map(nth);

@@ -1,4 +1,4 @@
-//! One object at a time: what the walk shows of it. Reads memory, runs nothing.
+//! Describes one object at a time for the walk. Reads memory, runs no code.
 
 use clew_core::graph::{BufferView, Node};
 use pyo3::ffi;
@@ -19,18 +19,19 @@ use crate::cause::PythonCause;
 use crate::kinds;
 use crate::payload::Write;
 
-/// Bytes of more than this go into a buffer, so that no look copies them; an insertion then stores what follows it too. Up to
-/// this they lie in the stream as texts do, which is cut where its content says.
+/// Bytes objects larger than this go into a buffer, so that looks do not copy them; after an insertion, all following
+/// blocks are stored again. Smaller ones are in the stream, like strings, where block boundaries depend on the
+/// content.
 const BUFFERED: isize = 32 << 20;
 
 impl PythonHeap {
-    /// Shows an object.
+    /// Describes an object.
     ///
     /// # Safety
-    /// It is live, the interpreter is attached, and nothing runs meanwhile.
+    /// It is live, the interpreter is attached, and no code runs meanwhile.
     pub(super) unsafe fn describe_object(&mut self, object: Object, node: &mut Node<'_, Object>) {
         let pointer = object.pointer();
-        // SAFETY: as the caller promises; each shape is read as its type lays it out.
+        // SAFETY: as the caller promises; each shape is read according to its type's layout.
         unsafe {
             match object.guise() {
                 Guise::Usual if self.describe_common(pointer, node) => return,
@@ -45,7 +46,8 @@ impl PythonHeap {
         }
     }
 
-    /// Shows an object of one of the commonest types, told by comparing addresses alone; false if it is of another.
+    /// Describes an object of one of the commonest types, which are recognized by address alone; returns false for
+    /// other types.
     unsafe fn describe_common(&mut self, pointer: *mut ffi::PyObject, node: &mut Node<'_, Object>) -> bool {
         // SAFETY: see `describe_object`.
         unsafe {
@@ -194,7 +196,7 @@ impl PythonHeap {
         node.defer();
     }
 
-    /// Tokens and what a library's module holds by name; false if the object is neither.
+    /// Describes tokens, and objects that a library's module holds by name; returns false for others.
     fn describe_by_name(
         &mut self,
         pointer: *mut ffi::PyObject,
@@ -224,7 +226,7 @@ impl PythonHeap {
         true
     }
 
-    /// What there is one of; false if the object is none.
+    /// Describes an object that exists once per process; returns false for others.
     fn describe_token(&self, pointer: *mut ffi::PyObject, node: &mut Node<'_, Object>) -> bool {
         let Some(token) = self.tokens.get(&pointer) else {
             return false;
@@ -247,7 +249,7 @@ impl PythonHeap {
     unsafe fn describe_dict(&self, pointer: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
         // SAFETY: a live dict.
         unsafe {
-            // Dicts of modules and of the process are held by others, too.
+            // Dicts of modules and of the process have other references, too.
             if ffi::Py_REFCNT(pointer) > 1 {
                 if self.describe_token(pointer, node) {
                     return;
@@ -289,7 +291,7 @@ impl PythonHeap {
         }
     }
 
-    /// Shows memory of an object, which is held until the look ends.
+    /// Adds memory of an object to the node, and holds it until the look ends.
     fn show(&mut self, owner: *mut ffi::PyObject, address: u64, length: u64, node: &mut Node<'_, Object>) {
         let view = BufferView {
             address,
@@ -405,8 +407,9 @@ impl PythonHeap {
         }
     }
 
-    /// The globals of a function: the dict itself, or as a copy of the notebook's names that some library made to run code in (attrs,
-    /// doctest). Of a copy counts what the functions may read, or every value of the session would be a part of each.
+    /// Returns the globals of a function: the dict itself, or, if it is a copy of the notebook's names that a library
+    /// made to run code in (attrs, doctest), only the names that the functions may read. Otherwise every value of the
+    /// session would be a part of each such copy.
     unsafe fn globals_as_read(&self, globals: *mut ffi::PyObject) -> Object {
         let object = Object::new(globals);
         // SAFETY: a live function's globals are a live dict.
@@ -439,7 +442,7 @@ impl PythonHeap {
                     return;
                 }
             }
-            // A combination of flags of the notebook's is held by its class, and written as an instance.
+            // A combination of the notebook's flags belongs to its class, and is written as an instance.
             let base = super::facts::readable_base(ffi::Py_TYPE(pointer), &self.known).unwrap_or(Base::Object);
             self.describe_instance(pointer, base, facts, Guise::Whole, node);
         }
@@ -479,7 +482,8 @@ impl PythonHeap {
         if guise == Guise::Usual && self.describe_by_name(pointer, facts, node) {
             return;
         }
-        // Members of a set are unordered, the rest of an instance is not: a copy of the set stands for them.
+        // The members of a set are unordered, the rest of an instance is not: a copy of the set represents the
+        // members.
         if matches!(base, Base::Set | Base::Frozenset) {
             node.defer();
             return;
@@ -494,7 +498,7 @@ impl PythonHeap {
         }
     }
 
-    /// The base part of an instance: its own payload behind a length, then how many children it has.
+    /// Writes the base part of an instance: its own payload after a length, then its number of children.
     unsafe fn describe_base(&mut self, pointer: *mut ffi::PyObject, base: Base, node: &mut Node<'_, Object>) {
         // SAFETY: a live object whose C part is that of `base`.
         unsafe {
@@ -532,11 +536,11 @@ impl PythonHeap {
         }
     }
 
-    /// The name of the module whose dict this is, if it is found under it.
+    /// Returns the name of the module whose dict this is, if the module is found under its name.
     unsafe fn module_of_dict(&self, dict: *mut ffi::PyObject) -> Option<Vec<u8>> {
         // SAFETY: a live dict.
         unsafe {
-            // Few dicts of the user's have that key, and a module's dict has it among the first.
+            // Few dicts of users have that key, and a module's dict has it among the first.
             let name = super::types::item(dict, self.known.name_key);
             if name.is_null() || ffi::PyUnicode_CheckExact(name) == 0 {
                 return None;
@@ -550,7 +554,7 @@ impl PythonHeap {
     }
 }
 
-/// Writes what made an object of the user's own modules; nothing for one of a library.
+/// Writes which load made an object of the user's own modules; nothing for a library's object.
 fn write_mark(mark: Option<LoadMark>, node: &mut Node<'_, Object>) {
     if let Some(mark) = mark {
         node.payload().extend_from_slice(&mark.source);
@@ -589,7 +593,7 @@ unsafe fn fields(object: *mut ffi::PyObject, kind: u16, names: &[&std::ffi::CStr
     }
 }
 
-/// The n-th pointer behind the head of an object of a C type that begins with pointers to objects.
+/// Returns the n-th pointer after the head of an object whose C type starts with pointers to objects.
 unsafe fn word(object: *mut ffi::PyObject, nth: usize) -> *mut ffi::PyObject {
     // SAFETY: callers know the layout: cells, bound methods, mapping proxies, dict views.
     unsafe { *object.add(1).cast::<*mut ffi::PyObject>().add(nth) }

@@ -1,6 +1,6 @@
-//! Whether somebody waits at a file descriptor.
+//! Checks whether a request is waiting at a file descriptor.
 
-/// Whether one of these can be read without waiting. Nothing is read; what is no open descriptor says nothing.
+/// Returns whether one of these can be read without blocking. Nothing is read; closed descriptors are ignored.
 #[cfg(unix)]
 pub(crate) fn can_read_any(descriptors: &[i32]) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -9,7 +9,7 @@ pub(crate) fn can_read_any(descriptors: &[i32]) -> bool {
     let open = descriptors.iter().filter(|descriptor| **descriptor >= 0);
     let mut asked: Vec<PollFd<'_>> = open
         .map(|descriptor| {
-            // SAFETY: it is only polled, and not kept; of a descriptor that was closed meanwhile the system says so.
+            // SAFETY: it is only polled, and not kept; if it was closed meanwhile, the system reports that.
             let descriptor = unsafe { BorrowedFd::borrow_raw(*descriptor) };
             PollFd::from_borrowed_fd(descriptor, PollFlags::IN)
         })
@@ -21,7 +21,7 @@ pub(crate) fn can_read_any(descriptors: &[i32]) -> bool {
             .any(|interface| interface.revents().contains(PollFlags::IN))
 }
 
-/// Elsewhere nobody can tell.
+/// Not available on other platforms.
 #[cfg(not(unix))]
 pub(crate) fn can_read_any(_: &[i32]) -> bool {
     false

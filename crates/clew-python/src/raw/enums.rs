@@ -10,7 +10,7 @@ use super::scalar::{text, text_of};
 use super::types::{Type, derives, item, lookup, with_str};
 use crate::kinds;
 
-/// The dict of members of an Enum class. Borrowed; null if it has none.
+/// Returns the dict of members of an Enum class. Borrowed; null if it has none.
 unsafe fn member_map(class: Type) -> *mut ffi::PyObject {
     // SAFETY: the caller passes a live class.
     unsafe {
@@ -23,7 +23,7 @@ unsafe fn member_map(class: Type) -> *mut ffi::PyObject {
     }
 }
 
-/// The members of a class that is an Enum, in order; none otherwise. Aliases are left to the map itself.
+/// Returns the members of a class that is an Enum, in order; none otherwise. Aliases are only in the map itself.
 ///
 /// # Safety
 /// `class` is live.
@@ -49,13 +49,13 @@ pub(super) unsafe fn members(class: Type, known: &WellKnownObjects) -> Vec<(Vec<
     }
 }
 
-/// The name that an instance of an Enum says it has.
+/// Returns the name that an instance of an Enum has as its own.
 unsafe fn name_of(member: *mut ffi::PyObject) -> Option<Vec<u8>> {
     // SAFETY: the caller passes a live object; its attributes are live.
     unsafe { text_of(named(member, b"_name_")?) }
 }
 
-/// The name under which the class of a member holds it.
+/// Returns the name under which the class of a member holds it.
 unsafe fn held_name(member: *mut ffi::PyObject) -> Option<Vec<u8>> {
     // SAFETY: the caller passes a live object.
     unsafe {
@@ -64,7 +64,7 @@ unsafe fn held_name(member: *mut ffi::PyObject) -> Option<Vec<u8>> {
     }
 }
 
-/// Whether the class of an instance of an Enum holds it by name: combinations of flags it does not.
+/// Returns whether the class of an Enum's instance holds it by name: combinations of flags are not held.
 ///
 /// # Safety
 /// `member` is live.
@@ -73,7 +73,7 @@ pub(super) unsafe fn is_member(member: *mut ffi::PyObject) -> bool {
     unsafe { held_name(member).is_some() }
 }
 
-/// Describes a member of an Enum by its class and name; false if it is none.
+/// Describes a member of an Enum by its class and name; returns false if it is none.
 ///
 /// # Safety
 /// `member` is live.

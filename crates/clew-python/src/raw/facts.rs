@@ -1,4 +1,4 @@
-//! What kind of thing a type's instances are: found out once a look for each type, without running code.
+//! Classifies types by the kind of their instances: once per look for each type, without running code.
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -8,7 +8,7 @@ use super::codecs::Sharing;
 use super::types::{Type, derives, is_heap, lookup, type_names};
 use crate::cause::PythonCause;
 
-/// How the instances of a type are shown.
+/// The way in which the instances of a type are described.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
     None,
@@ -52,17 +52,17 @@ pub(super) enum Shape {
     Partial,
     Staged,
     EnumMember,
-    /// Its C part is one of the bases the walk reads itself.
+    /// Its C part is one of the bases that the walk reads itself.
     Instance(Base),
-    /// Only a codec or a reducer can tell.
+    /// Only a codec or a reducer can describe it.
     Deferred,
     /// It has no value.
     Opaque(&'static PythonCause),
-    /// It has no value, as the facts say why.
+    /// It has no value, for the reason in the facts.
     WithoutValue,
 }
 
-/// The C part of an instance that is read raw. The numbers are stored.
+/// The C part of an instance that is read in memory. The numbers are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Base {
@@ -95,12 +95,12 @@ impl Base {
         Self::Complex,
     ];
 
-    /// The base of that stored number.
+    /// Returns the base with this stored number.
     pub fn from_number(number: u8) -> Option<Self> {
         Self::ALL.get(usize::from(number)).copied()
     }
 
-    /// The builtin type itself.
+    /// Returns the builtin type itself.
     pub(super) fn type_object(self) -> Type {
         match self {
             Self::Object => &raw mut ffi::PyBaseObject_Type,
@@ -121,23 +121,23 @@ impl Base {
 /// The facts about a type that the walk needs.
 pub(super) struct TypeFacts {
     pub shape: Shape,
-    /// The slots its Python classes declare.
+    /// The slots that its Python classes declare.
     pub slots: Vec<ClassSlot>,
-    /// Where its instances hold their weak references, or 0.
+    /// The offset of the list of weak references in its instances, or 0.
     pub weak: isize,
-    /// Instances that a module of a library holds by name.
+    /// Instances that a library's module holds by name.
     pub globals: Vec<(*mut ffi::PyObject, Vec<u8>)>,
-    /// What it means that roots share an instance.
+    /// The effect of sharing an instance between roots.
     pub sharing: Sharing,
-    /// Whether a reducer written in Python by the user decides what is kept.
+    /// Whether a reducer of the user, written in Python, determines what is stored.
     pub own_reducer: bool,
-    /// Why its instances have no value.
+    /// The reason why its instances have no value.
     pub why: Option<String>,
-    /// Keeps the type, and so its address, while this is known of it.
+    /// Keeps the type alive, and so its address unique, while these facts exist.
     pub _pin: Option<Py<PyAny>>,
 }
 
-/// Names that the classification looks up, and types it compares with. Made once a heap.
+/// Names that the classification looks up, and types with which it compares. Made once per heap.
 pub(super) struct WellKnownObjects {
     pub module_key: *mut ffi::PyObject,
     pub name_key: *mut ffi::PyObject,
@@ -149,8 +149,8 @@ pub(super) struct WellKnownObjects {
     pub dealloc: ffi::destructor,
 }
 
-/// The first base that is not deallocated by the interpreter's own routine for Python classes, or that has memory no
-/// slot accounts for: where the C part comes from.
+/// Returns the type that the C part comes from: the first base that is not deallocated by the interpreter's own
+/// routine for Python classes, or that has memory besides its slots.
 ///
 /// # Safety
 /// `class` is live.
@@ -173,7 +173,7 @@ pub(super) unsafe fn c_base(class: Type, known: &WellKnownObjects) -> Type {
     at
 }
 
-/// Whether instances of `class` hold more bytes than those of `base` and the slots of `class` explain.
+/// Returns whether instances of `class` are larger than those of `base` with the slots of `class`.
 unsafe fn hidden_memory(class: Type, base: Type) -> bool {
     // SAFETY: both are live; `class` is a heap type.
     unsafe {
@@ -198,12 +198,12 @@ unsafe fn hidden_memory(class: Type, base: Type) -> bool {
     }
 }
 
-/// The base the walk reads itself, if `class` is one.
+/// Returns the base that the walk reads itself, if `class` is one.
 fn readable(class: Type) -> Option<Base> {
     Base::ALL.into_iter().find(|base| base.type_object() == class)
 }
 
-/// Finds out about a type that is none of the interpreter's exact ones.
+/// Classifies a type that is not one of the interpreter's exact ones.
 ///
 /// # Safety
 /// `class` is live and the interpreter is attached.
@@ -245,9 +245,9 @@ pub(super) unsafe fn classify(class: Type, known: &WellKnownObjects) -> TypeFact
     }
 }
 
-/// The first reducer method that `class` finds elsewhere than its C base does, or null.
+/// Returns the first reducer method that `class` does not inherit from its C base, or null.
 unsafe fn overriding_reducer(class: Type, base: Type, known: &WellKnownObjects) -> *mut ffi::PyObject {
-    // A named tuple's `__getnewargs__` says no more than its items do; neither does any tuple's.
+    // A tuple's `__getnewargs__`, such as that of a named tuple, returns only its items.
     let tuple = base == &raw mut ffi::PyTuple_Type;
     let names = if tuple {
         &known.reducers[..4]
@@ -264,7 +264,7 @@ unsafe fn overriding_reducer(class: Type, base: Type, known: &WellKnownObjects) 
     std::ptr::null_mut()
 }
 
-/// The base the walk can read an instance of an Enum from.
+/// Returns the base by which the walk can read an instance of an Enum.
 ///
 /// # Safety
 /// `class` is live.
@@ -273,7 +273,7 @@ pub(super) unsafe fn readable_base(class: Type, known: &WellKnownObjects) -> Opt
     readable(unsafe { c_base(class, known) })
 }
 
-/// The qualified names of a type and its bases, in the order attributes are looked up.
+/// Returns the qualified names of a type and its bases, in the order of attribute lookup.
 ///
 /// # Safety
 /// `class` is live.
@@ -295,7 +295,7 @@ pub(super) unsafe fn names_along_bases(class: Type, known: &WellKnownObjects) ->
     }
 }
 
-/// The types a type derives from, itself first.
+/// Returns the types from which a type derives, itself first.
 ///
 /// # Safety
 /// `class` is live.

@@ -1,8 +1,9 @@
-//! Objects that are described as another version stored them: code compiled here of the same source, what stands for a name that a
-//! library here has not, and what it has under another name.
+//! Objects that are described in the form in which another version stored them: code that was recompiled here from
+//! the same source, substitutes for names that a library here does not have, and objects that it has under other
+//! names.
 //!
-//! They run as what they are. So the same function has the same fingerprint under every version, and goes back to where its bytecode
-//! can run (decision 32).
+//! They run as the objects that they are here. So the same function has the same fingerprint under every version, and
+//! can be restored where its original bytecode can run (decision 32).
 
 use clew_core::graph::Node;
 use pyo3::ffi;
@@ -13,7 +14,7 @@ use super::object::Object;
 
 /// The stored form of an object that another version of Python made.
 pub(crate) struct ForeignObject {
-    /// The object here. Kept, so that its address stays its own.
+    /// The object here. Held, so that its address stays unique.
     pub object: Py<PyAny>,
     pub kind: u16,
     pub payload: Vec<u8>,
@@ -22,24 +23,26 @@ pub(crate) struct ForeignObject {
     pub child: Option<Py<PyAny>>,
 }
 
-/// All live objects of this kind, by address.
+/// All live objects with a foreign form, by address.
 #[derive(Default)]
 pub(crate) struct ForeignObjects {
     all: FxHashMap<*mut ffi::PyObject, ForeignObject>,
-    /// What was described under its own name: what this session recorded says so, and it keeps it.
+    /// Objects that were described under their own names, as records of this session contain them; they keep these
+    /// names.
     seen: FxHashSet<*mut ffi::PyObject>,
-    /// What is called otherwise until what is built has been held against what is stored, and what it was called before.
+    /// Objects that have another name until built values were compared with the stored ones, with their previous
+    /// form.
     for_now: Vec<(*mut ffi::PyObject, Option<ForeignObject>)>,
 }
 
 impl ForeignObjects {
-    /// Takes note of what an object is stored as.
+    /// Registers the stored form of an object.
     pub fn add(&mut self, foreign: ForeignObject) {
         self.all.insert(foreign.object.as_ptr(), foreign);
     }
 
-    /// Takes note that a library's object, which calls itself `own`, is stored under another name: for the session where that is the
-    /// first that is heard of it, else as long as it takes to compare.
+    /// Registers that a library's object with the name `own` is stored under another name: for the rest of the
+    /// session if the object was not described before, otherwise only for the comparison.
     pub fn call(&mut self, foreign: ForeignObject, own: &[u8]) {
         let object = foreign.object.as_ptr();
         let known = self.all.get(&object);
@@ -53,7 +56,7 @@ impl ForeignObjects {
         }
     }
 
-    /// What was called otherwise for a comparison has its name again.
+    /// Restores the names of objects that had another one for a comparison.
     pub fn end_comparison(&mut self) {
         while let Some((object, before)) = self.for_now.pop() {
             match before {
@@ -63,12 +66,13 @@ impl ForeignObjects {
         }
     }
 
-    /// Takes note that an object was described under its own name.
+    /// Notes that an object was described under its own name.
     pub fn see(&mut self, object: *mut ffi::PyObject) {
         self.seen.insert(object);
     }
 
-    /// Lets go of what nothing else holds. Code holds code, so in as many rounds as it takes.
+    /// Releases objects to which nothing else refers. Code refers to other code, so this is repeated until nothing
+    /// changes.
     pub fn let_go(&mut self) {
         let mut before = usize::MAX;
         while self.all.len() < before {
@@ -77,7 +81,7 @@ impl ForeignObjects {
         }
     }
 
-    /// Describes an object as it was stored; false if it is no such object.
+    /// Describes an object in its stored form; returns false if it has none.
     pub fn describe(&self, object: *mut ffi::PyObject, node: &mut Node<'_, Object>) -> bool {
         let Some(foreign) = self.all.get(&object) else {
             return false;

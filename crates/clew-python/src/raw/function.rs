@@ -1,4 +1,4 @@
-//! Functions, by what makes them: code, defaults, closure, attributes; never by the globals they read.
+//! Functions, described by their parts: code, defaults, closure, attributes; never by the globals they read.
 //!
 //! ```text
 //! payload  = mask name qualname annotations part
@@ -6,9 +6,9 @@
 //! annotations, part = as a dict in `attributes`: 0 none | 1 names follow | 2 the dict is a child
 //! children = globals, code, those of the mask in order, annotations, part
 //! ```
-//! Annotations lie in a tuple until someone asks for them: both forms are written alike. From Python 3.14 on a function of their own,
-//! *annotate*, makes them when someone first asks. What it made is written and it is not, since someone may have changed that, and to set
-//! either takes the other away.
+//! Annotations are a tuple until they are first read: both forms are written alike. From Python 3.14 on, a function
+//! of its own, *annotate*, creates them when they are first read. If they exist, they are written and *annotate* is
+//! not, since they may have been changed, and setting either removes the other.
 
 use clew_core::graph::Node;
 use pyo3::ffi;
@@ -18,7 +18,7 @@ use super::attributes::{named_pairs, write_dict, write_pairs};
 use super::object::Object;
 use super::scalar::write_name;
 
-/// What a function is made of, borrowed.
+/// Returns the parts of a function, borrowed.
 ///
 /// # Safety
 /// `function` is a live function.
@@ -27,7 +27,7 @@ pub(super) unsafe fn fields<'a>(function: *mut ffi::PyObject) -> &'a ffi::PyFunc
     unsafe { &*function.cast::<ffi::PyFunctionObject>() }
 }
 
-/// What makes the annotations of a function when someone first asks for them; null before Python 3.14.
+/// Returns the function that creates the annotations when they are first read; null before Python 3.14.
 ///
 /// # Safety
 /// `function` is a live function.
@@ -44,7 +44,7 @@ pub(super) unsafe fn annotate(function: *mut ffi::PyObject) -> *mut ffi::PyObjec
     }
 }
 
-/// The globals of a function.
+/// Returns the globals of a function.
 ///
 /// # Safety
 /// `function` is a live function.
@@ -53,7 +53,7 @@ pub(super) unsafe fn globals(function: *mut ffi::PyObject) -> *mut ffi::PyObject
     unsafe { fields(function).func_globals }
 }
 
-/// Module (may be null or no str) and qualified name of a function.
+/// Returns the module (may be null or not a str) and the qualified name of a function.
 ///
 /// # Safety
 /// `function` is a live function.
@@ -62,7 +62,7 @@ pub(super) unsafe fn function_names(function: *mut ffi::PyObject) -> (*mut ffi::
     unsafe { (fields(function).func_module, fields(function).func_qualname) }
 }
 
-/// Describes a function as a whole, with its globals as they are shown.
+/// Describes a function completely, with its globals as given.
 ///
 /// # Safety
 /// `function` is a live function and the interpreter is attached.
@@ -106,8 +106,8 @@ pub(super) unsafe fn describe_function(function: *mut ffi::PyObject, globals: Ob
     }
 }
 
-/// The type parameters of a function, or null where there are none: an empty tuple (what `functools.wraps` leaves) shows no difference, and
-/// Python 3.11 has no place for it.
+/// Returns the type parameters of a function, or null if there are none: an empty tuple (which `functools.wraps`
+/// leaves) makes no visible difference, and Python 3.11 cannot store it.
 ///
 /// # Safety
 /// `parameters` is null or live.
@@ -126,7 +126,8 @@ unsafe fn write_annotations(annotations: *mut ffi::PyObject, code: *mut ffi::PyO
     // SAFETY: as the caller promises; a tuple holds name, value, name, value …
     unsafe {
         if annotations.is_null() || ffi::PyTuple_CheckExact(annotations) == 0 {
-            // What held them while attrs made the class is garbage until the collector comes, which is no change of the function.
+            // References that attrs held while it made the class are garbage until the next collection, which is no
+            // change of the function.
             let is_held =
                 !annotations.is_null() && ffi::Py_REFCNT(annotations) > 1 && ffi::PyDict_CheckExact(annotations) != 0;
             if is_held
@@ -150,7 +151,7 @@ unsafe fn write_annotations(annotations: *mut ffi::PyObject, code: *mut ffi::PyO
     }
 }
 
-/// Whether attrs made the function of this code.
+/// Returns whether attrs made the function of this code.
 ///
 /// # Safety
 /// `code` is live code and the interpreter is attached.

@@ -1,8 +1,9 @@
-//! What `functools.cache` and `lru_cache` keep: seen as the collector sees it, and put back in the same order.
+//! The contents of `functools.cache` and `lru_cache`: found like the collector finds them, and put back in the same
+//! order.
 //!
-//! A cache of bounded size keeps its results in links that nobody else can make (`Modules/_functoolsmodule.c`). They are
-//! made by the cache itself, which is called once for each key, the oldest first, while in place of its function stands
-//! one that hands out what was kept. So none of the user's functions runs.
+//! A cache of bounded size keeps its results in links that only the cache itself can create
+//! (`Modules/_functoolsmodule.c`). So the cache is called once for each key, the oldest first, while its function is
+//! replaced by one that returns the stored results. No function of the user runs.
 
 use std::sync::Mutex;
 
@@ -11,11 +12,11 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple, PyType};
 
-/// Keys and results that a cache holds, the one used longest ago first: the cache itself shows neither.
+/// Returns the keys and results of a cache, least recently used first: the cache itself gives access to neither.
 pub(super) fn contents<'py>(cache: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
     if is_bounded(cache)? {
         let seen = referents(cache)?;
-        // Its type, then key, result and type of each link, then what is no link.
+        // First its type, then key, result and type of each link, then other objects.
         let links = seen.get(1..).unwrap_or_default().chunks(3);
         let links = links.take_while(|link| link.get(2).is_some_and(is_type_of_links));
         return Ok(links.flat_map(|link| link[..2].iter().cloned()).collect());
@@ -24,8 +25,8 @@ pub(super) fn contents<'py>(cache: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py
     Ok(kept.flatten().flat_map(|(key, value)| [key, value]).collect())
 }
 
-/// Puts keys and results back into the empty cache over `function`. Where a key can't be told to be what arguments it
-/// stands for, the cache stays empty.
+/// Puts keys and results back into the empty cache over `function`. If the arguments cannot be derived from a key,
+/// the cache stays empty.
 pub(crate) fn fill(
     cache: &Bound<'_, PyAny>,
     function: &Bound<'_, PyAny>,
@@ -74,15 +75,15 @@ fn fill_bounded<'py>(
     called
 }
 
-/// The arguments that a key of a cache stands for.
+/// The arguments that a cache's key represents.
 struct Call<'py> {
     positional: Vec<Bound<'py, PyAny>>,
     named: Bound<'py, PyDict>,
 }
 
 impl<'py> Call<'py> {
-    /// A key is the only argument, or all of them: the positional ones, a mark and the named ones where there are any, and
-    /// the types of all values of a cache that tells these apart.
+    /// A key is the only argument, or all of them: the positional ones, then a mark and the named ones if there are
+    /// any, then the types of all values if the cache distinguishes them.
     fn of(key: &Bound<'py, PyAny>, is_typed: bool) -> Option<Self> {
         let named = PyDict::new(key.py());
         let Ok(parts) = key.cast_exact::<PyTuple>() else {
@@ -119,19 +120,19 @@ impl<'py> Call<'py> {
     }
 }
 
-/// At which word of the cache its function stands; none unless at exactly one.
+/// Returns the word of the cache that contains its function; `None` unless there is exactly one.
 fn place_of(cache: &Bound<'_, PyAny>, function: &Bound<'_, PyAny>) -> Option<usize> {
     let words = words_of(cache);
-    // SAFETY: the words of a live object, which its type says are so many.
+    // SAFETY: the words of a live object; their number comes from the size in its type.
     let mut found = (2..words.1).filter(|at| unsafe { *words.0.add(*at) } == function.as_ptr());
     found.next().filter(|_| found.next().is_none())
 }
 
-/// Puts `new` where [`place_of`] found what it takes out.
+/// Puts `new` at a place that [`place_of`] returned, and returns the previous object.
 fn exchange<'py>(cache: &Bound<'py, PyAny>, place: usize, new: Bound<'py, PyAny>) -> Bound<'py, PyAny> {
     let (first, _) = words_of(cache);
-    // SAFETY: the word holds a reference of the cache's own; it is handed over, and that to `new` instead of it. The lock
-    // is held, and the cache is still being built: nobody calls it meanwhile.
+    // SAFETY: the word holds a reference that the cache owns; it is passed to the caller, and the cache owns that to
+    // `new` instead. The GIL is held, and the cache is still being built: no other code calls it meanwhile.
     unsafe {
         let old = std::mem::replace(&mut *first.add(place), new.into_ptr());
         Bound::from_owned_ptr(cache.py(), old)
@@ -152,7 +153,7 @@ fn is_bounded(cache: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(!parameter(cache, "maxsize")?.is_none())
 }
 
-/// What a cache that keeps everything keeps: its own dict.
+/// Returns the dict in which an unbounded cache keeps its results.
 fn kept<'py>(cache: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
     let own = cache.getattr("__dict__")?;
     let mut dicts = referents(cache)?
@@ -162,8 +163,8 @@ fn kept<'py>(cache: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> 
     Ok(dicts.next())
 }
 
-/// The key under which a cache looks what was stored under `key`: what parts its positional arguments from the named ones
-/// is an object of the process.
+/// Returns the cache's own key for the stored `key`: the mark between positional and named arguments is an object of
+/// this process.
 fn own_key<'py>(mark: Option<&Bound<'py, PyAny>>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     match (key.cast_exact::<PyTuple>(), mark) {
         (Ok(parts), Some(mark)) if parts.iter().any(|part| is_mark(&part)) => {
@@ -179,7 +180,7 @@ fn referents<'py>(object: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>
     gc.call_method1("get_referents", (object,))?.try_iter()?.collect()
 }
 
-/// Whether it is an `object()`: caches hold one that stands between positional and named arguments.
+/// Returns whether this is an `object()`: caches hold one that separates positional from named arguments.
 fn is_mark(held: &Bound<'_, PyAny>) -> bool {
     held.get_type().as_type_ptr() == &raw mut ffi::PyBaseObject_Type
 }

@@ -1,4 +1,4 @@
-//! The live objects of a Python process, as the engine walks them.
+//! The live objects of a Python process, for the engine's walk.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -32,18 +32,18 @@ use super::scalar::{text_bytes, text_of};
 use super::serial::Serials;
 use super::types::{Type, entries, type_names};
 
-/// How deep tuples and frozensets are searched for anything that is no plain value.
+/// The depth to which tuples and frozensets are searched for objects that are not plain values.
 const VALUE_DEPTH: u32 = 16;
 
-/// The objects of this process. One a session, since it knows which live class is which definition.
+/// The objects of this process. There is one heap per session, since it maps live classes to definitions.
 ///
-/// Everything here reads raw memory under the interpreter lock, so a heap never leaves the thread it is used on: keep it
-/// in a [`super::GilCell`], which asks for the lock.
+/// Everything here reads raw memory while the GIL is held, so a heap is only used on its thread: keep it in a
+/// [`super::GilCell`], which requires the GIL.
 pub struct PythonHeap {
     pub(super) known: WellKnownObjects,
     pub(super) names: ModuleNames,
     pub(super) facts: RefCell<FxHashMap<Type, Rc<TypeFacts>>>,
-    /// Those asked for last: objects of one type come in rows.
+    /// The facts requested last: objects of one type often follow each other.
     last: RefCell<Option<(Type, Rc<TypeFacts>)>>,
     pub(crate) definitions: Definitions,
     pub(super) tokens: FxHashMap<*mut ffi::PyObject, &'static str>,
@@ -53,11 +53,12 @@ pub struct PythonHeap {
     pub(super) met: EncounteredObjects,
     /// Whether pages of ordinary memory are watched.
     pub(crate) watches: bool,
-    /// Whether handles have a value: how they are made again. What is computed with one depends on more than that.
+    /// Whether handles have a value: the information to create them again. Results computed with a handle depend on
+    /// more than that.
     pub(crate) keeps_handles: bool,
     /// Whether this look has begun.
     begun: bool,
-    /// How many modules were loaded when the names of libraries were learned.
+    /// The number of modules when the names of libraries were read.
     modules: usize,
     kept: Vec<Py<PyAny>>,
     serials: Serials,
@@ -65,32 +66,34 @@ pub struct PythonHeap {
     announced: FxHashSet<*mut ffi::PyObject>,
     pub(super) copyreg: FxHashSet<Type>,
     pub(super) codecs: Codecs,
-    /// Values with attributes that names are bound to: who sets one through the name changes all that share the value.
+    /// Values with attributes to which names are bound: setting an attribute through one name changes all roots that
+    /// share the value.
     bound: FxHashSet<usize>,
-    /// How many modules were loaded when these were found.
+    /// The number of modules when these were found.
     bound_with: usize,
     pub(crate) foreign: ForeignObjects,
-    /// Cells of the history that this load goes to (`clew.sources`), once some code is looked for in them.
+    /// Cells of the target history (`clew.sources`), once code was searched in them.
     pub(crate) sources: Option<Py<PyAny>>,
     noticed: RefCell<BTreeSet<String>>,
     halt: Option<Halt>,
-    /// What the raw pointers above point to.
+    /// References that keep the raw pointers above valid.
     _held: Vec<Py<PyAny>>,
     _this_thread: PhantomData<*mut ()>,
 }
 
 impl PythonHeap {
-    /// What an attribute of a library was that a cell may have set.
+    /// Returns the original value of a library's attribute that a cell may have set.
     pub fn original<'py>(&self, py: Python<'py>, module: &str, path: &str) -> Option<Bound<'py, PyAny>> {
         let found = self.names.original(module.as_bytes(), path.as_bytes());
         // SAFETY: null, or held by the dict that it was found in.
         unsafe { Bound::from_borrowed_ptr_or_opt(py, found) }
     }
 
-    /// A heap over the process, whose notebook has the given namespace (IPython's own dict) and `__main__` module.
+    /// Creates a heap for this process, whose notebook has the given namespace (IPython's own dict) and `__main__`
+    /// module.
     ///
     /// # Errors
-    /// Whatever the interpreter raises, or that objects do not lie in memory as this build expects.
+    /// An exception of the interpreter, or objects have another layout in memory than this build expects.
     pub fn new(namespace: &Bound<'_, PyDict>, main: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         let py = namespace.py();
         let mut held: Vec<Py<PyAny>> = vec![namespace.as_any().clone().unbind()];
@@ -131,15 +134,15 @@ impl PythonHeap {
         })
     }
 
-    /// Takes note which of these objects, all that names are bound to, are values with attributes. Whether others than at the
-    /// last call are: then roots may belong together that did not, and the other way round.
+    /// Notes which of these objects, to which all names are bound, are values with attributes. Returns whether they
+    /// are others than at the last call: then other roots may belong together.
     pub(crate) fn bind_values(&mut self, bound: impl Iterator<Item = (usize, usize)>) -> bool {
         // SAFETY: see `py`.
         let py = unsafe { Python::assume_attached() };
         let modules = self.names.count(py);
         if modules != self.bound_with {
             self.bound_with = modules;
-            // As in `begin`: a library came in since.
+            // As in `begin`: a library was imported since.
             let _ = self.codecs.begin(py);
         }
         let before = std::mem::take(&mut self.bound);
@@ -152,41 +155,41 @@ impl PythonHeap {
         self.bound != before
     }
 
-    /// Takes note of an object that was built for a root.
+    /// Notes an object that was built for a root.
     pub(crate) fn bind_value(&mut self, object: &Bound<'_, PyAny>) {
         if self.codecs.joins_bound(object.get_type_ptr().addr()) {
             self.bound.insert(object.as_ptr().addr());
         }
     }
 
-    /// Looks end without a result when this says so.
+    /// Sets a condition for ending looks without a result.
     pub fn halt_when(&mut self, halt: Option<Halt>) {
         self.halt = halt;
     }
 
-    /// Takes note of memory that objects are built over.
+    /// Notes memory over which objects are built.
     pub(crate) fn add_region(&mut self, region: &Arc<Region>) {
         self.mapped.add(region);
     }
 
-    /// Ends a load: what it staged is installed from now on, or forgotten.
+    /// Ends a load: its staged definitions are installed or forgotten.
     pub fn end_staging(&mut self, is_installed: bool) {
         self.definitions.end_staging(is_installed);
         self.sources = None;
         self.foreign.end_comparison();
     }
 
-    /// The live object without a value that was given this number.
+    /// Returns the live object without a value that has this serial number.
     pub(crate) fn unstored_object<'py>(&self, py: Python<'py>, serial: u64) -> Option<Bound<'py, PyAny>> {
         self.serials.object(py, serial)
     }
 
-    /// Keeps objects without a value for as long as this heap lives.
+    /// Keeps objects without a value alive as long as this heap.
     pub(crate) fn set_aside(&mut self, py: Python<'_>, serials: &[u64]) {
         serials.iter().for_each(|serial| self.serials.set_aside(py, *serial));
     }
 
-    /// The notebook's namespace.
+    /// Returns the notebook's namespace.
     pub fn namespace<'py>(&self, py: Python<'py>) -> Bound<'py, PyDict> {
         Object::new(self.namespace)
             .bound(py)
@@ -195,12 +198,12 @@ impl PythonHeap {
     }
 
     pub(super) fn py(&self) -> Python<'_> {
-        // SAFETY: a heap is made with a token, stays on its thread ([`Self::_this_thread`]) and can't be carried into a
-        // closure that runs detached, which must be `Send`.
+        // SAFETY: a heap is created with a token, stays on its thread ([`Self::_this_thread`]) and cannot be moved
+        // into a closure that runs detached, which must be `Send`.
         unsafe { Python::assume_attached() }
     }
 
-    /// Learns what may have changed since the last look: tokens, notebook classes, registered reducers.
+    /// Reads what may have changed since the last look: tokens, notebook classes, registered reducers.
     fn begin(&mut self) {
         if self.begun {
             return;
@@ -211,7 +214,8 @@ impl PythonHeap {
         self.tokens = probe::tokens(py, self.namespace);
         self.copyreg = probe::registered_reducers(py);
         self.modules = self.names.count(py);
-        // Without them objects of libraries go through their reducers, which is what a broken install shows.
+        // Without codecs, objects of libraries go through their reducers, which shows that the installation is
+        // broken.
         let _ = self.codecs.begin(py);
         self.names.begin(py);
         // SAFETY: the namespace is live; classes in it are too.
@@ -225,8 +229,8 @@ impl PythonHeap {
         }
     }
 
-    /// Learns what libraries that came in since keep one of (`NaN` of `NumPy`), register and have codecs for: what was built is looked at by the
-    /// same rules as what was stored.
+    /// Reads the unique objects (`NaN` of `NumPy`), reducers and codecs of newly imported libraries: built values are
+    /// looked at by the same rules as the stored ones were.
     pub(crate) fn learn_libraries(&mut self) {
         let known = self.codecs.files();
         // SAFETY: see `py`.
@@ -247,7 +251,7 @@ impl PythonHeap {
         }
     }
 
-    /// What is known of the object's type.
+    /// Returns the facts about the object's type.
     ///
     /// # Safety
     /// `class` is live.
@@ -285,7 +289,7 @@ impl PythonHeap {
         facts
     }
 
-    /// What libraries say of a type that is not the interpreter's own.
+    /// Adds the facts that codecs and libraries have about a type that is not the interpreter's own.
     ///
     /// # Safety
     /// `class` is live.
@@ -327,7 +331,7 @@ impl PythonHeap {
         is_held
     }
 
-    /// The name by which a library holds this object, if its type says that one does.
+    /// Returns the name by which a library holds this object, according to the facts about its type.
     pub(super) fn global_name(facts: &TypeFacts, pointer: *mut ffi::PyObject) -> Option<&[u8]> {
         facts
             .globals
@@ -336,7 +340,7 @@ impl PythonHeap {
             .map(|(_, name)| name.as_slice())
     }
 
-    /// The id of a notebook class, which is made of the ids of its bases, too.
+    /// Returns the id of a notebook class, which is also derived from the ids of its bases.
     pub(super) fn meet_definition(&mut self, class: Type) -> String {
         if let Some(id) = self.definitions.live_id(class) {
             return id.to_owned();
@@ -352,7 +356,7 @@ impl PythonHeap {
         self.definitions.meet(class, &self.known)
     }
 
-    /// Refers to a notebook class, which becomes a root of this look.
+    /// Refers to a notebook class, and makes it a root of this look.
     pub(super) fn refer_to_definition(&mut self, class: *mut ffi::PyObject) -> String {
         let id = self.meet_definition(class.cast());
         if self.announced.insert(class) {
@@ -362,12 +366,13 @@ impl PythonHeap {
         id
     }
 
-    /// Whether a function is written by name: as a method of a notebook class, or as what a library's module holds.
+    /// Returns whether a function is written by name: as a method of a notebook class, or because a library's module
+    /// holds it.
     pub(super) fn is_function_by_name(&self, function: *mut ffi::PyObject) -> bool {
         self.definitions.method(function).is_some() || self.names_in_library(function).is_some()
     }
 
-    /// Module and qualified name of a function that a library's module holds under them.
+    /// Returns module and qualified name of a function that a library's module holds under them.
     pub(super) fn names_in_library(
         &self,
         function: *mut ffi::PyObject,
@@ -380,8 +385,8 @@ impl PythonHeap {
         }
     }
 
-    /// Module and qualified name of a cached function that a library's module holds under them: what it keeps is no
-    /// state of the user's.
+    /// Returns module and qualified name of a cached function that a library's module holds under them: its contents
+    /// are not state of the user.
     pub(super) fn cached_in_library(&self, cached: *mut ffi::PyObject) -> Option<(Vec<u8>, Vec<u8>)> {
         // SAFETY: the caller found a live cache by its type; the dict is its own, and names in it are live.
         unsafe {
@@ -395,7 +400,7 @@ impl PythonHeap {
         }
     }
 
-    /// What made a class or function of the user's own modules; `None` if it is from elsewhere, or neither.
+    /// Returns which load made a class or function of the user's own modules; `None` for other objects.
     pub(super) fn mark_of(&self, pointer: *mut ffi::PyObject) -> Option<LoadMark> {
         // SAFETY: callers pass live objects; the names of a function are null or live.
         unsafe {
@@ -413,12 +418,13 @@ impl PythonHeap {
     /// Notes that a module is the user's own, and which load of it this is.
     ///
     /// # Errors
-    /// Whatever reading its dict raises.
+    /// Any exception while its dict is read.
     pub fn sight(&mut self, name: &str, module: &Bound<'_, PyModule>) -> PyResult<()> {
         self.names.loads.sight(name, module)
     }
 
-    /// Of `found`, what is called `path` in `module` now, and what earlier loads called so, the one that `wanted` made.
+    /// Returns, among `found`, which is `path` in `module` now, and the objects of that name from earlier loads, the
+    /// one that the load `wanted` made.
     pub(crate) fn made_by<'py>(
         &self,
         found: &Bound<'py, PyAny>,
@@ -440,28 +446,28 @@ impl PythonHeap {
         })
     }
 
-    /// Remembers why what is being built can't be what was stored.
+    /// Notes why a value that is being built cannot equal the stored one.
     pub(crate) fn notice(&self, why: String) {
         self.noticed.borrow_mut().insert(why);
     }
 
-    /// What was noticed since the last call.
+    /// Returns the notes since the last call.
     pub(crate) fn take_noticed(&mut self) -> BTreeSet<String> {
         std::mem::take(&mut *self.noticed.borrow_mut())
     }
 
-    /// The references that are kept for the walk.
+    /// Returns the references that are kept for the walk.
     pub(crate) fn kept(&self) -> impl Iterator<Item = &Py<PyAny>> {
         self.kept.iter()
     }
 
-    /// Keeps a reference that was made for the walk.
+    /// Keeps a reference to an object that was created for the walk.
     pub(super) fn keep_made(&mut self, made: Py<PyAny>) {
         self.kept.push(made);
     }
 
     fn counted(pointer: *mut ffi::PyObject, facts: &TypeFacts) -> Identity {
-        // SAFETY: the walk passes live objects; a type's offset says where the list of weak references lies.
+        // SAFETY: the walk passes live objects; the offset of the list of weak references comes from the type.
         unsafe {
             if ffi::Py_REFCNT(pointer) > 1 {
                 return Identity::Shared;
@@ -471,7 +477,7 @@ impl PythonHeap {
         }
     }
 
-    /// Whether a tuple or frozenset holds nothing but plain values.
+    /// Returns whether a tuple or frozenset contains only plain values.
     fn holds_only_values(&self, pointer: *mut ffi::PyObject, depth: u32) -> bool {
         if depth == 0 {
             return false;
@@ -509,12 +515,12 @@ impl PythonHeap {
             | Shape::Range => Identity::Plain,
             Shape::EnumMember if !self.is_combination(pointer) => Identity::Plain,
             Shape::Float => self.identity_of_float(pointer, facts),
-            // SAFETY: the shape says that it is a live complex; numpy's floats are laid out as the interpreter's.
+            // SAFETY: by its shape, it is a live complex; numpy's floats have the layout of the interpreter's.
             Shape::Complex if unsafe { is_nan_complex(pointer) } => Self::counted(pointer, facts),
             Shape::Complex => Identity::Plain,
             Shape::Deferred if unsafe { is_nan_float(pointer) } => Self::counted(pointer, facts),
             Shape::Str => long(unsafe_text_bytes(pointer)),
-            // SAFETY: the shape says that it is a live bytes object.
+            // SAFETY: by its shape, it is a live bytes object.
             Shape::Bytes => long(unsafe { ffi::Py_SIZE(pointer) } as usize),
             Shape::Code => Identity::Value,
             Shape::Tuple | Shape::Frozenset => self.identity_of_frozen(pointer, facts),
@@ -526,7 +532,7 @@ impl PythonHeap {
             Shape::Deferred if facts.sharing == Sharing::JoinsBound && !self.bound.contains(&pointer.addr()) => {
                 Identity::Value
             }
-            // What there is one of is held by its module, too.
+            // Objects that exist once per process are also held by their modules.
             _ => match Self::counted(pointer, facts) {
                 Identity::Shared if self.tokens.contains_key(&pointer) => Identity::Plain,
                 counted => counted,
@@ -534,16 +540,16 @@ impl PythonHeap {
         }
     }
 
-    /// Whether an instance of an Enum of the notebook's is no member by name.
+    /// Returns whether an instance of a notebook's Enum is not a member by name.
     fn is_combination(&self, pointer: *mut ffi::PyObject) -> bool {
         // SAFETY: callers pass a live instance of an Enum.
         unsafe { self.names.is_definition(ffi::Py_TYPE(pointer), &self.known) && !super::enums::is_member(pointer) }
     }
 
     fn identity_of_float(&self, pointer: *mut ffi::PyObject, facts: &TypeFacts) -> Identity {
-        // SAFETY: the shape says that it is a live float.
+        // SAFETY: by its shape, it is a live float.
         let value = unsafe { ffi::PyFloat_AS_DOUBLE(pointer) };
-        // Not equal to itself: containers compare it by identity, so which one it is can be observed.
+        // Not equal to itself: containers compare it by identity, so its identity is observable.
         if value.is_nan() && !self.tokens.contains_key(&pointer) {
             return Self::counted(pointer, facts);
         }
@@ -551,7 +557,7 @@ impl PythonHeap {
     }
 
     fn identity_of_frozen(&self, pointer: *mut ffi::PyObject, facts: &TypeFacts) -> Identity {
-        // SAFETY: the shape says that it is a live tuple or frozenset.
+        // SAFETY: by its shape, it is a live tuple or frozenset.
         let empty = match facts.shape {
             Shape::Tuple => unsafe { ffi::Py_SIZE(pointer) == 0 },
             _ => unsafe { ffi::PySet_Size(pointer) == 0 },
@@ -564,16 +570,16 @@ impl PythonHeap {
     }
 }
 
-/// The identity of an object of one of the commonest types, told by comparing addresses alone.
+/// Returns the identity of an object of one of the commonest types, which are recognized by address alone.
 #[inline]
 fn common_identity(pointer: *mut ffi::PyObject) -> Option<Identity> {
-    // SAFETY: the walk passes live objects; exact types are laid out as they are. Lists, dicts, tuples and strings can't be
-    // referred to weakly.
+    // SAFETY: the walk passes live objects; exact types have their known layouts. Lists, dicts, tuples and strings
+    // cannot be referred to weakly.
     unsafe {
         let class = ffi::Py_TYPE(pointer);
         if class == &raw mut ffi::PyUnicode_Type {
             Some(match long(text_bytes(pointer)) {
-                // Whoever holds it is the only one to show it.
+                // Only its single holder can show it.
                 Identity::Value if ffi::Py_REFCNT(pointer) == 1 => Identity::Sole,
                 identity => identity,
             })
@@ -596,14 +602,14 @@ fn unsafe_text_bytes(pointer: *mut ffi::PyObject) -> usize {
     unsafe { text_bytes(pointer) }
 }
 
-/// Whether a live complex is unequal to itself.
+/// Returns whether a live complex is unequal to itself.
 unsafe fn is_nan_complex(pointer: *mut ffi::PyObject) -> bool {
     // SAFETY: as the caller promises.
     let value = unsafe { (*pointer.cast::<ffi::PyComplexObject>()).cval };
     value.real.is_nan() || value.imag.is_nan()
 }
 
-/// Whether a live object is a float of a library's class (`numpy.float64`) that is unequal to itself.
+/// Returns whether a live object is a float of a library's class (`numpy.float64`) that is unequal to itself.
 unsafe fn is_nan_float(pointer: *mut ffi::PyObject) -> bool {
     // SAFETY: as the caller promises; subclasses begin with the float.
     unsafe { ffi::PyFloat_Check(pointer) != 0 && ffi::PyFloat_AS_DOUBLE(pointer).is_nan() }
@@ -637,7 +643,7 @@ impl Heap for PythonHeap {
 
     fn binds(&self, object: Object) -> bool {
         let pointer = object.pointer();
-        // SAFETY: the walk passes live objects; the shape tells what may be read of them.
+        // SAFETY: the walk passes live objects; the shape determines what may be read of them.
         unsafe {
             let facts = self.facts(ffi::Py_TYPE(pointer));
             match facts.shape {
@@ -698,7 +704,7 @@ impl Heap for PythonHeap {
         self.codecs.let_go();
         self.definitions.let_go(py);
         self.serials.let_go(py);
-        // Runs code.
+        // This runs code.
         drop(std::mem::take(&mut self.kept));
     }
 
@@ -750,7 +756,7 @@ impl Heap for PythonHeap {
     }
 }
 
-/// Whether `object` is the memory a codec handed over.
+/// Returns `object` if it is memory that a codec passed.
 pub(super) fn memory_of(object: &Bound<'_, PyAny>) -> Option<Py<ExportedMemory>> {
     object
         .cast_exact::<ExportedMemory>()

@@ -1,4 +1,4 @@
-//! The live mappings of a heap, so that a look finds what is known of their blocks.
+//! The live mappings of a heap, through which a look finds known hashes of their blocks.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
@@ -7,12 +7,12 @@ use clew_core::graph::Extent;
 
 use super::region::Region;
 
-/// Mapped regions by address. Those that are gone are told apart: their memory may be somebody else's by now.
+/// Mapped regions by address. Freed regions are detected, since their addresses may be in use again.
 #[derive(Default)]
 pub(super) struct MappedRegions(BTreeMap<u64, Weak<Region>>);
 
 impl MappedRegions {
-    /// Takes note of a region, if it is a mapping.
+    /// Adds a region, if it is a mapping.
     pub fn add(&mut self, region: &Arc<Region>) {
         if is_mapping(region) {
             let address = region.start().as_ptr() as u64;
@@ -20,12 +20,13 @@ impl MappedRegions {
         }
     }
 
-    /// Forgets regions that are gone.
+    /// Forgets freed regions.
     pub fn let_go(&mut self) {
         self.0.retain(|_, region| region.strong_count() > 0);
     }
 
-    /// What is known of the blocks of an extent, in order, by what mapped them and nobody wrote to since.
+    /// Returns the known hashes of an extent's blocks, in order, for blocks that were not written to since they were
+    /// mapped.
     #[cfg(target_os = "linux")]
     pub fn untouched(&self, extent: &Extent) -> Vec<Option<u128>> {
         let Some(region) = self.0.range(..=extent.address).next_back() else {
@@ -45,7 +46,7 @@ impl MappedRegions {
         mapping.untouched(&cuts)
     }
 
-    /// Whether a part of an extent was lost with a file that it showed.
+    /// Returns whether a part of an extent was lost with the file that it mapped.
     #[cfg(target_os = "linux")]
     pub fn is_lost(extent: &Extent) -> bool {
         super::page_faults::is_lost(&(extent.address..extent.address + extent.length))

@@ -1,7 +1,8 @@
-//! What a walk meets that stands for more than its stream says: functions, classes, modules, and what there is one of.
+//! Objects in a walk that depend on more than their stream contains: functions, classes, modules, and objects that
+//! exist once per process.
 //!
-//! The stream names them, and does not show what they are made of elsewhere: the globals of a function, the version of a
-//! library. Whoever makes keys that hold beyond this process asks for them after each walk.
+//! The stream only names them; the globals of a function or the version of a library are not in it. Code that
+//! computes keys for use in other processes requests these objects after each walk.
 
 use pyo3::prelude::*;
 use rustc_hash::FxHashSet;
@@ -12,37 +13,38 @@ use super::object::{EncounteredObjects, Object};
 /// The kind of an object that a walk encountered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum IdentityKind {
-    /// A library's, by its module and name: its version says what it is.
+    /// An object of a library, by its module and name: the library's version determines it.
     Library(String, String),
-    /// A function that the walk showed whole.
+    /// A function that the walk described completely.
     Function,
-    /// A function or class of the user's own modules: the walk only named it. With its module and name.
+    /// A function or class of the user's own modules, by its module and name: the walk only named it.
     Own(String, String),
     /// A module of the user's own.
     OwnModule(String),
-    /// What a process has one of, by the engine's word for it.
+    /// An object that exists once per process, by the engine's name for it.
     Token(&'static str),
 }
 
 impl PythonHeap {
-    /// A heap whose walks can be told from those of other processes by nothing but values: classes of the notebook are known by their
-    /// names, and what is met is noted.
+    /// Makes walks independent of this process, so that they differ only in values: classes of the notebook are
+    /// identified by their names, and encountered objects are noted.
     pub(crate) fn note_what_is_met(&mut self) {
         self.met = EncounteredObjects(Some(FxHashSet::default()));
         self.definitions.name_by_name();
     }
 
-    /// What was met since the last call, in no order. Objects live as long as the heap keeps what it walked.
+    /// Returns the objects encountered since the last call, unordered. They live as long as the heap keeps what it
+    /// walked.
     pub(crate) fn take_met(&mut self) -> Vec<Object> {
         self.met.0.as_mut().map(|met| met.drain().collect()).unwrap_or_default()
     }
 
-    /// Whether a module belongs to the interpreter or an installed package.
+    /// Returns whether a module belongs to the interpreter or an installed package.
     pub(crate) fn is_of_library(&self, module: &str) -> bool {
         self.names.is_library(module.as_bytes())
     }
 
-    /// What an object that was met is.
+    /// Returns the kind of an encountered object.
     pub(crate) fn kind_of_met(&self, object: &Bound<'_, PyAny>) -> IdentityKind {
         if let Some(token) = self.tokens.get(&object.as_ptr()) {
             return IdentityKind::Token(token);
@@ -66,7 +68,7 @@ impl PythonHeap {
         let is_function = object.is_instance_of::<pyo3::types::PyFunction>();
         let is_there = self.names.find(module.as_bytes(), name.as_bytes()) == object.as_ptr();
         match (self.is_of_library(&module), is_function) {
-            // A wrapper bears the names of what it wraps: its globals tell whose it is.
+            // A wrapper has the names of the wrapped function: its globals tell where it belongs.
             (_, true) if !is_there || module == "__main__" => IdentityKind::Function,
             (true, _) => IdentityKind::Library(module, name),
             (false, _) => IdentityKind::Own(module, name),

@@ -1,4 +1,4 @@
-//! Instances made by the base that holds their C part.
+//! Instances made by the base that contains their C part.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
@@ -8,8 +8,8 @@ use super::heap::PythonHeap;
 use crate::cause::PythonCause;
 
 impl PythonHeap {
-    /// A new instance of `class` with the C part of `base`, whose own constructor gets `part`. No `__new__` or `__init__`
-    /// of the class runs.
+    /// Makes a new instance of `class` with the C part of `base`, whose own constructor gets `part`. No `__new__` or
+    /// `__init__` of the class runs.
     pub(crate) fn new_instance<'py>(
         &self,
         class: &Bound<'py, PyType>,
@@ -19,8 +19,8 @@ impl PythonHeap {
         let py = class.py();
         let arguments = PyTuple::new(py, part)?;
         let base = base.type_object();
-        // SAFETY: `class` derives from `base`, and no class between them has a C part of its own: that is what `tp_new` of
-        // `base` asks of its callers.
+        // SAFETY: `class` derives from `base`, and no class between them has a C part of its own: that is what
+        // `tp_new` of `base` requires of its callers.
         unsafe {
             if c_base(class.as_type_ptr(), &self.known) != base {
                 let class = class.to_string();

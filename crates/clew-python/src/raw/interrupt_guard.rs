@@ -1,7 +1,7 @@
-//! Ctrl+C held back while Clew does what must not be torn, and told apart from what a cell should hear of.
+//! Holds Ctrl+C back during operations that must not be interrupted, and determines which ones a cell should receive.
 //!
-//! Python's own handler only notes that SIGINT came; its Python part runs when the next bytecode does, which is after a
-//! walk of a second. So while it is held back a handler of ours stands in its place, which notes the moment.
+//! Python's own handler only notes SIGINT; its Python part runs before the next bytecode, which may be after a walk
+//! of a second. So while SIGINT is held back, Clew's own handler replaces it and notes the time.
 
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
@@ -10,44 +10,44 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use pyo3::prelude::*;
 
 unsafe extern "C" {
-    // A handler as the number it is: `SIG_DFL` and `SIG_IGN` are no functions. A kernel ignores SIGINT between requests.
+    // A handler as a number: `SIG_DFL` and `SIG_IGN` are not functions. A kernel ignores SIGINT between requests.
     fn PyOS_setsig(signal: c_int, handler: usize) -> usize;
 }
 
 const SIGINT: c_int = 2;
 
-/// When SIGINT came last while it was held back, in nanoseconds since the epoch; 0 if it did not.
+/// When SIGINT last came while it was held back, in nanoseconds since the epoch; 0 if it did not.
 static CAME: AtomicI64 = AtomicI64::new(0);
-/// How many holds there are.
+/// The number of nested holds.
 static HOLDS: AtomicUsize = AtomicUsize::new(0);
-/// Whether a Ctrl+C ended code of the user's that Clew had called.
+/// Whether a Ctrl+C ended code of the user that Clew had called.
 static STRUCK: AtomicBool = AtomicBool::new(false);
 
-/// Notes the moment. Reading the clock and storing a number are all that a signal handler may do here.
+/// Notes the time. Reading the clock and storing a number are all that a signal handler may do here.
 extern "C" fn note(_: c_int) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     CAME.store(i64::try_from(now.as_nanos()).unwrap_or(i64::MAX), Ordering::Relaxed);
 }
 
-/// Holds SIGINT back until it is dropped.
+/// Holds SIGINT back until this is dropped.
 pub(crate) struct Hold {
     before: Option<usize>,
 }
 
 impl Hold {
-    /// Begins to hold it back. Only the outermost of several does anything.
+    /// Starts to hold it back. Only the outermost of nested holds has an effect.
     pub fn begin(_py: Python<'_>) -> Self {
         if HOLDS.fetch_add(1, Ordering::Relaxed) > 0 {
             return Self { before: None };
         }
         CAME.store(0, Ordering::Relaxed);
-        // SAFETY: handlers are only changed attached, so nobody else of this interpreter changes them meanwhile; ours
-        // is a function that lives for ever and does what a handler may.
+        // SAFETY: handlers are only changed attached, so no other thread of this interpreter changes them meanwhile;
+        // ours is a function that is always valid and does only what a handler may.
         let before = unsafe { PyOS_setsig(SIGINT, note as extern "C" fn(c_int) as usize) };
         Self { before: Some(before) }
     }
 
-    /// When SIGINT came, in nanoseconds since the epoch.
+    /// Returns when SIGINT came, in nanoseconds since the epoch.
     pub fn came() -> Option<i64> {
         Some(CAME.load(Ordering::Relaxed)).filter(|at| *at != 0)
     }
@@ -57,7 +57,7 @@ impl Drop for Hold {
     fn drop(&mut self) {
         HOLDS.fetch_sub(1, Ordering::Relaxed);
         if let Some(before) = self.before {
-            // SAFETY: it was the handler before, and the interpreter still is there to own it.
+            // SAFETY: it was the handler before, and the interpreter, which owns it, still exists.
             unsafe {
                 PyOS_setsig(SIGINT, before);
             }
@@ -65,23 +65,23 @@ impl Drop for Hold {
     }
 }
 
-/// Says that a Ctrl+C ended code of the user's that Clew had called; false if it can't have been one, since it is held
-/// back: then that code raised the exception itself.
+/// Notes that a Ctrl+C ended code of the user that Clew had called. Returns false if it cannot have been one, since
+/// it is held back: then the code itself raised the exception.
 pub(super) fn strike() -> bool {
     let is_one = HOLDS.load(Ordering::Relaxed) == 0;
     STRUCK.fetch_or(is_one, Ordering::Relaxed);
     is_one
 }
 
-/// Whether that happened since it was last asked.
+/// Returns whether that happened since the last call.
 pub(crate) fn was_struck() -> bool {
     STRUCK.swap(false, Ordering::Relaxed)
 }
 
 /// A `with` block in which SIGINT is noted instead of delivered.
 ///
-/// The user's cell is over, so there is nothing of theirs to interrupt; but somebody who presses Ctrl+C means what comes
-/// next. `at` tells when it came, and the hooks deliver it to a cell that was already waiting.
+/// The user's cell is over, so Ctrl+C cannot be meant for it, but for what comes next. `at` tells when it came, and
+/// the hooks deliver it to a cell that was already waiting.
 #[pyclass(module = "clew._engine", name = "Held")]
 #[derive(Default)]
 pub struct InterruptGuard {

@@ -1,6 +1,7 @@
-//! The commonest plain objects as whole nodes: small ints, floats, ASCII strings, None, bools.
+//! The commonest plain objects as complete nodes: small ints, floats, ASCII strings, None, bools.
 //!
-//! In a table of records they are four of five objects. Each is written as [`super::describe`] would write it, in one go.
+//! In a table of records, four of five objects are such. Each is written as [`super::describe`] would write it, but
+//! in one step.
 
 use std::ffi::c_int;
 
@@ -13,25 +14,25 @@ use super::memory_reserve::Reserve;
 use super::scalar::ascii;
 use crate::kinds;
 
-/// Strings and bytes of up to this many bytes in memory are written anew wherever they are met.
+/// Strings and bytes of up to this many bytes in memory are written again at each occurrence.
 pub(super) const SHORT: usize = 64;
 /// Bits of one digit of an int, on every 64-bit build.
 const DIGIT: u32 = 30;
 
-/// Writes a leaf; false, and nothing, if the object is none.
+/// Writes a leaf; writes nothing and returns false if the object is none.
 ///
 /// # Safety
 /// `pointer` is live and the interpreter is attached.
 #[inline]
 pub(super) unsafe fn write(pointer: *mut ffi::PyObject, leaf: &mut Leaf<'_>) -> bool {
-    // SAFETY: exact types are laid out as they are.
+    // SAFETY: exact types have their known layouts.
     unsafe {
         let class = ffi::Py_TYPE(pointer);
         if class == &raw mut ffi::PyUnicode_Type {
             let Some(characters) = ascii(pointer) else {
                 return false;
             };
-            // A long one that several hold has an identity.
+            // A long one with several references has an identity.
             let is_leaf = characters.len() <= SHORT || ffi::Py_REFCNT(pointer) == 1;
             if is_leaf && Reserve::has_room(characters.len()) {
                 leaf.bytes(kinds::STR, characters);
@@ -47,7 +48,7 @@ pub(super) unsafe fn write(pointer: *mut ffi::PyObject, leaf: &mut Leaf<'_>) -> 
         }
         if class == &raw mut ffi::PyFloat_Type {
             let value = ffi::PyFloat_AS_DOUBLE(pointer);
-            // One that is unequal to itself may be a token, and has an identity.
+            // A NaN may be a token, and has an identity.
             if !value.is_nan() {
                 leaf.number(kinds::FLOAT, value.to_le_bytes(), 8);
             }
@@ -69,7 +70,7 @@ pub(super) unsafe fn write(pointer: *mut ffi::PyObject, leaf: &mut Leaf<'_>) -> 
     }
 }
 
-/// How many bytes a number takes in two's complement, one at least.
+/// Returns how many bytes a number takes in two's complement, at least one.
 #[inline]
 fn bytes_of(value: i64) -> usize {
     // As many bits as the number or its complement has, and one for the sign.
@@ -77,13 +78,13 @@ fn bytes_of(value: i64) -> usize {
     bits.div_ceil(8) as usize
 }
 
-/// An int of at most two digits.
+/// Returns the value of an int of at most two digits.
 ///
 /// # Safety
 /// A live exact int.
 #[inline]
 unsafe fn small_int(number: *mut ffi::PyObject) -> Option<i64> {
-    // SAFETY: behind the head lies a word with sign and count of digits, behind it the digits.
+    // SAFETY: the head is followed by a word with sign and count of digits, and that by the digits.
     unsafe {
         let head = number.cast::<u8>().add(size_of::<ffi::PyObject>()).cast::<isize>();
         let digits = head.add(1).cast::<u32>();
@@ -98,20 +99,21 @@ unsafe fn small_int(number: *mut ffi::PyObject) -> Option<i64> {
     }
 }
 
-/// Up to 3.11 the size of a variable object, negative for a negative int.
+/// Up to 3.11, the size of a variable-size object, negative for a negative int.
 #[cfg(not(Py_3_12))]
 fn sign_and_count(head: isize) -> (i64, usize) {
     (if head < 0 { -1 } else { 1 }, head.unsigned_abs())
 }
 
-/// From 3.12 a tag: the sign in the lowest two bits (0 positive, 1 zero, 2 negative), the count from the fourth on.
+/// From 3.12 on, a tag: the sign in the lowest two bits (0 positive, 1 zero, 2 negative), the count from the fourth
+/// on.
 #[cfg(Py_3_12)]
 fn sign_and_count(head: isize) -> (i64, usize) {
     let tag = head.cast_unsigned();
     (1 - (tag & 3) as i64, tag >> 3)
 }
 
-/// Makes sure that ints lie as they are read here.
+/// Checks that ints have the layout that is read here.
 pub(super) fn layout_is_known(py: Python<'_>) -> PyResult<()> {
     for expected in [
         0_i64,

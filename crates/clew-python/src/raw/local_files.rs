@@ -1,10 +1,11 @@
-//! Which files may be mapped: those that nobody cuts short behind the kernel's back.
+//! Determines which files may be mapped: those that other machines cannot truncate unnoticed by this kernel.
 
 use std::fs::File;
 
 use clew_core::graph::FilePiece;
 
-/// Whether what other machines, or programs, do to the files is seen by the reader as an error and never as a signal.
+/// Returns whether truncation of the files by other machines or programs reaches the reader as an error, and never as
+/// a signal.
 pub(super) fn are_local(pieces: &[FilePiece<'_>]) -> bool {
     let mut before: Option<&File> = None;
     pieces.iter().all(|piece| {
@@ -14,8 +15,9 @@ pub(super) fn are_local(pieces: &[FilePiece<'_>]) -> bool {
     })
 }
 
-/// File systems of this machine, by the numbers they go by (`statfs(2)`). What is not named is read: on network file
-/// systems and in FUSE others may cut a file short under the mapping, which kills the process that touches it.
+/// Returns whether a file system is local to this machine, by its number (`statfs(2)`). Files of other ones are read
+/// instead of mapped: on network file systems and in FUSE, others may truncate a file under the mapping, which kills
+/// the process that touches it.
 fn is_local(kind: u64) -> bool {
     const LOCAL: &[u64] = &[
         0xef53,      // ext2, ext3, ext4

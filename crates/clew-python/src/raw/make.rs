@@ -1,4 +1,4 @@
-//! Making objects where no safe call does: parts put in place without asking the class of the object.
+//! Makes objects where no safe call does: puts parts in place without calling the object's class.
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -7,16 +7,17 @@ use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use super::class_body::{attributes_of, is_made_anew};
 use super::types::{Type, done, lookup, own_dict};
 
-/// A tuple of that length, full of None, that nobody has seen yet.
+/// Makes a tuple of this length, full of None, that no other code has seen yet.
 pub(crate) fn open_tuple(py: Python<'_>, length: usize) -> PyResult<Bound<'_, PyTuple>> {
     let none = py.None().into_bound(py);
     PyTuple::new(py, (0..length).map(|_| none.clone()))
 }
 
-/// Puts an item into a tuple that [`open_tuple`] made. Whoever holds it already sees it change: only cycles do.
+/// Puts an item into a tuple that [`open_tuple`] made. Holders of the tuple see it change: only cycles hold it so
+/// early.
 pub(crate) fn fill_tuple(tuple: &Bound<'_, PyTuple>, at: usize, item: Bound<'_, PyAny>) {
     assert!(at < tuple.len());
-    // SAFETY: within the tuple; the new reference is given away, the old one (None) is dropped.
+    // SAFETY: within the tuple; the reference to the item is moved into it, that to the old item (None) is dropped.
     unsafe {
         let place = ffi::PyTuple_GET_ITEM(tuple.as_ptr(), at as isize);
         ffi::PyTuple_SET_ITEM(tuple.as_ptr(), at as isize, item.into_ptr());
@@ -24,14 +25,14 @@ pub(crate) fn fill_tuple(tuple: &Bound<'_, PyTuple>, at: usize, item: Bound<'_, 
     }
 }
 
-/// Sets an attribute of an instance itself: no `__setattr__` of its class, no property, runs.
+/// Sets an attribute of an instance itself: no `__setattr__` of its class and no property runs.
 pub(crate) fn set_own_attribute(
     object: &Bound<'_, PyAny>,
     name: &Bound<'_, PyString>,
     value: &Bound<'_, PyAny>,
 ) -> PyResult<()> {
     let py = object.py();
-    // SAFETY: live objects; a data descriptor of that name would be asked by the generic way, so the dict is.
+    // SAFETY: live objects; the generic call would run a data descriptor of that name, so the dict is used then.
     unsafe {
         let found = lookup(ffi::Py_TYPE(object.as_ptr()), name.as_ptr());
         let intercepts = !found.is_null() && (*ffi::Py_TYPE(found)).tp_descr_set.is_some();
@@ -45,12 +46,12 @@ pub(crate) fn set_own_attribute(
     }
 }
 
-/// Gives an instance this very dict.
+/// Gives an instance exactly this dict.
 pub(crate) fn set_own_dict(object: &Bound<'_, PyAny>, dict: &Bound<'_, PyDict>) -> PyResult<()> {
     let py = object.py();
     let name = PyString::intern(py, "__dict__");
-    // The interpreter's own setter, also where a class of the user's has another `__dict__`: since 3.13 attributes may
-    // lie beside the dict, and the generic call leaves those in force.
+    // Uses the interpreter's own setter, even if a class of the user has another `__dict__`: since 3.13 attributes
+    // may be stored beside the dict, and the generic call leaves those in force.
     for class in object.get_type().mro() {
         let found = class
             .cast::<PyType>()
@@ -67,7 +68,7 @@ pub(crate) fn set_own_dict(object: &Bound<'_, PyAny>, dict: &Bound<'_, PyDict>) 
     done(py, status)
 }
 
-/// The attribute of that name which a class itself has, without bases, metaclass or descriptors.
+/// Returns the attribute of this name which a class itself has, without bases, metaclass or descriptors.
 pub(crate) fn class_attribute<'py>(
     class: &Bound<'py, PyType>,
     name: &Bound<'py, PyString>,
@@ -79,7 +80,7 @@ pub(crate) fn class_attribute<'py>(
     }
 }
 
-/// The class `depth` steps down the chain of first bases.
+/// Returns the class `depth` steps down the chain of first bases.
 pub(crate) fn base_at<'py>(class: &Bound<'py, PyType>, depth: u64) -> Option<Bound<'py, PyType>> {
     let mut at: Type = class.as_type_ptr();
     for _ in 0..depth {
@@ -93,7 +94,7 @@ pub(crate) fn base_at<'py>(class: &Bound<'py, PyType>, depth: u64) -> Option<Bou
     Some(unsafe { Bound::from_borrowed_ptr(class.py(), at.cast()).cast_into_unchecked() })
 }
 
-/// Sets an attribute of a class as the statement `class` does: the metaclass's `__setattr__` does not run.
+/// Sets an attribute of a class like the `class` statement: the metaclass's `__setattr__` does not run.
 pub(crate) fn set_class_attribute(
     class: &Bound<'_, PyType>,
     name: &Bound<'_, PyString>,
@@ -114,14 +115,15 @@ pub(crate) fn set_class_attribute(
     done(class.py(), status)
 }
 
-/// Sets an attribute in the class's own dict where the metaclass has a property of that name: `type`'s setter would ask that. `None`
-/// where it would not.
+/// Sets an attribute in the class's own dict if the metaclass has a property of that name, which `type`'s setter
+/// would call; otherwise returns `None`.
 fn set_past_metaclass(
     class: &Bound<'_, PyType>,
     name: &Bound<'_, PyString>,
     value: Option<&Bound<'_, PyAny>>,
 ) -> Option<PyResult<()>> {
-    // SAFETY: a live class of a live metaclass; after a change of its dict the interpreter is told, as it asks for.
+    // SAFETY: a live class of a live metaclass; after a change of its dict the interpreter is notified, as it
+    // requires.
     unsafe {
         let metaclass = ffi::Py_TYPE(class.as_ptr());
         let found = lookup(metaclass, name.as_ptr());
@@ -139,7 +141,7 @@ fn set_past_metaclass(
     }
 }
 
-/// Makes a class as `type` does, whatever the metaclass would do instead. No hook of a base's runs.
+/// Makes a class like `type`, whatever the metaclass would do. No hook of a base runs.
 pub(crate) fn new_class<'py>(
     metaclass: &Bound<'py, PyType>,
     name: &Bound<'py, PyString>,
@@ -157,7 +159,7 @@ pub(crate) fn new_class<'py>(
     }
 }
 
-/// Takes away the attributes of a new class that its stored body does not name.
+/// Removes the attributes of a new class that its stored body does not name.
 pub(crate) fn remove_other_attributes(class: &Bound<'_, PyType>, names: &[&[u8]]) -> PyResult<()> {
     let own = class.as_type_ptr();
     // SAFETY: a live class; its attributes are live.
@@ -176,9 +178,9 @@ pub(crate) fn remove_other_attributes(class: &Bound<'_, PyType>, names: &[&[u8]]
     Ok(())
 }
 
-/// A staticmethod or classmethod around `function`, with no attributes of its own yet.
+/// Makes a staticmethod or classmethod around `function`, without attributes of its own yet.
 pub(crate) fn new_method<'py>(function: &Bound<'py, PyAny>, is_static: bool) -> PyResult<Bound<'py, PyAny>> {
-    // SAFETY: a live object; gives a new reference or null with an error.
+    // SAFETY: a live object; the result is a new reference, or null with an error.
     unsafe {
         let made = if is_static {
             ffi::PyStaticMethod_New(function.as_ptr())

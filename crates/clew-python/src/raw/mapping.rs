@@ -1,8 +1,9 @@
-//! Files of the store shown as private memory: pages are copied when somebody writes to them, and read when somebody
-//! reads them. What is written never reaches a file.
+//! Files of the store as private memory: pages are read on access, and copied when they are written to. Writes never
+//! reach a file.
 //!
-//! A range is reserved, and the whole pages of each piece are put over it. Where two pieces meet within a page, that page
-//! is copied. The range begins within a page where the first piece does, so that a column maps wherever it lies.
+//! A range is reserved, and the whole pages of each piece are mapped over it. If two pieces meet within a page, that
+//! page is copied. The range starts within a page if the first piece does, so that columns can be mapped from any
+//! position.
 
 use std::ffi::c_void;
 use std::fs::File;
@@ -22,38 +23,38 @@ use super::{local_files, pages};
 
 /// Bytes of a page of memory.
 const PAGE: u64 = 4096;
-/// Items of any type may lie at multiples of this.
+/// The alignment that suffices for items of any type.
 const ALIGNMENT: u64 = 16;
-/// An extent of more pieces is read: each costs some microseconds to map and again to give back.
+/// Extents of more pieces are read: each piece costs some microseconds to map and to unmap.
 const MOST_PIECES: usize = 2000;
-/// Which part of the mappings that the system grants a process may be Clew's.
+/// Clew may use this fraction (1 / n) of the mappings that the system grants a process.
 const SHARE_OF_MAPPINGS: usize = 2;
-/// What the system grants where it does not say.
+/// The number of mappings that systems usually grant, if it is unknown.
 const USUAL_MAPPINGS: usize = 65_530;
 
-/// How many pieces are mapped in this process.
+/// The number of pieces mapped in this process.
 static PIECES: AtomicUsize = AtomicUsize::new(0);
 
-/// Memory over files.
+/// Memory mapped from files.
 #[derive(Debug)]
 pub(super) struct Mapping {
     base: NonNull<u8>,
     reserved: usize,
-    /// Where in the first page the extent begins.
+    /// The offset of the extent in the first page.
     phase: u64,
-    /// What counts against what the process may have.
+    /// The pieces that are counted against the limit of the process.
     count: Count,
-    /// What is done where a file is cut short under it; gone before the range is.
+    /// Handles truncated files under the mapping; dropped before the range is unmapped.
     guard: Option<Guard>,
-    /// The files, each with how long it has to be.
+    /// The files, each with its required length.
     files: Vec<MappedFile>,
-    /// Which bytes of the range show files, in order; ranges that touch are one.
+    /// The bytes of the range that are mapped from files, in order; adjacent ranges are merged.
     shown: Vec<Range<u64>>,
-    /// Blocks whose hash is known and whose every page shows a file, in order.
+    /// Blocks with known hashes whose pages are all mapped from files, in order.
     blocks: Vec<HashedBlock>,
 }
 
-/// A file that is mapped up to some byte, known by its name: open files are the user's to run out of.
+/// A file that is mapped up to some byte, identified by name: open files count against the user's limit.
 #[derive(Debug, PartialEq, Eq)]
 struct MappedFile {
     path: PathBuf,
@@ -71,19 +72,19 @@ impl MappedFile {
         })
     }
 
-    /// Whether it is shorter by now. One that lost its name nobody finds to cut.
+    /// Returns whether it is shorter by now. A file without a name cannot be found, and so not truncated, by others.
     fn is_cut(&self) -> bool {
         let now = std::fs::metadata(&self.path);
         now.is_ok_and(|now| (now.dev(), now.ino()) == self.id && now.len() < self.end)
     }
 }
 
-/// Pieces that are counted as long as this lives.
+/// Pieces that are counted while this exists.
 #[derive(Debug)]
 struct Count(usize);
 
 impl Count {
-    /// Counts `pieces`, if there may be so many more.
+    /// Counts `pieces`, if the limit allows as many more.
     fn take(pieces: usize) -> Option<Self> {
         let count = Self(pieces);
         let before = PIECES.fetch_add(pieces, Ordering::Relaxed);
@@ -108,7 +109,7 @@ fn most_mappings() -> usize {
 }
 
 impl Mapping {
-    /// Memory of `length` bytes over `pieces`; `None` where they are to be read.
+    /// Maps `length` bytes from `pieces`; `None` if they must be read.
     pub fn of(length: u64, pieces: &[FilePiece<'_>]) -> Option<Self> {
         let is_fit = pieces.len() <= MOST_PIECES && page_length() == PAGE && local_files::are_local(pieces);
         if !is_fit {
@@ -129,22 +130,22 @@ impl Mapping {
             shown: Vec::new(),
             blocks: Vec::new(),
         };
-        // After a failure the range goes with the mapping.
+        // After a failure, the range is unmapped with the mapping.
         mapping.guard.as_ref()?;
         pieces.iter().try_for_each(|piece| mapping.show(piece, length)).ok()?;
         Some(mapping)
     }
 
-    /// Where the extent begins.
+    /// Returns the start of the extent.
     pub fn start(&self) -> NonNull<u8> {
-        // SAFETY: the phase lies within the first page.
+        // SAFETY: the phase is within the first page.
         unsafe { self.base.add(self.phase as usize) }
     }
 
     /// Maps the whole pages of a piece, and copies the rest of it.
     fn show(&mut self, piece: &FilePiece<'_>, length: u64) -> io::Result<()> {
         let (start, end) = (self.phase + piece.offset, self.phase + piece.offset + piece.length);
-        // Nothing else is on the first page before the extent, nor on the last one behind it.
+        // There is nothing else on the first page before the extent, or on the last one after it.
         let from = if piece.offset == 0 {
             0
         } else {
@@ -163,11 +164,11 @@ impl Mapping {
         self.copy(piece, to.min(end)..end)
     }
 
-    /// Puts pages of a file over a part of the range.
+    /// Maps pages of a file over a part of the range.
     fn put(&mut self, file: &File, at: u64, part: Range<u64>) -> io::Result<()> {
         debug_assert!(at.is_multiple_of(PAGE) && part.start.is_multiple_of(PAGE));
         let address = self.at(part.start);
-        // SAFETY: the part lies in the range, which nobody else has.
+        // SAFETY: the part is in the range, which nothing else uses.
         let mapped = unsafe { map(Some(address), (part.end - part.start) as usize, Some((file, at))) };
         if mapped.is_none() {
             return Err(io::Error::last_os_error());
@@ -192,7 +193,7 @@ impl Mapping {
             return Ok(());
         }
         let length = (part.end - part.start) as usize;
-        // SAFETY: the part lies in the range, which nobody else has yet.
+        // SAFETY: the part is in the range, which nothing else uses yet.
         let target = unsafe { std::slice::from_raw_parts_mut(self.at(part.start).as_ptr(), length) };
         let skipped = part.start - (self.phase + piece.offset);
         piece.file.read_exact_at(target, piece.at + skipped)
@@ -203,7 +204,7 @@ impl Mapping {
         unsafe { self.base.add(offset as usize) }
     }
 
-    /// Takes note of what blocks of the extent hash to.
+    /// Notes the hashes of blocks of the extent.
     pub fn note(&mut self, blocks: Vec<HashedBlock>) {
         let is_shown = |block: &HashedBlock| {
             let (start, end) = (self.phase + block.offset, self.phase + block.offset + block.length);
@@ -215,13 +216,13 @@ impl Mapping {
         self.blocks = blocks.into_iter().filter(is_shown).collect();
     }
 
-    /// What blocks hash to that lie at these offsets of the extent (in order, with their lengths), as far as that is known
-    /// and nobody wrote to them.
+    /// Returns the hashes of the blocks at these offsets of the extent (in order, with their lengths), if they are
+    /// known and the blocks were not written to.
     pub fn untouched(&self, cuts: &[(u64, u64)]) -> Vec<Option<u128>> {
         let (Some(first), Some(last)) = (cuts.first(), cuts.last()) else {
             return Vec::new();
         };
-        // With the end of a file the system takes pages that were written to: they look as if nobody had.
+        // At the truncated end of a file, the system also drops pages that were written to: they look unwritten.
         if self.blocks.is_empty() || self.files.iter().any(MappedFile::is_cut) {
             return Vec::new();
         }
@@ -245,20 +246,20 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // What lies there next is somebody else's.
+        // Other code may use these addresses from now on.
         self.guard = None;
-        // SAFETY: the whole range, which nobody refers to any more.
+        // SAFETY: the whole range, to which nothing refers any more.
         unsafe { libc::munmap(self.base.as_ptr().cast(), self.reserved) };
         debug_assert!(self.count.0 > 0);
     }
 }
 
-/// How far into a page the extent begins if this piece's pages are mapped.
+/// Returns the offset of the extent in a page if this piece's pages are mapped.
 fn phase(piece: &FilePiece<'_>) -> u64 {
     piece.at.wrapping_sub(piece.offset) % PAGE
 }
 
-/// The phase with which most bytes can be mapped.
+/// Returns the phase with which most bytes can be mapped.
 fn phase_of(pieces: &[FilePiece<'_>]) -> Option<u64> {
     let mut bytes: Vec<(u64, u64)> = Vec::new();
     for piece in pieces.iter().filter(|piece| phase(piece).is_multiple_of(ALIGNMENT)) {
@@ -280,10 +281,10 @@ fn reserve(length: usize) -> Option<NonNull<u8>> {
     unsafe { map(None, length, None) }
 }
 
-/// Maps private memory: zeros, or a file from a byte on; anywhere, or over what is at `address`.
+/// Maps private memory: zeros, or a file from a byte on; anywhere, or over existing memory at `address`.
 ///
 /// # Safety
-/// What is at `address` must be nobody else's.
+/// No other code may use the memory at `address`.
 unsafe fn map(address: Option<NonNull<u8>>, length: usize, file: Option<(&File, u64)>) -> Option<NonNull<u8>> {
     let place: *mut c_void = address.map_or(std::ptr::null_mut(), |address| address.as_ptr().cast());
     let fixed = if address.is_some() { libc::MAP_FIXED } else { 0 };
@@ -307,7 +308,8 @@ mod tests {
     use super::super::page_faults;
     use super::*;
 
-    /// A file of so many pages; the n-th byte is its page's number, or how far into it it lies.
+    /// Makes a file of this many pages; its bytes alternate between the number of their page and their position in
+    /// it.
     fn file(pages: u64) -> File {
         let mut file = File::from(rustix::fs::memfd_create("pack", rustix::fs::MemfdFlags::CLOEXEC).unwrap());
         let bytes: Vec<u8> = (0..pages * PAGE).map(byte).collect();
@@ -339,11 +341,11 @@ mod tests {
     }
 
     fn bytes(mapping: &Mapping, length: u64) -> &[u8] {
-        // SAFETY: so many bytes were mapped.
+        // SAFETY: this number of bytes was mapped.
         unsafe { std::slice::from_raw_parts(mapping.start().as_ptr(), length as usize) }
     }
 
-    /// Maps pieces and holds what is there against the file; gives how many bytes show it.
+    /// Maps pieces and compares the memory with the file; returns how many bytes are mapped.
     fn shown(cuts: &[(u64, u64)]) -> u64 {
         let file = file(64);
         let (length, pieces) = pieces(&file, cuts);
@@ -364,7 +366,7 @@ mod tests {
             shown(&[(0, 8 * PAGE), (32 * PAGE, PAGE), (9 * PAGE, PAGE + 100)]),
             11 * PAGE
         );
-        // They meet within a page, and lie alike in theirs.
+        // They meet within a page, and have the same offsets in their pages.
         assert_eq!(shown(&[(0, 2 * PAGE + 64), (20 * PAGE + 64, 2 * PAGE)]), 4 * PAGE);
     }
 
@@ -454,7 +456,7 @@ mod tests {
         assert_eq!(bytes[7 * PAGE as usize], 0);
         // SAFETY: within the mapping.
         unsafe { cut.start().add(12 * PAGE as usize).write_volatile(5) };
-        // The system takes what was written there, too.
+        // The system also drops what was written there.
         assert_eq!((bytes[12 * PAGE as usize], bytes[9 * PAGE as usize]), (5, 0));
         assert!(page_faults::lost_pages() >= before + 3);
         assert!(page_faults::is_lost(&(at(&cut, 0)..at(&cut, 16))));
@@ -485,7 +487,7 @@ mod tests {
         assert!(after.is_empty());
     }
 
-    /// A mapping of four pages of another file.
+    /// Maps four pages of another file.
     fn file_pages_apart() -> Mapping {
         let file = file(4);
         let (length, pieces) = pieces(&file, &[(0, 4 * PAGE)]);

@@ -1,4 +1,4 @@
-//! Memory that objects show: views held during a look, and the class codecs hand it over with.
+//! Memory of objects: views held during a look, and the class with which codecs pass memory.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::PyBufferError;
 use pyo3::prelude::*;
 
-/// The memory of an exporter, as a codec hands it to the walk. Holds the view until it is dropped.
+/// The memory of an exporter, as a codec passes it to the walk. Holds the view until it is dropped.
 #[pyclass(frozen, module = "clew._engine", name = "Buffer")]
 pub struct ExportedMemory {
     view: PyUntypedBuffer,
@@ -17,8 +17,8 @@ pub struct ExportedMemory {
 
 #[pymethods]
 impl ExportedMemory {
-    /// `exporter` must show contiguous memory. `column` is the bytes of one column, at whose multiples blocks restart;
-    /// `copies_on_write` says that its owner copies before it writes (pandas).
+    /// `exporter` must have contiguous memory. `column` is the size of a column in bytes, at whose multiples blocks
+    /// restart; `copies_on_write` means that its owner copies before it writes (pandas).
     #[new]
     #[pyo3(signature = (exporter, column = 0, copies_on_write = false))]
     fn new(exporter: &Bound<'_, PyAny>, column: u64, copies_on_write: bool) -> PyResult<Self> {
@@ -43,12 +43,12 @@ impl ExportedMemory {
 }
 
 impl ExportedMemory {
-    /// The whole memory of an object as one column.
+    /// Returns the whole memory of an object as one column.
     pub(super) fn of(exporter: &Bound<'_, PyAny>) -> PyResult<Self> {
         Self::new(exporter, 0, false)
     }
 
-    /// What the walk shows of it.
+    /// Returns the view that the walk uses.
     pub(super) fn buffer_view(&self) -> BufferView {
         BufferView {
             address: self.view.buf_ptr() as u64,
@@ -59,10 +59,10 @@ impl ExportedMemory {
     }
 }
 
-/// Ranges of memory that were shown since the last release, and are held meanwhile.
+/// Ranges of memory that the walk received since the last release, and that are held meanwhile.
 #[derive(Default)]
 pub(super) struct HeldRanges {
-    /// Start to end; ranges that overlap or touch are one.
+    /// Start to end; ranges that overlap or touch are merged.
     ranges: BTreeMap<u64, u64>,
 }
 
@@ -87,7 +87,7 @@ impl HeldRanges {
         self.ranges.clear();
     }
 
-    /// The bytes of a range all of which was shown.
+    /// Returns the bytes of a range that is completely held.
     pub fn bytes(&self, address: u64, length: u64) -> Option<&[u8]> {
         if length == 0 {
             return Some(&[]);
@@ -97,9 +97,9 @@ impl HeldRanges {
         if end > *last {
             return None;
         }
-        // SAFETY: every byte of the range lies in views whose exporters are kept until the ranges are cleared. Other
-        // threads may write to it (the lock is held, but C code need not take it): a torn read changes a hash, which
-        // the engine finds by hashing what it stored again.
+        // SAFETY: every byte of the range is in views whose exporters are kept until the ranges are cleared. Other
+        // threads may write to it (the GIL is held, but C code need not take it): a torn read changes a hash, which
+        // the engine finds by hashing the stored data again.
         Some(unsafe { std::slice::from_raw_parts(address as *const u8, usize::try_from(length).ok()?) })
     }
 }

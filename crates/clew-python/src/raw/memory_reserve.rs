@@ -1,36 +1,38 @@
-//! Memory kept back while the engine works: where there is no more, what is being done ends, and not the process.
+//! A reserve of memory while the engine works: if memory runs out, the current work ends, and not the process.
 //!
-//! Rust ends the process where memory for one of its containers is not to be had, and the process is the user's kernel. So
-//! the engine's allocator keeps address space back that nobody has touched, as much as all large containers would need to
-//! double twice. Where the system refuses, it is given up for the request that was refused, and from then on the look that
-//! asks for more is halted, and what the engine was asked for is refused.
+//! Rust aborts the process if memory for a container cannot be allocated, and the process is the user's kernel. So
+//! the engine's allocator reserves unused address space, as much as all large containers would need to double twice.
+//! If the system refuses an allocation, the reserve is released for it. From then on, the look that allocates is
+//! halted, and the engine refuses the request.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Kept back at least, in bytes: more than a look, hashing and writing on several threads take beside large containers.
+/// The least size of the reserve, in bytes: more than a look, hashing and writing on several threads need besides
+/// large containers.
 const LEAST: usize = 64 << 20;
-/// Containers from this size on are counted, in bytes.
+/// The least size of containers that are counted, in bytes.
 const LARGE: usize = 256 << 10;
 
-/// How often what was refused is asked for again, and how long until the next time.
+/// How often a refused allocation is tried again, and the time between two attempts.
 const PATIENCE: u32 = 200;
 const MOMENT: Duration = Duration::from_millis(5);
 
-/// How many pieces of work are being done.
+/// The number of operations in progress.
 static WORKING: AtomicUsize = AtomicUsize::new(0);
-/// What large containers hold now, in bytes.
+/// The current size of all large containers, in bytes.
 static HELD: AtomicUsize = AtomicUsize::new(0);
-/// Whether memory was refused since the work of who holds the engine began.
+/// Whether memory was refused since the current user of the engine started.
 static SPENT: AtomicBool = AtomicBool::new(false);
-/// What is kept back, as [`ReserveMapping::packed`] says it, or 0. One word: a start that met the length of another thread's mapping
-/// would have memory given up that is not ours. No lock: a child that was forked while it is held would wait for ever.
+/// The reserve, in the form of [`ReserveMapping::packed`], or 0. It is one word: if the start of one thread's mapping
+/// were combined with the length of another's, foreign memory would be unmapped. It is not a lock: a child that was
+/// forked while it is held would wait forever.
 static KEPT: AtomicU64 = AtomicU64::new(0);
-/// Bits of the word that say how long it is, and the unit of that, in bytes.
+/// The bits of the word for the length, and the unit of the length in bytes.
 const LENGTH_BITS: u32 = 28;
 const UNIT: usize = 64 << 10;
-/// Mappings begin at a page, in bytes; where pages are larger, at a multiple of it.
+/// Mappings start at multiples of this, in bytes; with larger pages, at multiples of the page size.
 const PAGE: usize = 4096;
 
 /// A mapping that this process holds in reserve.
@@ -41,7 +43,7 @@ struct ReserveMapping {
 }
 
 impl ReserveMapping {
-    /// Maps at least so many bytes.
+    /// Maps at least this many bytes.
     fn map(length: usize) -> Option<Self> {
         let length = length.checked_next_multiple_of(UNIT)?;
         let start = map(length)?;
@@ -49,7 +51,7 @@ impl ReserveMapping {
         if Self::unpacked(kept.packed()) == Some(kept) {
             return Some(kept);
         }
-        // It is longer, or lies higher, than the word can say.
+        // Its length or its address does not fit into the word.
         kept.unmap();
         None
     }
@@ -69,27 +71,27 @@ impl ReserveMapping {
     }
 }
 
-/// Keeps memory back until it is dropped.
+/// Holds memory in reserve until it is dropped.
 pub(crate) struct Reserve(());
 
 impl Reserve {
-    /// Begins a piece of work, one at a time: who begins it holds the engine. `None` if there is not even so much memory as to
-    /// begin it. What was refused before does not count for it, though a flush may still go on that began then.
+    /// Starts an operation, one at a time: its caller holds the engine. Returns `None` if there is not even enough
+    /// memory to start it. Earlier refusals do not count, although a flush that started before them may still run.
     pub fn begin() -> Option<Self> {
         let begun = Self::begin_beside()?;
         SPENT.store(false, Ordering::SeqCst);
         Some(begun)
     }
 
-    /// The same for work beside that, which never asks whether memory was refused.
+    /// Starts an operation in the background, which never checks whether memory was refused.
     pub fn begin_beside() -> Option<Self> {
         WORKING.fetch_add(1, Ordering::SeqCst);
         let begun = Self(());
         keep_back().then_some(begun)
     }
 
-    /// Whether a payload of so many bytes can be written down: containers grow by as much at once. If not, memory counts
-    /// as refused.
+    /// Returns whether a payload of this size can be written: containers grow by as much at once. If not, memory
+    /// counts as refused.
     pub fn has_room(length: usize) -> bool {
         if length < LARGE {
             return true;
@@ -101,7 +103,7 @@ impl Reserve {
         had.is_some()
     }
 
-    /// Whether memory was refused since the work of who holds the engine began.
+    /// Returns whether memory was refused since the current user of the engine started.
     pub fn is_spent() -> bool {
         SPENT.load(Ordering::Relaxed)
     }
@@ -115,19 +117,19 @@ impl Drop for Reserve {
     }
 }
 
-/// What is to be kept back now.
+/// Returns the size that the reserve must have now.
 fn wanted() -> usize {
     LEAST + HELD.load(Ordering::Relaxed).saturating_mul(2)
 }
 
-/// Sees that enough is kept back, while anything is being done; false where that can't be.
+/// Ensures a sufficient reserve while operations are in progress; returns false if that is impossible.
 fn keep_back() -> bool {
     let is_enough =
         || ReserveMapping::unpacked(KEPT.load(Ordering::SeqCst)).is_some_and(|kept| kept.length >= wanted());
     if WORKING.load(Ordering::SeqCst) == 0 || is_enough() {
         return true;
     }
-    // Twice as much, so that it is seldom done again; that it is not to be had is no reason to stop.
+    // Twice as much is reserved, so that this happens rarely; but half of it is enough.
     if let Some(kept) = [wanted().saturating_mul(2), wanted()]
         .into_iter()
         .find_map(ReserveMapping::map)
@@ -135,7 +137,7 @@ fn keep_back() -> bool {
         keep(kept);
         return true;
     }
-    // It may be had in place of what is kept. If not, that is kept for those who end what they are at.
+    // It may be available in place of the old reserve. If not, that size is kept for the operations that end now.
     let had = give_up();
     if let Some(kept) = ReserveMapping::map(wanted()) {
         keep(kept);
@@ -148,14 +150,14 @@ fn keep_back() -> bool {
     false
 }
 
-/// Keeps this, in place of what another thread may have kept meanwhile.
+/// Sets the reserve, in place of one that another thread may have set meanwhile.
 fn keep(kept: ReserveMapping) {
     if let Some(had) = ReserveMapping::unpacked(KEPT.swap(kept.packed(), Ordering::SeqCst)) {
         had.unmap();
     }
 }
 
-/// Gives back what is kept, and says what it was.
+/// Releases the reserve, and returns what it was.
 fn give_up() -> Option<ReserveMapping> {
     let kept = ReserveMapping::unpacked(KEPT.swap(0, Ordering::SeqCst));
     kept.inspect(|kept| kept.unmap())
@@ -165,18 +167,19 @@ fn give_up() -> Option<ReserveMapping> {
 fn map(length: usize) -> Option<usize> {
     let access = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-    // SAFETY: a new mapping at a place of the system's choice; nothing lies there.
+    // SAFETY: a new mapping at an unused place of the system's choice.
     let start = unsafe { libc::mmap(std::ptr::null_mut(), length, access, flags, -1, 0) };
     (start != libc::MAP_FAILED).then_some(start as usize)
 }
 
 #[cfg(target_os = "linux")]
 fn unmap(start: usize, length: usize) {
-    // SAFETY: a mapping of ours that nobody refers to: whoever calls took all that is known of it out of `KEPT`, or made it.
+    // SAFETY: a mapping of this module to which nothing refers: the caller took the only record of it out of `KEPT`,
+    // or made it.
     unsafe { libc::munmap(start as *mut _, length) };
 }
 
-/// Nothing is kept back here.
+/// There is no reserve on this platform.
 #[cfg(not(target_os = "linux"))]
 fn map(_length: usize) -> Option<usize> {
     Some(PAGE)
@@ -185,26 +188,26 @@ fn map(_length: usize) -> Option<usize> {
 #[cfg(not(target_os = "linux"))]
 fn unmap(_start: usize, _length: usize) {}
 
-/// The system's allocator, with the reserve behind it.
+/// The system's allocator, with the reserve as fallback.
 struct ReservingAllocator;
 
 #[global_allocator]
 static CAREFUL: ReservingAllocator = ReservingAllocator;
 
 impl ReservingAllocator {
-    /// Asks the system, and again after the reserve was given up for it.
+    /// Allocates from the system, and again after the reserve was released.
     fn asked(size: usize, ask: impl Fn() -> *mut u8) -> *mut u8 {
         let had = ask();
         if !had.is_null() {
             return had;
         }
-        // Who asks for more than that can hear that it is not to be had, or would not get it so either.
+        // Callers that request more handle a refusal, or would not get so much from the reserve, either.
         if size > wanted() || WORKING.load(Ordering::SeqCst) == 0 {
             return had;
         }
         SPENT.store(true, Ordering::SeqCst);
-        // Another thread may have given it up already: it may be about to, or have taken all of it for a moment. All of them
-        // hear now that they are to end what they are at, and give back what they hold.
+        // Another thread may have released it already: it may be about to allocate, or have taken all of it for a
+        // moment. All threads are notified now that they must end their operations and free their memory.
         for _ in 0..PATIENCE {
             give_up();
             let had = ask();
@@ -216,7 +219,7 @@ impl ReservingAllocator {
         had
     }
 
-    /// Counts what a large container holds.
+    /// Counts the size of a large container.
     fn count(was: usize, is: usize) {
         if was >= LARGE {
             HELD.fetch_sub(was, Ordering::Relaxed);
@@ -228,7 +231,7 @@ impl ReservingAllocator {
     }
 }
 
-// SAFETY: every call goes to the system's allocator with the layout it came with, and what that answers is handed on;
+// SAFETY: every call is passed to the system's allocator with its own layout, and the result is returned as it is;
 // nothing here allocates or unwinds.
 unsafe impl GlobalAlloc for ReservingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -250,7 +253,7 @@ unsafe impl GlobalAlloc for ReservingAllocator {
     }
 
     unsafe fn realloc(&self, start: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: the caller's promise; where it fails the old memory is as it was, so it can be asked again.
+        // SAFETY: the caller's promise; if it fails, the old memory is unchanged, so it can be called again.
         let had = Self::asked(size, || unsafe { System.realloc(start, layout, size) });
         if !had.is_null() && size.max(layout.size()) >= LARGE {
             Self::count(layout.size(), size);

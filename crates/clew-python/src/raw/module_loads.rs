@@ -1,8 +1,8 @@
-//! Which load of the user's own module a class or function comes from, so that what was made by other source is never
-//! taken for the same.
+//! Determines which load of the user's own module a class or function comes from, so that objects of different source
+//! are never treated as the same.
 //!
-//! A module that is imported, or reloaded, gets a new spec: then its source is read once and what it defines is
-//! remembered. Its classes and functions are told by that: an undo across a reload finds the old ones again.
+//! A module that is imported or reloaded gets a new spec: then its source is read once, and its definitions are
+//! remembered. They identify its classes and functions: an undo across a reload finds the old ones again.
 
 use std::cell::RefCell;
 
@@ -15,12 +15,12 @@ use rustc_hash::FxHashMap;
 use super::builtin::field;
 use super::types::{is_type, item, own_dict, with_str};
 
-/// What a class or function of the user's own modules was made by: stored behind its name.
+/// The load that created a class or function of the user's own modules: stored after its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LoadMark {
     /// The digest of the source.
     pub source: [u8; 16],
-    /// Which load of that very source it was, counted from 1.
+    /// The number of the load among those of exactly this source, from 1.
     pub load: u32,
 }
 
@@ -32,7 +32,7 @@ struct Load {
     code: Py<PyDict>,
 }
 
-/// All loads of the user's own modules that were seen.
+/// All known loads of the user's own modules.
 #[derive(Default)]
 pub(super) struct Loads {
     by_module: RefCell<FxHashMap<Vec<u8>, Vec<Load>>>,
@@ -54,7 +54,7 @@ impl Loads {
             return Ok(());
         }
         let file: Option<String> = dict.get_item("__file__")?.and_then(|file| file.extract().ok());
-        // A source that is gone is told from any other.
+        // A missing source counts as empty.
         let text = file.and_then(|file| std::fs::read(file).ok()).unwrap_or_default();
         let source = Fingerprint::of(&text).0;
         let earlier = loads.iter().filter(|load| load.mark.source == source);
@@ -73,12 +73,13 @@ impl Loads {
         Ok(())
     }
 
-    /// Whether a module of that name is the user's own.
+    /// Returns whether a module of this name is the user's own.
     pub fn knows(&self, module: &[u8]) -> bool {
         self.by_module.borrow().contains_key(module)
     }
 
-    /// The load that `object`, called `path` in `module`, comes from; `live` is what is found under that name now.
+    /// Returns the load that `object`, called `path` in `module`, comes from; `live` is the object found under that
+    /// name now.
     pub fn mark(
         &self,
         module: &[u8],
@@ -89,12 +90,12 @@ impl Loads {
         let all = self.by_module.borrow();
         let loads = all.get(module)?;
         let made_by = loads.iter().rev().find(|load| load.find(path) == object);
-        // What was made later than its module was loaded is the newest load's.
+        // Objects created after their module was loaded belong to the newest load.
         let made_by = made_by.or_else(|| loads.last().filter(|_| live == object));
         made_by.map(|load| load.mark)
     }
 
-    /// What all loads of `module` call `path`, the newest first. Borrowed.
+    /// Returns the objects that all loads of `module` call `path`, the newest first. Borrowed.
     pub fn all_called(&self, module: &[u8], path: &[u8]) -> Vec<*mut ffi::PyObject> {
         let all = self.by_module.borrow();
         let loads = all.get(module).map_or(&[][..], Vec::as_slice);
@@ -102,7 +103,7 @@ impl Loads {
         found.filter(|object| !object.is_null()).collect()
     }
 
-    /// A process that loaded a source once takes its load for the one that another process counted as `mark`.
+    /// Renumbers the only load of a source in this process to the number that another process gave it in `mark`.
     pub fn renumber(&self, module: &[u8], mark: LoadMark) {
         let mut all = self.by_module.borrow_mut();
         let loads = all.get_mut(module).map_or(&mut [][..], Vec::as_mut_slice);
@@ -124,7 +125,7 @@ impl Load {
     }
 }
 
-/// What `path` (with dots) means in a dict and the classes it holds. Borrowed; null if it means nothing.
+/// Finds `path` (with dots) in a dict and in the classes it holds. Borrowed; null if there is none.
 pub(super) fn find_in(dict: *mut ffi::PyObject, path: &[u8]) -> *mut ffi::PyObject {
     let (mut scope, mut found) = (dict, std::ptr::null_mut());
     for part in path.split(|byte| *byte == b'.') {
@@ -144,9 +145,9 @@ pub(super) fn find_in(dict: *mut ffi::PyObject, path: &[u8]) -> *mut ffi::PyObje
     found
 }
 
-/// The function in a static method or class method: the name of that function is the name of what wraps it.
+/// Returns the function in a static method or class method, under whose name the method is found.
 pub(super) fn inside(found: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: null, or a live object that its class holds; what it wraps lives as long.
+    // SAFETY: null, or a live object that its class holds; the wrapped function lives as long.
     unsafe {
         let wraps = |kind| ffi::Py_TYPE(found) == kind;
         if !found.is_null() && (wraps(&raw mut ffi::PyStaticMethod_Type) || wraps(&raw mut ffi::PyClassMethod_Type)) {

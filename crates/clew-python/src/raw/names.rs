@@ -1,4 +1,5 @@
-//! What is found by name: classes, functions and single objects of modules. Looked up raw, nothing is imported.
+//! Objects that are found by name: classes, functions and single objects of modules. They are looked up in memory;
+//! nothing is imported.
 
 use std::cell::RefCell;
 
@@ -13,22 +14,22 @@ use super::module_loads::{LoadMark, Loads, find_in, inside};
 use super::scalar::text_of;
 use super::types::{Type, entries, is_heap, item, type_names, with_str};
 
-/// The modules of the process, as far as names of objects need them.
+/// The modules of the process, for the names of objects.
 pub(super) struct ModuleNames {
     modules: Py<PyDict>,
-    /// Attributes of libraries that cells set, as they were before, by `module:path`: what goes by such a name is what it always was.
-    /// `None` in a process that records no cells.
+    /// The original values of library attributes that cells set, by `module:path`: such names always refer to the
+    /// original values. `None` in a process that records no cells.
     originals: Option<Py<PyDict>>,
-    /// First names of the modules of the standard library, and how their paths begin.
+    /// The top-level names of modules of the standard library, and the beginnings of their paths.
     standard: FxHashSet<Vec<u8>>,
     standard_folders: Vec<String>,
-    /// By the first part of a module's name: whether it comes from the interpreter or an installed distribution.
+    /// By the name of a package or module: whether it comes from the interpreter or an installed distribution.
     library: RefCell<FxHashMap<Vec<u8>, bool>>,
-    /// Whether a class is a definition of the notebook's; kept for one look.
+    /// Whether a class is a definition of the notebook; kept for one look.
     definition: RefCell<FxHashMap<Type, bool>>,
-    /// What made the classes of the user's own modules; kept for one look.
+    /// The loads that created the classes of the user's own modules; kept for one look.
     marks: RefCell<FxHashMap<Type, Option<LoadMark>>>,
-    /// The user's own modules.
+    /// The loads of the user's own modules.
     pub loads: Loads,
 }
 
@@ -72,23 +73,23 @@ impl ModuleNames {
         self.marks.borrow_mut().clear();
     }
 
-    /// How many modules are loaded.
+    /// Returns the number of loaded modules.
     pub fn count(&self, py: Python<'_>) -> usize {
         self.modules.bind(py).len()
     }
 
-    /// Forgets which load made which class.
+    /// Forgets which load created which class.
     pub fn forget_marks(&self) {
         self.marks.borrow_mut().clear();
     }
 
-    /// The live module of that name. Borrowed; null if there is none.
+    /// Returns the live module of this name. Borrowed; null if there is none.
     pub fn module(&self, name: *mut ffi::PyObject) -> *mut ffi::PyObject {
         // SAFETY: `sys.modules` is held; callers pass a live str.
         unsafe { item(self.modules.as_ptr(), name) }
     }
 
-    /// What an attribute of a library was that a cell may have set. Borrowed; null if none may have.
+    /// Returns the original value of a library's attribute that a cell may have set. Borrowed; null if there is none.
     pub fn original(&self, module: &[u8], path: &[u8]) -> *mut ffi::PyObject {
         let Some(originals) = &self.originals else {
             return std::ptr::null_mut();
@@ -102,14 +103,15 @@ impl ModuleNames {
         with_str(&key, |key| unsafe { item(originals.as_ptr(), key) })
     }
 
-    /// What `path` (with dots) means in the module called `module`, whatever a cell has set there. Borrowed; null if it means nothing.
+    /// Finds `path` (with dots) in the module called `module`, ignoring values that cells set there. Borrowed; null
+    /// if there is none.
     pub fn find(&self, module: &[u8], path: &[u8]) -> *mut ffi::PyObject {
         let original = self.original(module, path);
         if !original.is_null() {
             return original;
         }
         let is_enum = module == b"enum";
-        // Some packages have what their module `numpy.rec` holds, and load the module itself when it is first used.
+        // Some packages hold the objects of a module, such as `numpy.rec`, and load the module itself on first use.
         let ends = module.iter().enumerate().filter(|(_, byte)| **byte == b'.');
         let packages = ends.map(|(at, _)| &module[..at]).rev();
         let loaded = [module]
@@ -120,7 +122,7 @@ impl ModuleNames {
             .into_iter()
             .find(|module| !module.is_null())
             .map_or(std::ptr::null_mut(), |module| {
-                // SAFETY: a live object; only modules are looked into.
+                // SAFETY: a live object; only modules are searched.
                 let scope = unsafe {
                     if ffi::PyModule_Check(module) == 0 {
                         return std::ptr::null_mut();
@@ -129,12 +131,13 @@ impl ModuleNames {
                 };
                 find_in(scope, path)
             });
-        // All Enums of a session share a static method of Enum. As a part of each it makes them one co-variable, and only so can
-        // members of two of them refer to each other.
+        // All Enums of a session share a static method of Enum. As a part of each it makes them one co-variable, and
+        // only then members of two of them can refer to each other.
         if is_enum { found } else { inside(found) }
     }
 
-    /// Whether `object` is what the names (two str, else it is not) say in a module other than `__main__`.
+    /// Returns whether `object` is found under these names (false unless both are str) in a module other than
+    /// `__main__`.
     pub fn resolves(&self, module: *mut ffi::PyObject, name: *mut ffi::PyObject, object: *mut ffi::PyObject) -> bool {
         // SAFETY: the names are null or live.
         unsafe {
@@ -146,7 +149,7 @@ impl ModuleNames {
         }
     }
 
-    /// What made `object`, called `path` in a module of the user's own; `None` if it is from elsewhere.
+    /// Returns the load that created `object`, called `path` in a module of the user; `None` if it is from elsewhere.
     pub fn mark(&self, module: &[u8], path: &[u8], object: *mut ffi::PyObject) -> Option<LoadMark> {
         if !self.loads.knows(module) {
             return None;
@@ -154,7 +157,7 @@ impl ModuleNames {
         self.loads.mark(module, path, object, self.find(module, path))
     }
 
-    /// What made a class: its own source, and those of the bases that are the user's own too.
+    /// Returns the load that created a class: by its own source, and those of its bases in the user's own modules.
     ///
     /// # Safety
     /// `class` is live.
@@ -183,7 +186,7 @@ impl ModuleNames {
         }
     }
 
-    /// Whether a class belongs to the notebook: it is written there, or can't be found by name.
+    /// Returns whether a class belongs to the notebook: it is defined there, or cannot be found by name.
     ///
     /// # Safety
     /// `class` is live.
@@ -203,17 +206,19 @@ impl ModuleNames {
         found
     }
 
-    /// Whether a module comes from the interpreter or an installed distribution, and not from the user's own files.
+    /// Returns whether a module comes from the interpreter or an installed distribution, and not from the user's own
+    /// files.
     pub fn is_library(&self, module: &[u8]) -> bool {
         let top = module.split(|byte| *byte == b'.').next().unwrap_or_default();
         if top == b"__main__" {
             return false;
         }
         if self.standard.contains(top) {
-            // One of the user's may have taken its place.
+            // A module of the user may have replaced it.
             return self.is_installed(top).unwrap_or(true);
         }
-        // Packages without a file (`mpl_toolkits`, `google`) may come from several places: what lies within tells from which.
+        // Packages without a file (`mpl_toolkits`, `google`) may come from several places: the modules in them show
+        // from which.
         let ends = module
             .iter()
             .enumerate()
@@ -223,7 +228,7 @@ impl ModuleNames {
         packages.find_map(|package| self.is_installed(package)).unwrap_or(false)
     }
 
-    /// Whether a package or module lies where distributions are installed; `None` if it has no file.
+    /// Returns whether a package or module is in a folder of installed distributions; `None` if it has no file.
     fn is_installed(&self, module: &[u8]) -> Option<bool> {
         if let Some(found) = self.library.borrow().get(module) {
             return Some(*found);
@@ -238,10 +243,11 @@ impl ModuleNames {
         Some(found)
     }
 
-    /// Instances of `class` that the module it comes from, a library's, holds by name: sentinels and singletons.
+    /// Returns instances of `class` that its own module holds by name, if the module is a library's: sentinels and
+    /// singletons.
     ///
     /// # Safety
-    /// `class` is live and `module` is what it says it comes from.
+    /// `class` is live and `module` is the name of its module.
     pub unsafe fn held_by_library(&self, class: Type, module: &[u8]) -> Vec<(*mut ffi::PyObject, Vec<u8>)> {
         if module == b"__main__" || !self.is_library(module) {
             return Vec::new();

@@ -1,24 +1,24 @@
-//! What the walk holds of an object: its address, and in which guise it is looked at.
+//! The walk's handle of an object: its address, and the guise in which it is described.
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 use rustc_hash::FxHashSet;
 
-/// An address of a live object, with a guise in the lowest bits (objects are aligned to 8 bytes at least).
+/// The address of a live object, with a guise in the lowest bits (objects are aligned to 8 bytes at least).
 ///
-/// It owns nothing. It is valid while the walk runs, or while the heap keeps the object; only the heap makes these and
-/// only the heap and the builder look through them.
+/// It owns nothing. It is valid while the walk runs, or while the heap keeps the object; only the heap creates these
+/// handles, and only the heap and the builder dereference them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Object(usize);
 
-/// In which guise an object is shown.
+/// The guise in which an object is described.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Guise {
-    /// As others refer to it.
+    /// As other objects refer to it.
     Usual,
     /// A notebook class as the body of its definition; a function, or a member of an Enum, as a part of that body.
     Whole,
-    /// A dict as the globals of functions: of it counts what they may read.
+    /// A dict as the globals of functions: only the names that they may read.
     Globals,
 }
 
@@ -31,12 +31,13 @@ impl Object {
         Self(pointer as usize)
     }
 
-    /// The object a safe reference stands for. The caller keeps the reference while the object is used.
+    /// Creates a handle from a safe reference. The caller keeps the reference while the handle is used.
     pub fn of(object: &Bound<'_, PyAny>) -> Self {
         Self::new(object.as_ptr())
     }
 
-    /// A notebook class, or its staged twin, as the body of its definition; a method as what it is made of.
+    /// Creates a handle for a notebook class, or its staged twin, as the body of its definition; for a method by its
+    /// parts.
     pub fn whole_of(object: &Bound<'_, PyAny>) -> Self {
         Self::of(object).whole()
     }
@@ -45,12 +46,12 @@ impl Object {
         Self(self.0 | WHOLE)
     }
 
-    /// A dict as the globals of functions.
+    /// Returns a handle for a dict as the globals of functions.
     pub(super) fn as_globals(self) -> Self {
         Self(self.0 | GLOBALS)
     }
 
-    /// Whether it is looked at in that guise.
+    /// Returns whether it is described in that guise.
     pub(crate) fn is_whole(self) -> bool {
         self.guise() == Guise::Whole
     }
@@ -67,29 +68,30 @@ impl Object {
         (self.0 & !(WHOLE | GLOBALS)) as *mut ffi::PyObject
     }
 
-    /// Asks the processor to fetch the object's head from memory.
+    /// Prefetches the object's head.
     #[inline]
     pub(super) fn prefetch(self) {
         prefetch(self.pointer().cast());
     }
 
-    /// How many references there are to the object.
+    /// Returns the number of references to the object.
     pub fn references(self) -> isize {
         // SAFETY: as for `bound`; only the count is read.
         unsafe { ffi::Py_REFCNT(self.pointer()) }
     }
 
-    /// A strong reference to the object.
+    /// Returns a strong reference to the object.
     pub fn bound(self, py: Python<'_>) -> Bound<'_, PyAny> {
-        // SAFETY: objects are made from live references, and whoever hands one over keeps it alive (see the type).
+        // SAFETY: handles are created from live references, and the code that passes one keeps the object alive (see
+        // the type).
         unsafe { Bound::from_borrowed_ptr(py, self.pointer()) }
     }
 }
 
-/// Asks the processor to fetch what lies at a place from memory.
+/// Prefetches memory at an address.
 #[inline]
 pub(super) fn prefetch(place: *const i8) {
-    // SAFETY: a hint, which no address makes fail; every x86-64 processor has it.
+    // SAFETY: a hint, which cannot fail for any address; every x86-64 processor supports it.
     #[cfg(target_arch = "x86_64")]
     unsafe {
         std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(place);
@@ -98,7 +100,7 @@ pub(super) fn prefetch(place: *const i8) {
     let _ = place;
 }
 
-/// The objects that walks encountered. Off unless a caller asks for it: sessions never do.
+/// The objects that walks encountered. Collected only on request: sessions never do so.
 #[derive(Default)]
 pub(super) struct EncounteredObjects(pub Option<FxHashSet<Object>>);
 

@@ -1,47 +1,48 @@
-//! A file of the store that is cut short under a mapping, or that the disk can't read: whoever touches a page of it gets
-//! SIGBUS, which ends the process. Here the page becomes one of zeros instead, and the mapping is known to have lost some.
+//! If a mapped file of the store is truncated, or the disk cannot read it, any access to its pages raises SIGBUS,
+//! which ends the process. The handler in here replaces the page by zeros instead, and marks it as lost.
 //!
-//! The handler reads and writes atomics of a fixed table and makes system calls, nothing else. What is not about a mapping of
-//! Clew's goes to whoever had the signal before. It is installed with the first mapping, and put first again where somebody
-//! else was installed since; what `signal.getsignal` says is never touched.
+//! The handler reads and writes atomics of a fixed table and makes system calls, nothing else. Signals that do not
+//! concern a mapping of Clew are passed to the previous handler. The handler is installed with the first mapping, and
+//! put first again if another one was installed since; the result of `signal.getsignal` never changes.
 
 use std::ffi::{c_int, c_void};
 use std::ops::Range;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-/// Bytes of a page of memory; where they are others, nothing is mapped.
+/// Bytes of a page of memory; if the system's pages have another size, nothing is mapped.
 const PAGE: u64 = 4096;
-/// The most mappings that are guarded. Others are not made.
+/// The most guarded mappings. Further ones are not made.
 const MOST: usize = 16 * 1024;
-/// What an entry starts at that somebody is about to fill in.
+/// The start of an entry that is being filled in.
 const CLAIMED: u64 = 1;
-/// So often in a row the same address may fault before the next older handler is asked: one that is disabled returns.
+/// How often in a row the same address may fault before the next older handler is called: a disabled handler only
+/// returns.
 const PATIENCE: u32 = 1000;
 
-/// One guarded mapping. It is free where it starts at 0.
+/// One guarded mapping. It is free if its start is 0.
 struct Entry {
     start: AtomicU64,
     end: AtomicU64,
-    /// Between these lie all pages that were lost; nothing where the first is the larger one.
+    /// The bounds of all lost pages; no page is lost if the first bound is larger.
     lost_from: AtomicU64,
     lost_to: AtomicU64,
 }
 
 static TABLE: [Entry; MOST] = [const { Entry::free() }; MOST];
-/// No entry from here on was ever in use.
+/// Entries from here on were never used.
 static REACH: AtomicUsize = AtomicUsize::new(0);
-/// How many pages were lost in this process.
+/// The number of pages lost in this process.
 static LOST: AtomicU64 = AtomicU64::new(0);
 
-/// Who had the signal before it was first taken, and who was found to have it later. Never given back: a handler on
-/// another thread may read them.
+/// The handlers before Clew's: the one at its first installation, and one that was found later. They are never freed:
+/// a handler on another thread may read them.
 static BEFORE: [AtomicPtr<libc::sigaction>; 2] = [const { AtomicPtr::new(null_mut()) }; 2];
-/// The thread that is in one of their handlers.
+/// The thread that is in one of these handlers.
 static ASKING: AtomicI32 = AtomicI32::new(0);
-/// How many of their handlers that thread is in.
+/// How many of these handlers that thread is in.
 static DEPTH: AtomicUsize = AtomicUsize::new(0);
-/// Which address was handed on last, and how often in a row.
+/// The address that was passed on last, and how often in a row.
 static HANDED_ON: AtomicU64 = AtomicU64::new(0);
 static TIMES: AtomicU32 = AtomicU32::new(0);
 
@@ -68,12 +69,12 @@ impl Entry {
     }
 }
 
-/// Keeps SIGBUS from ending the process for pages of one mapping, as long as it lives.
+/// Keeps SIGBUS from ending the process for pages of one mapping, while this exists.
 #[derive(Debug)]
 pub(super) struct Guard(usize);
 
 impl Guard {
-    /// Guards a range of memory; `None` where that can't be.
+    /// Guards a range of memory; `None` if that is impossible.
     pub fn over(range: &Range<u64>) -> Option<Self> {
         if !ensure() {
             return None;
@@ -104,17 +105,18 @@ fn in_use() -> &'static [Entry] {
     &TABLE[..REACH.load(Ordering::Acquire)]
 }
 
-/// How many pages of guarded mappings became zeros so far.
+/// Returns how many pages of guarded mappings have been replaced by zeros.
 pub(crate) fn lost_pages() -> u64 {
     LOST.load(Ordering::Acquire)
 }
 
-/// Whether pages of a range of memory may have become zeros.
+/// Returns whether pages of a range of memory may have been replaced by zeros.
 pub(super) fn is_lost(range: &Range<u64>) -> bool {
     lost_pages() > 0 && in_use().iter().any(|entry| entry.has_lost(range))
 }
 
-/// Sees to it that SIGBUS comes here first while anything is guarded. Who was installed since is asked after it.
+/// Ensures that Clew's handler of SIGBUS is called first while anything is guarded. A handler that was installed
+/// since is called after it.
 pub(crate) fn stay_first() {
     if in_use()
         .iter()
@@ -124,10 +126,10 @@ pub(crate) fn stay_first() {
     }
 }
 
-/// Whether SIGBUS comes here first.
+/// Ensures that Clew's handler of SIGBUS is called first; returns false if that fails.
 fn ensure() -> bool {
     let mut found = no_action();
-    // SAFETY: asks and changes nothing; `found` is as the system wants it.
+    // SAFETY: a query that changes nothing; `found` has the layout that the system expects.
     if unsafe { libc::sigaction(libc::SIGBUS, std::ptr::null(), &raw mut found) } != 0 {
         return false;
     }
@@ -138,9 +140,9 @@ fn ensure() -> bool {
     BEFORE[place].store(Box::into_raw(Box::new(found)), Ordering::Release);
     let mut own = no_action();
     own.sa_sigaction = own_handler();
-    // Not deferred: a handler that is asked from here may raise the signal for who had it before.
+    // Not deferred: a handler that is called from here may raise the signal for the handler before it.
     own.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
-    // SAFETY: the handler does what handlers may.
+    // SAFETY: the handler does only what handlers may do.
     unsafe { libc::sigaction(libc::SIGBUS, &raw const own, null_mut()) == 0 }
 }
 
@@ -149,12 +151,12 @@ fn own_handler() -> libc::sighandler_t {
 }
 
 fn no_action() -> libc::sigaction {
-    // SAFETY: numbers, an empty set of signals and no pointer that anybody follows.
+    // SAFETY: numbers, an empty set of signals and no pointer that is dereferenced.
     unsafe { std::mem::zeroed() }
 }
 
 extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
-    // SAFETY: the system hands over what it says; everything below may be done in a handler, and `errno` is put back.
+    // SAFETY: the system passes valid arguments; everything below may be done in a handler, and `errno` is restored.
     unsafe {
         let errno = libc::__errno_location();
         let kept = *errno;
@@ -167,10 +169,10 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
     }
 }
 
-/// Puts zeros in the place of the page of an address, if it lies in a guarded mapping.
+/// Replaces the page of an address by zeros, if it is in a guarded mapping.
 ///
 /// # Safety
-/// Only of use to who faulted there.
+/// The current thread faulted at the address.
 unsafe fn replace(address: u64) -> bool {
     let Some(entry) = in_use().iter().find(|entry| entry.holds(address)) else {
         return false;
@@ -178,21 +180,21 @@ unsafe fn replace(address: u64) -> bool {
     let page = address / PAGE * PAGE;
     let access = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
-    // First it is known, then it is there: nobody reads zeros that are not known to be none of the user's.
+    // First it is marked as lost, then it is replaced: no thread reads zeros that are not marked.
     entry.lost_from.fetch_min(page, Ordering::AcqRel);
     entry.lost_to.fetch_max(page + PAGE, Ordering::AcqRel);
     LOST.fetch_add(1, Ordering::AcqRel);
-    // SAFETY: the page is one of a mapping that lives as long as anybody may touch it, and holds nothing.
+    // SAFETY: the page belongs to a mapping that exists as long as any code may access it, and has no content.
     let mapped = unsafe { libc::mmap(page as *mut c_void, PAGE as usize, access, flags, -1, 0) };
     mapped != libc::MAP_FAILED
 }
 
-/// Asks who had the signal before; the one before that where this one asks back or did not help.
+/// Calls the previous handler; the one before that if this one calls back or did not help.
 ///
 /// # Safety
-/// Within a handler, with what that got.
+/// Within a handler, with its arguments.
 unsafe fn hand_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void, fault: Option<u64>) {
-    // SAFETY: a number.
+    // SAFETY: a call without arguments that returns a number.
     let me = unsafe { libc::syscall(libc::SYS_gettid) } as i32;
     let is_asking_back = ASKING.load(Ordering::Acquire) == me;
     let depth = if is_asking_back {
@@ -208,7 +210,7 @@ unsafe fn hand_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_voi
     };
     ASKING.store(me, Ordering::Release);
     DEPTH.store(depth + 1, Ordering::Release);
-    // SAFETY: never given back, and called as it was installed.
+    // SAFETY: never freed, and called as it was installed.
     unsafe { ask(&*handler, signal, info, context, fault.is_some()) };
     DEPTH.store(depth, Ordering::Release);
     if depth == 0 {
@@ -216,7 +218,7 @@ unsafe fn hand_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_voi
     }
 }
 
-/// How often in a row this address has been handed on.
+/// Returns how often in a row this address has been passed on.
 fn repeats(address: u64) -> u32 {
     if HANDED_ON.swap(address, Ordering::AcqRel) == address {
         TIMES.fetch_add(1, Ordering::AcqRel) + 1
@@ -236,25 +238,25 @@ unsafe fn ask(
     is_fault: bool,
 ) {
     match action.sa_sigaction {
-        // The system ends who ignores a fault.
+        // The system ends a process that ignores a fault.
         libc::SIG_IGN if !is_fault => {}
         // SAFETY: as the caller promises.
         libc::SIG_DFL | libc::SIG_IGN => unsafe { end(signal, is_fault) },
         handler if action.sa_flags & libc::SA_SIGINFO != 0 => {
-            // SAFETY: installed as one that takes three.
+            // SAFETY: installed as a handler with three arguments.
             let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) =
                 unsafe { std::mem::transmute(handler) };
             handler(signal, info, context);
         }
         handler => {
-            // SAFETY: installed as one that takes one.
+            // SAFETY: installed as a handler with one argument.
             let handler: extern "C" fn(c_int) = unsafe { std::mem::transmute(handler) };
             handler(signal);
         }
     }
 }
 
-/// Ends the process as the signal does where nobody handles it: a fault comes again at once.
+/// Ends the process like an unhandled signal: a fault occurs again at once.
 ///
 /// # Safety
 /// Within a handler.

@@ -1,7 +1,8 @@
-//! Ordinary memory whose pages are watched, with what its blocks hashed to: a look hashes what was written to since.
+//! Ordinary memory whose pages are watched, with the hashes of its blocks: a look only hashes blocks that were
+//! written to since.
 //!
-//! Known by addresses alone, and of the whole process: protecting pages again takes the word of who asked before. Only whole
-//! pages within an extent are watched, so blocks at its edges are hashed by each look.
+//! Extents are identified by address alone, for the whole process: protecting pages again invalidates the request of
+//! another thread. Only whole pages within an extent are watched, so each look hashes the blocks at its edges.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -12,16 +13,16 @@ use clew_core::graph::{Extent, block_cuts};
 
 use super::userfault::{Watcher, watcher};
 
-/// Less is hashed: asking costs more.
+/// Smaller extents are hashed: a query costs more.
 const LEAST: u64 = 1 << 20;
-/// The most extents: each may cut a mapping of the process in three.
+/// The most extents: each may split a mapping of the process into three.
 const MOST_EXTENTS: usize = 4096;
-/// The most blocks that are known, of all extents: 32 GiB.
+/// The most blocks with known hashes, of all extents: 32 GiB.
 const MOST_BLOCKS: usize = 1 << 19;
 
 static WATCHED: Mutex<WatchedExtents> = Mutex::new(WatchedExtents::new());
 
-/// The watched extents by address; no two have a byte in common.
+/// The watched extents by address; they do not overlap.
 #[derive(Debug)]
 struct WatchedExtents {
     extents: BTreeMap<u64, Watch>,
@@ -32,9 +33,10 @@ struct WatchedExtents {
 struct Watch {
     length: u64,
     column: u64,
-    /// What each block hashed to after its pages were protected, if nothing happened to them since.
+    /// The hash of each block after its pages were protected, if the block was not changed since.
     hashes: Vec<Option<u128>>,
-    /// Who is hashing the others. Who began earlier may have hashed what was written before this one protected it.
+    /// The thread that is hashing the other blocks. A thread that started earlier may have hashed data from before
+    /// the pages were protected.
     asked_by: Option<ThreadId>,
 }
 
@@ -42,8 +44,8 @@ fn watched() -> MutexGuard<'static, WatchedExtents> {
     WATCHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What the blocks of an extent hash to that nobody wrote to since [`remember`]; none where nobody can tell. From now on writes
-/// are told by the next call.
+/// Returns the hashes of an extent's blocks that were not written to since [`remember`]; none if that is unknown. The
+/// next call reports writes from now on.
 pub(super) fn untouched(extent: &Extent) -> Vec<Option<u128>> {
     if extent.length < LEAST {
         return Vec::new();
@@ -53,14 +55,14 @@ pub(super) fn untouched(extent: &Extent) -> Vec<Option<u128>> {
         .unwrap_or_default()
 }
 
-/// Takes note of what the blocks of an extent hash to, all of which were hashed or known since [`untouched`].
+/// Stores the hashes of an extent's blocks, all of which were hashed or known since [`untouched`].
 pub(super) fn remember(extent: &Extent, hashes: &[u128]) {
     if extent.length >= LEAST && watcher().is_some() {
         watched().remember(extent, hashes);
     }
 }
 
-/// The whole pages of an extent.
+/// Returns the whole pages of an extent.
 fn whole_pages(extent: &Extent) -> Range<u64> {
     let page = rustix::param::page_size() as u64;
     extent.address.next_multiple_of(page)..(extent.address + extent.length) / page * page
@@ -87,7 +89,7 @@ impl WatchedExtents {
         watch.filter(|watch| watch.length == extent.length && watch.column == extent.column)
     }
 
-    /// Begins to watch an extent, of which nothing is known.
+    /// Starts to watch an extent; its hashes are not known yet.
     fn begin(&mut self, watcher: &Watcher, extent: &Extent) {
         let blocks = block_cuts(extent.length, extent.column).count();
         let is_room = self.extents.len() < MOST_EXTENTS && self.blocks + blocks <= MOST_BLOCKS;
@@ -116,7 +118,7 @@ impl WatchedExtents {
         self.blocks += blocks;
     }
 
-    /// Forgets what has a byte in common with a range.
+    /// Forgets extents that overlap a range.
     fn forget(&mut self, watcher: &Watcher, range: Range<u64>) {
         let before = self.extents.range(..range.end).rev();
         let hit = before.take_while(|(start, watch)| *start + watch.length > range.start);
@@ -147,11 +149,11 @@ impl Watch {
         }
     }
 
-    /// What is known still. Nothing is where pages can't be asked about.
+    /// Returns the hashes that are still valid; `None` if the pages cannot be queried.
     fn untouched(&mut self, watcher: &Watcher, extent: &Extent) -> Option<Vec<Option<u128>>> {
         let pages = whole_pages(extent);
         let written = watcher.protect(&pages);
-        // What is written from here on is told by the next look. What was is known by `written` alone now.
+        // The next look reports writes from here on. Earlier ones are only in `written` now.
         let protected = written.as_ref().and_then(|_| watcher.protected(&pages));
         let (Some(written), Some(protected)) = (written, protected) else {
             self.hashes.fill(None);
@@ -177,7 +179,7 @@ impl Watch {
     }
 }
 
-/// Ranges in order, those that touch as one.
+/// Merges adjacent ranges, which are in order.
 fn joined(ranges: Vec<Range<u64>>) -> impl Iterator<Item = Range<u64>> {
     let mut ranges = ranges.into_iter().peekable();
     std::iter::from_fn(move || {
@@ -200,7 +202,7 @@ mod tests {
     const LENGTH: usize = 4 << 20;
     const BLOCK: usize = 1 << 16;
 
-    /// Private memory of ones, given back at the end.
+    /// Private memory filled with ones, unmapped at the end.
     struct Pages(NonNull<u8>);
 
     fn map(at: *mut libc::c_void, flags: libc::c_int) -> *mut libc::c_void {
@@ -228,7 +230,7 @@ mod tests {
             unsafe { self.0.as_ptr().add(at).write_volatile(9) }
         }
 
-        /// An extent that begins a little behind a page.
+        /// Returns an extent that starts shortly after the beginning of a page.
         fn extent(&self) -> Extent {
             Extent {
                 address: self.0.as_ptr() as u64 + 16,
@@ -237,11 +239,11 @@ mod tests {
             }
         }
 
-        /// Looks at it as a walk does; which blocks were known. What they hash to is right in any case.
+        /// Looks at it like a walk; returns which blocks were known, after checking their hashes.
         fn look(&self) -> Vec<usize> {
             let extent = self.extent();
             let known = untouched(&extent);
-            // SAFETY: within the pages, which nobody writes to now.
+            // SAFETY: within the pages, to which nothing writes now.
             let bytes = unsafe { std::slice::from_raw_parts(extent.address as *const u8, extent.length as usize) };
             let hashes = hash_blocks(bytes, 0);
             let numbers = known.iter().zip(&hashes).enumerate();
@@ -262,13 +264,13 @@ mod tests {
         }
     }
 
-    /// All blocks but the first, which begins within a page, and these.
+    /// Returns all blocks but these and the first one, which starts within a page.
     fn but(touched: &[usize]) -> Vec<usize> {
         let inner = 1..LENGTH / BLOCK;
         inner.filter(|block| !touched.contains(block)).collect()
     }
 
-    /// Memory that was looked at twice; `None` where the system does not tell.
+    /// Returns memory that was looked at twice; `None` if the system has no watcher.
     fn seen() -> Option<Pages> {
         watcher()?;
         let pages = Pages::new(libc::MAP_PRIVATE);
@@ -282,7 +284,7 @@ mod tests {
         let Some(pages) = seen() else { return };
         pages.put(5 * BLOCK + 5000);
         pages.put(40 * BLOCK + 8);
-        // Two blocks meet on that page.
+        // Two blocks share that page.
         assert_eq!(pages.look(), but(&[5, 39, 40]));
         assert_eq!(pages.look(), but(&[]));
         pages.fill(1);
@@ -318,7 +320,7 @@ mod tests {
         let other = Pages::new(libc::MAP_PRIVATE);
         other.fill(7);
         let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
-        // SAFETY: the test's own; one block of the one goes to the place of one of the other.
+        // SAFETY: the test's own; one block is moved to the place of a block of the other.
         unsafe {
             let (from, to) = (other.0.as_ptr(), pages.0.as_ptr().add(8 * BLOCK));
             libc::mremap(from.cast(), BLOCK, BLOCK, flags, to);

@@ -1,7 +1,9 @@
-//! What the kernel tells of pages (`PAGEMAP_SCAN`, Linux 6.7), and of a private mapping which are no longer the file's.
+//! Queries the kernel about pages (`PAGEMAP_SCAN`, Linux 6.7): for example, which pages of a private mapping are no
+//! longer the file's.
 //!
-//! A page that is there, or swapped out, and belongs to no file is a copy: somebody wrote to it. A page that is not there
-//! shows the file when it is touched. Nothing is believed before it was tried once on pages that were and were not written to.
+//! A page that is present, or swapped out, and belongs to no file is a copy: it was written to. A page that is not
+//! present shows the file on access. The results are only used after a test on pages that were and were not written
+//! to.
 
 use std::fs::File;
 use std::ops::Range;
@@ -9,21 +11,21 @@ use std::os::fd::AsRawFd;
 use std::sync::OnceLock;
 
 const SCAN: libc::Ioctl = 0xc060_6610_u32 as libc::Ioctl;
-/// Somebody may be told of writes to it without being asked.
+/// Writes to it are noted for a later query (`PAGE_IS_WPALLOWED`).
 pub(super) const IS_WATCHED: u64 = 1 << 0;
-/// It is not, or no longer, protected.
+/// It is not, or no longer, write-protected.
 pub(super) const IS_WRITTEN: u64 = 1 << 1;
 pub(super) const IS_FILE: u64 = 1 << 2;
 pub(super) const IS_PRESENT: u64 = 1 << 3;
 pub(super) const IS_SWAPPED: u64 = 1 << 4;
-/// Protects each page that is told, before anybody can write to it again.
+/// Protects each reported page, before it can be written to again.
 pub(super) const PROTECT: u64 = 1 << 0;
-/// Fails where pages can't be protected.
+/// Fails if pages cannot be protected.
 pub(super) const ONLY_WATCHED: u64 = 1 << 1;
-/// How many ranges are asked for at a time.
+/// How many ranges are requested at a time.
 const AT_ONCE: usize = 1024;
 
-/// As the kernel wants it (`struct pm_scan_arg`).
+/// The kernel's `struct pm_scan_arg`.
 #[repr(C)]
 #[derive(Default)]
 struct Request {
@@ -41,7 +43,7 @@ struct Request {
     return_mask: u64,
 }
 
-/// As the kernel gives it (`struct page_region`).
+/// The kernel's `struct page_region`.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 struct Region {
@@ -50,20 +52,20 @@ struct Region {
     categories: u64,
 }
 
-/// A query for pages: those that are all of `is`, none of `is_not`, and one of `is_any` where that is not empty.
+/// A query for pages: those with all of `is`, none of `is_not`, and one of `is_any` unless that is empty.
 #[derive(Clone, Copy, Default)]
 pub(super) struct PageQuery {
     pub is: u64,
     pub is_not: u64,
     pub is_any: u64,
-    /// Pages that are alike in these are told as one range.
+    /// Adjacent pages that agree in these are reported as one range.
     pub told: u64,
-    /// What is done besides.
+    /// What else the query does.
     pub flags: u64,
 }
 
-/// The pages of a range of memory that are no file's, in order; `None` where nobody can tell. The range must be mapped
-/// privately from files.
+/// Returns the pages of a range of memory that belong to no file, in order; `None` if the kernel cannot report them.
+/// The range must be mapped privately from files.
 pub(super) fn written(range: Range<u64>) -> Option<Vec<Range<u64>>> {
     static IS_TOLD: OnceLock<bool> = OnceLock::new();
     if *IS_TOLD.get_or_init(|| probe() == Some(true)) {
@@ -83,9 +85,9 @@ fn scan(range: Range<u64>) -> Option<Vec<Range<u64>>> {
     found(range, copied)
 }
 
-/// The pages of a range of memory that are as asked, in order; `None` where nobody can tell.
+/// Returns the pages of a range of memory that match a query, in order; `None` if the kernel cannot report them.
 pub(super) fn found(range: Range<u64>, asked: PageQuery) -> Option<Vec<Range<u64>>> {
-    // Opened anew: after a fork an old one would tell of the parent.
+    // Opened for each query: after a fork, an old descriptor would report on the parent.
     let file = File::open("/proc/self/pagemap").ok()?;
     let page = rustix::param::page_size() as u64;
     let end = range.end.next_multiple_of(page);
@@ -118,7 +120,8 @@ pub(super) fn found(range: Range<u64>, asked: PageQuery) -> Option<Vec<Range<u64
     Some(found)
 }
 
-/// Whether of three pages of a file, of which one is left alone, one read and one written to, the kernel names the last.
+/// Returns whether the kernel reports the last of three pages of a file, of which one is not accessed, one read and
+/// one written to.
 fn probe() -> Option<bool> {
     let page = rustix::param::page_size();
     let file = File::open("/proc/self/exe").ok()?;
@@ -126,7 +129,7 @@ fn probe() -> Option<bool> {
         return None;
     }
     let (access, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE);
-    // SAFETY: a new mapping, which is given back; all three pages are in the file.
+    // SAFETY: a new mapping, which is unmapped again; all three pages are in the file.
     unsafe {
         let mapped = libc::mmap(std::ptr::null_mut(), 3 * page, access, flags, file.as_raw_fd(), 0);
         if mapped == libc::MAP_FAILED {

@@ -1,4 +1,4 @@
-//! What a heap learns of the interpreter it runs in before it trusts any layout.
+//! What a heap determines about its interpreter before it relies on any layout.
 
 use std::ffi::CString;
 use std::rc::Rc;
@@ -16,7 +16,7 @@ use super::scalar::write_text;
 use super::types::Type;
 use crate::cause::PythonCause;
 
-/// Exact types the walk knows by heart: an expression that gives the type, and its shape.
+/// Exact types that the walk knows: an expression for the type, and its shape.
 const EXACT: &[(&str, Shape)] = &[
     ("type(None)", Shape::None),
     ("bool", Shape::Bool),
@@ -69,7 +69,7 @@ const EXACT: &[(&str, Shape)] = &[
     ("types.FrameType", Shape::Opaque(&PythonCause::Frame)),
 ];
 
-/// Whether a shape belongs to one exact type of the interpreter, which never goes away.
+/// Returns whether a shape belongs to one exact type of the interpreter, which is never freed.
 pub(super) fn is_exact(shape: Shape) -> bool {
     !matches!(
         shape,
@@ -83,10 +83,10 @@ pub(super) fn is_exact(shape: Shape) -> bool {
     )
 }
 
-/// Types with what is known of them, and what keeps them alive.
+/// Types with the facts about them, and references that keep them alive.
 type KnownTypes = (FxHashMap<Type, Rc<TypeFacts>>, Vec<Py<PyAny>>);
 
-/// The exact types with what is known of them.
+/// Returns the exact types with the facts about them.
 pub(super) fn exact_types(py: Python<'_>) -> PyResult<KnownTypes> {
     let scope = PyDict::new(py);
     for name in ["types", "weakref", "functools"] {
@@ -126,7 +126,7 @@ pub(super) fn exact_types(py: Python<'_>) -> PyResult<KnownTypes> {
     Ok((facts, held))
 }
 
-/// Names and types that classification compares with.
+/// Returns names and types for the classification.
 pub(super) fn known(py: Python<'_>, held: &mut Vec<Py<PyAny>>) -> PyResult<WellKnownObjects> {
     let reducers = [
         "__reduce_ex__",
@@ -155,10 +155,10 @@ pub(super) fn known(py: Python<'_>, held: &mut Vec<Py<PyAny>>) -> PyResult<WellK
     Ok(known)
 }
 
-/// Checks on a probe that attributes lie where this build reads them.
+/// Checks on a probe that attributes have the layout that this build reads.
 ///
 /// # Errors
-/// `ImportError` if they do not: this build is for another interpreter.
+/// `ImportError` if they have not: this build is for another interpreter.
 pub(super) fn layout_is_known(py: Python<'_>) -> PyResult<()> {
     super::leaf::layout_is_known(py)?;
     super::scalar::texts_are_known(py)?;
@@ -189,7 +189,7 @@ pub(super) fn layout_is_known(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// Objects of which a process has one, by the name they are stored under.
+/// Returns objects that exist once per process, by the names under which they are stored.
 pub(super) fn tokens(py: Python<'_>, namespace: *mut ffi::PyObject) -> FxHashMap<*mut ffi::PyObject, &'static str> {
     let mut tokens = FxHashMap::default();
     for (name, expression) in TOKENS {
@@ -205,7 +205,7 @@ pub(super) fn tokens(py: Python<'_>, namespace: *mut ffi::PyObject) -> FxHashMap
     tokens
 }
 
-/// Tokens: stored name, and where the live object is.
+/// Tokens: stored name, and the place of the live object.
 pub(crate) const TOKENS: &[(&str, &str)] = &[
     ("stdin", "sys:stdin"),
     ("stdout", "sys:stdout"),
@@ -236,7 +236,7 @@ pub(crate) const TOKENS: &[(&str, &str)] = &[
     ),
 ];
 
-/// What `path` means in a module, if the module is loaded.
+/// Finds `path` in a module, if the module is loaded.
 pub(crate) fn find_loaded<'py>(py: Python<'py>, module: &str, path: &str) -> PyResult<Bound<'py, PyAny>> {
     let mut found = py.import("sys")?.getattr("modules")?.get_item(module)?;
     for part in path.split('.').filter(|part| !part.is_empty()) {
@@ -248,7 +248,8 @@ pub(crate) fn find_loaded<'py>(py: Python<'py>, module: &str, path: &str) -> PyR
     Ok(found)
 }
 
-/// Types with a reducer registered in `copyreg`, by address: asking the dict could run a metaclass's `__eq__`.
+/// Returns types with a reducer registered in `copyreg`, by address: a lookup in the dict could run a metaclass's
+/// `__eq__`.
 pub(super) fn registered_reducers(py: Python<'_>) -> FxHashSet<Type> {
     let table = py
         .import("copyreg")
@@ -260,7 +261,7 @@ pub(super) fn registered_reducers(py: Python<'_>) -> FxHashSet<Type> {
         .unwrap_or_default()
 }
 
-/// A str key that lives as long as the heap.
+/// Returns a str key that lives as long as the heap.
 fn held_key(py: Python<'_>, text: &str, held: &mut Vec<Py<PyAny>>) -> *mut ffi::PyObject {
     let key = PyString::intern(py, text);
     let pointer = key.as_ptr();

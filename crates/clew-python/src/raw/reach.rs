@@ -1,8 +1,10 @@
-//! Codes of the notebook's functions that objects can reach, and functions of libraries, found as the collector sees objects, and in
-//! arrays and weak references, which it does not see into: nothing of the user's is called.
+//! Finds the code of the notebook's functions that objects can reach, and functions of libraries. It uses the
+//! collector's view of objects, and looks into arrays and weak references, which the collector does not: no user code
+//! is called.
 //!
-//! On Python 3.11 this stands in for watching which functions ran: what a name can reach, a run that names it may
-//! call. On 3.12+ it finds functions that no cell defined under our eyes (those a move brought back, `exec`).
+//! On Python 3.11 this replaces monitoring of the functions that ran: a run that uses a name may call everything
+//! reachable from it. On 3.12+ it finds functions that no recorded cell defined (those that a restore brought back,
+//! `exec`).
 
 use std::collections::VecDeque;
 use std::ffi::{CStr, c_int, c_void};
@@ -16,21 +18,23 @@ use super::array::{ArrayElements, array_type, members};
 use super::text_columns::objects_of;
 use super::types::{Type, derives, entries, is_heap, item, own_dict};
 
-/// A search that meets more objects gives up: then any function counts as reachable.
+/// A search that visits more objects gives up: then any function counts as reachable.
 const MOST_OBJECTS: usize = 5_000;
-/// Members of larger containers do not count as such objects where their type tells that they lead nowhere, and those of arrays do not either.
+/// Members of larger containers do not count as visited if their type shows that they refer to nothing; neither do
+/// members of arrays.
 const LARGEST_CONTAINER: ffi::Py_ssize_t = 1_000;
-/// What may look names up counts so many references away from an object at most: `[{"above": df.query}]` has three. Farther away lies what a
-/// library keeps for itself: an event loop leads to the kernel, and so to all names.
+/// The most references from an object to something that may look up names: `[{"above": df.query}]` has three. More
+/// distant objects are internals of libraries: an event loop leads to the kernel, and so to all names.
 const DEEPEST: u32 = 5;
-/// A search gives up where they have more members together, those of their members counted.
+/// A search gives up if such containers have more members together, including the referents of the members.
 const MOST_MEMBERS: usize = 1 << 25;
 
-/// What `objects` reach: codes of the functions over `namespace`; what else may look names up: functions of libraries, calls of methods by
-/// their names, `namespace` itself; whether the search saw all of them; and annotations of those functions and of the notebook's classes.
+/// Returns what `objects` reach: the code of functions over `namespace`; other objects that may look up names:
+/// functions of libraries, calls of methods by name, `namespace` itself; whether the search saw everything; and the
+/// annotations of those functions and of the notebook's classes.
 ///
-/// `packed` are texts that arrays were found to hold, by where these begin in memory: the second of a tuple is the list of them. An array
-/// that refers to the same ones is not looked through again.
+/// `packed` contains texts that were found in arrays, by the address where the array's objects begin in memory: the
+/// second item of each tuple is the list of texts. An array that refers to the same texts is not searched again.
 #[pyfunction]
 pub fn codes_within<'py>(
     objects: &Bound<'py, PyList>,
@@ -59,35 +63,36 @@ pub fn codes_within<'py>(
 type FoundObjects<'py> = Vec<Bound<'py, PyAny>>;
 type ReachResult<'py> = (FoundObjects<'py>, FoundObjects<'py>, bool, FoundObjects<'py>);
 
-/// Objects are borrowed: while it lasts nothing of Python's runs, so that none of them goes.
+/// Objects are borrowed: no Python code runs during the search, so that none of them is freed.
 struct Search<'py> {
     py: Python<'py>,
     namespace: *mut ffi::PyObject,
-    /// The type of numpy's arrays; null where numpy is not loaded.
+    /// The type of numpy's arrays; null if numpy is not loaded.
     arrays: Type,
     packed: Bound<'py, PyDict>,
-    /// Each with how many references it lies away from the objects, the nearest first.
+    /// Objects to be visited, with their distance from the first objects, the nearest first.
     waiting: VecDeque<(*mut ffi::PyObject, u32)>,
-    /// What is searched for functions only, after everything else: nothing that it reaches counts as looking names up.
+    /// Objects that are searched for functions only, after everything else: objects reached from them do not count as
+    /// looking up names.
     waiting_last: VecDeque<*mut ffi::PyObject>,
     met: FxHashSet<*mut ffi::PyObject>,
-    /// What members of arrays and large containers hold, as far as it is searched.
+    /// Referents of members of arrays and large containers, as far as they are searched.
     within: FxHashSet<*mut ffi::PyObject>,
-    /// How many such members were looked at.
+    /// The number of such members that were visited.
     members: usize,
-    /// The type of the last one that holds nothing.
+    /// The type of the last one without referents.
     bare: Type,
     codes: FoundObjects<'py>,
     foreign: FoundObjects<'py>,
-    /// Tuples and dictionaries with them.
+    /// The tuples and dicts that contain them.
     annotations: FoundObjects<'py>,
 }
 
 impl Search<'_> {
-    /// Whether it saw everything.
+    /// Runs the search; returns whether it saw everything.
     fn run(&mut self) -> bool {
         while let Some((one, depth)) = self.next() {
-            // SAFETY: live, as all that waits.
+            // SAFETY: live, like all waiting objects.
             let kind = unsafe { ffi::Py_TYPE(one) };
             if is_plain(kind) || self.met.contains(&one) {
                 continue;
@@ -96,7 +101,7 @@ impl Search<'_> {
                 return false;
             }
             self.met.insert(one);
-            // SAFETY: live; what it is taken for goes by its type alone.
+            // SAFETY: live; it is only treated as an object of its own type.
             unsafe {
                 if one == self.namespace || is_module_over(one, self.namespace) {
                     self.may_look_up(one, depth);
@@ -139,7 +144,7 @@ impl Search<'_> {
         self.waiting.pop_front().or_else(last)
     }
 
-    /// Searches what it holds, and the class of an object that holds nothing: its methods may be the notebook's.
+    /// Searches the referents of an object, and its class: the class's methods may be the notebook's.
     ///
     /// # Safety
     /// `one` is live and of exactly this type.
@@ -155,11 +160,12 @@ impl Search<'_> {
         self.waiting.extend(held.into_iter().map(|one| (one, depth + 1)));
     }
 
-    /// Searches a class. What of the notebook's it was made from decides, not the module that it is said to be from.
+    /// Searches a class. What matters is which parts of it come from the notebook, not the module that it claims.
     ///
-    /// - All of one that a cell defined, or made from functions of its own.
-    /// - In one that its module has, only functions of the notebook's that were set there.
-    /// - Any other a library may have made from what the notebook handed it: that is found, and what the library added to it is no use of it.
+    /// - If a cell defined it, or made it from functions of the notebook: all of it.
+    /// - If its module holds it: only its bases, and functions of the notebook that were set in it.
+    /// - Otherwise a library may have made it from objects of the notebook: these are found, but what the library
+    ///   added to it does not count as looking up names.
     ///
     /// # Safety
     /// `class` is live.
@@ -193,7 +199,8 @@ impl Search<'_> {
         }
     }
 
-    /// Functions of the notebook's among the attributes of a class: themselves, as properties and the like, and in closures.
+    /// Returns functions of the notebook among the attributes of a class: direct ones, those in properties and the
+    /// like, and those in closures.
     ///
     /// # Safety
     /// `dict` is null or the live dict of a class.
@@ -203,7 +210,7 @@ impl Search<'_> {
             return found;
         }
         let mut held = Vec::new();
-        // SAFETY: as the caller promises; nothing changes the dict meanwhile, and what it holds is live.
+        // SAFETY: as the caller promises; nothing changes the dict meanwhile, and its contents are live.
         unsafe {
             for (_, value) in entries(dict) {
                 held.clear();
@@ -220,7 +227,7 @@ impl Search<'_> {
         found
     }
 
-    /// Whether it is a function over the namespace.
+    /// Returns whether this is a function over the namespace.
     ///
     /// # Safety
     /// `one` is null or live.
@@ -238,10 +245,10 @@ impl Search<'_> {
         !self.arrays.is_null() && unsafe { derives(kind, self.arrays) }
     }
 
-    /// Searches the members of an array. Whether it saw all of them.
+    /// Searches the members of an array. Returns whether it saw all of them.
     ///
-    /// Most arrays of objects hold texts or numbers, so their types are looked at first. A member is not noted as an object that was met: only
-    /// what it holds is, once.
+    /// Most arrays of objects contain texts or numbers, so their types are checked first. A member is not noted as a
+    /// visited object: only its referents are, once.
     ///
     /// # Safety
     /// `array` is a live array of numpy's.
@@ -259,26 +266,26 @@ impl Search<'_> {
         members.all(|member| unsafe { self.member(member, depth + 1) })
     }
 
-    /// Whether a row of objects is one of texts that were packed.
+    /// Returns whether a row of objects is a list of packed texts.
     fn is_packed(&self, row: &[usize]) -> bool {
         let known = self.packed.get_item(row.as_ptr().addr()).ok().flatten();
         let texts = known.and_then(|known| known.get_item(1).ok()?.cast_into::<PyList>().ok());
-        // SAFETY: nobody changes the list meanwhile: no Python code runs.
+        // SAFETY: nothing changes the list meanwhile: no Python code runs.
         texts.is_some_and(|texts| row == unsafe { objects_of(&texts) })
     }
 
-    /// Searches the members of a large container like those of an array. Whether it saw all of them.
+    /// Searches the members of a large container like those of an array. Returns whether it saw all of them.
     ///
     /// # Safety
     /// `container` is a live list, tuple, set or dictionary.
     unsafe fn large(&mut self, container: *mut ffi::PyObject, depth: u32) -> bool {
         unsafe extern "C" fn look(member: *mut ffi::PyObject, search: *mut c_void) -> c_int {
-            // SAFETY: the search below, which nobody else has meanwhile; a container holds live objects.
+            // SAFETY: the search below, which nothing else uses meanwhile; a container holds live objects.
             let (search, depth) = unsafe { &mut *search.cast::<(&mut Search<'_>, u32)>() };
             // SAFETY: as above.
             c_int::from(!unsafe { search.member(member, *depth) })
         }
-        // SAFETY: as the caller promises; these types say by their traversal what they hold, and run no code.
+        // SAFETY: as the caller promises; the traversal of these types visits their members, and runs no code.
         unsafe {
             let traverse = (*ffi::Py_TYPE(container)).tp_traverse;
             let mut state: (&mut Self, u32) = (self, depth + 1);
@@ -286,7 +293,7 @@ impl Search<'_> {
         }
     }
 
-    /// Searches a member of an array or of a large container. Whether the search goes on.
+    /// Searches a member of an array or of a large container. Returns whether the search continues.
     ///
     /// # Safety
     /// `member` is live.
@@ -303,7 +310,7 @@ impl Search<'_> {
             if self.is_bare(kind) {
                 self.bare = kind;
             } else if kind == self.arrays && matches!(members(self.py, member), ArrayElements::None) {
-                // It holds numbers.
+                // It contains numbers.
             } else if self.is_more_than_a_holder(member) {
                 held.push(member);
             } else {
@@ -315,7 +322,7 @@ impl Search<'_> {
         }
         self.members += held.len();
         for one in held {
-            // SAFETY: live, as what holds it.
+            // SAFETY: live, like the object that refers to it.
             if !unsafe { self.is_bare(ffi::Py_TYPE(one)) } && self.within.insert(one) {
                 self.waiting.push_back((one, depth));
             }
@@ -323,7 +330,7 @@ impl Search<'_> {
         self.members <= MOST_MEMBERS && self.within.len() <= MOST_OBJECTS
     }
 
-    /// Whether objects of exactly this type hold nothing, and no code of the notebook's is theirs.
+    /// Returns whether objects of exactly this type refer to nothing, and have no code of the notebook.
     ///
     /// # Safety
     /// `kind` is live.
@@ -333,7 +340,7 @@ impl Search<'_> {
         is_plain(kind) || (has_nothing() && !self.is_array(kind))
     }
 
-    /// Whether more counts of an object than what the collector sees in it.
+    /// Returns whether an object matters beyond the referents that the collector sees.
     ///
     /// # Safety
     /// `one` is live.
@@ -361,7 +368,7 @@ impl Search<'_> {
             if fields.func_globals == self.namespace {
                 self.codes.push(Bound::from_borrowed_ptr(self.py, fields.func_code));
                 self.annotated(fields.func_annotations);
-                // What may look names up for a function of the notebook's counts, wherever that was found.
+                // What may look up names for a function of the notebook counts, at any distance of the function.
                 depth = if depth > DEEPEST { 0 } else { depth };
             } else {
                 self.may_look_up(function, depth);
@@ -381,9 +388,10 @@ impl Search<'_> {
     /// Notes the annotations of a class.
     ///
     /// # Safety
-    /// `one` is live and no class of a library.
+    /// `one` is live and not a class of a library.
     unsafe fn of_class(&mut self, one: *mut ffi::PyObject) {
-        // SAFETY: as the caller promises. A class made in Python has a dict with text for keys: to look one up runs no code.
+        // SAFETY: as the caller promises. A class made in Python has a dict with str keys, so that a lookup runs no
+        // code.
         unsafe {
             if ffi::PyType_Check(one) != 0 {
                 let dict = (*one.cast::<ffi::PyTypeObject>()).tp_dict;
@@ -415,7 +423,7 @@ impl Search<'_> {
     }
 }
 
-/// Whether nothing can be reached from objects of exactly this type.
+/// Returns whether nothing can be reached from objects of exactly this type.
 fn is_plain(kind: *mut ffi::PyTypeObject) -> bool {
     [
         &raw mut ffi::PyLong_Type,
@@ -431,14 +439,14 @@ fn is_plain(kind: *mut ffi::PyTypeObject) -> bool {
     .contains(&kind)
 }
 
-/// Whether objects of exactly this type are functions that are not written in Python.
+/// Returns whether objects of exactly this type are functions that are not written in Python.
 fn is_foreign_function(kind: *mut ffi::PyTypeObject) -> bool {
     // SAFETY: a live type has a name.
     let is_called_by_name = || unsafe { CStr::from_ptr((*kind).tp_name) } == c"operator.methodcaller";
     kind == &raw mut ffi::PyCFunction_Type || is_called_by_name()
 }
 
-/// Whether it is the module whose variables are in `namespace`.
+/// Returns whether this is the module whose variables are in `namespace`.
 ///
 /// # Safety
 /// Both are live.
@@ -447,13 +455,13 @@ unsafe fn is_module_over(one: *mut ffi::PyObject, namespace: *mut ffi::PyObject)
     unsafe { ffi::PyModule_Check(one) != 0 && ffi::PyModule_GetDict(one) == namespace }
 }
 
-/// How long a builtin container is; 0 for anything else.
+/// Returns the length of a builtin container; 0 for other objects.
 ///
 /// # Safety
 /// `one` is live and of exactly this type.
 unsafe fn length(one: *mut ffi::PyObject, kind: *mut ffi::PyTypeObject) -> ffi::Py_ssize_t {
     let is_one_of = |types: &[*mut ffi::PyTypeObject]| types.contains(&kind);
-    // SAFETY: each is asked of its own type only.
+    // SAFETY: each function is called for its own type only.
     unsafe {
         if is_one_of(&[&raw mut ffi::PyList_Type, &raw mut ffi::PyTuple_Type]) {
             ffi::Py_SIZE(one)
@@ -467,12 +475,12 @@ unsafe fn length(one: *mut ffi::PyObject, kind: *mut ffi::PyTypeObject) -> ffi::
     }
 }
 
-/// Whether it is a module or a class of a library: nothing of the notebook's hangs below it.
+/// Returns whether this is a module or a class of a library: it leads to nothing of the notebook.
 ///
 /// # Safety
 /// `one` is live.
 pub(super) unsafe fn is_foreign(py: Python<'_>, one: *mut ffi::PyObject) -> bool {
-    // SAFETY: as the caller promises. A class made in Python has a dict with text for keys: to look one up runs no code.
+    // SAFETY: as the caller promises. A class made in Python has a dict with str keys, so that a lookup runs no code.
     unsafe {
         if ffi::PyType_Check(one) == 0 {
             return ffi::PyModule_Check(one) != 0;
@@ -487,12 +495,12 @@ pub(super) unsafe fn is_foreign(py: Python<'_>, one: *mut ffi::PyObject) -> bool
     }
 }
 
-/// Whether its module has the class under its name, as modules have the classes that they define.
+/// Returns whether its module has the class under its name, as modules have the classes that they define.
 ///
 /// # Safety
 /// `class` is a live heap type.
 unsafe fn is_in_its_module(py: Python<'_>, class: Type) -> bool {
-    // SAFETY: as the caller promises; dictionaries of modules and classes have text for keys: to look one up runs no code.
+    // SAFETY: as the caller promises; dicts of modules and classes have str keys, so that a lookup runs no code.
     unsafe {
         let module = item(own_dict(class), pyo3::intern!(py, "__module__").as_ptr());
         if module.is_null() || ffi::PyUnicode_CheckExact(module) == 0 {
@@ -522,7 +530,7 @@ unsafe fn is_in_its_module(py: Python<'_>, class: Type) -> bool {
     }
 }
 
-/// Whether objects of exactly this type stand for the functions that they hold, as attributes of a class.
+/// Returns whether objects of exactly this type wrap functions as attributes of a class.
 fn is_wrapper(kind: Type) -> bool {
     [
         &raw mut ffi::PyStaticMethod_Type,
@@ -532,7 +540,7 @@ fn is_wrapper(kind: Type) -> bool {
     .contains(&kind)
 }
 
-/// What the cells of a function's closure hold.
+/// Returns the contents of the cells of a function's closure.
 ///
 /// # Safety
 /// `function` is a live function.
@@ -551,12 +559,13 @@ unsafe fn in_closure(function: *mut ffi::PyObject) -> Vec<*mut ffi::PyObject> {
     }
 }
 
-/// What a weak reference refers to, while that lives.
+/// Returns the referent of a weak reference, while it lives.
 ///
 /// # Safety
 /// `reference` is a live weak reference.
 pub(super) unsafe fn referent(reference: *mut ffi::PyObject) -> Option<*mut ffi::PyObject> {
-    // SAFETY: as the caller promises; an object that is going may still be referred to, then nobody holds it.
+    // SAFETY: as the caller promises; the reference may still refer to an object that is being freed, which has no
+    // references then.
     unsafe {
         let referent = (*reference.cast::<ffi::PyWeakReference>()).wr_object;
         let is_alive = !referent.is_null() && referent != ffi::Py_None() && ffi::Py_REFCNT(referent) > 0;
@@ -564,17 +573,17 @@ pub(super) unsafe fn referent(reference: *mut ffi::PyObject) -> Option<*mut ffi:
     }
 }
 
-/// Adds what the collector says that `one` holds.
+/// Adds the referents of `one`, according to the collector.
 ///
 /// # Safety
 /// `one` is live.
 unsafe fn referents(one: *mut ffi::PyObject, held: &mut Vec<*mut ffi::PyObject>) {
     unsafe extern "C" fn note(object: *mut ffi::PyObject, held: *mut c_void) -> c_int {
-        // SAFETY: the list below, which nobody else has meanwhile.
+        // SAFETY: the list below, which nothing else uses meanwhile.
         unsafe { (*held.cast::<Vec<*mut ffi::PyObject>>()).push(object) };
         0
     }
-    // SAFETY: as the caller promises. Types say by their traversal what they hold; it runs no code of Python's.
+    // SAFETY: as the caller promises. The traversal of a type visits its referents; it runs no Python code.
     unsafe {
         if ffi::PyObject_IS_GC(one) != 0
             && let Some(traverse) = (*ffi::Py_TYPE(one)).tp_traverse

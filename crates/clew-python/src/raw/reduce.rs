@@ -7,8 +7,9 @@
 //!          flags    = 1 state | 2 setter | 4 the part is only compared, not put back
 //!          children = callable, args, [state], [setter], items …, key, value …, part
 //! ```
-//! The Python part beside a reducer's: of a class whose C part hides state the reducer may forget the attributes; of a
-//! class of the user's with a reducer of its own a dropped field must be noticed, since it will not come back.
+//! The Python part is written in addition to a reducer's parts: for a class whose C part hides state, the reducer may
+//! omit the attributes; and if a reducer of the user's own class omits a field, this must be noticed, since the field
+//! will not be restored.
 
 use clew_core::graph::Node;
 use pyo3::buffer::PyUntypedBuffer;
@@ -30,11 +31,11 @@ use crate::payload::Write;
 pub(crate) const STATE: u8 = 1;
 /// There is a state setter.
 pub(crate) const SETTER: u8 = 2;
-/// The Python part is compared and not put back.
+/// The Python part is compared and not restored.
 pub(crate) const COMPARED: u8 = 4;
 
 impl PythonHeap {
-    /// Shows an object that was deferred. May run code.
+    /// Describes an object that was deferred. May run code.
     pub(super) fn reduce_object(&mut self, object: Object, node: &mut Node<'_, Object>) -> Result<(), String> {
         // SAFETY: the heap is only used attached.
         let py = unsafe { Python::assume_attached() };
@@ -65,7 +66,8 @@ impl PythonHeap {
         }
     }
 
-    /// Globals of functions: the names that these may read, unless somebody else holds the dict and may read them all.
+    /// Describes globals of functions: the names that these may read, unless other code refers to the dict and may
+    /// read all of it.
     fn describe_globals(&mut self, globals: &Bound<'_, PyAny>, node: &mut Node<'_, Object>) -> PyResult<()> {
         node.kind(kinds::GLOBALS);
         let read = globals
@@ -78,7 +80,7 @@ impl PythonHeap {
             return Ok(());
         };
         node.payload().push(1);
-        // SAFETY: a live dict, which nobody else has, with the names of variables for keys.
+        // SAFETY: a live dict, to which nothing else refers, with the names of variables as keys.
         unsafe {
             let pairs = named_pairs(read.as_ptr()).unwrap_or_default();
             write_pairs(pairs.into_iter(), node);
@@ -87,8 +89,8 @@ impl PythonHeap {
         Ok(())
     }
 
-    /// An instance of a subclass of set: a copy of the set, since only whole nodes are unordered. Copying a set takes
-    /// its stored hashes and runs nothing.
+    /// Describes an instance of a subclass of set, with a copy of the set, since only whole nodes are unordered.
+    /// Copying a set reuses its stored hashes and runs nothing.
     fn describe_set_instance(
         &mut self,
         object: &Bound<'_, PyAny>,
@@ -100,7 +102,7 @@ impl PythonHeap {
         if matches!(base, Base::Set) {
             super::sets::fill_alike(&copy, object)?;
         } else {
-            // Python makes a new one in an order of its own.
+            // Python iterates over a new one in an order of its own.
             // SAFETY: a live frozenset; its members are live.
             let members = unsafe { super::sets::members(object.as_ptr()) };
             let members = members.map(|member| Object::new(member).bound(py)).collect();
@@ -117,8 +119,8 @@ impl PythonHeap {
         Ok(())
     }
 
-    /// What `functools.cache` made: the function, how much is kept, and what is. It is compared, so that a cache that
-    /// knows the values of another state is never taken for this one.
+    /// Describes the result of `functools.cache`: the function, the size, and the contents. The contents are
+    /// compared, so that a cache with values of another state is never treated as this one.
     fn describe_cached(&mut self, object: &Bound<'_, PyAny>, node: &mut Node<'_, Object>) -> PyResult<()> {
         let parameters = object.call_method0("cache_parameters")?;
         let (size, typed) = (parameters.get_item("maxsize")?, parameters.get_item("typed")?);
@@ -153,7 +155,7 @@ impl PythonHeap {
         if stands_for.is_none() {
             node.child(Object::of(object.get_type().as_any()));
         } else {
-            // The codec has it, which lives until the look ends.
+            // The codec holds it, and lives until the look ends.
             node.child(Object::of(&stands_for));
         }
         if two_steps {
@@ -203,7 +205,7 @@ impl PythonHeap {
         Ok(())
     }
 
-    /// The Python part.
+    /// Writes the Python part.
     fn write_own_part(&self, object: &Bound<'_, PyAny>, node: &mut Node<'_, Object>) {
         // SAFETY: a live object and the slots of its type.
         unsafe {
@@ -212,7 +214,7 @@ impl PythonHeap {
         }
     }
 
-    /// The Python part, where the reducer may forget it.
+    /// Writes the Python part, if the reducer may omit it.
     fn write_forgotten_part(&mut self, object: &Bound<'_, PyAny>, node: &mut Node<'_, Object>) {
         // SAFETY: a live object's type is live.
         unsafe {
@@ -228,7 +230,7 @@ impl PythonHeap {
     }
 }
 
-/// A memoryview, as a place in the memory of its exporter.
+/// Describes a memoryview by its position in the memory of its exporter.
 fn describe_view(object: &Bound<'_, PyAny>, node: &mut Node<'_, Object>) -> PyResult<()> {
     let exporter = object.getattr("obj")?;
     if exporter.is_none() {
@@ -258,7 +260,7 @@ fn describe_view(object: &Bound<'_, PyAny>, node: &mut Node<'_, Object>) -> PyRe
     Ok(())
 }
 
-/// A list of a reducer, empty where it gave none.
+/// Returns a list of a reducer, empty if there is none.
 fn list<'py>(part: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
     if part.is_none() {
         return Ok(Vec::new());
@@ -266,7 +268,8 @@ fn list<'py>(part: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
     Ok(part.cast::<PyList>()?.iter().collect())
 }
 
-/// A reducer that gives a string names a global: `module:name`, or a name in the object's own module.
+/// Describes an object whose reducer returns a string, which names a global: `module:name`, or a name in the object's
+/// own module.
 fn describe_global(object: &Bound<'_, PyAny>, name: &Bound<'_, PyString>, node: &mut Node<'_, Object>) -> PyResult<()> {
     let text: String = name.extract()?;
     let (module, path) = match text.split_once(':') {

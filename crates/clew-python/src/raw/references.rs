@@ -1,16 +1,16 @@
-//! References that an extension type keeps from the collector: they stand in the structure of the object itself.
+//! References that an extension type hides from the collector: they are in the structure of the object itself.
 
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use rustc_hash::FxHashSet;
 
-/// Objects with a longer structure are not looked through.
+/// Objects with a larger structure are not searched.
 const LARGEST: usize = 4_096;
 
-/// Which of these addresses stand as words in the structures of objects: these may refer to what lies there. Of objects of varying length
-/// it says none.
+/// Returns those of the addresses that occur as words in the structures of objects, which may refer to them.
+/// Variable-size objects are not searched.
 #[pyfunction]
-#[allow(clippy::needless_pass_by_value)] // as PyO3 hands it over
+#[allow(clippy::needless_pass_by_value)] // PyO3 passes it like this
 pub fn words_of(objects: &Bound<'_, PyList>, addresses: FxHashSet<usize>) -> FxHashSet<usize> {
     let mut found = FxHashSet::default();
     for object in objects {
@@ -24,7 +24,8 @@ pub fn words_of(objects: &Bound<'_, PyList>, addresses: FxHashSet<usize>) -> FxH
             continue;
         }
         let structure = object.as_ptr().cast::<usize>();
-        // SAFETY: an object whose length does not vary is as long as its type says, aligned for pointers. Its words are only compared.
+        // SAFETY: an object of fixed size is as long as its type says, aligned for pointers. Its words are only
+        // compared.
         let read = |nth| unsafe { structure.add(nth).read() };
         found.extend((0..words).map(read).filter(|word| addresses.contains(word)));
     }

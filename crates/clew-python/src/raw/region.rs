@@ -1,4 +1,4 @@
-//! Memory of a load: one region an extent, mapped from the store's files or allocated.
+//! Memory of a load: one region per extent, mapped from the store's files or allocated.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr::NonNull;
@@ -8,10 +8,10 @@ use clew_core::graph::{ExtentMemory, FilePiece, HashedBlock};
 #[cfg(target_os = "linux")]
 use super::mapping::Mapping;
 
-/// Where allocated memory starts: at a multiple of this, for any type of items.
+/// The alignment of allocated memory, sufficient for items of any type.
 const ALIGNMENT: usize = 64;
 
-/// Writable memory that nobody but its holders has.
+/// Writable memory that only its holders can access.
 #[derive(Debug)]
 pub struct Region {
     start: NonNull<u8>,
@@ -19,7 +19,7 @@ pub struct Region {
     held: RegionMemory,
 }
 
-/// The kind of memory that a region has.
+/// The kind of a region's memory.
 #[derive(Debug)]
 enum RegionMemory {
     Allocated,
@@ -27,24 +27,24 @@ enum RegionMemory {
     Mapped(Mapping),
 }
 
-// SAFETY: plain memory that the region owns. Rust writes to it only while one place alone has the region; afterwards
-// Python reads and writes it under its lock or by its own rules for buffers.
+// SAFETY: plain memory that the region owns. Rust writes to it only while a single owner has the region; afterwards
+// Python reads and writes it under the GIL or by its own rules for buffers.
 unsafe impl Send for Region {}
 // SAFETY: as above.
 unsafe impl Sync for Region {}
 
 impl Region {
-    /// Where it starts in live memory.
+    /// Returns its address.
     pub fn start(&self) -> NonNull<u8> {
         self.start
     }
 
-    /// How long it is, in bytes.
+    /// Returns its length in bytes.
     pub fn length(&self) -> usize {
         self.length
     }
 
-    /// The mapping, if it is one.
+    /// Returns the mapping, if it is one.
     #[cfg(target_os = "linux")]
     pub(super) fn mapping(&self) -> Option<&Mapping> {
         match &self.held {
@@ -81,12 +81,12 @@ impl ExtentMemory for Region {
     }
 
     fn bytes(&self) -> &[u8] {
-        // SAFETY: so many bytes are there as long as the region is.
+        // SAFETY: this number of bytes exists as long as the region.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.length) }
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as above; who has the region mutably has it alone.
+        // SAFETY: as above; a mutable reference to the region is the only access to it.
         unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.length) }
     }
 
@@ -103,7 +103,7 @@ impl ExtentMemory for Region {
 impl Drop for Region {
     fn drop(&mut self) {
         if let (RegionMemory::Allocated, Some(layout)) = (&self.held, layout(self.length)) {
-            // SAFETY: allocated with the same layout; nobody refers to it any more.
+            // SAFETY: allocated with the same layout; nothing refers to it any more.
             unsafe { System.dealloc(self.start.as_ptr(), layout) }
         }
     }

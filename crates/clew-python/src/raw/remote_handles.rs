@@ -1,12 +1,12 @@
-//! Where something that lives elsewhere can be reached, as a codec of a handle hands it to the walk.
+//! The address of something outside the process, as a handle's codec passes it to the walk.
 
 use pyo3::prelude::*;
 
-/// Tells which of several such things it is (an address, an identity). Part of the value; whoever asks what a cell depends on leaves it
-/// out: the same thing at another address is as good (`clew_core::graph::WHEREABOUTS`).
+/// Distinguishes several such things (an address, an identity). It is a part of the value, but not of what a cell
+/// depends on: the same thing at another address is equivalent (`clew_core::graph::WHEREABOUTS`).
 #[pyclass(frozen, module = "clew._engine")]
 pub struct Whereabouts {
-    /// Where it is, in the words of its codec.
+    /// The address, in the format of its codec.
     #[pyo3(get)]
     pub(super) text: String,
 }

@@ -1,8 +1,8 @@
-//! The payloads of exact ints and strings, read without leaving a trace in them.
+//! The payloads of exact ints and strings, read without changing these objects.
 //!
-//! What every string begins with is read where it lies, since from 3.14 on the interpreter tells it by calls only, and strings are the
-//! commonest objects (`cpython/unicodeobject.h`, the same from 3.11 to 3.15 but for one pointer that 3.12 dropped). [`texts_are_known`]
-//! tries it on probes.
+//! The beginning of every string is read in place: from 3.14 on the interpreter returns it only through calls, and
+//! strings are the commonest objects (`cpython/unicodeobject.h`, the same from 3.11 to 3.15 except for one pointer
+//! that 3.12 dropped). [`texts_are_known`] tests this on probes.
 
 use std::ffi::c_int;
 
@@ -43,13 +43,13 @@ pub(super) unsafe fn write_int(number: *mut ffi::PyObject, out: &mut Vec<u8>) {
 /// As [`write_int`]; `bytes` is long enough.
 unsafe fn write_big(number: *mut ffi::PyObject, bytes: &mut [u8]) {
     #[cfg(Py_3_13)]
-    // SAFETY: the buffer is as long as said. 1 asks for little endian, signed.
+    // SAFETY: the buffer has the given length. 1 requests little endian, signed.
     unsafe {
         let asked = ffi::PyLong_AsNativeBytes(number, bytes.as_mut_ptr().cast(), bytes.len() as isize, 1);
         debug_assert!(asked >= 0);
     }
     #[cfg(not(Py_3_13))]
-    // SAFETY: the buffer is as long as said.
+    // SAFETY: the buffer has the given length.
     unsafe {
         let failed = ffi::_PyLong_AsByteArray(number.cast(), bytes.as_mut_ptr(), bytes.len(), 1, 1);
         debug_assert_eq!(failed, 0);
@@ -77,22 +77,22 @@ struct TextHead {
     state: u32,
 }
 
-/// Bits of a string's state: two tell whether it is interned, three how many bytes a character takes.
+/// Bits of a string's state: two for whether it is interned, three for the size of a character in bytes.
 const KIND_SHIFT: u32 = 2;
 const COMPACT: u32 = 1 << 5;
 const ASCII: u32 = 1 << 6;
 
-/// How far behind the beginning of a compact ASCII string its characters lie: behind the head, and up to 3.11 one more pointer.
+/// The offset of the characters of a compact ASCII string: after the head, and up to 3.11 one more pointer.
 const ASCII_CHARACTERS: usize = size_of::<TextHead>() + if cfg!(Py_3_12) { 0 } else { size_of::<usize>() };
 
 /// # Safety
 /// `text` is a live str.
 unsafe fn head<'a>(text: *mut ffi::PyObject) -> &'a TextHead {
-    // SAFETY: as the caller promises; a str begins like this.
+    // SAFETY: as the caller promises; every str starts like this.
     unsafe { &*text.cast::<TextHead>() }
 }
 
-/// How a string is interned; 0 if it is not.
+/// Returns how a string is interned; 0 if it is not.
 ///
 /// # Safety
 /// `text` is a live str.
@@ -101,7 +101,7 @@ pub(super) unsafe fn is_interned(text: *mut ffi::PyObject) -> u32 {
     unsafe { head(text).state & 3 }
 }
 
-/// How many bytes the characters of a string take in memory: what tells short ones from long ones.
+/// Returns the size in memory of a string's characters, in bytes, which distinguishes short from long strings.
 ///
 /// # Safety
 /// `text` is a live str.
@@ -113,13 +113,13 @@ pub(super) unsafe fn text_bytes(text: *mut ffi::PyObject) -> usize {
     }
 }
 
-/// The characters of a string that has ASCII ones only, which lie in the object itself.
+/// Returns the characters of a string with only ASCII characters, which are in the object itself.
 ///
 /// # Safety
-/// `text` is a live str, as long as what is returned is used.
+/// `text` is a live str, as long as the result is used.
 #[inline]
 pub(super) unsafe fn ascii<'a>(text: *mut ffi::PyObject) -> Option<&'a [u8]> {
-    // SAFETY: as the caller promises; such a string holds as many bytes as its length says, and can't change.
+    // SAFETY: as the caller promises; such a string has as many bytes as its length says, and cannot change.
     unsafe {
         let head = head(text);
         let is_ascii = head.state & (COMPACT | ASCII) == COMPACT | ASCII;
@@ -127,10 +127,10 @@ pub(super) unsafe fn ascii<'a>(text: *mut ffi::PyObject) -> Option<&'a [u8]> {
     }
 }
 
-/// Makes sure that strings lie as they are read here.
+/// Checks that strings have the layout that is read here.
 ///
 /// # Errors
-/// `ImportError` if they do not.
+/// `ImportError` if they have not.
 pub(super) fn texts_are_known(py: Python<'_>) -> PyResult<()> {
     let wide = ["aé", "aπ", "a𝄞"].into_iter().map(|text| (text, false));
     for (text, is_ascii) in [("", true), ("a", true), ("several words", true)]
@@ -157,13 +157,13 @@ pub(super) fn texts_are_known(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// Appends a string as UTF-8 in which lone surrogates are allowed. Read from the characters themselves:
-/// `PyUnicode_AsUTF8` would leave a copy inside the string.
+/// Appends a string as UTF-8 with lone surrogates allowed. It reads the characters themselves: `PyUnicode_AsUTF8`
+/// would leave a copy inside the string.
 ///
 /// # Safety
 /// `text` is a live str.
 pub(super) unsafe fn write_text(text: *mut ffi::PyObject, out: &mut Vec<u8>) {
-    // SAFETY: a live str; its data holds `length` characters of the kind it names, and it can't change.
+    // SAFETY: a live str; its data has `length` characters of its kind, and cannot change.
     unsafe {
         if !Reserve::has_room(text_bytes(text)) {
             return;
@@ -186,7 +186,7 @@ pub(super) unsafe fn write_text(text: *mut ffi::PyObject, out: &mut Vec<u8>) {
     }
 }
 
-/// A string as [`write_text`] writes it.
+/// Returns a string in the form of [`write_text`].
 ///
 /// # Safety
 /// `text` is a live str.
@@ -197,7 +197,7 @@ pub(super) unsafe fn text(text: *mut ffi::PyObject) -> Vec<u8> {
     written
 }
 
-/// The same of an exact str; `None` for null and anything else.
+/// Returns an exact str in the same form; `None` for null and other objects.
 ///
 /// # Safety
 /// `object` is null or live.
@@ -206,7 +206,7 @@ pub(super) unsafe fn text_of(object: *mut ffi::PyObject) -> Option<Vec<u8>> {
     unsafe { (!object.is_null() && ffi::PyUnicode_CheckExact(object) != 0).then(|| text(object)) }
 }
 
-/// Appends a string as [`write_text`] does, behind its length.
+/// Appends a string in the form of [`write_text`], after its length.
 ///
 /// # Safety
 /// `text` is a live str.

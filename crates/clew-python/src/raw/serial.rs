@@ -1,29 +1,29 @@
-//! Numbers that tell live objects without a value from all others that ever lived.
+//! Serial numbers of live objects without a value, unique among all objects that ever existed.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use rustc_hash::FxHashMap;
 
-/// How it is known that an address still means the same object.
+/// Ensures that an address still belongs to the same object.
 pub(super) enum Pin {
     Weak(Py<PyWeakrefReference>),
-    /// It can't be referred to weakly, so it is held until nobody else does.
+    /// It does not support weak references, so it is held until there are no other references.
     Strong(Py<PyAny>),
 }
 
-/// The numbers given so far. They begin anywhere, so that a number that another session gave means nothing here.
+/// The assigned numbers. They start at random, so that a number of another session matches nothing here.
 pub(super) struct Serials {
     next: u64,
     given: FxHashMap<usize, (u64, Pin)>,
     places: FxHashMap<u64, usize>,
-    /// Objects that a move took from what held them. The way back needs them.
+    /// Objects that a restore removed from their holders. They are needed to go back.
     aside: FxHashMap<u64, Py<PyAny>>,
 }
 
 impl Default for Serials {
     fn default() -> Self {
         let mut start = [0; 8];
-        // Not from a generator of the user's: recording draws nothing.
+        // Not from a generator of the user: recording must not draw from it.
         getrandom::fill(&mut start).expect("the system has random bytes");
         Self {
             next: u64::from_be_bytes(start),
@@ -35,7 +35,7 @@ impl Default for Serials {
 }
 
 impl Serials {
-    /// The number of this object.
+    /// Returns the number of this object.
     pub fn of(&mut self, object: &Bound<'_, PyAny>) -> u64 {
         let address = object.as_ptr() as usize;
         if let Some((serial, pin)) = self.given.get(&address)
@@ -49,20 +49,20 @@ impl Serials {
         self.next
     }
 
-    /// The live object that was given this number.
+    /// Returns the live object with this number.
     pub fn object<'py>(&self, py: Python<'py>, serial: u64) -> Option<Bound<'py, PyAny>> {
         let (given, pin) = self.given.get(self.places.get(&serial)?)?;
         (*given == serial).then(|| pin.live(py))?
     }
 
-    /// Keeps the object of that number for the way back.
+    /// Keeps the object with this number for the way back.
     pub fn set_aside(&mut self, py: Python<'_>, serial: u64) {
         if let Some(object) = self.object(py, serial) {
             self.aside.insert(serial, object.unbind());
         }
     }
 
-    /// Forgets objects that nobody else holds. May run code.
+    /// Forgets objects to which nothing else refers. May run code.
     pub fn let_go(&mut self, py: Python<'_>) {
         self.given.retain(|_, (_, pin)| match pin {
             Pin::Weak(weak) => weak.bind(py).upgrade().is_some(),
@@ -76,7 +76,7 @@ impl Serials {
 }
 
 impl Pin {
-    /// A weak one, where that can be.
+    /// Creates a weak pin, if the object allows it.
     pub fn of(object: &Bound<'_, PyAny>) -> Self {
         match PyWeakrefReference::new(object) {
             Ok(weak) => Self::Weak(weak.unbind()),
@@ -84,7 +84,7 @@ impl Pin {
         }
     }
 
-    /// The object, if it still lives.
+    /// Returns the object, if it is still alive.
     pub fn live<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         match self {
             Self::Weak(weak) => weak.bind(py).upgrade(),

@@ -1,22 +1,24 @@
-//! The members of a set, read without iterating it, and the order in which Python goes through them.
+//! The members of a set, read without Python's iteration, and the order in which Python iterates over them.
 //!
-//! Python goes through a set in the order of its table: where a member lies follows from its hash, from how large the table is and from which
-//! members came first. Numbers hash alike in every process, so a notebook that goes through a set of numbers gives the same each time it is
-//! run. Of such a set the payload tells how its table differs from the *plain* one: as large as it becomes when the members are added one by
-//! one, and with each member where it would come to lie if they were added to that table in the order of their hashes.
+//! Python iterates over a set in the order of its table: a member's slot depends on its hash, on the size of the
+//! table, and on the members added before. Numbers have the same hash in every process, so a notebook that iterates
+//! over a set of numbers gives the same result each time it is run. For such a set, the payload contains the
+//! differences of its table from the *plain* one: with the size that results from adding the members one by one, and
+//! with each member in the slot that it would get if they were added to that table in the order of their hashes.
 //!
 //! ```text
-//! payload  = nothing: the plain table, or members that do not hash alike
+//! payload  = nothing: the plain table, or members with other hashes in each process
 //!          | bits finger count(taken out) slot* (hash slot)*
 //!          | bits + 64, finger, slot*
-//! bits     = how large the table is: 2 to the power of that
-//! finger   = where `pop` looks first
-//! slot     = how many slots after the one before (those that a member was taken out of; all, times 2, plus 1 where one was taken out) or
-//!            which slot (those of members that lie elsewhere, by their hashes, in this order: how much more than the one before, zigzag)
-//! children = members, unordered; in the order of their slots where two of them have one hash, and 64 says so
+//! bits     = size of the table: 2 to the power of that
+//! finger   = where `pop` starts to search
+//! slot     = distance to the previous slot (slots of removed members; all slots, times 2, plus 1 if removed), or
+//!            number of the slot (members in other slots than the plain ones, sorted by hash: each hash as the
+//!            difference from the previous one, zigzag)
+//! children = members, unordered; in the order of their slots if two of them have one hash, which 64 indicates
 //! ```
 //!
-//! All numbers are LEB128. A member that comes or goes changes little of this, and so little is written.
+//! All numbers are LEB128. An added or removed member changes little of this, so that little is written.
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -33,7 +35,7 @@ unsafe extern "C" {
     ) -> std::ffi::c_int;
 }
 
-/// A set as Python lays it out (`Include/cpython/setobject.h`, the same from 3.10 on).
+/// A set in Python's layout (`Include/cpython/setobject.h`, the same from 3.10 on).
 #[repr(C)]
 struct Layout {
     base: ffi::PyObject,
@@ -53,18 +55,18 @@ struct Entry {
     hash: ffi::Py_hash_t,
 }
 
-/// What stands in the hash of a slot from which a member was taken. No object hashes to it.
+/// The hash of a slot whose member was removed. No object has this hash.
 const TAKEN_OUT: ffi::Py_hash_t = -1;
-/// Tuples and frozensets are looked into so deep.
+/// The depth to which tuples and frozensets are searched.
 const DEEPEST: u8 = 4;
-/// A table with more slots for each member is not told of.
+/// The most slots per member of a table that is recorded.
 const MOST_SLOTS: usize = 64;
-/// Children are in the order of their slots.
+/// The children are in the order of their slots.
 const ORDERED: u8 = 64;
-/// How Python looks for a place in a table (`Objects/setobject.c`).
+/// Constants of Python's search for a slot (`Objects/setobject.c`).
 const PROBES: usize = 9;
 const PERTURB_SHIFT: u32 = 5;
-/// Types of others whose hashes follow from their values alone, and of those the ones that have a NaN.
+/// Other types whose hashes depend on their values alone; separately those that have a NaN.
 const OF_NUMBERS: &[&[u8]] = &[
     b"datetime.timedelta",
     b"numpy.bool",
@@ -82,7 +84,7 @@ const OF_NUMBERS: &[&[u8]] = &[
 ];
 const WITH_NAN: &[&[u8]] = &[b"decimal.Decimal", b"numpy.float16", b"numpy.float32", b"numpy.float64"];
 
-/// The members of a set, a frozenset or an instance of a subclass, in the order of its table.
+/// Returns the members of a set, a frozenset or an instance of a subclass, in the order of its table.
 ///
 /// # Safety
 /// `set` is live and does not change while the iterator is used.
@@ -103,13 +105,13 @@ unsafe fn entries(set: *mut ffi::PyObject) -> impl Iterator<Item = Entry> {
     })
 }
 
-/// Writes how the table of a set whose members hash alike in every process differs from the plain one. Whether the children are to be in the
-/// order of their slots.
+/// Writes the differences between the plain table and that of a set whose members have the same hashes in every
+/// process. Returns whether the children must be in the order of their slots.
 ///
 /// # Safety
-/// `set` is a live set or frozenset that nobody changes meanwhile, and the interpreter is attached.
+/// `set` is a live set or frozenset that does not change meanwhile, and the interpreter is attached.
 pub(super) unsafe fn write_table(set: *mut ffi::PyObject, payload: &mut Vec<u8>) -> bool {
-    // SAFETY: as the caller promises; the table is as long as the mask says.
+    // SAFETY: as the caller promises; the length of the table follows from the mask.
     unsafe {
         if !is_layout_known() {
             return false;
@@ -169,12 +171,13 @@ pub(super) unsafe fn write_table(set: *mut ffi::PyObject, payload: &mut Vec<u8>)
     }
 }
 
-/// Whether so large a table is told of: one that was all but emptied tells next to nothing.
+/// Returns whether a table of this size is recorded: after most members were removed, it contains little information.
 fn is_size_told(size: usize, members: usize) -> bool {
     size <= MOST_SLOTS.saturating_mul(members).max(8)
 }
 
-/// Where members with these hashes come to lie when they are added to an empty table of that size, as Python looks for a place.
+/// Returns the slots of members with these hashes if they are added to an empty table of this size, by Python's
+/// search for a slot.
 fn plain_slots(size: usize, hashes: &[ffi::Py_hash_t]) -> Vec<usize> {
     let (mask, mut taken) = (size - 1, vec![false; size]);
     let place = |hash: &ffi::Py_hash_t| {
@@ -192,11 +195,11 @@ fn plain_slots(size: usize, hashes: &[ffi::Py_hash_t]) -> Vec<usize> {
     hashes.iter().map(place).collect()
 }
 
-/// How large the table becomes when so many members are added one by one.
+/// Returns the size of the table after this number of members was added one by one.
 fn size_as_added(members: usize) -> usize {
     let (mut size, mut fill) = (8_usize, 0);
     while fill < members {
-        // The next one for which there is no room: three fifths may be full.
+        // The next one exceeds the limit: three fifths of the slots may be full.
         fill = ((size - 1) * 3).div_ceil(5);
         if fill <= members {
             let wanted = if fill > 50_000 { fill * 2 } else { fill * 4 };
@@ -206,9 +209,10 @@ fn size_as_added(members: usize) -> usize {
     size
 }
 
-/// Members in the order in which a set without a table gets them: by their hashes, if these are alike in every process.
+/// Returns members in the order in which a set without a recorded table gets them: by hash, if the hashes are the
+/// same in every process.
 pub(crate) fn as_added(mut members: Vec<Bound<'_, PyAny>>) -> Vec<Bound<'_, PyAny>> {
-    // SAFETY: all are live, and we are attached. Hashing numbers runs nobody's code.
+    // SAFETY: all are live, and the interpreter is attached. Hashing numbers runs no user code.
     unsafe {
         if members.iter().all(|member| hashes_alike(member.as_ptr(), DEEPEST)) {
             members.sort_by_cached_key(|member| ffi::PyObject_Hash(member.as_ptr()));
@@ -217,19 +221,21 @@ pub(crate) fn as_added(mut members: Vec<Bound<'_, PyAny>>) -> Vec<Bound<'_, PyAn
     members
 }
 
-/// Fills a set, or a frozenset that nobody else has yet, as `payload` tells; `false` if that tells no table of these members. Then it may hold
-/// anything.
+/// Fills a set, or a frozenset to which nothing else refers yet, according to `payload`. Returns `false` if that
+/// describes no table of these members; the set may then contain anything.
 pub(crate) fn fill(set: &Bound<'_, PyAny>, payload: &[u8], members: &[Bound<'_, PyAny>]) -> bool {
     let is_set = set.is_exact_instance_of::<PySet>() || set.is_exact_instance_of::<PyFrozenSet>();
     let members: Vec<_> = members.iter().map(Bound::as_ptr).collect();
-    // SAFETY: a live set, with what its type lays out; the members are live, and we are attached.
+    // SAFETY: a live set with the layout of its type; the members are live, and the interpreter is attached.
     is_set && unsafe { fill_table(set.as_ptr(), payload, &members) }
 }
 
-/// Fills an empty set, or the set part of an instance, as another is, in the same order; what can't be had in that order is added.
+/// Fills an empty set, or the set part of an instance, like another one, in the same order. If that order is
+/// impossible, members are added.
 pub(crate) fn fill_alike<'py>(set: &Bound<'py, PyAny>, other: &Bound<'py, PyAny>) -> PyResult<()> {
     let set = set.cast::<PySet>()?;
-    // SAFETY: both are live and laid out as a set, nobody changes them meanwhile, and we are attached. Members are held.
+    // SAFETY: both are live and have the layout of a set, nothing changes them meanwhile, and the interpreter is
+    // attached. Members are held.
     let (members, is_filled) = unsafe {
         other.cast::<PySet>()?;
         let members: Vec<Bound<'py, PyAny>> = members(other.as_ptr())
@@ -250,8 +256,8 @@ pub(crate) fn fill_alike<'py>(set: &Bound<'py, PyAny>, other: &Bound<'py, PyAny>
 /// # Safety
 /// `set` is a live set, frozenset or instance of a subclass, all members are live, and the interpreter is attached.
 unsafe fn fill_table(set: *mut ffi::PyObject, payload: &[u8], members: &[*mut ffi::PyObject]) -> bool {
-    // SAFETY: as the caller promises. Hashing numbers runs nobody's code. A table comes from where Python takes and gives back its own, and
-    // all of it is written.
+    // SAFETY: as the caller promises. Hashing numbers runs no user code. The table is allocated with the functions
+    // with which Python allocates and frees its own, and is initialized completely.
     unsafe {
         if !is_layout_known() || !members.iter().all(|member| hashes_alike(*member, DEEPEST)) {
             return false;
@@ -287,7 +293,7 @@ unsafe fn fill_table(set: *mut ffi::PyObject, payload: &[u8], members: &[*mut ff
         layout.fill = (table.slots.len() + table.taken_out.len()) as ffi::Py_ssize_t;
         layout.used = members.len() as ffi::Py_ssize_t;
         layout.finger = table.finger as ffi::Py_ssize_t;
-        // Who forged it, or another version of Python, may look for a member elsewhere.
+        // In a forged table, or with another version of Python, the search may lead to other slots.
         let are_found = members.iter().all(|member| ffi::PySet_Contains(set, *member) == 1);
         if !are_found {
             ffi::PyErr_Clear();
@@ -300,16 +306,16 @@ unsafe fn fill_table(set: *mut ffi::PyObject, payload: &[u8], members: &[*mut ff
 #[derive(Debug, PartialEq)]
 struct Table {
     size: usize,
-    /// Where `pop` looks first.
+    /// Where `pop` starts to search.
     finger: usize,
-    /// Where each member lies.
+    /// The slot of each member.
     slots: Vec<usize>,
-    /// From which slots members were taken.
+    /// The slots whose members were removed.
     taken_out: Vec<usize>,
 }
 
 impl Table {
-    /// The table that a payload tells, if there can be such a table of members with these hashes.
+    /// Reads the table of a payload, if such a table of members with these hashes is possible.
     fn read(payload: &[u8], hashes: &[ffi::Py_hash_t]) -> Option<Self> {
         let mut by_hash: Vec<usize> = (0..hashes.len()).collect();
         by_hash.sort_by_key(|member| hashes[*member]);
@@ -360,7 +366,7 @@ impl Table {
         Some(())
     }
 
-    /// What of a table without two members of one hash is not as it plainly would be.
+    /// Reads the differences from the plain table of members with distinct hashes.
     fn read_elsewhere(&mut self, rest: &mut Reader<'_>, hashes: &[ffi::Py_hash_t], slots: &mut [usize]) -> Option<()> {
         if rest.is_empty() {
             return Some(());
@@ -380,7 +386,7 @@ impl Table {
         Some(())
     }
 
-    /// Whether all slots are there, each is taken once, and Python finds room.
+    /// Returns whether all slots exist, each is used once, and Python has free slots.
     fn can_be(&self, members: usize) -> bool {
         let mut taken = vec![false; self.size];
         let mut slots = self.slots.iter().chain(&self.taken_out);
@@ -394,12 +400,12 @@ impl Table {
     }
 }
 
-/// Whether an object hashes alike in every process: a number, or a tuple or frozenset of such.
+/// Returns whether an object has the same hash in every process: a number, or a tuple or frozenset of such objects.
 ///
 /// # Safety
 /// `object` is live, and the interpreter is attached.
 unsafe fn hashes_alike(object: *mut ffi::PyObject, depth: u8) -> bool {
-    // SAFETY: as the caller promises; what is looked into is what its type says.
+    // SAFETY: as the caller promises; each object is read according to its type.
     unsafe {
         let kind = ffi::Py_TYPE(object);
         let hash = (*kind).tp_hash.map(|hash| hash as usize);
@@ -409,7 +415,7 @@ unsafe fn hashes_alike(object: *mut ffi::PyObject, depth: u8) -> bool {
             return true;
         }
         if hashes_as(&raw mut ffi::PyFloat_Type) {
-            // One that is no number hashes to where it lies.
+            // The hash of a NaN depends on its address.
             return !ffi::PyFloat_AS_DOUBLE(object).is_nan();
         }
         if hashes_as(&raw mut ffi::PyTuple_Type) {
@@ -424,7 +430,7 @@ unsafe fn hashes_alike(object: *mut ffi::PyObject, depth: u8) -> bool {
     }
 }
 
-/// Whether it is no NaN, which hashes to where it lies.
+/// Returns whether a number is not a NaN, whose hash depends on its address.
 ///
 /// # Safety
 /// `object` is a live number, and the interpreter is attached.
@@ -434,7 +440,7 @@ unsafe fn equals_itself(object: *mut ffi::PyObject) -> bool {
     number.eq(&number).unwrap_or(false)
 }
 
-/// What a slot holds from which a member was taken.
+/// Returns the entry of a slot whose member was removed.
 ///
 /// # Safety
 /// The interpreter is attached, and the layout is known.
@@ -443,12 +449,12 @@ unsafe fn entry_taken_out() -> Option<Entry> {
     let py = unsafe { Python::assume_attached() };
     let set = PySet::new(py, [1]).ok()?;
     set.discard(1).ok()?;
-    // SAFETY: the set is ours.
+    // SAFETY: the set was made here.
     let found = unsafe { (*set.as_ptr().cast::<Layout>()).small[1] };
     (!found.key.is_null() && found.hash == TAKEN_OUT).then_some(found)
 }
 
-/// Whether sets of this interpreter are laid out as this module says.
+/// Returns whether sets of this interpreter have the layout of this module.
 ///
 /// # Safety
 /// The interpreter is attached.
@@ -460,7 +466,7 @@ unsafe fn is_layout_known() -> bool {
         let Ok(set) = PySet::empty(py) else { return false };
         let Ok(member) = 3_i64.into_pyobject(py);
         let layout = set.as_ptr().cast::<Layout>();
-        // SAFETY: the set is ours, and no shorter than what is read of it where its type says so.
+        // SAFETY: the set was made here, and is read only if it is long enough according to its type.
         unsafe {
             if (*ffi::Py_TYPE(set.as_ptr())).tp_basicsize < size_of::<Layout>() as ffi::Py_ssize_t {
                 return false;
@@ -511,7 +517,7 @@ mod tests {
             slots: vec![0, 4, 1],
             taken_out: vec![2],
         };
-        // Of the hashes 8, 16 and 1, the second lies elsewhere than it plainly would.
+        // Of the hashes 8, 16 and 1, the second is not in its plain slot.
         assert_eq!(Table::read(&[3, 1, 1, 2, 32, 4], &[8, 16, 1]), Some(table));
         let ordered = Table {
             size: 8,

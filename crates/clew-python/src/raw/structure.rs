@@ -1,6 +1,8 @@
-//! The structure of a notebook class, of which its id is made: names, bases, slots, and the bytecode of its methods.
+//! The structure of a notebook class, from which its id is derived: names, bases, slots, and the bytecode of its
+//! methods.
 //!
-//! No constant and no attribute's value is part of it. The id lies in the store, where a digest of values would let a reader confirm a guess.
+//! Constants and attribute values are not part of it. The id is in the store, where a digest of values would let a
+//! reader confirm a guess.
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -14,15 +16,16 @@ use super::object::Object;
 use super::types::{Type, type_names};
 use crate::payload::Write;
 
-/// Attributes that using a class adds to it.
+/// Attributes that are added to a class when it is used.
 const ADDED: [&[u8]; 1] = [b"__slotnames__"];
 
-/// The structure of a class as bytes. `id_of` gives the ids of those of its bases that are notebook classes.
+/// Returns the structure of a class as bytes. `id_of` returns the ids of those of its bases that are notebook
+/// classes.
 ///
 /// # Safety
 /// `class` is a live heap type and the interpreter is attached.
 pub(super) unsafe fn of<'a>(class: Type, known: &WellKnownObjects, id_of: impl Fn(Type) -> Option<&'a str>) -> Vec<u8> {
-    // SAFETY: as the caller promises; what a class holds is live.
+    // SAFETY: as the caller promises; the parts of a live class are live.
     unsafe {
         let _uncollected = CollectorPause::begin(Python::assume_attached());
         let mut body = ClassBody::of(class, String::new(), known);

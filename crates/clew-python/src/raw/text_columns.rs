@@ -1,13 +1,13 @@
-//! Columns of short texts, packed: a walk shows three pieces of memory in the place of an object for each text.
+//! Columns of short texts, packed: a walk sees three pieces of memory instead of an object for each text.
 //!
 //! ```text
 //!   items   "Rome" "Oslo" "Rome" nan        offsets  0 4 8
 //!   codes     0      1      0    -2         data     RomeOslo
 //! ```
 //!
-//! Each text is packed once, in the order in which the column meets them; in a long column of mostly distinct ones each time that it is
-//! met. So equal columns are packed alike, wherever their objects lie and whichever of them are one object: of short texts nobody
-//! keeps that apart.
+//! Each text is packed once, in order of its first occurrence; in a long column of mostly distinct texts, at each
+//! occurrence. So equal columns are packed alike, regardless of the identity and addresses of their objects: for
+//! short texts, these are not recorded anywhere.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -27,42 +27,43 @@ use super::memory_reserve::Reserve;
 use super::object::prefetch;
 use super::scalar::{text_bytes, write_text};
 
-/// Where more than half of so many texts at the beginning are distinct, those behind them are taken for distinct, too. To find the few
-/// that are not would take longer than all the rest.
+/// If more than half of this many texts at the beginning are distinct, the texts after them are treated as distinct,
+/// too. Finding the few duplicates would take longer than everything else.
 const SAMPLE: usize = 1 << 16;
 const MOST_LISTED: usize = SAMPLE / 2;
 
-/// How many objects ahead of the one that is read are asked for from memory: texts of a column that was sorted lie anywhere.
+/// How many objects ahead of the current one are prefetched: the texts of a sorted column may be anywhere in memory.
 const AHEAD: usize = 16;
 
-/// The most threads that read texts. Most of the time each of them waits for memory.
+/// The most threads that read texts. They mostly wait for memory.
 const MOST_THREADS: usize = 4;
 
 /// Codes, offsets and data of a list of texts: int32, int32 and UTF-8 in which lone surrogates are allowed.
 type PackedTexts<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>, Bound<'py, PyBytes>);
 
-/// Packs `items`, texts of 64 bytes at most and objects of `missing`, which get the codes -1, -2 and so on. `None` where there is
-/// anything else among them, or more than 2 GiB of it.
+/// Packs `items`: texts of 64 bytes at most, and objects of `missing`, which get the codes -1, -2 and so on. Returns
+/// `None` if there are other objects among them, or more than 2 GiB of text.
 ///
-/// The collector no longer looks at a list that was packed: it would ask each text whether it refers to others, each time.
+/// The collector no longer visits a list that was packed: each time, it would check whether the texts refer to other
+/// objects.
 #[pyfunction]
 pub fn pack_texts<'py>(items: &Bound<'py, PyList>, missing: &Bound<'py, PyTuple>) -> Option<PackedTexts<'py>> {
     if !Reserve::has_room(items.len() * size_of::<i32>()) || i32::try_from(items.len()).is_err() {
         return None;
     }
     let missing: Vec<usize> = missing.iter().map(|object| object.as_ptr().addr()).collect();
-    // SAFETY: nobody changes the list meanwhile: no Python code runs, and the interpreter is attached.
+    // SAFETY: nothing changes the list meanwhile: no Python code runs, and the interpreter is attached.
     let objects = unsafe { objects_of(items) };
     let listed = DistinctTexts::of(objects, &missing)?.part;
     let distinct = &objects[listed.codes.len()..];
     let distinct = in_shares(distinct, |share| Part::of_distinct(share, &missing))?;
     let parts: Vec<Part> = std::iter::once(listed).chain(distinct).collect();
-    // SAFETY: a list; one that holds nothing but texts is part of no cycle.
+    // SAFETY: a list; since it contains only texts, it is part of no cycle.
     unsafe { ffi::PyObject_GC_UnTrack(items.as_ptr().cast()) };
     join(items.py(), &parts)
 }
 
-/// The objects of a list, by their addresses.
+/// Returns the addresses of the objects in a list.
 ///
 /// # Safety
 /// The list does not change while they are used.
@@ -70,24 +71,24 @@ pub(super) unsafe fn objects_of<'l>(list: &'l Bound<'_, PyList>) -> &'l [usize] 
     if list.is_empty() {
         return &[];
     }
-    // SAFETY: the pointers of a list that is not empty lie in a row, as many as it is long.
+    // SAFETY: the pointers of a list that is not empty are contiguous, as many as its length.
     unsafe {
         let items = (*list.as_ptr().cast::<ffi::PyListObject>()).ob_item;
         slice::from_raw_parts(items.cast::<usize>(), list.len())
     }
 }
 
-/// Packed texts from a stretch of a column. Its codes and ends count from where the stretch begins.
+/// The packed texts of a section of a column. Its codes and ends count from the beginning of the section.
 #[derive(Default)]
 struct Part {
     codes: Vec<i32>,
-    /// Where each text ends in the data.
+    /// The end of each text in the data.
     ends: Vec<i32>,
     data: Vec<u8>,
 }
 
 impl Part {
-    /// Each text, as often as it is met.
+    /// Packs each text at each occurrence.
     fn of_distinct(objects: &[usize], missing: &[usize]) -> Option<Self> {
         let mut part = Self::with_room(objects.len());
         for (index, object) in objects.iter().enumerate() {
@@ -105,14 +106,14 @@ impl Part {
         }
     }
 
-    /// Adds a text; its code. `None` if the object is no text that is packed.
+    /// Adds a text, and returns its code; `None` if the object is not a text that can be packed.
     fn add(&mut self, object: usize, missing: &[usize]) -> Option<i32> {
         if let Some(place) = missing.iter().position(|one| *one == object) {
             return Some(-1 - place as i32);
         }
         let item: *mut ffi::PyObject = ptr::with_exposed_provenance_mut(object);
-        // SAFETY: the list holds the object, and it is asked for its text only where it is exactly a str. That does not change, so any
-        // thread may read it.
+        // SAFETY: the list holds the object, and its text is only read if it is exactly a str. A str does not change,
+        // so any thread may read it.
         unsafe {
             if ffi::PyUnicode_CheckExact(item) == 0 || text_bytes(item) > SHORT {
                 return None;
@@ -124,13 +125,14 @@ impl Part {
     }
 }
 
-/// The beginning of a column, up to where its texts are taken for distinct: each text once.
+/// The beginning of a column, up to where its texts are treated as distinct: each text once.
 #[derive(Default)]
 struct DistinctTexts {
     part: Part,
-    /// Short texts are their own keys, mostly digits and blanks: a hash that mixes less lets thousands of them meet in one place.
+    /// Short texts are their own keys, mostly digits and spaces: a weaker hash would give thousands of them the same
+    /// place.
     known: HashMap<u128, i32, FixedState>,
-    /// Where each text was met first.
+    /// The position of each text's first occurrence.
     firsts: Vec<usize>,
 }
 
@@ -149,7 +151,7 @@ impl DistinctTexts {
         Some(listed)
     }
 
-    /// A stretch of a column, up to where more than `most` texts are known.
+    /// Reads a section of a column, until more than `most` texts are known.
     fn up_to(objects: &[usize], missing: &[usize], most: usize) -> Option<Self> {
         let mut listed = Self {
             part: Part::with_room(objects.len()),
@@ -174,7 +176,8 @@ impl DistinctTexts {
         Some(listed)
     }
 
-    /// The code of the text that was added last, whose characters begin at `start`. It goes again if it is known.
+    /// Returns the code of the text that was added last, whose characters start at `start`. If it is known, it is
+    /// removed again.
     fn settle(&mut self, start: usize, code: i32, index: usize) -> i32 {
         let listed = *self.known.entry(key_of(&self.part.data[start..])).or_insert(code);
         if listed == code {
@@ -186,7 +189,7 @@ impl DistinctTexts {
         listed
     }
 
-    /// Adds a stretch that lies behind, up to where too many texts are known.
+    /// Adds the next section, until too many texts are known.
     fn append(&mut self, share: &Self) -> Option<()> {
         let before = self.part.codes.len();
         let (mut codes, mut taken) = (Vec::with_capacity(share.firsts.len()), share.part.codes.len());
@@ -209,8 +212,8 @@ impl DistinctTexts {
     }
 }
 
-/// What `pack` makes of objects in shares, one after the other, on several threads if there are many. The interpreter stays attached and
-/// waits.
+/// Applies `pack` to consecutive shares of the objects, on several threads if there are many. The interpreter stays
+/// attached and waits.
 fn in_shares<T: Send>(objects: &[usize], pack: impl Fn(&[usize]) -> Option<T> + Sync) -> Option<Vec<T>> {
     let threads = match objects.len() {
         0..=SAMPLE => 1,
@@ -225,7 +228,7 @@ fn in_shares<T: Send>(objects: &[usize], pack: impl Fn(&[usize]) -> Option<T> + 
         let begun: Vec<_> = shares
             .map(|share| {
                 let thread = thread::Builder::new().spawn_scoped(scope, move || pack(share));
-                // Where there can be no more threads, this one does it all.
+                // If no further thread can be created, this one processes the share.
                 thread.map_err(|_| share)
             })
             .collect();
@@ -238,7 +241,7 @@ fn in_shares<T: Send>(objects: &[usize], pack: impl Fn(&[usize]) -> Option<T> + 
     })
 }
 
-/// All parts as one. `None` where they are too long together, or there is no memory.
+/// Joins all parts. Returns `None` if they are too long together, or there is not enough memory.
 fn join<'py>(py: Python<'py>, parts: &[Part]) -> Option<PackedTexts<'py>> {
     let length: usize = parts.iter().map(|part| part.data.len()).sum();
     i32::try_from(length).ok()?;
@@ -271,7 +274,7 @@ fn join<'py>(py: Python<'py>, parts: &[Part]) -> Option<PackedTexts<'py>> {
     ))
 }
 
-/// Numbers as memory.
+/// Writes numbers to memory.
 fn write(py: Python<'_>, count: usize, numbers: impl Iterator<Item = i32>) -> Option<Bound<'_, PyBytes>> {
     let bytes = PyBytes::new_with(py, count * size_of::<i32>(), |bytes| {
         let (places, _) = bytes.as_chunks_mut();
@@ -284,7 +287,7 @@ fn write(py: Python<'_>, count: usize, numbers: impl Iterator<Item = i32>) -> Op
     bytes.ok()
 }
 
-/// Has the processor fetch an object that is read soon: where it begins, and where its characters are.
+/// Prefetches an object that will be read soon: its head and its characters.
 fn fetch_ahead(objects: &[usize], index: usize) {
     if let Some(object) = objects.get(index + AHEAD) {
         let object: *const i8 = ptr::without_provenance(*object);
@@ -293,7 +296,7 @@ fn fetch_ahead(objects: &[usize], index: usize) {
     }
 }
 
-/// What tells a text from others: itself with its length, or its hash where it is longer.
+/// Returns the key of a text: the text with its length, or its hash if it is longer.
 fn key_of(text: &[u8]) -> u128 {
     let mut bytes = [0; 16];
     match bytes.get_mut(..text.len()).filter(|_| text.len() < 16) {
@@ -306,10 +309,11 @@ fn key_of(text: &[u8]) -> u128 {
     }
 }
 
-/// The objects of a column from its codes, offsets and data; `missing` holds those of the codes -1, -2 and so on.
+/// Returns the objects of a column from its codes, offsets and data; `missing` contains those of the codes -1, -2 and
+/// so on.
 ///
 /// # Errors
-/// `ValueError` where these do not fit together.
+/// `ValueError` if these do not fit together.
 #[pyfunction]
 pub fn unpack_texts<'py>(
     codes: &Bound<'py, PyAny>,
@@ -320,7 +324,7 @@ pub fn unpack_texts<'py>(
     let py = codes.py();
     let malformed = || PyValueError::new_err("A column of texts is malformed");
     let views: [PyBuffer<u8>; 3] = [PyBuffer::get(codes)?, PyBuffer::get(offsets)?, PyBuffer::get(data)?];
-    // SAFETY: the views hold the memory, and nobody writes to it meanwhile: only texts are made.
+    // SAFETY: the views hold the memory, and nothing writes to it meanwhile: only texts are made.
     let [codes, offsets, data] = unsafe { [bytes_of(&views[0])?, bytes_of(&views[1])?, bytes_of(&views[2])?] };
     let (codes, _) = codes.as_chunks();
     let (ends, _) = offsets.as_chunks();
@@ -329,11 +333,11 @@ pub fn unpack_texts<'py>(
         let ends = ends.get(nth..nth + 2).ok_or_else(malformed)?;
         data.get(place_of(&ends[0])?..place_of(&ends[1])?).ok_or_else(malformed)
     };
-    // Those that are made, and that the list holds.
+    // The texts that were made, and that the list holds.
     let mut made: Vec<*mut ffi::PyObject> = vec![ptr::null_mut(); ends.len()];
     let length = ffi::Py_ssize_t::try_from(codes.len())?;
-    // SAFETY: a new list, whose places nobody else sees and which are filled in order; each of them gets a reference of its own. If one
-    // is left empty, the list is dropped. A text is UTF-8 with surrogates or refused.
+    // SAFETY: a new list, whose items no other code sees, and which are filled in order; each item is a reference of
+    // its own. If one stays empty, the list is dropped. Data that is not UTF-8 with surrogates is refused.
     unsafe {
         let list = Bound::from_owned_ptr_or_err(py, ffi::PyList_New(length))?.cast_into_unchecked::<PyList>();
         for (place, code) in codes.iter().enumerate() {
@@ -359,13 +363,13 @@ pub fn unpack_texts<'py>(
     }
 }
 
-/// The bytes that a view shows.
+/// Returns the bytes of a view.
 ///
 /// # Errors
-/// They do not lie in a row.
+/// They are not contiguous.
 ///
 /// # Safety
-/// Nobody writes to them as long as they are used.
+/// Nothing writes to them as long as they are used.
 unsafe fn bytes_of(view: &PyBuffer<u8>) -> PyResult<&[u8]> {
     if !view.is_c_contiguous() {
         return Err(PyValueError::new_err(
@@ -375,19 +379,20 @@ unsafe fn bytes_of(view: &PyBuffer<u8>) -> PyResult<&[u8]> {
     if view.len_bytes() == 0 {
         return Ok(&[]);
     }
-    // SAFETY: contiguous, as long as it says, held by the view; as the caller promises, nobody writes to it.
+    // SAFETY: contiguous, of the given length, held by the view; as the caller promises, nothing writes to it.
     Ok(unsafe { slice::from_raw_parts(view.buf_ptr().cast::<u8>(), view.len_bytes()) })
 }
 
-/// The objects of an array in a list. An object that lies anywhere in memory is fetched before it is counted.
+/// Returns the objects of an array in a list. Objects are prefetched before their reference counts change, since they
+/// may be anywhere in memory.
 ///
 /// # Errors
-/// The array shows no contiguous memory, or there is none for the list.
+/// The array has no contiguous memory, or there is not enough memory for the list.
 #[pyfunction]
 pub fn items_of<'py>(array: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
     let view = PyUntypedBuffer::get(array)?;
-    // SAFETY: the view holds the memory, and nobody writes to it: no Python code runs. Each place of the new list gets a reference of its
-    // own; a place without an object means None, as everywhere in such arrays.
+    // SAFETY: the view holds the memory, and nothing writes to it: no Python code runs. Each item of the new list is
+    // a reference of its own; an empty item of such an array represents None.
     unsafe {
         let objects = pointers_of(&view).ok_or_else(no_row)?;
         let list = ffi::PyList_New(ffi::Py_ssize_t::try_from(objects.len())?);
@@ -402,15 +407,16 @@ pub fn items_of<'py>(array: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> 
     }
 }
 
-/// Puts the objects of a list into an array of as many. An assignment by the library asks each of them first what it is.
+/// Puts the objects of a list into an array of the same length. An assignment by the library would first check the
+/// type of each of them.
 ///
 /// # Errors
-/// The array shows no contiguous memory that may be written to, or not so much.
+/// The array has no contiguous and writable memory, or another length.
 #[pyfunction]
 pub fn put_items(array: &Bound<'_, PyAny>, items: &Bound<'_, PyList>) -> PyResult<()> {
     let view = PyUntypedBuffer::get(array)?;
-    // SAFETY: the view holds the memory of an array of objects, which is as long as the list and may be written to. Each place holds a
-    // valid reference or none all the time, and what was there is let go of when it is no longer there.
+    // SAFETY: the view holds the memory of an array of objects, which is as long as the list and writable. Each item
+    // is a valid reference or null at any time, and the old object is released after it was replaced.
     unsafe {
         let objects = objects_of(items);
         let length = pointers_of(&view).map(<[usize]>::len);
@@ -431,10 +437,10 @@ fn no_row() -> PyErr {
     PyValueError::new_err("The objects of an array do not lie in a row")
 }
 
-/// What the memory of an array of objects points to. `None` where it does not lie in a row.
+/// Returns the pointers in the memory of an array of objects; `None` if they are not contiguous.
 ///
 /// # Safety
-/// Nobody writes to it as long as it is used.
+/// Nothing writes to it as long as it is used.
 unsafe fn pointers_of(view: &PyUntypedBuffer) -> Option<&[usize]> {
     if !view.is_c_contiguous() || view.item_size() != size_of::<usize>() || view.format() != c"O" {
         return None;
@@ -442,17 +448,18 @@ unsafe fn pointers_of(view: &PyUntypedBuffer) -> Option<&[usize]> {
     if view.len_bytes() == 0 {
         return Some(&[]);
     }
-    // SAFETY: contiguous, held by the view, as long as it says; as the caller promises, nobody writes to it.
+    // SAFETY: contiguous, held by the view, of the given length; as the caller promises, nothing writes to it.
     Some(unsafe { slice::from_raw_parts(view.buf_ptr().cast::<usize>(), view.len_bytes() / size_of::<usize>()) })
 }
 
-/// Whether an array of objects refers to the very objects of a list, in its order. Texts can't change, so it holds what it held then.
+/// Returns whether an array of objects refers to the very objects of a list, in the same order. Texts cannot change,
+/// so the array then has its earlier contents.
 ///
 /// # Errors
-/// The array shows no memory.
+/// The array exports no memory.
 #[pyfunction]
 pub fn are_items(array: &Bound<'_, PyAny>, items: &Bound<'_, PyList>) -> PyResult<bool> {
     let view = PyUntypedBuffer::get(array)?;
-    // SAFETY: nobody changes either meanwhile: no Python code runs.
+    // SAFETY: nothing changes either of them meanwhile: no Python code runs.
     unsafe { Ok(pointers_of(&view).is_some_and(|objects| objects == objects_of(items))) }
 }

@@ -1,5 +1,6 @@
-//! What a value holds that may be, or lead to, a text: read where it lies. No code runs, no dict is made, no audit hook is
-//! told. Numbers are left out, and what is never stored with a value: modules, classes of libraries, frames.
+//! Finds the parts of a value that are texts, or may lead to texts, by reading memory. No code runs, no dict is
+//! created, no audit event is raised. Numbers are skipped, and objects that are never stored with a value: modules,
+//! classes of libraries, frames.
 
 use std::ffi::{c_int, c_void};
 
@@ -16,45 +17,45 @@ use super::scalar::text as text_as_written;
 use super::sets;
 use super::types::{Type, entries, is_heap, own_dict};
 
-/// Who holds more holds data, and is not gone through at every look.
+/// Larger containers are data, and are not searched at every look.
 const LARGEST: usize = 64;
-/// The same of a dict: an environment has more.
+/// The same for dicts: an environment is larger.
 const LARGEST_DICT: usize = 256;
 
 /// A step on the path from a value to a text in it.
 #[derive(Clone)]
 pub(crate) enum PathStep<'py> {
-    /// Under the name of an attribute, a parameter, a variable that is closed over.
+    /// The name of an attribute, a parameter, or a variable of a closure.
     Attribute(Bound<'py, PyString>),
-    /// Under a key of a dict.
+    /// A key of a dict.
     Key(Bound<'py, PyAny>),
-    /// At a place in a list.
+    /// A position in a list.
     Place(usize),
-    /// Among the constants of a function.
+    /// A constant of a function.
     Constant(usize),
-    /// Somewhere in it.
+    /// Somewhere inside.
     Inside,
-    /// In what the value is an instance of, or derives from: no step that people would take.
+    /// The class or base of the value: not shown in the path.
     Class,
 }
 
-/// A value that another one holds, and the step to it.
+/// A part of a value, and the step to it.
 pub(crate) type ChildValue<'py> = (PathStep<'py>, Bound<'py, PyAny>);
 
-/// Whether a value is text, or may hold some.
+/// Returns whether a value is text, or may contain some.
 pub(crate) fn may_hold_text(value: &Bound<'_, PyAny>) -> bool {
     // SAFETY: live, and the interpreter is attached.
     unsafe { leads_to_text(value.as_ptr()) }
 }
 
-/// Whether a value is text or bytes, of whatever class.
+/// Returns whether a value is text or bytes, of any class.
 pub(crate) fn is_writing(value: &Bound<'_, PyAny>) -> bool {
     // SAFETY: live, and the interpreter is attached.
     unsafe { is_text(value.as_ptr()) }
 }
 
-/// The parts of a value; false if there are so many that they count as data. Texts without a name of their own are no shorter than
-/// `shortest`.
+/// Collects the parts of a value; returns false if there are so many that they count as data. Unnamed texts shorter
+/// than `shortest` are skipped.
 pub(crate) fn parts<'py>(value: &Bound<'py, PyAny>, found: &mut Vec<ChildValue<'py>>, shortest: usize) -> bool {
     let mut parts = Parts {
         py: value.py(),
@@ -62,15 +63,15 @@ pub(crate) fn parts<'py>(value: &Bound<'py, PyAny>, found: &mut Vec<ChildValue<'
         found,
         is_whole: true,
     };
-    // SAFETY: live objects and an attached interpreter; what they hold is made owned before anything else happens.
+    // SAFETY: live objects and an attached interpreter; their parts become owned before anything else happens.
     unsafe { parts.of(value.as_ptr()) };
     parts.is_whole
 }
 
-/// A text as it is looked at, and whether that is all of it: of what is longer than `most` there are `head` characters.
-/// Nothing is kept within the user's string; bytes are read a character each.
+/// Returns a text for examination, and whether it is complete: if it is longer than `most`, only its first `head`
+/// characters are returned. Nothing is cached in the user's string; each byte of bytes objects becomes a character.
 pub(crate) fn beginning(text: &Bound<'_, PyAny>, most: usize, head: usize) -> (String, bool) {
-    // SAFETY: live, and of the type that is asked about; bytes are copied before anything else happens.
+    // SAFETY: live, and of the type that each function expects; bytes are copied before anything else happens.
     unsafe {
         let object = text.as_ptr();
         if ffi::PyUnicode_Check(object) != 0 {
@@ -122,7 +123,7 @@ unsafe fn leads_to_text(object: *mut ffi::PyObject) -> bool {
     }
 }
 
-/// Whether it is none of a value's own: what runs, and modules.
+/// Returns whether an object is never stored with a value: running code, and modules.
 ///
 /// # Safety
 /// `object` is live and of this type.
@@ -137,7 +138,7 @@ unsafe fn is_never_stored(object: *mut ffi::PyObject, class: Type) -> bool {
     running.contains(&class) || unsafe { ffi::PyModule_Check(object) != 0 }
 }
 
-/// Whether a text that has no name is long enough for a credential; all else is.
+/// Returns whether an unnamed text is long enough for a credential; true for other objects.
 ///
 /// # Safety
 /// `object` is live.
@@ -163,7 +164,7 @@ impl<'py> Parts<'py, '_> {
     /// # Safety
     /// `object` is live.
     unsafe fn of(&mut self, object: *mut ffi::PyObject) {
-        // SAFETY: as the caller promises; each is asked of its own type only.
+        // SAFETY: as the caller promises; each function is called for its own type only.
         unsafe {
             let class = ffi::Py_TYPE(object);
             let own = if ffi::PyType_Check(object) != 0 {
@@ -202,7 +203,7 @@ impl<'py> Parts<'py, '_> {
         }
     }
 
-    /// As [`Self::add`], of what has no name.
+    /// Adds an object without a name, as in [`Self::add`].
     ///
     /// # Safety
     /// `object` is null or live.
@@ -226,7 +227,7 @@ impl<'py> Parts<'py, '_> {
         }
     }
 
-    /// Whether a container is small enough to be gone through.
+    /// Returns whether a container is small enough to be searched.
     fn is_small(&mut self, length: isize) -> bool {
         self.is_within(length, LARGEST)
     }
@@ -237,12 +238,12 @@ impl<'py> Parts<'py, '_> {
         is_small
     }
 
-    /// The attributes and slots of an instance, and its class.
+    /// Adds the attributes and slots of an instance, and its class.
     ///
     /// # Safety
     /// `object` is live and of this type.
     unsafe fn of_instance(&mut self, object: *mut ffi::PyObject, class: Type) {
-        // SAFETY: as the caller promises: names are str, and a slot holds a pointer.
+        // SAFETY: as the caller promises: names are str, and a slot contains a pointer.
         unsafe {
             match attributes(object) {
                 Attributes::None => (),
@@ -262,7 +263,7 @@ impl<'py> Parts<'py, '_> {
         }
     }
 
-    /// The attributes of a class of the notebook's and of what it derives from; of others none: these are not stored.
+    /// Adds the attributes of a notebook class, and its bases; nothing of other classes, which are not stored.
     ///
     /// # Safety
     /// `class` is live.
@@ -344,13 +345,13 @@ impl<'py> Parts<'py, '_> {
         }
     }
 
-    /// The names of the fields of a named tuple.
+    /// Returns the names of the fields of a named tuple.
     ///
     /// # Safety
     /// `class` is live, and derives from tuple.
     unsafe fn names_of_fields(&self, class: Type) -> Option<Bound<'py, PyTuple>> {
         let mut at = class;
-        // SAFETY: as the caller promises; the chain of bases of a live type is live, and its dicts have str for keys.
+        // SAFETY: as the caller promises; the chain of bases of a live type is live, and its dicts have str keys.
         unsafe {
             while !at.is_null() && is_heap(at) {
                 let named = ffi::PyDict_GetItemString(own_dict(at), c"_fields".as_ptr());
@@ -378,19 +379,19 @@ impl<'py> Parts<'py, '_> {
         }
     }
 
-    /// What a type of C says to the collector that its instances hold, besides what is found by names.
+    /// Adds the referents of an instance of a C type, as the collector sees them, except those found by name.
     ///
     /// # Safety
     /// `object` is live and of this type.
     unsafe fn of_others(&mut self, object: *mut ffi::PyObject, class: Type) {
-        /// Those that are held, and what is none of them.
+        /// The referents, and the dict of attributes, which is not one of them.
         struct Held {
             found: Vec<*mut ffi::PyObject>,
             own: *mut ffi::PyObject,
             shortest: isize,
         }
         unsafe extern "C" fn note(object: *mut ffi::PyObject, held: *mut c_void) -> c_int {
-            // SAFETY: what is below, which nobody else has meanwhile; a live object.
+            // SAFETY: the struct below, which nothing else uses meanwhile; a live object.
             unsafe {
                 let held = &mut *held.cast::<Held>();
                 if object != held.own && leads_to_text(object) && is_long(object, held.shortest) {
@@ -399,7 +400,7 @@ impl<'py> Parts<'py, '_> {
                 c_int::from(held.found.len() > LARGEST)
             }
         }
-        // SAFETY: as the caller promises. Types say by their traversal what they hold; it runs no code of Python's.
+        // SAFETY: as the caller promises. The traversal of a type visits its referents; it runs no Python code.
         unsafe {
             let Some(traverse) = own_traverse(self.py, class) else {
                 return;
@@ -422,12 +423,12 @@ impl<'py> Parts<'py, '_> {
         }
     }
 
-    /// Defaults, what is closed over, attributes and annotations of a function, and the constants of its code.
+    /// Adds the defaults, closure, attributes and annotations of a function, and the constants of its code.
     ///
     /// # Safety
     /// `function` is a live function.
     unsafe fn of_function(&mut self, function: *mut ffi::PyObject) {
-        // Tuples of names may be made: nothing of the user's runs for that.
+        // Tuples of names may be made: no user code may run because of that.
         let _uncollected = CollectorPause::begin(self.py);
         // SAFETY: as the caller promises; all fields are null or live.
         unsafe {
@@ -469,14 +470,14 @@ impl<'py> Parts<'py, '_> {
         };
         let none = self.py.None().into_bound(self.py);
         let held = cells.iter().map(|cell| {
-            // SAFETY: a closure has cells only; what is in one is owned from here on.
+            // SAFETY: a closure contains only cells; the content of one is owned from here on.
             unsafe { Bound::from_owned_ptr_or_opt(cell.py(), ffi::PyCell_Get(cell.as_ptr())) }
                 .unwrap_or_else(|| none.clone())
         });
         self.of_variables(&names, 0, held.collect::<Vec<_>>().into_iter());
     }
 
-    /// Values of variables that have these names, from the `first` on.
+    /// Adds the values of variables with these names, from the `first` on.
     fn of_variables(
         &mut self,
         names: &Bound<'py, PyAny>,
@@ -504,7 +505,7 @@ impl<'py> Parts<'py, '_> {
                 continue;
             };
             for constant in constants.iter() {
-                // SAFETY: live, as the code that holds them.
+                // SAFETY: live, like the code that holds it.
                 let is_code = unsafe { ffi::PyCode_Check(constant.as_ptr()) != 0 };
                 // SAFETY: the same.
                 let may_be_one =
@@ -531,8 +532,8 @@ impl<'py> Parts<'py, '_> {
     }
 }
 
-/// How a type of C traverses its instances, where a class is one or derives from one: what Python's own classes add is found
-/// by names.
+/// Returns the traversal of the C type that a class is or derives from. Parts added by Python classes are found by
+/// name.
 ///
 /// # Safety
 /// `class` is live.
@@ -552,12 +553,12 @@ unsafe fn own_traverse(py: Python<'_>, class: Type) -> Option<ffi::traverseproc>
     None
 }
 
-/// How classes made in Python traverse their instances.
+/// Returns the traversal of classes made in Python.
 fn traverse_of_classes(py: Python<'_>) -> Option<usize> {
     static OF_CLASSES: PyOnceLock<Option<usize>> = PyOnceLock::new();
     *OF_CLASSES.get_or_init(py, || {
         let class = py.get_type::<PyType>().call1(("Probe", (), PyDict::new(py))).ok()?;
-        // SAFETY: a class that was just made.
+        // SAFETY: a live class.
         unsafe {
             (*class.as_ptr().cast::<ffi::PyTypeObject>())
                 .tp_traverse

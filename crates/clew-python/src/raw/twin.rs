@@ -1,7 +1,7 @@
-//! A staged version of a notebook class that lives: its attributes as they will be, applied in place at install.
+//! A staged version of a live notebook class: its new attributes, which the install applies in place.
 //!
-//! Classes are never replaced, so that `isinstance` holds for every instance that anyone has. Attributes that are equal
-//! to the live ones are left as they are.
+//! Classes are never replaced, so that `isinstance` holds for every existing instance. Attributes that are equal to
+//! the live ones are not changed.
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -10,7 +10,7 @@ use pyo3::types::{PyString, PyTuple, PyType};
 use super::class_body::{ClassBody, attributes_of, is_made_anew};
 use super::make::{class_attribute, set_class_attribute};
 
-/// What a live class will be after an install.
+/// The state of a live class after an install.
 #[pyclass(frozen, module = "clew._engine")]
 pub(crate) struct Twin {
     pub id: String,
@@ -27,16 +27,16 @@ pub(crate) struct Twin {
     pub attributes: Vec<(Vec<u8>, Py<PyAny>)>,
 }
 
-/// The attributes that an install took from a class, to be put back if a later step fails.
+/// The attributes that an install replaced in a class, to be put back if a later step fails.
 pub struct ClassBackup {
     class: Py<PyType>,
-    /// `__name__`, `__qualname__` and `__bases__`, where they were others.
+    /// `__name__`, `__qualname__` and `__bases__`, if they were different.
     own: Vec<(&'static str, Py<PyAny>)>,
     attributes: Vec<(Vec<u8>, Option<Py<PyAny>>)>,
 }
 
 impl Twin {
-    /// The class as it will be, to be walked.
+    /// Returns the class in its new state, for the walk.
     pub(super) fn body(&self) -> ClassBody {
         let pointers = |all: &[(Vec<u8>, Py<PyAny>)]| -> Vec<(Vec<u8>, *mut ffi::PyObject)> {
             all.iter().map(|(name, value)| (name.clone(), value.as_ptr())).collect()
@@ -56,7 +56,7 @@ impl Twin {
         }
     }
 
-    /// Gives the live class these attributes and takes away all others. After an error it is as it was.
+    /// Gives the live class these attributes and removes all others. After an error it is unchanged.
     pub(crate) fn apply(&self, py: Python<'_>) -> PyResult<ClassBackup> {
         let class = self.live.bind(py);
         let mut replaced = ClassBackup {
@@ -90,7 +90,7 @@ impl Twin {
         }
     }
 
-    /// What the class itself is to be, where that is another than it is: what it is called, what it derives from.
+    /// Returns changes of the class itself: of its names and bases.
     fn own_changes<'py>(&self, py: Python<'py>) -> PyResult<Vec<(&'static str, Bound<'py, PyAny>)>> {
         let class = self.live.bind(py);
         let mut changes = Vec::new();
@@ -108,7 +108,7 @@ impl Twin {
         Ok(changes)
     }
 
-    /// Attributes to set or, without a value, to remove.
+    /// Returns attributes to set or, without a value, to remove.
     fn changes(&self, py: Python<'_>) -> Vec<(Vec<u8>, Option<Py<PyAny>>)> {
         let class = self.live.bind(py);
         // SAFETY: a live class; its attributes are live.
@@ -134,7 +134,7 @@ impl Twin {
 }
 
 impl ClassBackup {
-    /// Puts back what was replaced, as far as the class lets it.
+    /// Puts back what was replaced, as far as the class allows it.
     pub fn put_back(&self, py: Python<'_>) {
         let class = self.class.bind(py);
         for (name, value) in self.attributes.iter().rev() {
@@ -146,7 +146,7 @@ impl ClassBackup {
     }
 }
 
-/// Sets one of a class's own slots as `type` itself does: no metaclass of the user's is asked.
+/// Sets one of a class's own slots like `type` itself: no metaclass of the user is called.
 fn set_own(class: &Bound<'_, PyType>, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = class.py();
     py.get_type::<PyType>()

@@ -1,4 +1,4 @@
-//! What can be told of a type without running code: its name, its bases, where its deallocator comes from.
+//! Properties of types that can be read without running code: name, bases, attributes.
 
 use std::ffi::{CStr, c_int};
 
@@ -12,7 +12,7 @@ unsafe extern "C" {
     fn _PyType_Lookup(class: *mut ffi::PyTypeObject, name: *mut ffi::PyObject) -> *mut ffi::PyObject;
 }
 
-/// What a call of the interpreter's says that gives no object.
+/// Converts the status of an interpreter call that returns no object.
 pub(super) fn done(py: Python<'_>, status: c_int) -> PyResult<()> {
     if status == 0 { Ok(()) } else { Err(PyErr::fetch(py)) }
 }
@@ -20,7 +20,7 @@ pub(super) fn done(py: Python<'_>, status: c_int) -> PyResult<()> {
 /// A type object, alive while the look runs (its instances and the modules hold it).
 pub(super) type Type = *mut ffi::PyTypeObject;
 
-/// The attribute `name` of the type, searched along its bases as the interpreter does, without descriptors.
+/// Returns the attribute `name` of the type, searched along its bases like the interpreter does, without descriptors.
 ///
 /// # Safety
 /// Both are live and the interpreter is attached.
@@ -29,7 +29,7 @@ pub(super) unsafe fn lookup(class: Type, name: *mut ffi::PyObject) -> *mut ffi::
     unsafe { _PyType_Lookup(class, name) }
 }
 
-/// The type's own attribute dict.
+/// Returns the type's own attribute dict.
 ///
 /// # Safety
 /// `class` is live and ready.
@@ -64,7 +64,7 @@ pub(super) unsafe fn is_type(object: *mut ffi::PyObject) -> bool {
     unsafe { ffi::PyType_Check(object) != 0 }
 }
 
-/// Whether `class` is `base` or derived from it.
+/// Returns whether `class` is `base` or derived from it.
 ///
 /// # Safety
 /// Both are live.
@@ -73,7 +73,8 @@ pub(super) unsafe fn derives(class: Type, base: Type) -> bool {
     unsafe { class == base || ffi::PyType_IsSubtype(class, base) != 0 }
 }
 
-/// The value under a str key of an exact dict or one of a subclass, read raw. Borrowed; null if there is none.
+/// Returns the value under a str key of a dict, or of an instance of a subclass, bypassing overridden methods.
+/// Borrowed; null if there is none.
 ///
 /// # Safety
 /// `dict` is null or a live dict, `key` is a live exact str.
@@ -81,8 +82,8 @@ pub(super) unsafe fn item(dict: *mut ffi::PyObject, key: *mut ffi::PyObject) -> 
     if dict.is_null() {
         return std::ptr::null_mut();
     }
-    // SAFETY: as the caller promises. A key of another type with the same hash could run its `__eq__`; dicts of modules
-    // and classes hold strings, and an error there means the same as not found.
+    // SAFETY: as the caller promises. A key of another type with the same hash could run its `__eq__`; dicts of
+    // modules and classes contain strings, and an error there means the same as not found.
     unsafe {
         let found = ffi::PyDict_GetItemWithError(dict, key);
         if found.is_null() {
@@ -92,10 +93,10 @@ pub(super) unsafe fn item(dict: *mut ffi::PyObject, key: *mut ffi::PyObject) -> 
     }
 }
 
-/// Keys and values of a dict, or of an instance of a subclass.
+/// Iterates over keys and values of a dict, or of an instance of a subclass.
 ///
 /// # Safety
-/// `dict` is live, and nothing changes it while they are gone through.
+/// `dict` is live, and nothing changes it during the iteration.
 pub(super) unsafe fn entries(
     dict: *mut ffi::PyObject,
 ) -> impl Iterator<Item = (*mut ffi::PyObject, *mut ffi::PyObject)> {
@@ -108,15 +109,15 @@ pub(super) unsafe fn entries(
     })
 }
 
-/// Runs `look` with a temporary str.
+/// Calls `look` with a temporary str.
 pub(super) fn with_str<R>(text: &[u8], look: impl FnOnce(*mut ffi::PyObject) -> R) -> R {
-    // SAFETY: the heap is only used attached. A str is no collected object, and dropping it runs nothing.
+    // SAFETY: the heap is only used attached. The collector does not track a str, and dropping it runs nothing.
     let py = unsafe { Python::assume_attached() };
     let text = PyString::new(py, &String::from_utf8_lossy(text));
     look(text.as_ptr())
 }
 
-/// Module and qualified name of a type, as the interpreter made it: no metaclass is asked.
+/// Returns module and qualified name of a type, as the interpreter made it: no metaclass is called.
 ///
 /// # Safety
 /// `class` is live.
@@ -135,7 +136,7 @@ pub(super) unsafe fn type_names(class: Type, module_key: *mut ffi::PyObject) -> 
     }
 }
 
-/// The qualified name of a heap type.
+/// Returns the qualified name of a heap type.
 ///
 /// # Safety
 /// `class` is a live heap type.

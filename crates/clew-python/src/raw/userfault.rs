@@ -1,8 +1,8 @@
-//! Being told afterwards which pages of ordinary memory were written to (`userfaultfd(2)`, Linux 6.7): pages are protected,
-//! and the first write to one takes its protection away without asking anybody.
+//! Finds pages of ordinary memory that were written to (`userfaultfd(2)`, Linux 6.7): pages are write-protected, and
+//! the first write to a page removes its protection without a notification.
 //!
-//! Nothing is believed before it was tried once: with writes by the processor, by a system call and through another
-//! process's way in, and with memory that was given back.
+//! This is used only after a test with writes by the processor, by a system call and by another process's access, and
+//! with memory that was returned to the system.
 
 use std::fs::File;
 use std::ops::Range;
@@ -16,15 +16,15 @@ const TELL_API: libc::Ioctl = 0xc018_aa3f_u32 as libc::Ioctl;
 const REGISTER: libc::Ioctl = 0xc020_aa00_u32 as libc::Ioctl;
 const UNREGISTER: libc::Ioctl = 0x8010_aa01_u32 as libc::Ioctl;
 const QUERY_MAPPING: libc::Ioctl = 0xc068_6611_u32 as libc::Ioctl;
-/// Nothing but faults of the program itself is asked about, which needs no privilege.
+/// Only faults of user-space code are handled, which needs no privilege.
 const USER_MODE_ONLY: libc::c_int = 1;
-/// Pages that are not there yet can be protected; a write takes the protection away and goes on.
+/// Absent pages can be protected; a write removes the protection and continues.
 const FEATURES: u64 = (1 << 13) | (1 << 15);
 const MODE_PROTECT: u64 = 1 << 1;
-/// Other processes see what is written to a mapping.
+/// Writes to the mapping are visible to other processes.
 const IS_SHARED: u64 = 1 << 3;
 
-/// As the kernel wants it (`struct uffdio_api`).
+/// The kernel's `struct uffdio_api`.
 #[repr(C)]
 struct Api {
     version: u64,
@@ -32,7 +32,7 @@ struct Api {
     ioctls: u64,
 }
 
-/// As the kernel wants it (`struct uffdio_range`).
+/// The kernel's `struct uffdio_range`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Bytes {
@@ -40,7 +40,7 @@ struct Bytes {
     length: u64,
 }
 
-/// As the kernel wants it (`struct uffdio_register`).
+/// The kernel's `struct uffdio_register`.
 #[repr(C)]
 struct Registration {
     bytes: Bytes,
@@ -48,7 +48,7 @@ struct Registration {
     ioctls: u64,
 }
 
-/// As the kernel wants it (`struct procmap_query`).
+/// The kernel's `struct procmap_query`.
 #[repr(C)]
 #[derive(Default)]
 struct MappingQuery {
@@ -68,15 +68,15 @@ struct MappingQuery {
     build: u64,
 }
 
-/// Who is told. One a process.
+/// The userfaultfd of this process; there is only one.
 #[derive(Debug)]
 pub(super) struct Watcher {
     descriptor: OwnedFd,
-    /// What a child of a fork does through the descriptor happens to its parent's memory.
+    /// If a child of a fork uses the descriptor, this affects its parent's memory.
     process: u32,
 }
 
-/// The watcher of this process, where the kernel does as it should.
+/// Returns the watcher of this process, if the kernel supports it correctly.
 pub(super) fn watcher() -> Option<&'static Watcher> {
     static WATCHER: OnceLock<Option<Watcher>> = OnceLock::new();
     let watcher = WATCHER.get_or_init(|| Watcher::open().filter(|watcher| watcher.is_right() == Some(true)));
@@ -88,14 +88,14 @@ impl Watcher {
         // SAFETY: plain numbers.
         let opened = unsafe { libc::syscall(libc::SYS_userfaultfd, libc::O_CLOEXEC | USER_MODE_ONLY) };
         let opened = i32::try_from(opened).ok().filter(|opened| *opened >= 0)?;
-        // SAFETY: nobody else has it.
+        // SAFETY: the descriptor is new, so nothing else owns it.
         let descriptor = unsafe { OwnedFd::from_raw_fd(opened) };
         let mut api = Api {
             version: API,
             features: FEATURES,
             ioctls: 0,
         };
-        // SAFETY: as the kernel wants it.
+        // SAFETY: the argument has the layout that the kernel expects.
         let answer = unsafe { libc::ioctl(descriptor.as_raw_fd(), TELL_API, &raw mut api) };
         (answer == 0).then(|| Self {
             descriptor,
@@ -103,16 +103,17 @@ impl Watcher {
         })
     }
 
-    /// Begins to watch whole pages; whether they can be watched. Only memory that is this process's alone is.
+    /// Starts to watch whole pages; returns whether that is possible. Only memory private to this process is watched.
     pub fn watch(&self, pages: &Range<u64>) -> bool {
         let mut registration = Registration {
             bytes: bytes(pages),
             mode: MODE_PROTECT,
             ioctls: 0,
         };
-        // SAFETY: as the kernel wants it. Watching changes nothing that is in the memory.
+        // SAFETY: the argument has the layout that the kernel expects. Watching does not change the contents of
+        // memory.
         let answer = unsafe { libc::ioctl(self.descriptor.as_raw_fd(), REGISTER, &raw mut registration) };
-        // Asked afterwards: a mapping that takes the place of this one is not watched.
+        // Checked afterwards: a mapping that replaces this one is not watched.
         let is_watched = answer == 0 && is_anonymous(pages);
         if !is_watched {
             self.let_go(pages);
@@ -120,14 +121,14 @@ impl Watcher {
         is_watched
     }
 
-    /// Ends watching. Who gave the memory back has ended it already.
+    /// Ends watching. If the memory was unmapped, watching has ended already.
     pub fn let_go(&self, pages: &Range<u64>) {
         let mut bytes = bytes(pages);
         // SAFETY: as above.
         unsafe { libc::ioctl(self.descriptor.as_raw_fd(), UNREGISTER, &raw mut bytes) };
     }
 
-    /// The pages that are not protected; they are from now on.
+    /// Protects the pages, and returns those that were not protected.
     pub fn protect(&self, pages: &Range<u64>) -> Option<Vec<Range<u64>>> {
         let written = PageQuery {
             is: pages::IS_WRITTEN,
@@ -138,12 +139,12 @@ impl Watcher {
         pages::found(pages.clone(), written)
     }
 
-    /// The pages that are there and have been protected since.
+    /// Returns the pages that are present and have been protected since.
     pub fn protected(&self, pages: &Range<u64>) -> Option<Vec<Range<u64>>> {
         let protected = PageQuery {
             is: pages::IS_WATCHED,
             is_not: pages::IS_WRITTEN | pages::IS_FILE,
-            // A page that was given back is neither, and not said to be written to.
+            // A page that was returned to the system is neither, and is not reported as written.
             is_any: pages::IS_PRESENT | pages::IS_SWAPPED,
             told: pages::IS_WATCHED,
             ..PageQuery::default()
@@ -151,14 +152,14 @@ impl Watcher {
         pages::found(pages.clone(), protected)
     }
 
-    /// Whether of seven pages those are told that something happened to.
+    /// Returns whether, of seven pages, exactly the changed ones are reported.
     fn is_right(&self) -> Option<bool> {
         let page = rustix::param::page_size();
         let (access, flags) = (
             libc::PROT_READ | libc::PROT_WRITE,
             libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
         );
-        // SAFETY: a new mapping, which is given back.
+        // SAFETY: a new mapping, which is unmapped again.
         unsafe {
             let mapped = libc::mmap(std::ptr::null_mut(), 7 * page, access, flags, -1, 0);
             if mapped == libc::MAP_FAILED {
@@ -171,7 +172,7 @@ impl Watcher {
     }
 
     /// # Safety
-    /// Seven pages of the caller's.
+    /// The seven pages belong to the caller.
     unsafe fn tells(&self, first: *mut u8, page: usize) -> Option<bool> {
         // SAFETY: all within the seven pages.
         unsafe {
@@ -219,7 +220,7 @@ fn bytes(pages: &Range<u64>) -> Bytes {
     }
 }
 
-/// Whether all of it is private memory over no file, by Linux 6.11.
+/// Returns whether all of it is private memory without a file, which needs Linux 6.11.
 fn is_anonymous(pages: &Range<u64>) -> bool {
     let Ok(file) = File::open("/proc/self/maps") else {
         return false;

@@ -1,4 +1,4 @@
-//! Landlock: files are written in one folder only, programs are not started, other processes are out of reach.
+//! Landlock: files are written in one folder only, programs are not started, other processes are inaccessible.
 
 use std::error::Error;
 use std::path::Path;
@@ -10,10 +10,11 @@ use landlock::{
 
 use super::gap::SandboxGap;
 
-/// The newest rules that were read when this was written.
+/// The newest version of Landlock that this code knows.
 const NEWEST: ABI = ABI::V6;
 
-/// Protects every file outside `folder`; else why that can't be had. Of the rules it takes those that the kernel has.
+/// Protects every file outside `folder`; returns the reason if that fails. Rules that the kernel does not have are
+/// omitted.
 pub(super) fn protect(folder: &Path) -> Result<(), SandboxGap> {
     match restrict(folder) {
         Ok(RulesetStatus::NotEnforced) => Err(SandboxGap::NoLandlock),
@@ -30,7 +31,7 @@ fn restrict(folder: &Path) -> Result<RulesetStatus, Box<dyn Error>> {
         .scope(Scope::from_all(NEWEST))?
         .create()?
         .add_rule(PathBeneath::new(PathFd::new(folder)?, written))?
-        // Programs throw away what they would print.
+        // Programs discard output there.
         .add_rule(PathBeneath::new(PathFd::new("/dev/null")?, AccessFs::WriteFile))?
         .restrict_self()?;
     Ok(status.ruleset)

@@ -1,16 +1,16 @@
-//! What a sandbox can lack, as the user is told why no cell runs in it unasked.
+//! Missing layers of a sandbox, as reported to the user as the reason why no cell runs in it automatically.
 
 /// A layer of the sandbox that this machine lacks. The possible gaps depend on the platform.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(dead_code)]
 pub(crate) enum SandboxGap {
-    /// Threads that run already are not locked in.
+    /// Existing threads are not restricted.
     #[error("the interpreter had already started threads")]
     Threads,
-    /// The kernel has no rules for files.
+    /// The kernel has no Landlock.
     #[error("this Linux kernel has no Landlock")]
     NoLandlock,
-    /// The kernel refused rules for files.
+    /// The kernel refused the Landlock rules.
     #[error("Landlock cannot protect files here ({0})")]
     Files(String),
     /// The kernel refused the filter of system calls.
@@ -19,15 +19,15 @@ pub(crate) enum SandboxGap {
     /// The kernel refused a limit.
     #[error("{what} cannot be limited ({why})")]
     Limit {
-        /// What was to be limited.
+        /// The resource to be limited.
         what: &'static str,
-        /// What the kernel says.
+        /// The kernel's error.
         why: String,
     },
-    /// It would go on when whoever started it is gone.
+    /// The process would continue to run after its parent has ended.
     #[error("it would outlive its parent ({0})")]
     Outlives(String),
-    /// Nobody wrote one for this platform.
+    /// There is no sandbox for this platform.
     #[error("Clew has no sandbox for this platform")]
     Platform,
 }

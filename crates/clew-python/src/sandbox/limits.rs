@@ -1,17 +1,17 @@
-//! Bounds on what a scratch process may use, and its death when its parent dies.
+//! Limits on the resources of a sandbox process, and its end when its parent dies.
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use super::Limits;
 use super::gap::SandboxGap;
 
-/// The largest file it may write into its own folder (bytes).
+/// The largest file that it may write to its own folder (bytes).
 const LARGEST_FILE: u64 = 1 << 30;
 
-/// Sets all of them; else why one could not be set.
+/// Sets all of them; returns the reason if one cannot be set.
 pub(super) fn set(limits: Limits) -> Result<(), SandboxGap> {
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
-    // The clock on the wall is the parent's to watch; this ends what a parent that is gone would have ended.
+    // The parent watches the wall-clock time; this limit ends a process whose parent no longer exists.
     let processor = limits.seconds.saturating_mul(cores).saturating_add(1);
     for (what, resource, most) in [
         ("memory", Resource::As, limits.memory),
@@ -19,7 +19,7 @@ pub(super) fn set(limits: Limits) -> Result<(), SandboxGap> {
         ("the size of files", Resource::Fsize, LARGEST_FILE),
         ("core dumps", Resource::Core, 0),
     ] {
-        // A lower limit that somebody set before stays.
+        // A lower limit that was set before stays.
         let before = rustix::process::getrlimit(resource);
         let most = before.maximum.map_or(most, |bound| bound.min(most));
         let limit = Rlimit {

@@ -1,8 +1,8 @@
-//! A filter of system calls, for what Landlock has no word for.
+//! A filter of system calls, for what Landlock does not cover.
 //!
-//! What reaches beyond this process is refused, call by call. Numbers above those that were read when this was written
-//! don't exist as far as the process can tell, and neither does the second set of numbers (x32) that x86-64 has: there
-//! every call could be made again under another number.
+//! Calls that affect anything outside this process are refused, one by one. Numbers above the highest one known to
+//! this code do not exist for the process; neither does the second set of numbers (x32) of x86-64, in which every
+//! call exists under another number.
 
 use std::collections::BTreeMap;
 
@@ -16,10 +16,10 @@ use super::gap::SandboxGap;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-/// The first number that nobody has read: everything from Linux 6.10 on.
+/// The first number unknown to this code: calls added after Linux 6.10.
 const UNREAD: u32 = 463;
 
-/// Installs the filter for this thread and those it starts; else why it can't be had.
+/// Installs the filter for this thread and those it starts; returns the reason if that fails.
 pub(super) fn filter() -> Result<(), SandboxGap> {
     let why = |error: &dyn std::fmt::Display| SandboxGap::SystemCalls(error.to_string());
     let architecture = TargetArch::try_from(std::env::consts::ARCH).map_err(|error| why(&error))?;
@@ -30,7 +30,7 @@ pub(super) fn filter() -> Result<(), SandboxGap> {
         architecture,
     );
     let refused: BpfProgram = refused.and_then(BpfProgram::try_from).map_err(|error| why(&error))?;
-    // glibc asks for `clone3` first, whose flags a filter can't see, and makes do with `clone` where it does not exist.
+    // glibc first tries `clone3`, whose flags a filter cannot see, and falls back to `clone` if it does not exist.
     let absent = SeccompFilter::new(
         Rules::from([(libc::SYS_clone3, Vec::new())]),
         SeccompAction::Allow,
@@ -44,7 +44,7 @@ pub(super) fn filter() -> Result<(), SandboxGap> {
     Ok(())
 }
 
-/// Refuses every number from [`UNREAD`] on, those of x32 (which begin at `0x4000_0000`) among them.
+/// Refuses every number from [`UNREAD`] on, including those of x32 (which start at `0x4000_0000`).
 fn ceiling() -> BpfProgram {
     let statement = |code: u32, k: u32| sock_filter {
         code: code as u16,
@@ -84,7 +84,7 @@ fn rules() -> Result<Rules, seccompiler::BackendError> {
     ] {
         refuse(call, vec![argument(0, Is::Ne, own)?])?;
     }
-    // Threads, no processes.
+    // Threads may be created, processes may not.
     let thread = libc::CLONE_THREAD as u64;
     refuse(libc::SYS_clone, vec![argument(0, Is::MaskedEq(thread), 0)?])?;
     let namespaces = libc::CLONE_NEWNET
@@ -100,8 +100,8 @@ fn rules() -> Result<Rules, seccompiler::BackendError> {
     {
         refuse(libc::SYS_clone, vec![argument(0, Is::MaskedEq(bit), bit)?])?;
     }
-    // Pairs of connected streams, which event loops wake themselves with. A pair of datagram sockets can be turned
-    // against any address.
+    // Pairs of connected streams are allowed, with which event loops wake themselves. A datagram socket of a pair
+    // could be connected to any address.
     refuse(libc::SYS_socketpair, vec![argument(0, Is::Ne, libc::AF_UNIX as u64)?])?;
     let stream = libc::SOCK_STREAM as u64;
     for bit in [1_u64, 2, 4, 8] {
@@ -110,14 +110,14 @@ fn rules() -> Result<Rules, seccompiler::BackendError> {
             vec![argument(1, Is::MaskedEq(bit), !stream & bit)?],
         )?;
     }
-    // A lease or a signal of a file's reaches whoever opens it next.
+    // A lease or a signal of a file affects any process that opens it next.
     for command in [libc::F_SETLEASE, libc::F_NOTIFY, libc::F_SETOWN, F_SETOWN_EX] {
         refuse(libc::SYS_fcntl, vec![argument(1, Is::Eq, command as u64)?])?;
     }
-    // Attributes of files can be set through one that was opened to read, and a terminal can be typed into.
+    // A read-only descriptor suffices to set attributes of a file, and a terminal accepts simulated input.
     let harmless = HARMLESS_IOCTLS.iter().map(|request| argument(1, Is::Ne, *request));
     refuse(libc::SYS_ioctl, harmless.collect::<Result<_, _>>()?)?;
-    // Limits are read, not set.
+    // Limits may be read, but not set.
     let set = SeccompCondition::new(2, Length::Qword, Is::Ne, 0)?;
     refuse(libc::SYS_prlimit64, vec![set])?;
     refuse(libc::SYS_sched_setaffinity, vec![argument(0, Is::Ne, 0)?])?;
@@ -128,11 +128,11 @@ fn argument(number: u8, is: Is, value: u64) -> Result<SeccompCondition, seccompi
     SeccompCondition::new(number, Length::Dword, is, value)
 }
 
-/// `libc` has it for some targets only.
+/// `libc` defines it for some targets only.
 const F_SETOWN_EX: i32 = 15;
 
-/// What libraries ask of descriptors: whether they are a terminal and how wide, how much can be read, whether they wait
-/// and whether programs inherit them.
+/// Calls of libraries about descriptors: whether they are a terminal and its size, how much can be read, whether they
+/// block, and whether programs inherit them.
 #[allow(clippy::unnecessary_cast)] // their type differs between C libraries
 const HARMLESS_IOCTLS: &[u64] = &[
     libc::TCGETS as u64,
@@ -143,7 +143,7 @@ const HARMLESS_IOCTLS: &[u64] = &[
     libc::FIONCLEX as u64,
 ];
 
-/// What no scratch process needs.
+/// Calls that no sandbox process needs.
 #[rustfmt::skip]
 const ALWAYS: &[c_long] = &[
     // The network, and sockets of this machine.
@@ -155,17 +155,17 @@ const ALWAYS: &[c_long] = &[
     libc::SYS_process_vm_readv, libc::SYS_process_vm_writev, libc::SYS_process_madvise, libc::SYS_process_mrelease,
     libc::SYS_kcmp, libc::SYS_move_pages, libc::SYS_migrate_pages, libc::SYS_setpriority, libc::SYS_ioprio_set,
     libc::SYS_sched_setparam, libc::SYS_sched_setscheduler, libc::SYS_sched_setattr,
-    // Rights, owners, times and attributes of files, and locks that others would wait for.
+    // Permissions, owners, times and attributes of files, and locks for which others would wait.
     libc::SYS_fchmod, libc::SYS_fchmodat, SYS_FCHMODAT2, libc::SYS_fchown, libc::SYS_fchownat, libc::SYS_utimensat,
     libc::SYS_setxattr, libc::SYS_lsetxattr, libc::SYS_fsetxattr,
     libc::SYS_removexattr, libc::SYS_lremovexattr, libc::SYS_fremovexattr,
     libc::SYS_flock, libc::SYS_mknodat,
-    // Memory that no limit counts, or that outlives the process.
+    // Memory that no limit covers, or that outlives the process.
     libc::SYS_memfd_create, libc::SYS_memfd_secret, libc::SYS_userfaultfd, libc::SYS_mlockall,
     libc::SYS_shmget, libc::SYS_shmat, libc::SYS_shmctl, libc::SYS_msgget, libc::SYS_msgsnd, libc::SYS_msgrcv,
     libc::SYS_msgctl, libc::SYS_semget, libc::SYS_semop, libc::SYS_semctl, libc::SYS_semtimedop,
     libc::SYS_mq_open, libc::SYS_mq_unlink,
-    // Calls made past any filter.
+    // Calls that bypass any filter.
     libc::SYS_io_uring_setup, libc::SYS_io_uring_enter, libc::SYS_io_uring_register,
     // Namespaces, mounts and file handles.
     libc::SYS_unshare, libc::SYS_setns, libc::SYS_mount, libc::SYS_umount2, libc::SYS_pivot_root, libc::SYS_chroot,

@@ -1,12 +1,12 @@
-//! A view of files for this process alone: at a path of another machine lies what lies elsewhere on this one.
+//! A view of files for this process only: files of this machine at paths of another one.
 //!
-//! It is the system's own, by a mount namespace, so code of any language finds the file there. Where nothing lies at the old
-//! path yet, the nearest folder above it is covered with one in memory that has the same entries, and place for one more:
-//! nothing is written to any disk.
+//! The system provides it by a mount namespace, so that code in any language finds the files. If the old path does
+//! not exist yet, the nearest folder above it is covered by a folder in memory with the same entries and room for a
+//! new one: nothing is written to any disk.
 //!
 //! ```text
 //!   --map /home/ada/data=/mnt/data, and /home has no ada
-//!       /home  ◄── a folder in memory ┬ everything that lies in /home, as it is
+//!       /home  ◄── a folder in memory ┬ everything in /home, as it is
 //!                                     └ ada/data ◄── /mnt/data
 //! ```
 
@@ -25,31 +25,31 @@ use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use super::PathMapFailure;
 use crate::raw::namespace;
 
-/// A folder with more entries than that is not covered.
+/// Folders with more entries are not covered.
 const MOST: usize = 4096;
 
-/// Shows what lies at the second path of each pair at the first. `staging` is an empty folder of this process.
+/// Makes the second path of each pair visible at the first. `staging` is an empty folder of this process.
 pub(super) fn show(maps: &[(PathBuf, PathBuf)], staging: &Path) -> Result<(), PathMapFailure> {
     let here = std::env::current_dir();
     own_namespace().map_err(|error| PathMapFailure::Refused(error.to_string()))?;
-    // All of them before the first is shown, which may cover others.
+    // Opens all of them before the first is mounted, which may cover others.
     let opened = maps.iter().map(|(old, new)| Ok((old, open(new)?)));
     let mut opened = opened.collect::<Result<Vec<_>, PathMapFailure>>()?;
-    // What lies in what is shown is shown after it.
+    // Paths within other mapped paths are mounted after these.
     opened.sort_by_key(|(old, _)| old.components().count());
     for (old, new) in opened {
         let new = PathBuf::from(format!("/proc/self/fd/{}", new.as_raw_fd()));
         make_room(old, &new, staging)?;
         mount_bind_recursive(&new, old).map_err(|error| failed(old, &error.into()))?;
     }
-    // The folder that this process is in may be covered by now, and is to be what its path says.
+    // The process's folder may be covered by now; its path must lead to the new one.
     if let Ok(here) = here {
         std::env::set_current_dir(&here).map_err(|error| failed(&here, &error))?;
     }
     give_up_rights().map_err(|error| PathMapFailure::Refused(error.to_string()))
 }
 
-/// Mounts of its own, by a namespace of users in which this one is who it was.
+/// Gives this process its own mounts, in a user namespace with the same user and group ids.
 fn own_namespace() -> io::Result<()> {
     let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
     namespace::own_mounts()?;
@@ -61,7 +61,7 @@ fn own_namespace() -> io::Result<()> {
     Ok(())
 }
 
-/// Who makes a namespace may do everything in it. No more than before is needed from here on.
+/// The creator of a namespace has all capabilities in it. From here on only the previous ones are needed.
 fn give_up_rights() -> io::Result<()> {
     let none = CapabilitySets {
         effective: CapabilitySet::empty(),
@@ -76,7 +76,7 @@ fn open(path: &Path) -> Result<OwnedFd, PathMapFailure> {
     opened.map_err(|error| failed(path, &error.into()))
 }
 
-/// Makes sure that something lies at `old` that `new` can be mounted on.
+/// Ensures that `old` exists, so that `new` can be mounted on it.
 fn make_room(old: &Path, new: &Path, staging: &Path) -> Result<(), PathMapFailure> {
     let is_folder = fs::metadata(new).map_err(|error| failed(old, &error))?.is_dir();
     match fs::metadata(old) {
@@ -85,7 +85,7 @@ fn make_room(old: &Path, new: &Path, staging: &Path) -> Result<(), PathMapFailur
         Err(_) => {}
     }
     let standing = old.ancestors().skip(1).find(|above| above.is_dir());
-    // Links on the way would hide that one lies below the other.
+    // Links in the paths would hide that one is below the other.
     let plain = |path: &Path| fs::canonicalize(path).map_err(|error| failed(path, &error));
     cover(&plain(standing.unwrap_or(Path::new("/")))?, &plain(staging)?)?;
     let made = fs::create_dir_all(old.parent().unwrap_or(old)).and_then(|()| empty(old, is_folder));
@@ -100,7 +100,7 @@ fn empty(path: &Path, is_folder: bool) -> io::Result<()> {
     }
 }
 
-/// Covers a folder with one in memory that has the same entries.
+/// Covers a folder by a folder in memory with the same entries.
 fn cover(folder: &Path, staging: &Path) -> Result<(), PathMapFailure> {
     let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
     let entries = entries.map_err(|error| failed(folder, &error))?;
@@ -112,8 +112,8 @@ fn cover(folder: &Path, staging: &Path) -> Result<(), PathMapFailure> {
     for entry in entries {
         let at = staging.join(entry.file_name());
         show_again(&entry, &at).map_err(|error| failed(&entry.path(), &error))?;
-        // What is being put together is shown in itself, where that folder lies below this one. The sandbox lets this process write in
-        // that folder: it must not be what all others are seen in.
+        // If the staging folder is below this entry, it is now visible in itself. The sandbox lets this process write
+        // to that folder, so no other folder may be visible through it.
         if let Ok(below) = staging.strip_prefix(entry.path()) {
             let copy = at.join(below);
             unmount(&copy, UnmountFlags::DETACH).map_err(|error| failed(&copy, &error.into()))?;

@@ -1,4 +1,4 @@
-//! What only the meaning of code tells (`clew.adapters.determinism`), asked of each function once.
+//! Checks that need the meaning of code (`clew.adapters.determinism`), made once for each function.
 
 use std::rc::Rc;
 
@@ -11,7 +11,8 @@ use crate::raw::Object;
 /// Conditions on a function's arguments, in words.
 pub(super) type ArgumentConditions = Rc<[String]>;
 
-/// Checks whether functions, and what tasks call and are given, are deterministic. Results are kept as long as the objects are held.
+/// Checks whether functions, and the callables and arguments of tasks, are deterministic. Results are kept as long as
+/// the objects are held.
 pub(super) struct DeterminismChecks<'py> {
     of_function: Bound<'py, PyAny>,
     of_value: Bound<'py, PyAny>,
@@ -33,7 +34,7 @@ impl<'py> DeterminismChecks<'py> {
         }
     }
 
-    /// Reads a function of the user's; it is asked once by whoever remembers what it mentions.
+    /// Checks a function of the user; the caller caches the mentions of a function, so that this is called once.
     pub fn function(&mut self, function: &Bound<'py, PyAny>) -> Result<(), KeylessCause> {
         let told = self.of_function.call1((function,)).and_then(|told| told.extract());
         let (why, needs): (Option<String>, Vec<String>) = told.map_err(KeylessCause::failed)?;
@@ -45,13 +46,13 @@ impl<'py> DeterminismChecks<'py> {
         Ok(())
     }
 
-    /// What a task calls itself.
+    /// Checks the callable of a task.
     pub fn called(&self, value: &Bound<'py, PyAny>) -> Result<(), KeylessCause> {
         let told = self.of_value.call1((value, true)).and_then(|told| told.extract());
         doubted(told.map_err(KeylessCause::failed)?)
     }
 
-    /// What of a library a task is given.
+    /// Checks a library's object that a task is given.
     pub fn given(&mut self, value: &Bound<'py, PyAny>) -> Result<(), KeylessCause> {
         let object = Object::of(value);
         if let Some(known) = self.given.get(&object) {
@@ -64,7 +65,7 @@ impl<'py> DeterminismChecks<'py> {
         found
     }
 
-    /// What a function needs, if it was read and needs something.
+    /// Returns the conditions of a function, if it was checked and has any.
     pub fn needs(&self, function: Object) -> Option<ArgumentConditions> {
         if self.needs.is_empty() {
             return None;
@@ -72,7 +73,7 @@ impl<'py> DeterminismChecks<'py> {
         self.needs.get(&function).map(Rc::clone)
     }
 
-    /// Whether what functions need holds for a task that calls `callable` with `given`.
+    /// Checks that the conditions of functions hold for a task that calls `callable` with `given`.
     pub fn settle(
         &self,
         callable: &Bound<'py, PyAny>,

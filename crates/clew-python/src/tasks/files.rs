@@ -1,4 +1,4 @@
-//! Files that literals name: what lies in them is a part of what a task is given.
+//! Files that literals name: their contents are a part of a task's inputs.
 
 use std::fs;
 use std::io::{self, Read};
@@ -11,18 +11,18 @@ use rustc_hash::FxHashMap;
 
 use crate::kinds;
 
-/// A file as it was hashed: device, number, length, when its content and its state last changed.
+/// The state of a hashed file: device, inode, length, and when its content and its metadata last changed.
 type Stamp = (u64, u64, u64, i64, i64);
 
 /// Digests of files that were hashed in this process.
 static HASHED: LazyLock<Mutex<FxHashMap<Stamp, [u8; 32]>>> = LazyLock::new(Mutex::default);
 
-/// Longer texts name no file.
+/// Longer texts are not names of files.
 const LONGEST: usize = 4096;
 const PIECE: usize = 1 << 20;
 
-/// Texts of a stream that may name files, each once: such as have a dot or a slash. The parts of a path that lie beside each other
-/// are one.
+/// Returns the texts of a stream that may name files, each once: those with a dot or a slash. Adjacent parts of a
+/// path are joined.
 pub(super) fn paths(stream: &[u8]) -> Vec<String> {
     if !stream.iter().any(|byte| matches!(byte, b'.' | b'/')) {
         return Vec::new();
@@ -56,10 +56,10 @@ fn text(payload: &[u8]) -> Option<String> {
     may_be.then(|| text.strip_prefix("file://").unwrap_or(text).to_owned())
 }
 
-/// What lies in a file; `None` if there is no file of that name.
+/// Returns the hash of a file's content; `None` if there is no file of that name.
 ///
 /// # Errors
-/// It can't be read.
+/// It cannot be read.
 pub(super) fn digest(path: &str) -> io::Result<Option<[u8; 32]>> {
     let Ok(about) = fs::metadata(path) else { return Ok(None) };
     if !about.is_file() {

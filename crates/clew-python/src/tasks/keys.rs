@@ -1,9 +1,9 @@
-//! Keys of tasks: what a task does and what it is given, by content alone (decision 42).
+//! Keys of tasks: computed from what a task does and is given, by content alone (decision 42).
 //!
-//! The walk shows an object and names what it refers to elsewhere. Here those names are followed: globals that a function's code
-//! reads, by their values; the user's own functions and classes, by their code; notebook classes, by their bodies; libraries, by their
-//! versions. What is reached is written down in the order of labels and numbered as it is first met, so that cycles end and the
-//! order of sets and of memory plays no part.
+//! The walk describes an object and names its references to other objects. Here these names are followed: globals
+//! that a function's code reads, by their values; the user's own functions and classes, by their code; notebook
+//! classes, by their bodies; libraries, by their versions. Reached objects are hashed in the order of labels and
+//! numbered when they are first met, so that cycles end, and the order of sets and of memory has no influence.
 
 mod mentions;
 
@@ -22,45 +22,45 @@ use super::keyless::KeylessCause;
 use crate::raw::identities::IdentityKind;
 use crate::raw::{Object, PythonHeap};
 
-/// The version of what a key is made of. A change that gives an unchanged task another key raises it.
+/// The version of the contents of keys. It must be raised if an unchanged task would get another key.
 const VERSION: u8 = 2;
 
-/// What is referred to elsewhere: by label, and the object to follow where there is one.
+/// References to other objects: by label, with the object to follow if there is one.
 type Mentions = BTreeMap<Vec<u8>, Option<Object>>;
 
-/// An object alone, and what it refers to.
+/// An object alone, with its references.
 struct Unit {
     hash: [u8; 32],
     mentions: Mentions,
-    /// Functions in it whose arguments count.
+    /// Functions in it with conditions on their arguments.
     needing: ConditionalFunctions,
-    /// Files that count in it, as it names them.
+    /// Files that are part of it, as it names them.
     files: Vec<String>,
 }
 
 /// Functions, each with the conditions on its arguments.
 type ConditionalFunctions = Vec<(Object, ArgumentConditions)>;
 
-/// An object with all that it refers to.
+/// An object with everything that it refers to.
 struct ObjectClosure {
     hash: [u8; 32],
-    /// The functions there whose arguments count.
+    /// The functions in it with conditions on their arguments.
     needing: ConditionalFunctions,
     files: BTreeSet<String>,
 }
 
-/// The key of a task, and the files that count in its code and its own arguments.
+/// The key of a task, and the files that are part of its code and its own arguments.
 pub(super) type KeyWithFiles = (TaskKey, BTreeSet<String>);
 
-/// Makes keys of many tasks of one moment: what they share is looked at once.
+/// Computes keys of many tasks at one moment: shared objects are walked once.
 pub(super) struct Keys<'h, 'py> {
     py: Python<'py>,
     heap: &'h mut PythonHeap,
-    /// Called with a top-level module: its version, or `None` if no library has it.
+    /// Called with a top-level module: returns its version, or `None` if it belongs to no library.
     version_of: Bound<'py, PyAny>,
-    /// Called with a function: what its code names (`clew.adapters.task_code`).
+    /// Called with a function: returns the names in its code (`clew.adapters.task_code`).
     named_by: Bound<'py, PyAny>,
-    /// Dotted names of what gives something else each time; `()` behind one: if it is called with nothing.
+    /// Dotted names of objects with other results at each use; with `()` at the end: if called without arguments.
     unrepeatable: HashSet<String>,
     doubts: DeterminismChecks<'py>,
     versions: FxHashMap<String, Option<String>>,
@@ -70,10 +70,10 @@ pub(super) struct Keys<'h, 'py> {
     kept: Vec<Bound<'py, PyAny>>,
 }
 
-/// The domain tag is hashed once.
+/// Initialized once, since hashing the domain tag takes time.
 static TAGGED: LazyLock<blake3::Hasher> = LazyLock::new(|| blake3::Hasher::new_derive_key("clew 2026 task part v1"));
 
-/// A label that no other parts make.
+/// Returns a label that is unique for these parts.
 fn label(parts: &[&[u8]]) -> Vec<u8> {
     let mut label = Vec::new();
     for part in parts {
@@ -108,7 +108,8 @@ impl<'h, 'py> Keys<'h, 'py> {
         }
     }
 
-    /// The key of a task that calls `callable` with `given`, into which the results of the tasks of these keys go.
+    /// Returns the key of a task that calls `callable` with `given`, and with the results of the tasks with the keys
+    /// `inputs`.
     pub fn task(
         &mut self,
         callable: &Bound<'py, PyAny>,
@@ -142,7 +143,7 @@ impl<'h, 'py> Keys<'h, 'py> {
         Ok((TaskKey::of(&plain), files))
     }
 
-    /// What an object is, with all that it refers to.
+    /// Hashes an object with everything that it refers to.
     fn hash_of(&mut self, object: Object) -> Result<ObjectClosure, KeylessCause> {
         let first = Rc::new(self.look(object, true)?);
         if first.mentions.is_empty() {
@@ -186,7 +187,7 @@ impl<'h, 'py> Keys<'h, 'py> {
         found
     }
 
-    /// `is_given`: whether it is what a task calls, or is given.
+    /// `is_given`: whether it is the callable or the arguments of a task.
     fn look(&mut self, object: Object, is_given: bool) -> Result<Unit, KeylessCause> {
         let found = content(self.heap, object);
         let (met, discovered) = (self.heap.take_met(), self.heap.discovered());
@@ -225,7 +226,7 @@ impl<'h, 'py> Keys<'h, 'py> {
         })
     }
 
-    /// What of a library is called itself, or given, may be what gives something else each time.
+    /// Checks a library's object that is the callable, or an argument, for other results at each use.
     fn given(&mut self, object: Object) -> Result<(), KeylessCause> {
         let bound = object.bound(self.py);
         match self.heap.kind_of_met(&bound) {

@@ -1,4 +1,4 @@
-//! The interface to what looking makes of stored values: two looks compared as `clew diff` compares two runs.
+//! Compares the stored values of two looks like `clew diff` compares those of two runs.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use clew_core::store::StoreError;
 use clew_value::compare::{Detail, compare};
 use clew_value::{Blocks, ReadLimits, StoredValue};
 
-/// Memory of a look, cut into blocks as the store cuts it.
+/// Memory of a look, cut into blocks like in the store.
 #[derive(Default)]
 struct Cut {
     blocks: HashMap<BlockId, Vec<u8>>,
@@ -46,11 +46,11 @@ impl Cut {
     }
 }
 
-/// One look: what was found, and its memory.
+/// One look: the co-variable, and its memory.
 pub(super) struct Look<'a> {
     pub found: &'a CoVariable,
     pub extents: &'a [Vec<u8>],
-    /// Instead of the stream that was found.
+    /// The stream to use instead of the co-variable's own.
     pub stream: Option<&'a [u8]>,
 }
 
@@ -65,7 +65,7 @@ impl Look<'_> {
     }
 }
 
-/// What lies between two looks at a name, and how many blocks it took to tell.
+/// Returns the differences between two looks at a name, and how many blocks were read for that.
 pub(super) fn compared(name: &str, before: &Look<'_>, after: &Look<'_>, memory: Option<u64>) -> (Detail, u64) {
     let limits = ReadLimits {
         memory_bytes: memory.unwrap_or(ReadLimits::default().memory_bytes),

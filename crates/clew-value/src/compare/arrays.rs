@@ -1,4 +1,4 @@
-//! Arrays: which elements differ, where first, by how much.
+//! Arrays: which elements differ, the first of them, and the largest difference.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use crate::value::array::Array;
 use crate::value::cell::ElementValue;
 use crate::value::element::Dtype;
 
-/// Bytes that are read at once.
+/// The number of bytes that are read at once.
 const CHUNK: u64 = 4 << 20;
 
 /// The differences among elements that were compared one by one.
@@ -21,7 +21,7 @@ pub(super) struct DifferenceTally<P> {
 }
 
 impl<P> DifferenceTally<P> {
-    /// Takes two elements into account.
+    /// Counts two elements if they differ.
     pub fn take(
         &mut self,
         before: &ElementValue<'_>,
@@ -88,7 +88,7 @@ impl Comparer<'_> {
                 return self.dense(&before, &after, one, is_fortran, detail);
             }
         }
-        // Shapes are lengths that a stream told: zero strides would let few bytes be endless.
+        // A stream may contain any shape: with strides of zero, few bytes would make an endless array.
         let size = count.saturating_mul(one.dtype.size.max(1) as u64);
         let loaded = if size > self.limits.memory_bytes {
             Err(size)
@@ -123,7 +123,7 @@ impl Comparer<'_> {
         Ok(())
     }
 
-    /// Elements one after another on both sides: only blocks that differ are read.
+    /// Compares contiguous elements: only blocks that differ are read.
     fn dense(
         &self,
         before: &StoredMemory<'_>,
@@ -149,8 +149,8 @@ impl Comparer<'_> {
         Ok(())
     }
 
-    /// The elements in ranges of memory that may differ, counted from the first. Where that is too much to read, those
-    /// of the first range alone, and what was not read.
+    /// Returns the differing elements in the given ranges, counted from the first element. If the ranges are too
+    /// large to read, the elements of the first range only, and the amount of unread memory.
     pub(super) fn ranges(
         &self,
         before: &StoredMemory<'_>,
@@ -184,7 +184,7 @@ impl Comparer<'_> {
         Ok((tally, Some(unread)))
     }
 
-    /// The elements that a range touches, from the `next` on; returns which is next.
+    /// Compares the elements that a range overlaps, from `next` on; returns the next element.
     fn range(
         &self,
         before: &StoredMemory<'_>,
@@ -237,7 +237,7 @@ impl ArrayDetail {
     }
 }
 
-/// The shape that both have, or have in common from the beginning of the first dimension on.
+/// Returns the common shape of both, up to the shorter first dimension.
 fn common(one: &[u64], two: &[u64]) -> Option<Vec<u64>> {
     match (one, two) {
         ([first, rest @ ..], [other, others @ ..]) if rest == others => {

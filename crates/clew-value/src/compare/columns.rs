@@ -1,4 +1,4 @@
-//! Columns: which values of the rows in both differ, and all of them in numbers.
+//! Columns: which values differ in rows of both tables, and statistics of all values.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -12,13 +12,13 @@ use crate::value::cell::ElementValue;
 use crate::value::column::{Column, ColumnValues};
 use crate::value::table::Index;
 
-/// Values of which distinct ones are counted, at most.
+/// The most values of a column whose distinct values are counted.
 const COUNTED: u64 = 1_000_000;
-/// Texts that rows refer to by their numbers, at most: no more than memory may be read for.
+/// The most texts of a column of codes, bounded like the memory that may be read.
 const CODED: u64 = 5_000_000;
 
 impl Comparer<'_> {
-    /// What lies between two columns; `None` if values and type are the same.
+    /// Returns the differences between two columns; `None` if values and type are the same.
     pub(super) fn columns(
         &self,
         name: &str,
@@ -47,7 +47,7 @@ impl Comparer<'_> {
             let is_same = digest::is_same(*before, *after);
             return Ok((!is_same).then_some(detail));
         }
-        // Lengths that a stream told, with nothing behind them, would be endless.
+        // A stream may contain any length without data: comparing such columns would never end.
         let loaded = if one.length.max(two.length) > self.limits.memory_bytes {
             None
         } else {
@@ -73,7 +73,7 @@ impl Comparer<'_> {
         Ok(Some(detail))
     }
 
-    /// Of columns that were read.
+    /// Compares columns that are loaded.
     fn cells(&self, one: &Column<'_>, two: &Column<'_>, matching: &RowMatching) -> DifferenceTally<u64> {
         let mut tally = DifferenceTally::default();
         let codes = Codes::of(one, two);
@@ -89,7 +89,7 @@ impl Comparer<'_> {
                 };
                 match is_same {
                     Some(true) => continue,
-                    // Nobody is shown this one.
+                    // This one is not shown.
                     Some(false) if tally.examples.len() >= self.limits.examples => {
                         tally.differ += 1;
                         continue;
@@ -103,7 +103,7 @@ impl Comparer<'_> {
         tally
     }
 
-    /// Columns that are too large to be read whole: their differing blocks, where elements lie one after another.
+    /// Compares columns that are too large to load: by their differing blocks if the elements are contiguous.
     fn large(
         &self,
         one: &Column<'_>,
@@ -136,7 +136,7 @@ impl Comparer<'_> {
         self.ranges(&before, &after, dtype, &found)
     }
 
-    /// Examples of two columns of codes that are too large to be read whole, from where their blocks begin to differ.
+    /// Returns examples of two columns of codes that are too large to load, from the first differing block on.
     fn coded(&self, one: &Column<'_>, two: &Column<'_>, rows: u64) -> Result<DifferenceTally<u64>, ReadError> {
         let mut tally = DifferenceTally::default();
         let (ColumnValues::Coded(codes, _), ColumnValues::Coded(others, _)) = (&one.values, &two.values) else {
@@ -163,25 +163,26 @@ impl Comparer<'_> {
     }
 }
 
-/// Two columns of codes, each for one of its texts, by row as the codes that these texts have now: a row is the same where these are the same.
+/// Two columns of codes, with the codes of both translated to those of the newer column: rows are equal if these
+/// codes are.
 struct Codes {
     before: Vec<u32>,
     after: Vec<u32>,
 }
 
-/// In the place of a code: no value is there.
+/// In place of a code: the value is missing.
 const NO_VALUE: u32 = u32::MAX;
-/// In the place of a code: the text has none now.
+/// In place of a code: the newer column does not have the text.
 const GONE: u32 = u32::MAX - 1;
 
 impl Codes {
-    /// `None` where that is not how they are stored, or where there are too many texts.
+    /// Returns `None` if the columns are not stored as codes, or have too many texts.
     fn of(one: &Column<'_>, two: &Column<'_>) -> Option<Self> {
         let (ColumnValues::Coded(before, texts), ColumnValues::Coded(after, labels)) = (&one.values, &two.values)
         else {
             return None;
         };
-        // A length that a stream told, with nothing behind it, would be endless.
+        // A stream may contain any length without data: building the codes would never end.
         let is_there = |codes: &Column<'_>, rows| matches!(&codes.values, ColumnValues::Fixed { memory, .. } if rows <= memory.len());
         let (most, count) = (texts.length, labels.length);
         if most > CODED || count > CODED || !is_there(before, one.length) || !is_there(after, two.length) {
@@ -189,7 +190,7 @@ impl Codes {
         }
         let known: Option<FxHashMap<&[u8], u32>> =
             (0..count).map(|code| Some((labels.text(code)?, code as u32))).collect();
-        // A text that has two codes could be there as either.
+        // A text with two codes could be stored as either of them.
         let known = known.filter(|known| known.len() as u64 == count)?;
         let now = |code| texts.text(code).map(|text| known.get(text).copied().unwrap_or(GONE));
         let now: Vec<u32> = (0..most).map(now).collect::<Option<_>>()?;
@@ -201,17 +202,17 @@ impl Codes {
         })
     }
 
-    /// `None` where a value is missing.
+    /// Returns `None` if a value is missing.
     fn is_same(&self, before: u64, after: u64) -> Option<bool> {
         let (before, after) = (*self.before.get(before as usize)?, *self.after.get(after as usize)?);
         (before != NO_VALUE && after != NO_VALUE).then_some(before == after)
     }
 }
 
-/// Rows that are looked at one by one to find examples.
+/// The number of rows that are searched one by one for examples.
 const LOOKED_AT: u64 = 64;
 
-/// The memory of a column whose elements lie one after another.
+/// Returns the memory of a column with contiguous elements.
 fn dense<'c, 'a>(column: &'c Column<'a>) -> Option<(StoredMemory<'a>, &'c crate::value::element::Dtype)> {
     match &column.values {
         ColumnValues::Fixed {
@@ -224,7 +225,7 @@ fn dense<'c, 'a>(column: &'c Column<'a>) -> Option<(StoredMemory<'a>, &'c crate:
     }
 }
 
-/// Whether the first rows of both lie in the same blocks.
+/// Returns whether the first rows of both columns are in the same blocks.
 fn starts_same(one: &Column<'_>, two: &Column<'_>, rows: u64) -> bool {
     let (Some((before, dtype)), Some((after, other))) = (dense(one), dense(two)) else {
         return false;
@@ -234,7 +235,7 @@ fn starts_same(one: &Column<'_>, two: &Column<'_>, rows: u64) -> bool {
     dtype == other && matches!(parts, (Some(before), Some(after)) if before.is_same(&after))
 }
 
-/// Whether a span has the same bytes on both sides; false where that is not told by bytes.
+/// Returns whether the bytes of a span are equal; false if the bytes of the columns cannot be compared.
 fn is_same_bytes(one: &Column<'_>, two: &Column<'_>, before: u64, after: u64, length: u64) -> bool {
     let (
         ColumnValues::Fixed {
@@ -274,10 +275,10 @@ fn examples(found: Vec<(u64, String, String)>, index: &Index<'_>) -> Vec<Example
     found.into_iter().zip(labels_of(&rows, index)).map(example).collect()
 }
 
-/// All values of a column, in numbers.
+/// Returns statistics of all values of a column.
 fn summary(column: &Column<'_>) -> ColumnSummary {
     let length = column.length;
-    // What many rows have in common is looked at once.
+    // A value that many rows share is processed once.
     let found = match column.counted(CODED) {
         Some((labels, times)) => {
             let there = (0..).zip(times).filter(|(_, times)| *times > 0);
@@ -292,7 +293,7 @@ fn summary(column: &Column<'_>) -> ColumnSummary {
     }
 }
 
-/// Values in numbers, each with how often it is there; those that are missing are not counted.
+/// Returns statistics of values, each given with its number of occurrences; missing values are not counted.
 fn summed<'c>(values: impl Iterator<Item = (ElementValue<'c>, u64)>, counts_distinct: bool) -> ColumnSummary {
     let mut summary = ColumnSummary::default();
     let (mut sum, mut numbers, mut others) = (0.0, 0_u64, false);

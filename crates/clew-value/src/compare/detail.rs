@@ -1,4 +1,4 @@
-//! What lies between two values, as data.
+//! The differences between two values, as data.
 
 use serde::Serialize;
 
@@ -13,12 +13,12 @@ pub struct Pair<T> {
 }
 
 impl<T: PartialEq> Pair<T> {
-    /// Both.
+    /// Creates a pair.
     pub fn new(before: T, after: T) -> Self {
         Self { before, after }
     }
 
-    /// Whether they are the same.
+    /// Returns whether both are the same.
     pub fn is_same(&self) -> bool {
         self.before == self.after
     }

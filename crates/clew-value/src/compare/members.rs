@@ -1,4 +1,4 @@
-//! Containers by key, member or place, and objects by attribute.
+//! Containers by key, member or position, and objects by attribute.
 
 use std::hash::Hash;
 
@@ -21,7 +21,7 @@ pub(super) struct MemberChanges {
 }
 
 impl MemberChanges {
-    /// The detail; `None` if nothing was found.
+    /// Returns the detail; `None` if nothing was found.
     pub fn into_detail(self, type_name: Option<Pair<String>>, length: Option<Pair<u64>>) -> Option<Detail> {
         if self.differ == 0 && self.note.is_none() && type_name.is_none() {
             return None;
@@ -36,7 +36,7 @@ impl MemberChanges {
     }
 }
 
-/// A key by its digest, and the how-manieth of those that read alike: two NaNs are two keys.
+/// A key by its digest, and its ordinal among keys with the same digest: two NaNs are two keys.
 type Key = (u128, usize);
 
 fn keys(items: Items<'_>) -> Vec<Key> {
@@ -44,7 +44,7 @@ fn keys(items: Items<'_>) -> Vec<Key> {
     numbered(keys.map(digest)).collect()
 }
 
-/// Each with the how-manieth it is of those that are equal.
+/// Numbers equal keys: yields each key with its ordinal among its equals.
 pub(super) fn numbered<K: Copy + Eq + Hash>(keys: impl Iterator<Item = K>) -> impl Iterator<Item = (K, usize)> {
     let mut met: FxHashMap<K, usize> = FxHashMap::default();
     keys.map(move |key| {
@@ -54,7 +54,7 @@ pub(super) fn numbered<K: Copy + Eq + Hash>(keys: impl Iterator<Item = K>) -> im
     })
 }
 
-/// A pair of parts, and how to get there.
+/// A pair of parts with their path.
 type Parts<'b, 'a> = (String, NodeView<'b>, NodeView<'a>);
 
 impl Comparer<'_> {
@@ -74,7 +74,7 @@ impl Comparer<'_> {
         Ok(found.into_detail(is_other.then_some(type_name), (!length.is_same()).then_some(length)))
     }
 
-    /// Adds what lies between two parts.
+    /// Adds the differences between two parts.
     pub(super) fn add(
         &mut self,
         found: &mut MemberChanges,
@@ -117,7 +117,7 @@ impl Comparer<'_> {
         }
     }
 
-    /// Lists a change, as long as there is room.
+    /// Lists a change while there is room.
     fn tell(
         &mut self,
         found: &mut MemberChanges,
@@ -150,7 +150,7 @@ impl Comparer<'_> {
         self.tell(found, path, || (text(before), text(after), None));
     }
 
-    /// Parts that are in both: those that are one value first, so that they are told before what is large.
+    /// Compares parts that both have. Leaves come first, so that they are listed before large parts.
     fn both(&mut self, pairs: Vec<Parts<'_, '_>>, depth: usize, found: &mut MemberChanges) -> Result<(), ReadError> {
         let (leaves, others): (Vec<_>, Vec<_>) = pairs
             .into_iter()
@@ -251,7 +251,7 @@ impl Comparer<'_> {
         Ok(())
     }
 
-    /// Attributes by name: parameters first, then what fitting left (`coef_`).
+    /// Compares attributes by name: parameters first, then the results of fitting (`coef_`).
     pub(super) fn fields(
         &mut self,
         one: &[Field<'_>],
@@ -279,17 +279,17 @@ impl Comparer<'_> {
     }
 }
 
-/// Fields with their paths and, of several with one path (no real object has such), the how-manieth each is.
+/// Returns fields by their paths, and by their ordinals among fields with the same path (no real object has such).
 fn by_path<'a, 'f>(fields: &'f [Field<'a>]) -> impl Iterator<Item = ((&'f str, usize), &'f Field<'a>)> {
     numbered(fields.iter().map(|field| field.path.as_str())).zip(fields)
 }
 
-/// Whether two parts are the same bytes and have no parts: told without reading what they are.
+/// Returns whether two parts have the same bytes and no children, without interpreting them.
 fn is_plainly_same(one: NodeView<'_>, two: NodeView<'_>) -> bool {
     is_leaf(one) && one.kind() == two.kind() && one.payload() == two.payload() && one.items(0).is_empty()
 }
 
-/// Long lists: place by place between a common beginning and a common end.
+/// Compares long lists position by position, between their common beginning and common end.
 fn by_place(one: Items<'_>, two: Items<'_>) -> Vec<DiffOp> {
     let same = |was: usize, is: usize| match (one.get(was), two.get(is)) {
         (Some(was), Some(is)) => is_plainly_same(was, is),

@@ -1,4 +1,4 @@
-//! Which rows of two tables are the same rows: by label where labels are unique, else by position.
+//! Matches the rows of two tables: by label if labels are unique, otherwise by position.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use super::{Comparer, Pair, Rows};
 use crate::stored_value::{ReadError, both};
 use crate::value::table::{Index, Labels};
 
-/// Rows by their ranges: there may be more than anyone would count one by one.
+/// Rows as ranges: there may be too many to list them one by one.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(super) struct Set(Vec<Range<u64>>);
 
@@ -33,7 +33,7 @@ impl Set {
         self.0.is_empty()
     }
 
-    /// How many rows.
+    /// Returns the number of rows.
     pub fn len(&self) -> u64 {
         self.0.iter().map(|range| range.end - range.start).sum()
     }
@@ -46,22 +46,22 @@ impl Set {
 /// The rows that two tables have in common.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct RowMatching {
-    /// First row before, first row after, how many.
+    /// First row before, first row after, number of rows.
     pub spans: Vec<(u64, u64, u64)>,
-    /// Rows that are gone.
+    /// Rows that only the older table has.
     pub removed: Set,
-    /// Rows that are new.
+    /// Rows that only the newer table has.
     pub added: Set,
     pub by_label: bool,
     pub is_reordered: bool,
-    /// The labels themselves differ though rows were matched by position.
+    /// The indexes, if they differ in their types or names, or in labels by which rows were not matched.
     pub index_changed: Option<Pair<String>>,
-    /// Whether labels were too many to be compared, so that rows were matched by position.
+    /// Whether there were too many labels to compare, so that rows were matched by position.
     pub are_labels_unread: bool,
 }
 
 impl RowMatching {
-    /// Rows by position: what one has more is gone or new.
+    /// Matches rows by position: the rows beyond the shorter table are removed or added.
     fn by_position(before: u64, after: u64) -> Self {
         let both = before.min(after);
         Self {
@@ -72,17 +72,17 @@ impl RowMatching {
         }
     }
 
-    /// How many rows are in both.
+    /// Returns the number of rows in both tables.
     pub fn len(&self) -> u64 {
         self.spans.iter().map(|(_, _, length)| length).sum()
     }
 
-    /// Whether all rows of both are the same, in the same places.
+    /// Returns whether both tables have the same rows in the same positions.
     pub fn is_whole(&self) -> bool {
         self.removed.is_empty() && self.added.is_empty() && matches!(self.spans.as_slice(), [(0, 0, _)] | [])
     }
 
-    /// How many rows from the first on belong together, where that is all of those in both.
+    /// Returns the number of matched rows, if all of them are at the beginning of both tables.
     pub fn prefix(&self) -> Option<u64> {
         match self.spans.as_slice() {
             [(0, 0, length)] => Some(*length),
@@ -92,7 +92,7 @@ impl RowMatching {
 }
 
 impl Comparer<'_> {
-    /// Which rows belong together.
+    /// Matches the rows of two tables.
     pub(super) fn rows(&self, one: &Index<'_>, two: &Index<'_>) -> Result<RowMatching, ReadError> {
         let index_changed = changed(one, two);
         if one.is_same(two) {
@@ -138,7 +138,7 @@ fn changed(one: &Index<'_>, two: &Index<'_>) -> Option<Pair<String>> {
     (!pair.is_same()).then_some(pair)
 }
 
-/// Numbers at equal distances on both sides: the overlap.
+/// Matches ranges with the same step by their overlap.
 fn ranges(one: &Index<'_>, two: &Index<'_>) -> Option<RowMatching> {
     let ((start, step), (other, same)) = (one.range()?, two.range()?);
     let distance = other.checked_sub(start)?;
@@ -160,7 +160,7 @@ fn ranges(one: &Index<'_>, two: &Index<'_>) -> Option<RowMatching> {
     })
 }
 
-/// Labels as numbers below `count`, the same label as the same number on both sides.
+/// Labels as numbers below `count`; equal labels have equal numbers on both sides.
 struct Keys {
     before: Vec<u64>,
     after: Vec<u64>,
@@ -190,7 +190,7 @@ fn keys((one, before): (&Labels<'_>, u64), (two, after): (&Labels<'_>, u64)) -> 
     }
 }
 
-/// Whole numbers with few others between them are their own keys: frames that were sorted, filtered or joined have such labels.
+/// Uses integers with few gaps between them as their own keys: sorted, filtered or joined frames have such labels.
 fn close_together(one: &[i64], two: &[i64]) -> Option<Keys> {
     let least = *one.iter().chain(two).min()?;
     let most = *one.iter().chain(two).max()?;
@@ -203,7 +203,7 @@ fn close_together(one: &[i64], two: &[i64]) -> Option<Keys> {
     })
 }
 
-/// The row of each key; whether no key has two.
+/// Returns the row of each key, and whether every key is unique.
 fn places(keys: &[u64], count: usize) -> (Vec<Option<u32>>, bool) {
     let mut places = vec![None; count];
     let mut is_unique = true;
@@ -261,7 +261,7 @@ fn matched(keys: &Keys, index_changed: Option<Pair<String>>) -> RowMatching {
     found
 }
 
-/// Some of the rows of an index by their labels.
+/// Returns some of the rows with their labels in an index.
 pub(super) fn labelled(rows: &Set, index: &Index<'_>, most: usize) -> Rows {
     let last = rows
         .0
@@ -278,7 +278,7 @@ pub(super) fn labelled(rows: &Set, index: &Index<'_>, most: usize) -> Rows {
     }
 }
 
-/// The labels of rows; their places, where labels can't be read.
+/// Returns the labels of rows; their positions if labels cannot be read.
 pub(super) fn labels_of(rows: &[u64], index: &Index<'_>) -> Vec<String> {
     let alone: Option<Vec<String>> = rows.iter().map(|row| index.label(*row)).collect();
     alone.unwrap_or_else(|| {

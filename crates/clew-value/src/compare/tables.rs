@@ -1,4 +1,4 @@
-//! Tables: rows and columns that are new, gone, renamed, in another order; values that differ.
+//! Tables: rows and columns that were added, removed, renamed or reordered; values that differ.
 
 use rustc_hash::FxHashMap;
 
@@ -10,13 +10,13 @@ use crate::value::column::Column;
 use crate::value::object::Field;
 use crate::value::table::{Index, Table, TableKind};
 
-/// Rows that are named where they are new or gone.
+/// The number of added or removed rows that are named.
 const NAMED: usize = 3;
 
 impl Comparer<'_> {
     pub(super) fn tables(&mut self, one: &Table<'_>, two: &Table<'_>) -> Found {
         let matching = self.rows(&one.index, &two.index)?;
-        // Which rows are new only their labels tell.
+        // Only their labels could show which rows are new.
         let named = |rows: &Set, index: &Index<'_>| {
             if matching.are_labels_unread {
                 let count = rows.len();
@@ -58,7 +58,7 @@ impl Comparer<'_> {
         Ok((!detail.is_same()).then(|| Detail::Table(Box::new(detail))))
     }
 
-    /// The one column of two series, whatever it is called.
+    /// Compares the only column of two series, regardless of its name.
     fn single(
         &self,
         one: &Table<'_>,
@@ -146,7 +146,7 @@ fn field<'a>(table: &Table<'a>) -> Vec<Field<'a>> {
     table.extras.iter().map(field).collect()
 }
 
-/// Columns by name, and the how-manieth of that name each is.
+/// Returns columns by name, and by their ordinals among columns of the same name.
 fn by_name<'t>(table: &'t Table<'_>) -> impl Iterator<Item = (&'t str, usize)> {
     numbered(table.columns.iter().map(|(name, _)| name.as_str()))
 }

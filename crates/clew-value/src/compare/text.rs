@@ -1,4 +1,4 @@
-//! Texts: line by line where there are lines, else around the first difference.
+//! Texts: line by line if they have several lines, otherwise around the first difference.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use super::{Detail, Pair, TextDetail};
 use crate::limits::ReadLimits;
 use crate::value::short::quoted;
 
-/// Most lines of a text diff.
+/// The most lines of a text diff.
 const LINES: usize = 20;
-/// Longest texts that are compared line by line; the time is bounded besides.
+/// The largest texts that are compared line by line; the time is limited, too.
 const MOST: usize = 4 << 20;
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// What lies between two texts; `None` if they are equal.
+/// Returns the differences between two texts; `None` if they are equal.
 pub(super) fn texts(before: &str, after: &str, limits: &ReadLimits) -> Option<Detail> {
     if before == after {
         return None;
@@ -54,7 +54,7 @@ fn lines(before: &str, after: &str, limits: &ReadLimits) -> TextDetail {
     detail
 }
 
-/// Both texts from a little before the first difference on.
+/// Returns both texts from shortly before the first difference on.
 fn excerpts(before: &str, after: &str, width: usize) -> Pair<String> {
     if before.chars().count() <= width && after.chars().count() <= width {
         return Pair::new(quoted(before, width), quoted(after, width));

@@ -1,4 +1,4 @@
-//! Arrays: elements of one type in dimensions, somewhere in memory.
+//! Arrays: elements of one type in dimensions.
 
 use crate::memory::{Bytes, StoredMemory};
 use crate::stored_value::{Items, ReadError};
@@ -12,42 +12,42 @@ pub(crate) const CODE: usize = 4;
 /// An array.
 #[derive(Debug, Clone)]
 pub struct Array<'a> {
-    /// What it is called: `numpy.ndarray`, `bytes`.
+    /// The name of its type: `numpy.ndarray`, `bytes`.
     pub type_name: String,
-    /// What its elements are.
+    /// The type of its elements.
     pub dtype: Dtype,
-    /// Lengths by dimension.
+    /// The lengths of the dimensions.
     pub shape: Vec<u64>,
-    /// Where its elements are.
+    /// The location of its elements.
     pub elements: Elements<'a>,
 }
 
-/// Where the elements of an array are.
+/// The location of the elements of an array.
 #[derive(Debug, Clone)]
 pub enum Elements<'a> {
-    /// In bytes: offset of the first, and bytes from one to the next by dimension.
+    /// In bytes: the offset of the first element, and the stride of each dimension in bytes.
     Bytes(Bytes<'a>, u64, Vec<i64>),
-    /// Objects: which is the first, and how many to the next by dimension.
+    /// Objects: the number of the first one, and the stride of each dimension in objects.
     Objects(Items<'a>, i64, Vec<i64>),
-    /// Texts: the code of each, the texts, and as for objects which is the first and how many to the next.
+    /// Texts: the codes of the elements, the texts, and the number of the first code and the strides as for objects.
     Texts(Bytes<'a>, Box<Column<'a>>, i64, Vec<i64>),
-    /// Nowhere: there are none.
+    /// There are no elements.
     None,
 }
 
 impl<'a> Array<'a> {
-    /// How many elements.
+    /// Returns the number of elements.
     pub fn len(&self) -> u64 {
         self.shape.iter().fold(1_u64, |all, length| all.saturating_mul(*length))
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Its elements one after another in the order of its memory, with no gap between them: the memory, and whether the
-    /// first dimension changes fastest (as in Fortran). `None` if they do not lie so.
+    /// Returns the memory of a contiguous array, and whether the first dimension changes fastest (as in Fortran);
+    /// `None` if the array is not contiguous.
     pub fn dense(&self) -> Option<(StoredMemory<'a>, bool)> {
         let Elements::Bytes(Bytes::Memory(memory), offset, strides) = &self.elements else {
             return None;
@@ -70,7 +70,7 @@ impl<'a> Array<'a> {
         is_order(&forward).then_some((memory, true))
     }
 
-    /// The place of the `nth` element, counted in the order of rows or (`is_fortran`) of columns.
+    /// Returns the position of the `nth` element, counted in C order or (`is_fortran`) in Fortran order.
     pub fn place(&self, nth: u64, is_fortran: bool) -> Vec<u64> {
         let mut rest = nth;
         let mut place = vec![0; self.shape.len()];
@@ -87,10 +87,10 @@ impl<'a> Array<'a> {
         place
     }
 
-    /// The same with all that is in memory read.
+    /// Returns the array with all its memory read.
     ///
     /// # Errors
-    /// Memory is missing, damaged, or more than may be read.
+    /// Memory is missing or corrupted, or exceeds the limit of bytes to read.
     pub fn load(&self) -> Result<Self, ReadError> {
         let mut loaded = self.clone();
         match &mut loaded.elements {
@@ -104,7 +104,7 @@ impl<'a> Array<'a> {
         Ok(loaded)
     }
 
-    /// Bytes of memory that are read to know all of it.
+    /// Returns the number of bytes of memory that [`Self::load`] reads.
     pub fn cost(&self) -> u64 {
         match &self.elements {
             Elements::Bytes(bytes, _, _) => bytes.cost(),
@@ -113,7 +113,7 @@ impl<'a> Array<'a> {
         }
     }
 
-    /// `ndarray 3 × 4 float64`, and its elements where they are few.
+    /// Returns a text such as `ndarray 3 × 4 float64`, or the elements if there are few.
     pub fn short(&self, width: usize) -> String {
         let shape: Vec<String> = self.shape.iter().map(u64::to_string).collect();
         let name = crate::value::object::last_part(&self.type_name);
@@ -127,9 +127,9 @@ impl<'a> Array<'a> {
     }
 }
 
-/// Elements of an array that was read.
+/// Elements of a loaded array.
 impl Array<'_> {
-    /// The element at a place.
+    /// Returns the element at a position.
     pub fn at(&self, place: &[u64]) -> ElementValue<'_> {
         let reach = |first: i64, steps: &[i64]| {
             let steps = place
@@ -161,13 +161,13 @@ impl Array<'_> {
         }
     }
 
-    /// The `nth` element in the order of rows.
+    /// Returns the `nth` element in C order.
     pub fn nth(&self, nth: u64) -> ElementValue<'_> {
         self.at(&self.place(nth, false))
     }
 }
 
-/// Strides of an array without gaps.
+/// Returns the strides of a contiguous array.
 pub(crate) fn dense_strides(shape: &[u64], size: usize, is_fortran: bool) -> Vec<i64> {
     let mut strides = vec![0; shape.len()];
     let mut step = size as i64;

@@ -9,23 +9,23 @@ use crate::time::Time;
 /// The value of one element of an array, or of one cell of a table.
 #[derive(Debug, Clone)]
 pub enum ElementValue<'a> {
-    /// Nothing is there. The word is what the library writes.
+    /// A missing value, with the library's text for it.
     Missing(&'static str),
-    /// A truth.
+    /// A bool.
     Bool(bool),
-    /// A whole number.
+    /// An integer.
     Int(i128),
-    /// A number; NaN is missing.
+    /// A float; NaN counts as missing.
     Float(f64),
-    /// A number in single (or half) precision.
+    /// A float in single (or half) precision.
     Single(f32),
     /// A complex number.
     Complex(f64, f64),
-    /// A text.
+    /// A string.
     Text(Cow<'a, str>),
     /// Bytes.
     Bytes(Cow<'a, [u8]>),
-    /// A moment or a span.
+    /// A time or a duration.
     Time(i64, &'a Time),
     /// Anything else, as text.
     Other(String),
@@ -34,7 +34,7 @@ pub enum ElementValue<'a> {
 }
 
 impl ElementValue<'_> {
-    /// Whether nothing is there.
+    /// Returns whether the value is missing.
     pub fn is_missing(&self) -> bool {
         match self {
             Self::Missing(_) => true,
@@ -44,7 +44,7 @@ impl ElementValue<'_> {
         }
     }
 
-    /// Its number, where it is one.
+    /// Returns its number, if it is one.
     pub fn number(&self) -> Option<f64> {
         match self {
             Self::Bool(value) => Some(f64::from(u8::from(*value))),
@@ -55,7 +55,7 @@ impl ElementValue<'_> {
         }
     }
 
-    /// Whether both are the same value. What is missing is the same as what is missing.
+    /// Returns whether both are the same value. Missing values are the same.
     pub fn is_same(&self, other: &ElementValue<'_>) -> bool {
         match (self, other) {
             (one, two) if one.is_missing() || two.is_missing() => one.is_missing() && two.is_missing(),
@@ -78,7 +78,7 @@ impl ElementValue<'_> {
         }
     }
 
-    /// It as people read it, at most about `width` characters.
+    /// Returns its readable form, at most about `width` characters.
     pub fn text(&self, width: usize) -> String {
         match self {
             Self::Missing(word) => (*word).to_owned(),
@@ -95,7 +95,7 @@ impl ElementValue<'_> {
         }
     }
 
-    /// It as a label: texts without quotes.
+    /// Returns it as a label: texts without quotes.
     pub fn label(&self, width: usize) -> String {
         match self {
             Self::Text(text) => crate::value::short::cut(text, width),
@@ -103,7 +103,7 @@ impl ElementValue<'_> {
         }
     }
 
-    /// What tells it from others, for matching labels.
+    /// Appends the bytes that identify the value when labels are matched.
     pub(crate) fn key(&self, key: &mut Vec<u8>) {
         match self {
             cell if cell.is_missing() => key.push(0),
@@ -136,11 +136,11 @@ fn whole(value: i128, key: &mut Vec<u8>) {
 }
 
 fn discriminant<'a>(cell: &'a ElementValue<'_>) -> std::mem::Discriminant<ElementValue<'a>> {
-    // The lifetime of what a cell borrows is no part of its variant.
+    // The lifetime of the borrowed data is not part of the variant.
     std::mem::discriminant::<ElementValue<'a>>(cell)
 }
 
-#[allow(clippy::float_cmp)] // equal is what is asked for
+#[allow(clippy::float_cmp)] // exact equality is intended
 fn same(one: f64, two: f64) -> bool {
     one == two || one.is_nan() && two.is_nan()
 }

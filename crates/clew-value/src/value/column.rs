@@ -1,4 +1,4 @@
-//! Columns: values in a row, however a library lays them out in memory.
+//! Columns: sequences of values, in any of the memory layouts of the libraries.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -9,38 +9,38 @@ use crate::value::Value;
 use crate::value::cell::ElementValue;
 use crate::value::element::Dtype;
 
-/// Values in a row.
+/// A sequence of values.
 #[derive(Debug, Clone)]
 pub struct Column<'a> {
-    /// Its type, as the library calls it.
+    /// The library's name of its type.
     pub dtype: String,
-    /// How many.
+    /// The number of values.
     pub length: u64,
-    /// Where they are.
+    /// The location of the values.
     pub values: ColumnValues<'a>,
 }
 
-/// Where the values of a column are stored.
+/// The storage of the values of a column.
 #[derive(Debug, Clone)]
 pub enum ColumnValues<'a> {
-    /// Elements of fixed width, so many bytes from one to the next.
+    /// Elements of fixed width with a stride.
     Fixed {
-        /// Where.
+        /// The memory.
         memory: Bytes<'a>,
-        /// What they are.
+        /// The type of the elements.
         dtype: Dtype,
-        /// Where the first one is.
+        /// The offset of the first element.
         offset: u64,
-        /// From one to the next.
+        /// The bytes from one element to the next.
         stride: i64,
     },
-    /// Truths, eight in a byte.
+    /// Bools, eight per byte.
     Bits(Bytes<'a>),
     /// Texts or bytes, one after another.
     Text {
-        /// Where each begins, and the last one ends.
+        /// The start of each, and the end of the last one.
         offsets: Bytes<'a>,
-        /// All of them.
+        /// The bytes of all of them.
         data: Bytes<'a>,
         /// Whether offsets have 8 bytes each.
         wide: bool,
@@ -49,49 +49,49 @@ pub enum ColumnValues<'a> {
     },
     /// Lists of values of another column.
     Lists {
-        /// Where each begins, and the last one ends; none where all are of one length.
+        /// The start of each list, and the end of the last one; none if all lists have the same length.
         offsets: Option<(Bytes<'a>, bool)>,
-        /// How many are in each where all are of one length.
+        /// The length of every list if all have the same length.
         size: u64,
-        /// The values of all.
+        /// The values of all lists.
         inner: Box<Column<'a>>,
     },
-    /// A row of named values each.
+    /// Structs: named columns of the same length.
     Fields(Vec<(String, Column<'a>)>),
     /// Objects.
     Objects {
-        /// All objects of the memory they lie in.
+        /// All objects of the underlying array.
         items: Items<'a>,
-        /// Which is the first.
+        /// The number of the first one.
         first: i64,
-        /// From one to the next.
+        /// The objects from one to the next.
         step: i64,
     },
-    /// Numbers of values in another column; negative ones where nothing is there.
+    /// Codes, and the column whose values they number; negative codes are missing values.
     Coded(Box<Column<'a>>, Box<Column<'a>>),
-    /// Values, and a column of truths that says which are there (or, if not `says_there`, which are not).
+    /// Values, and a column of bools that marks values as present (or, if `says_there` is false, as missing).
     Masked {
         /// The values.
         values: Box<Column<'a>>,
-        /// The truths.
+        /// The bools.
         mask: Box<Column<'a>>,
-        /// What they say.
+        /// Whether true marks values as present.
         says_there: bool,
     },
-    /// Pieces one after another, each with the row behind it.
+    /// Consecutive chunks, each with the row after its end.
     Chunks(Vec<(u64, Column<'a>)>),
-    /// Numbers at equal distances.
+    /// Evenly spaced numbers: start and step.
     Range(i128, i128),
-    /// Pairs of ends.
+    /// Intervals: left ends, right ends, and the closed sides.
     Intervals(Box<Column<'a>>, Box<Column<'a>>, String),
-    /// Nothing is there.
+    /// All values are missing.
     Nulls,
-    /// A layout that is not known.
+    /// An unknown layout.
     Unknown(NodeView<'a>),
 }
 
 impl<'a> Column<'a> {
-    /// A column by its parts.
+    /// Creates a column.
     pub fn new(dtype: impl Into<String>, length: u64, values: ColumnValues<'a>) -> Self {
         Self {
             dtype: dtype.into(),
@@ -100,7 +100,7 @@ impl<'a> Column<'a> {
         }
     }
 
-    /// A column of codes of these labels.
+    /// Creates a column of codes of these labels.
     pub fn coded(dtype: impl Into<String>, codes: Self, labels: Self) -> Self {
         Self::new(
             dtype,
@@ -109,7 +109,7 @@ impl<'a> Column<'a> {
         )
     }
 
-    /// Bytes of memory that are read to know all of it.
+    /// Returns the number of bytes of memory that [`Self::load`] reads.
     pub fn cost(&self) -> u64 {
         match &self.values {
             ColumnValues::Fixed { memory, .. } => memory.cost(),
@@ -129,7 +129,7 @@ impl<'a> Column<'a> {
         }
     }
 
-    /// Whether both are the same, as far as blocks tell without being read.
+    /// Returns whether both are the same, judged by blocks, without reading them.
     pub fn is_same(&self, other: &Column<'_>) -> bool {
         if self.dtype != other.dtype || self.length != other.length {
             return false;
@@ -191,10 +191,10 @@ impl<'a> Column<'a> {
         }
     }
 
-    /// The same with all that is in memory read.
+    /// Returns the column with all its memory read.
     ///
     /// # Errors
-    /// Memory is missing, damaged, or more than may be read.
+    /// Memory is missing or corrupted, or exceeds the limit of bytes to read.
     pub fn load(&self) -> Result<Self, ReadError> {
         let mut loaded = self.clone();
         loaded.read()?;
@@ -228,7 +228,8 @@ impl<'a> Column<'a> {
         }
     }
 
-    /// The value at `at`, read alone: as the only one of what is returned. `None` where the layout does not allow that.
+    /// Reads only the value at `at`: returns a column that contains no other. `None` if the layout does not allow
+    /// that.
     pub(crate) fn one(&self, at: u64) -> Result<Option<Self>, ReadError> {
         let values = match &self.values {
             ColumnValues::Fixed {
@@ -293,19 +294,19 @@ fn total<'c, 'a: 'c>(columns: impl IntoIterator<Item = &'c Column<'a>>) -> u64 {
         .fold(0, |sum, column| sum.saturating_add(column.cost()))
 }
 
-/// What a place that is not there reads as.
+/// The value of a position that does not exist.
 const NOTHING: ElementValue<'static> = ElementValue::Missing("?");
-/// Values of a list that are shown.
+/// The most values of a list that are shown.
 const SHOWN: u64 = 20;
 
-/// Values of a column that was read.
+/// Values of a loaded column.
 impl Column<'_> {
-    /// The value at `at`. What the stored layout promises and does not keep reads as `?`.
+    /// Returns the value at `at`; `?` if the stored layout is inconsistent.
     pub fn cell(&self, at: u64) -> ElementValue<'_> {
         self.found(at).unwrap_or(NOTHING)
     }
 
-    /// The bytes of the text at `at`, where there is one. Equal bytes are equal texts.
+    /// Returns the bytes of the text at `at`, if there is one. Equal bytes are equal texts.
     pub(crate) fn text(&self, at: u64) -> Option<&[u8]> {
         match &self.values {
             ColumnValues::Text {
@@ -322,7 +323,8 @@ impl Column<'_> {
         }
     }
 
-    /// The values that codes name, and how often each stands in its rows; `None` where there are no codes, or more than `most` values.
+    /// Returns the values that codes number, and how many rows have each; `None` if there are no codes, or more than
+    /// `most` values.
     pub(crate) fn counted(&self, most: u64) -> Option<(&Self, Vec<u64>)> {
         let ColumnValues::Coded(codes, labels) = &self.values else {
             return None;
@@ -337,7 +339,7 @@ impl Column<'_> {
         Some((labels, times))
     }
 
-    /// The number at `at` as that of one of `count` values.
+    /// Returns the code at `at`, if it is the number of one of `count` values.
     pub(crate) fn code(&self, at: u64, count: u64) -> Option<u64> {
         match self.cell(at) {
             ElementValue::Int(code) => u64::try_from(code).ok().filter(|code| *code < count),
@@ -446,7 +448,7 @@ impl Column<'_> {
     }
 }
 
-/// Where the `at`-th of several things begins and ends.
+/// Returns the start and end of the `at`-th item.
 fn bounds(offsets: &[u8], wide: bool, at: u64) -> Option<(u64, u64)> {
     let at = usize::try_from(at).ok()?;
     let number = |nth: usize| {
@@ -462,7 +464,7 @@ fn bounds(offsets: &[u8], wide: bool, at: u64) -> Option<(u64, u64)> {
     (start <= end).then_some((start, end))
 }
 
-/// An object as an element.
+/// Returns an object as an element.
 pub(crate) fn object(view: NodeView<'_>) -> ElementValue<'_> {
     match view.value() {
         Ok(Value::None) => ElementValue::Missing("None"),

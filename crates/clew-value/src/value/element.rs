@@ -1,4 +1,4 @@
-//! Elements of fixed width: what the bytes of an array mean.
+//! Elements of fixed width: the interpretation of an array's bytes.
 
 use std::borrow::Cow;
 
@@ -8,69 +8,69 @@ use crate::value::cell::ElementValue;
 /// The type of an array's elements.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dtype {
-    /// As people call it: `float64`, `<U5`, `datetime64[ns]`.
+    /// Its usual name: `float64`, `<U5`, `datetime64[ns]`.
     pub name: String,
-    /// What an element's bytes mean.
+    /// The interpretation of an element's bytes.
     pub element: Element,
-    /// Bytes of an element.
+    /// Bytes per element.
     pub size: usize,
 }
 
-/// What the bytes of an element mean.
+/// The interpretation of an element's bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Element {
     /// A byte that is 0 or 1.
     Bool,
-    /// A whole number of 1 to 16 bytes.
+    /// An integer of 1 to 16 bytes.
     Int {
-        /// Whether it has a sign.
+        /// Whether it is signed.
         signed: bool,
-        /// Whether its first byte counts most.
+        /// Whether it is big-endian.
         big: bool,
     },
     /// A float of 2, 4 or 8 bytes.
     Float {
-        /// Whether its first byte counts most.
+        /// Whether it is big-endian.
         big: bool,
     },
     /// A complex of 8 or 16 bytes.
     Complex {
-        /// Whether its first byte counts most.
+        /// Whether it is big-endian.
         big: bool,
     },
-    /// A whole number of units of time.
+    /// An integer number of time units.
     Time {
-        /// What it counts.
+        /// The meaning of the number.
         time: Time,
-        /// Whether its first byte counts most.
+        /// Whether it is big-endian.
         big: bool,
-        /// Whether the least number means that nothing is there.
+        /// Whether the least number represents a missing value.
         has_missing: bool,
     },
     /// Characters of 4 bytes each.
     Characters {
-        /// Whether their first byte counts most.
+        /// Whether they are big-endian.
         big: bool,
     },
-    /// Bytes, without the zeros at their end.
+    /// Bytes, without trailing zeros.
     Bytes,
-    /// A decimal: a whole number, and how many of its digits lie behind the point.
+    /// A decimal: an integer, and the number of its decimal places.
     Decimal {
-        /// Digits behind the point.
+        /// The number of decimal places.
         scale: i32,
     },
     /// Named fields at their offsets.
     Record(Vec<(String, usize, Dtype)>),
-    /// So many elements of another type.
+    /// A fixed number of elements of another type.
     Several(Box<Dtype>, usize),
-    /// An object: an array of these has no bytes.
+    /// An object: arrays of objects have no bytes.
     Object,
-    /// Bytes that mean nothing known.
+    /// Bytes of unknown meaning.
     Raw,
 }
 
 impl Dtype {
-    /// A type by its parts.
+    /// Creates a type.
     pub fn new(name: impl Into<String>, element: Element, size: usize) -> Self {
         Self {
             name: name.into(),
@@ -79,7 +79,7 @@ impl Dtype {
         }
     }
 
-    /// The element whose bytes these are.
+    /// Decodes the bytes of an element.
     pub fn cell<'b>(&'b self, bytes: &'b [u8]) -> ElementValue<'b> {
         if bytes.len() < self.size || self.size == 0 {
             return ElementValue::Other(String::new());
@@ -121,7 +121,7 @@ impl Dtype {
         }
     }
 
-    /// Whether elements are numbers, of which a difference says something.
+    /// Returns whether elements are numbers, whose differences are meaningful.
     pub fn is_number(&self) -> bool {
         matches!(
             self.element,
@@ -130,7 +130,7 @@ impl Dtype {
     }
 }
 
-/// A whole number of at most 16 bytes.
+/// Decodes an integer of at most 16 bytes.
 fn whole(bytes: &[u8], signed: bool, big: bool) -> i128 {
     let length = bytes.len().min(16);
     let mut wide = [0; 16];
@@ -154,7 +154,7 @@ fn float<'b>(bytes: &[u8], big: bool) -> ElementValue<'b> {
     }
 }
 
-/// A float of 16 bits.
+/// Decodes a float of 16 bits.
 fn half(bits: u16) -> f32 {
     let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
     let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f32::from(bits & 0x3ff));
@@ -182,13 +182,13 @@ fn characters(bytes: &[u8], big: bool) -> String {
     text.trim_end_matches('\0').to_owned()
 }
 
-/// `12.50` for 1250 with two digits behind the point.
+/// Writes a decimal: `12.50` for 1250 with two decimal places.
 fn decimal(value: i128, scale: i32) -> String {
     let sign = if value < 0 { "-" } else { "" };
     pointed(sign, &value.unsigned_abs().to_string(), scale.into())
 }
 
-/// Digits of which so many lie behind the point.
+/// Writes digits with `behind` decimal places.
 pub(crate) fn pointed(sign: &str, digits: &str, behind: i64) -> String {
     let padded = match usize::try_from(behind) {
         Ok(0) => return format!("{sign}{digits}"),

@@ -1,7 +1,8 @@
-//! What codecs wrote: one file a library, each the counterpart of `python/clew/codecs/LIBRARY.py`.
+//! Reads the nodes that codecs write: one file per library, each the counterpart of `python/clew/codecs/LIBRARY.py`.
 //!
-//! A layout is known twice, there and here (decision 0007); `tests/engine/test_values.py` encodes with the one and reads
-//! with the other. What a codec wrote and no file here knows is an object of its parts, so it can still be compared.
+//! Each layout is implemented twice, there and here (decision 0007); `tests/engine/test_values.py` encodes with the
+//! one and reads with the other. A node with an unknown layout is read as an object with parts, so that it can still
+//! be compared.
 
 mod arrow;
 mod numpy;
@@ -21,11 +22,11 @@ use crate::value::{Scalar, Value};
 pub(crate) struct CodecNode<'a> {
     /// The codec: `numpy.ndarray`.
     codec: &'a str,
-    /// What the object's class is called.
+    /// The name of the object's class.
     type_name: String,
-    /// What it is made from.
+    /// The arguments from which it is created.
     args: NodeView<'a>,
-    /// What is put into it.
+    /// The state that is put into it afterwards.
     state: Option<NodeView<'a>>,
 }
 
@@ -35,7 +36,7 @@ pub(crate) fn read(view: NodeView<'_>) -> Result<Value<'_>, ReadError> {
     Ok(coded.known().unwrap_or_else(|| Value::Object(coded.by_parts())))
 }
 
-/// The codec that wrote a node.
+/// Returns the codec that wrote a node.
 pub(crate) fn codec(view: NodeView<'_>) -> Option<&str> {
     if view.kind() != kinds::CODEC {
         return None;
@@ -57,7 +58,7 @@ impl<'a> CodecNode<'a> {
         })
     }
 
-    /// The value, where its library's file knows the layout.
+    /// Returns the value, if its library's file knows the layout.
     fn known(&self) -> Option<Value<'a>> {
         let (library, kind) = self.codec.split_once('.')?;
         match library {
@@ -70,7 +71,7 @@ impl<'a> CodecNode<'a> {
         }
     }
 
-    /// An object of a subclass: the value of its base, and attributes beside it.
+    /// Returns an object of a subclass: the value of its base, and its attributes.
     fn inherited(&self) -> Option<Value<'a>> {
         let args = self.args.row()?;
         let state = self.state?.row()?;
@@ -96,7 +97,7 @@ impl<'a> CodecNode<'a> {
         }))
     }
 
-    /// The object by what its codec wrote, whatever that is.
+    /// Returns the object with the parts that its codec wrote, for unknown layouts.
     fn by_parts(&self) -> Object<'a> {
         let mut fields: Vec<Field<'a>> = Vec::new();
         match self.args.row() {
@@ -117,12 +118,12 @@ impl<'a> CodecNode<'a> {
         }
     }
 
-    /// A value without parts.
+    /// Returns a value without parts.
     fn scalar(&self, text: impl Into<String>) -> Value<'a> {
         Value::Scalar(Scalar::of(&self.type_name, text))
     }
 
-    /// A table of one column, whose rows have no labels.
+    /// Returns a table of one column, whose rows have no labels.
     fn one_column(&self, column: Column<'a>) -> Value<'a> {
         Value::Table(Table {
             type_name: self.type_name.clone(),
@@ -133,7 +134,7 @@ impl<'a> CodecNode<'a> {
         })
     }
 
-    /// The parts: of what is made in one step its arguments.
+    /// Returns the parts: the arguments of an object that is created in one step.
     fn parts(&self) -> Option<Items<'a>> {
         self.args.row()
     }

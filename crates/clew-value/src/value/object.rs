@@ -1,4 +1,4 @@
-//! Objects by their named parts: instances, what reducers tell, functions, classes.
+//! Objects by their named parts: instances, results of reducers, functions, classes.
 
 use crate::kinds;
 use crate::payload::Reader;
@@ -8,38 +8,38 @@ use crate::value::{Container, ContainerKind, Value};
 /// An object with named parts.
 #[derive(Debug, Clone, Default)]
 pub struct Object<'a> {
-    /// What its class is called: `sklearn.LinearRegression`, `Config`.
+    /// The name of its class: `sklearn.LinearRegression`, `Config`.
     pub type_name: String,
-    /// What it holds beside its parts, if its class is a kind of list, dict, text …
+    /// Its content besides its parts, if its class is a kind of list, dict, str …
     pub content: Option<Box<Value<'a>>>,
     /// Its parts.
     pub fields: Vec<Field<'a>>,
-    /// Bytes that are part of it and say nothing to people (code).
+    /// Bytes that belong to it but are not readable (code).
     pub hidden: Vec<u8>,
 }
 
 /// A named part.
 #[derive(Debug, Clone)]
 pub struct Field<'a> {
-    /// How it is reached: `.max_depth`, ` defaults`.
+    /// Its path from the object: `.max_depth`, ` defaults`.
     pub path: String,
     /// The part.
     pub view: NodeView<'a>,
 }
 
 impl Object<'_> {
-    /// The last part of its class's name.
+    /// Returns the last part of its class's name.
     pub fn name(&self) -> &str {
         last_part(&self.type_name)
     }
 }
 
-/// `DataFrame` of `pandas.DataFrame`.
+/// Returns the last part of a name: `DataFrame` of `pandas.DataFrame`.
 pub(crate) fn last_part(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
 }
 
-/// The name of a global as people write it: package and path, the builtins' and the notebook's without.
+/// Returns the usual name of a global: package and name; only the name for builtins and the notebook.
 pub(crate) fn qualified(module: &str, name: &str) -> String {
     match module.split('.').next().unwrap_or_default() {
         "" | "builtins" | "__main__" => name.to_owned(),
@@ -51,7 +51,7 @@ fn cut() -> ReadError {
     ReadError::Unknown("an object is cut short")
 }
 
-/// Reads a node that is none of the simple kinds.
+/// Reads a node that is of none of the simple kinds.
 pub(crate) fn read(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
     let (name, names): (&str, &[&str]) = match view.kind() {
         kinds::INSTANCE => return instance(view),
@@ -78,7 +78,7 @@ pub(crate) fn read(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
         kinds::SUPER => ("super", &[" type", " object"]),
         _ => return Err(ReadError::Unknown("a node is of no known kind")),
     };
-    // The payload of these only says which of their parts have names, and how large they are.
+    // The payload of these only lists which of their parts have names, and their sizes.
     let has_shape = matches!(
         view.kind(),
         kinds::PARTIAL | kinds::STATICMETHOD | kinds::CLASSMETHOD | kinds::CACHED | kinds::GENERIC_ALIAS
@@ -89,7 +89,7 @@ pub(crate) fn read(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
     })
 }
 
-/// Parts in a row, the first of which have names.
+/// Returns the children as parts; the first ones have names.
 fn parts<'a>(type_name: &str, view: NodeView<'a>, names: &[&str]) -> Object<'a> {
     let path = |at: usize| match names.get(at) {
         Some(name) => (*name).to_owned(),
@@ -103,7 +103,7 @@ fn parts<'a>(type_name: &str, view: NodeView<'a>, names: &[&str]) -> Object<'a> 
     }
 }
 
-/// Names of the kinds of bases, by their number in an instance's payload.
+/// The number of kinds of bases in an instance's payload.
 const BASES: u8 = 11;
 
 fn instance(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
@@ -157,7 +157,7 @@ fn number(bytes: &[u8]) -> f64 {
     bytes.try_into().map_or(f64::NAN, f64::from_le_bytes)
 }
 
-/// Attributes and slots of an instance, by name. What is cut short ends it.
+/// Reads the attributes and slots of an instance, by name. Truncated data ends them.
 fn python_part<'a>(rest: &mut Reader<'_>, values: Items<'a>) -> Vec<Field<'a>> {
     let mut fields = Vec::new();
     let mut at = 0;
@@ -185,7 +185,7 @@ fn python_part<'a>(rest: &mut Reader<'_>, values: Items<'a>) -> Vec<Field<'a>> {
     fields
 }
 
-/// The entries of a dict of attributes.
+/// Returns the entries of a dict of attributes.
 pub(crate) fn attributes(dict: NodeView<'_>) -> Vec<Field<'_>> {
     if dict.kind() != kinds::DICT {
         return Vec::new();
@@ -202,7 +202,7 @@ pub(crate) fn attributes(dict: NodeView<'_>) -> Vec<Field<'_>> {
     (0..items.len()).step_by(2).filter_map(pair).collect()
 }
 
-/// A state as fields: its entries where it is a dict, or a dict and a dict of slots.
+/// Returns a state as fields: its entries if it is a dict, or a dict and a dict of slots.
 pub(crate) fn state_fields<'a>(state: NodeView<'a>, called: &str) -> Vec<Field<'a>> {
     let is_dict = |view: &NodeView<'_>| view.kind() == kinds::DICT;
     if is_dict(&state) {
@@ -270,7 +270,7 @@ fn reduced(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
     })
 }
 
-/// The class of what a reducer's callable makes, and how many arguments only name it.
+/// Returns the class that a reducer's callable instantiates, and how many arguments only name the class.
 fn made_by(make: NodeView<'_>, args: NodeView<'_>) -> (String, usize) {
     let name = if kinds::is_by_name(make.kind()) {
         make.name()
@@ -288,7 +288,7 @@ fn made_by(make: NodeView<'_>, args: NodeView<'_>) -> (String, usize) {
     }
 }
 
-/// A function: its code by its bytes, what it closes over and its defaults by value.
+/// Reads a function: its code by its bytes, its closure and defaults by value.
 fn function(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
     let mut rest = Reader::new(view.payload());
     let mask = rest.byte().ok_or_else(cut)?;
@@ -305,13 +305,13 @@ fn function(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
     let optional = optional.into_iter().enumerate();
     names.extend(optional.filter(|(bit, _)| mask & 1 << bit != 0).map(|(_, name)| name));
     let mut function = parts(&format!("function {name}"), view, &names);
-    // Globals are no part of it.
+    // Globals are not part of a function.
     function.fields.retain(|field| field.path != " globals");
     function.hidden = view.payload().to_vec();
     Ok(function)
 }
 
-/// What functions may read of globals of their own; or the dict that those are.
+/// Reads the names that functions may read of their own globals; or the dict that holds these globals.
 fn globals(view: NodeView<'_>) -> Object<'_> {
     let mut rest = Reader::new(view.payload());
     if rest.byte() == Some(0) {

@@ -1,14 +1,14 @@
-//! Values in a few words, as Python would write them; without Python.
+//! Short texts of values, as Python would write them; without Python.
 
 use crate::kinds;
 use crate::number;
 use crate::stored_value::NodeView;
 use crate::value::{Container, Value};
 
-/// How deep containers are shown in each other.
+/// The nesting depth to which containers are shown.
 const LEVELS: usize = 3;
 
-/// A value in about `width` characters at most.
+/// Returns a short text of a value, at most about `width` characters.
 pub fn short(view: NodeView<'_>, width: usize) -> String {
     let Some(_reading) = view.stored().enter() else {
         return "…".to_owned();
@@ -23,7 +23,7 @@ fn written(view: NodeView<'_>, width: usize, levels: usize) -> String {
     }
 }
 
-/// A value that was read, in about `width` characters.
+/// Returns a short text of a value that was read, about `width` characters.
 pub(crate) fn of(value: &Value<'_>, width: usize, levels: usize) -> String {
     match value {
         Value::None => "None".to_owned(),
@@ -87,7 +87,7 @@ fn container(members: &Container<'_>, width: usize, levels: usize) -> String {
     text + close
 }
 
-/// `text`, cut to `width` characters with an ellipsis where it is longer.
+/// Cuts `text` to `width` characters, with an ellipsis if it is longer.
 pub(crate) fn cut(text: &str, width: usize) -> String {
     if text.char_indices().nth(width).is_none() {
         return text.to_owned();
@@ -97,7 +97,7 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
     short
 }
 
-/// A text in quotes, its special characters as escapes, cut.
+/// Returns a text in quotes with special characters escaped, cut.
 pub(crate) fn quoted(text: &str, width: usize) -> String {
     let quote = if text.contains('\'') && !text.contains('"') {
         '"'
@@ -124,7 +124,7 @@ pub(crate) fn quoted(text: &str, width: usize) -> String {
     written
 }
 
-/// Bytes as Python writes them, cut.
+/// Returns bytes as Python writes them, cut.
 pub(crate) fn quoted_bytes(bytes: &[u8], width: usize) -> String {
     let mut written = String::from("b'");
     for (at, byte) in bytes.iter().enumerate() {
@@ -143,7 +143,7 @@ pub(crate) fn quoted_bytes(bytes: &[u8], width: usize) -> String {
     written
 }
 
-/// Whether a node is one value without parts.
+/// Returns whether a node is a single value without parts.
 pub(crate) fn is_leaf(view: NodeView<'_>) -> bool {
     matches!(view.kind(), kinds::NONE..=kinds::STR) || kinds::is_by_name(view.kind())
 }

@@ -1,4 +1,4 @@
-//! Tables: columns of one length beside each other, and labels for rows.
+//! Tables: columns of the same length, and labels for rows.
 
 use crate::stored_value::{NodeView, ReadError};
 use crate::value::cell::ElementValue;
@@ -13,18 +13,18 @@ pub enum TableKind {
     Series,
 }
 
-/// Columns of one length.
+/// Columns of the same length.
 #[derive(Debug, Clone)]
 pub struct Table<'a> {
-    /// What it is called: `pandas.DataFrame`.
+    /// The name of its type: `pandas.DataFrame`.
     pub type_name: String,
-    /// Whether it is one column only.
+    /// Whether it is a single column.
     pub form: TableKind,
     /// Labels of the rows.
     pub index: Index<'a>,
     /// Names and values.
     pub columns: Vec<(String, Column<'a>)>,
-    /// What hangs on it beside its values, by name.
+    /// Parts besides its values, by name.
     pub extras: Vec<(String, NodeView<'a>)>,
 }
 
@@ -35,12 +35,12 @@ pub struct Index<'a> {
     pub names: Vec<Option<String>>,
     /// One column of labels for each level.
     pub levels: Vec<Column<'a>>,
-    /// How many rows.
+    /// The number of rows.
     pub length: u64,
 }
 
 impl<'a> Index<'a> {
-    /// Rows by their places.
+    /// Labels rows by their positions.
     pub fn places(length: u64) -> Self {
         Self {
             names: vec![None],
@@ -49,7 +49,7 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// Start and step, where labels are numbers at equal distances.
+    /// Returns start and step, if labels are evenly spaced numbers.
     pub fn range(&self) -> Option<(i128, i128)> {
         match self.levels.as_slice() {
             [
@@ -62,21 +62,22 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// Whether both are the same, as far as blocks tell.
+    /// Returns whether both are the same, judged by their blocks.
     pub fn is_same(&self, other: &Index<'_>) -> bool {
         self.length == other.length
             && self.levels.len() == other.levels.len()
             && self.levels.iter().zip(&other.levels).all(|(one, two)| one.is_same(two))
     }
 
-    /// Bytes that are read to know all labels.
+    /// Returns the number of bytes that [`Self::load`] reads.
     pub fn cost(&self) -> u64 {
         self.levels
             .iter()
             .fold(0, |sum, level| sum.saturating_add(level.cost()))
     }
 
-    /// The label of one row as people read it, read alone; `None` where the layout does not allow that, or no more may be read.
+    /// Returns the label of one row in readable form, reading only this row; `None` if the layout or the limit of
+    /// bytes to read does not allow that.
     pub(crate) fn label(&self, row: u64) -> Option<String> {
         let level = |level: &Column<'_>| level.one(row).ok().flatten().map(|found| found.cell(0).label(40));
         match self.levels.as_slice() {
@@ -88,18 +89,18 @@ impl<'a> Index<'a> {
     /// Reads the labels.
     ///
     /// # Errors
-    /// Memory is missing, damaged, or more than may be read.
+    /// Memory is missing or corrupted, or exceeds the limit of bytes to read.
     pub fn load(&self) -> Result<Labels<'a>, ReadError> {
         Ok(Labels(self.levels.iter().map(Column::load).collect::<Result<_, _>>()?))
     }
 }
 
-/// Labels that were read.
+/// Labels that were loaded.
 #[derive(Debug)]
 pub struct Labels<'a>(Vec<Column<'a>>);
 
 impl Labels<'_> {
-    /// A label as people read it.
+    /// Returns a label in readable form.
     pub fn text(&self, row: u64) -> String {
         match self.0.as_slice() {
             [level] => level.cell(row).label(40),
@@ -110,7 +111,7 @@ impl Labels<'_> {
         }
     }
 
-    /// The first `length` labels, where all are whole numbers of 64 bits.
+    /// Returns the first `length` labels, if all of them are integers of 64 bits.
     pub(crate) fn whole(&self, length: u64) -> Option<Vec<i64>> {
         let [level] = self.0.as_slice() else { return None };
         if !matches!(level.values, ColumnValues::Fixed { .. } | ColumnValues::Range(..)) {
@@ -123,7 +124,7 @@ impl Labels<'_> {
         (0..length).map(number).collect()
     }
 
-    /// What tells a label from others.
+    /// Writes the bytes that identify a label.
     pub(crate) fn key(&self, row: u64, key: &mut Vec<u8>) {
         key.clear();
         for level in &self.0 {
@@ -136,12 +137,12 @@ impl Labels<'_> {
 }
 
 impl Table<'_> {
-    /// How many rows.
+    /// Returns the number of rows.
     pub fn rows(&self) -> u64 {
         self.index.length
     }
 
-    /// `DataFrame 3 × 2`.
+    /// Returns a headline such as `DataFrame 3 × 2`.
     pub fn headline(&self) -> String {
         let name = crate::value::object::last_part(&self.type_name);
         match self.form {

@@ -1,4 +1,4 @@
-"""Facts about libraries, one file for each library, or for several of which little is known. No file imports a library.
+"""Facts about libraries, one file for each library, or for several libraries with few facts. No file imports a library.
 
 Each file in this folder has `LIBRARIES`, and is found by its place. It may contain the library's codecs, too, if these import the library
 inside functions.
@@ -19,23 +19,23 @@ def _load() -> tuple[Library, ...]:
 
 
 ALL: tuple[Library, ...] = _load()
-"""All libraries that are declared."""
+"""The declarations of all libraries."""
 
 PROCESS_GENERATORS = {name: one for library in ALL for name, one in library.process_generators.items()}
 """The process-wide random generators of all libraries."""
 
 
 def by_module(field: str) -> dict[str, str]:
-    """One field of all libraries, by module."""
+    """Returns one field of all libraries, by module."""
     declared: list[Names] = [getattr(one, field) for one in ALL]
     return {module: names for one in declared for module, names in one.items()}
 
 
 def union(field: str) -> frozenset[str]:
-    """The names in one field of all libraries."""
+    """Returns the names in one field of all libraries."""
     return frozenset(name for one in ALL for name in getattr(one, field).split())
 
 
 def having(field: str) -> frozenset[str]:
-    """The names of libraries whose field is set."""
+    """Returns the names of libraries for which a field is set."""
     return frozenset(one.name for one in ALL if getattr(one, field))

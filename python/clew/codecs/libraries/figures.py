@@ -10,7 +10,7 @@ from clew.codecs.library import Library
 
 
 def _settings_files() -> list[str]:
-    """Where matplotlib looks for its settings while it is imported."""
+    """Returns the files in which matplotlib looks for its settings at its import."""
     if "matplotlib" not in sys.modules:
         return []
     return [path for path in ("matplotlibrc", _users_settings()) if path is not None]
@@ -33,7 +33,7 @@ LIBRARIES = (
         opens_through_python=True,
         settings_files=_settings_files,
         options="rcParams",
-        # The second gives what it keeps, for changes.
+        # The second returns matplotlib's own mapping, which callers can change.
         setters="addfont get_named_colors_mapping",
         restored_setters="register",
     ),

@@ -38,8 +38,8 @@ def _read_state() -> Any:
     numpy = sys.modules.get("numpy")
     if numpy is None or is_being_imported(numpy):
         return None
-    # numpy imports it when it is first touched; by then the first number may be drawn, and the state from which it was drawn could never
-    # come back. So it is imported as soon as numpy is.
+    # numpy imports this module at first use. By then the first number may have been drawn, and the state before it could not be restored.
+    # So Clew imports the module together with numpy.
     module: Any = sys.modules.get("numpy.random.mtrand") or import_module("numpy.random.mtrand")
     if not hasattr(module, "_rand"):
         return None

@@ -26,7 +26,7 @@ def _of_column(value: Any) -> Summary:
 
 
 def _has_objects(dtype: Any) -> bool:
-    """Whether pandas keeps values of this dtype as Python objects."""
+    """Returns whether pandas stores values of this dtype as Python objects."""
     return str(dtype) == "object" or getattr(dtype, "storage", None) == "python"
 
 

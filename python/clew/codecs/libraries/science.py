@@ -41,7 +41,7 @@ LIBRARIES = (
         codecs={"torch": "torch"},
         opens_files="load",
         process_generators={
-            # That on the processor.
+            # The generator of the CPU.
             "torch": Generator(
                 _read_state,
                 _write_state,

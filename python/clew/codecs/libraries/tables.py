@@ -78,7 +78,7 @@ LIBRARIES = (
             "an alias of a mapped class": "sqlalchemy.orm.util.AliasedClass sqlalchemy.orm.util.AliasedInsp",
             "a loader option for mapped classes": "sqlalchemy.orm.strategy_options._AbstractLoad",
         },
-        # What listens belongs to what it listens to, and no value of that has it.
+        # A listener belongs to the object that it listens to, whose value does not contain it.
         setters="listen listens_for compiles",
     ),
 )

@@ -1,4 +1,4 @@
-"""Libraries of which little is known: for notebooks and their kernels, for connections, pages and texts, for tests."""
+"""Libraries with few declared facts: for notebooks and their kernels, for connections, pages and texts, for tests."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-//! What objects refer to elsewhere, followed from a key's walk: globals that code names, what it imports, own functions and classes,
-//! versions of libraries; and what of it may be another each time.
+//! References to other objects, followed from the walk of a key: globals that code names, imports, own functions and
+//! classes, versions of libraries; and checks of those that may change at each use.
 
 use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
@@ -12,14 +12,14 @@ use super::{Keys, Mentions, label};
 use crate::raw::Object;
 use crate::raw::identities::IdentityKind;
 
-/// The names in the code of a function, as `clew.adapters.task_code` reads them.
+/// The names in the code of a function, as read by `clew.adapters.task_code`.
 #[derive(FromPyObject)]
 struct CodeMentions {
     /// Globals that it reads.
     globals: BTreeSet<String>,
-    /// Modules that it imports, by their whole names.
+    /// Modules that it imports, by their full names.
     imports: BTreeSet<String>,
-    /// Attributes of anything.
+    /// Attributes of any object.
     attributes: BTreeSet<String>,
     ways: Vec<AttributePath>,
 }
@@ -28,10 +28,10 @@ struct CodeMentions {
 #[derive(FromPyObject)]
 struct AttributePath {
     is_imported: bool,
-    /// A global or a builtin, or the dotted name of what was imported.
+    /// A global or a builtin, or the dotted name of an imported object.
     root: String,
     attributes: Vec<String>,
-    /// Whether what is at its end is called with nothing.
+    /// Whether the object at its end is called without arguments.
     is_called_bare: bool,
 }
 
@@ -77,7 +77,7 @@ impl<'py> Keys<'_, 'py> {
         }
     }
 
-    /// A library by its version.
+    /// Adds a library by its version.
     fn library(&mut self, module: &str, mentions: &mut Mentions) -> Result<(), KeylessCause> {
         let top = module.split('.').next().unwrap_or_default();
         let version = self.version(top)?;
@@ -96,7 +96,7 @@ impl<'py> Keys<'_, 'py> {
         Ok(found)
     }
 
-    /// A function or class of the user's own modules, by what it is made of.
+    /// Adds a function or class of the user's own modules, by its parts.
     fn own(
         &mut self,
         bound: &Bound<'py, PyAny>,
@@ -113,7 +113,7 @@ impl<'py> Keys<'_, 'py> {
         Ok(())
     }
 
-    /// What a function's code reads beside its arguments.
+    /// Adds the objects that a function's code reads besides its arguments.
     fn globals(&mut self, function: &Bound<'py, PyAny>, mentions: &mut Mentions) -> Result<(), KeylessCause> {
         let globals = function.getattr("__globals__").map_err(KeylessCause::failed)?;
         let globals = globals.cast_into::<PyDict>().map_err(KeylessCause::failed)?;
@@ -180,7 +180,7 @@ impl<'py> Keys<'_, 'py> {
         self.attributes(module, path, &names, mentions)
     }
 
-    /// What a module of the user's own has under these names; modules inside it the same way.
+    /// Adds the objects that a module of the user has under these names; the same for modules in it.
     fn attributes(
         &mut self,
         module: &Bound<'py, PyModule>,
@@ -236,7 +236,7 @@ impl<'py> Keys<'_, 'py> {
         Err(KeylessCause::ImportsLater(path.to_owned()))
     }
 
-    /// Whether a way that code goes ends at what gives the same each time.
+    /// Checks that an attribute path in code ends at an object with the same result at each use.
     fn way(&mut self, way: &AttributePath, globals: &Bound<'py, PyDict>) -> Result<(), KeylessCause> {
         if way.is_imported {
             return self.check(&way.root, &way.attributes, way.is_called_bare);
@@ -251,7 +251,7 @@ impl<'py> Keys<'_, 'py> {
             let name = text("__qualname__").unwrap_or_default();
             format!("{}.{name}", text("__module__").unwrap_or_default())
         } else {
-            // What it is, and whose, the walk tells.
+            // The walk determines what it is and where it belongs.
             match (text("__module__"), text("__name__")) {
                 (Some(module), Some(name)) => format!("{module}.{name}"),
                 _ => return Ok(()),
@@ -278,7 +278,7 @@ impl<'py> Keys<'_, 'py> {
     }
 }
 
-/// Whether what a process has one of gives the same in each.
+/// Checks that an object that exists once per process is the same in each process.
 fn repeatable(token: &str) -> Result<(), KeylessCause> {
     match token {
         "random" | "numpy random" | "numpy bit generator" => Err(KeylessCause::Draws),

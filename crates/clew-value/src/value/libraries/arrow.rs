@@ -32,7 +32,7 @@ pub(super) fn read<'a>(coded: &CodecNode<'a>, kind: &str) -> Option<Value<'a>> {
     }
 }
 
-/// The column of a node that holds a chunked array (or an array), with its type's name.
+/// Returns the column of a node that holds a chunked array (or an array), with the name of its type.
 pub(super) fn column(view: NodeView<'_>) -> Option<Column<'_>> {
     let codec = super::codec(view)?;
     let parts = view.child(1)?.row()?;
@@ -44,7 +44,7 @@ pub(super) fn column(view: NodeView<'_>) -> Option<Column<'_>> {
     }
 }
 
-/// A type by its alias, or by the schema that has it.
+/// Returns a type by its alias, or by the schema that contains it.
 fn kind_of(parts: NodeView<'_>) -> Option<ArrowType> {
     match parts.text() {
         Some(name) => Some(alias(name)),
@@ -52,7 +52,7 @@ fn kind_of(parts: NodeView<'_>) -> Option<ArrowType> {
     }
 }
 
-/// The name of a type, for dtypes of pandas' that speak of it.
+/// Returns the name of a type, for pandas dtypes that refer to it.
 pub(super) fn type_name(view: NodeView<'_>) -> Option<String> {
     Some(kind_of(view.child(1)?.row()?.get(0)?)?.name)
 }
@@ -101,7 +101,7 @@ fn chunks<'a>(kind: &ArrowType, view: NodeView<'a>) -> Option<Column<'a>> {
     Some(Column::new(&kind.name, length, ColumnValues::Chunks(chunks)))
 }
 
-/// An array from `array_parts`.
+/// Reads an array from `array_parts`.
 fn array<'a>(kind: &ArrowType, view: NodeView<'a>, depth: usize) -> Option<Column<'a>> {
     let parts = view.row()?;
     let tag = parts.get(0)?.text()?;

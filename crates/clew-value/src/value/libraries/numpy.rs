@@ -38,7 +38,7 @@ pub(super) fn read<'a>(coded: &CodecNode<'a>, kind: &str) -> Option<Value<'a>> {
     }
 }
 
-/// An array from the `args` of `array_parts` or `_view_parts`, and the state that holds its objects.
+/// Reads an array from the `args` of `array_parts` or `_view_parts`, and the state that holds its objects.
 pub(super) fn array<'a>(type_name: &str, args: NodeView<'a>, state: Option<NodeView<'a>>) -> Option<Array<'a>> {
     let args = args.row()?;
     let dtype = dtype(args.get(1)?)?;
@@ -80,7 +80,7 @@ fn in_memory<'a>(args: Items<'a>, dtype: &Dtype, shape: &[u64]) -> Option<Elemen
     Some(Elements::Bytes(Bytes::Memory(args.get(5)?.memory()?), offset, strides))
 }
 
-/// How elements lie: "C", "F", or (offset, strides).
+/// Returns the layout of elements, stored as "C", "F", or (offset, strides): the offset and the strides.
 fn layout(parts: NodeView<'_>, dtype: &Dtype, shape: &[u64]) -> Option<(u64, Vec<i64>)> {
     if let Some(order) = parts.text() {
         return Some((0, dense_strides(shape, dtype.size, order == "F")));
@@ -100,7 +100,7 @@ fn lengths(view: NodeView<'_>) -> Option<Vec<u64>> {
     row.iter().map(|length| u64::try_from(length.int()?).ok()).collect()
 }
 
-/// A view of another array's memory, or of bytes.
+/// Reads a view of another array's memory, or of bytes.
 fn view<'a>(type_name: &str, args: Items<'a>, dtype: Dtype, shape: Vec<u64>) -> Option<Array<'a>> {
     let offset = args.get(3)?.int()?;
     let strides = steps(args.get(4)?, shape.len())?;
@@ -155,7 +155,7 @@ fn over_base<'a>(base: NodeView<'a>, offset: i64, strides: Vec<i64>, dtype: &Dty
     }
 }
 
-/// One-dimensional values of a frame: `memory_parts`, or ("objects", args, state).
+/// Reads one-dimensional values of a frame: `memory_parts`, or ("objects", args, state).
 pub(super) fn flat(parts: NodeView<'_>) -> Option<Column<'_>> {
     let row = parts.row()?;
     let array = if row.get(0)?.text()? == "objects" {
@@ -166,7 +166,7 @@ pub(super) fn flat(parts: NodeView<'_>) -> Option<Column<'_>> {
     column_of(array)
 }
 
-/// A one-dimensional array as a column.
+/// Converts a one-dimensional array to a column.
 pub(super) fn column_of(array: Array<'_>) -> Option<Column<'_>> {
     let [length] = array.shape.as_slice() else { return None };
     let name = array.dtype.name.clone();
@@ -236,7 +236,7 @@ fn scalar<'a>(coded: &CodecNode<'a>) -> Option<Value<'a>> {
 
 // --- dtypes -----------------------------------------------------------------------------------------------------
 
-/// A dtype from `dtype_parts`.
+/// Reads a dtype from `dtype_parts`.
 pub(super) fn dtype(parts: NodeView<'_>) -> Option<Dtype> {
     if let Some(text) = parts.text() {
         return if text.starts_with('(') {
@@ -258,7 +258,7 @@ pub(super) fn dtype(parts: NodeView<'_>) -> Option<Dtype> {
     }
 }
 
-/// `<f8`, `|S5`, `>M8[25s]`.
+/// Parses a simple dtype: `<f8`, `|S5`, `>M8[25s]`.
 pub(super) fn simple(text: &str) -> Option<Dtype> {
     let big = text.starts_with('>');
     let bare = text.trim_start_matches(['<', '>', '|', '=']);
@@ -312,7 +312,7 @@ fn time(kind: char, unit: Option<&str>, big: bool) -> Option<Dtype> {
     Some(Dtype::new(name, element, 8))
 }
 
-/// Fields and arrays in elements, as `_nested` writes them.
+/// Reads fields and arrays in elements, as `_nested` writes them.
 fn nested(parts: &Literal, depth: usize) -> Option<Dtype> {
     let items = match parts {
         Literal::Text(text) => return simple(text),

@@ -59,7 +59,7 @@ fn frame<'a>(coded: &CodecNode<'a>) -> Option<Table<'a>> {
     })
 }
 
-/// A column by itself, or as a place in a block that was written whole.
+/// Reads a column stored on its own, or as a position in a block that was stored as a whole.
 fn column<'a>(parts: NodeView<'a>, wholes: Items<'a>, length: u64) -> Option<Column<'a>> {
     let row = parts.row()?;
     let found = match row.get(0)?.int() {
@@ -98,7 +98,7 @@ fn series<'a>(coded: &CodecNode<'a>) -> Option<Table<'a>> {
     })
 }
 
-/// An index as a value of its own: its labels as a column.
+/// Returns an index as a value of its own, with its labels as columns.
 fn labels<'a>(coded: &CodecNode<'a>, index: &Index<'a>) -> Table<'a> {
     let name = |nth: usize| index.names.get(nth).cloned().flatten();
     let columns: Vec<_> = (0..)
@@ -118,7 +118,7 @@ fn labels<'a>(coded: &CodecNode<'a>, index: &Index<'a>) -> Table<'a> {
     }
 }
 
-/// What hangs on a frame: attrs and attributes of the user's.
+/// Returns the extras of a frame: attrs, and attributes that the user set.
 fn extras(parts: Option<NodeView<'_>>) -> Vec<(String, NodeView<'_>)> {
     let Some(row) = parts.and_then(NodeView::row) else {
         return Vec::new();
@@ -135,7 +135,7 @@ fn extras(parts: Option<NodeView<'_>>) -> Vec<(String, NodeView<'_>)> {
     attrs.into_iter().chain(own).collect()
 }
 
-/// A label as people read it; `None` for none.
+/// Returns a label in readable form; `None` if there is none.
 fn label(view: NodeView<'_>) -> Option<String> {
     if view.is_none() {
         return None;
@@ -152,7 +152,7 @@ fn index_of(view: NodeView<'_>) -> Option<Index<'_>> {
     index(view.child(1)?.row()?, 0)
 }
 
-/// An index from `index_parts`.
+/// Reads an index from `index_parts`.
 fn index(parts: Items<'_>, depth: usize) -> Option<Index<'_>> {
     match parts.get(0)?.text()? {
         "RangeIndex" => {
@@ -169,7 +169,7 @@ fn index(parts: Items<'_>, depth: usize) -> Option<Index<'_>> {
     }
 }
 
-/// An index of one level.
+/// Creates an index of one level.
 fn single<'a>(column: Column<'a>, name: Option<NodeView<'a>>) -> Index<'a> {
     Index {
         names: vec![name.and_then(label)],
@@ -199,7 +199,7 @@ fn multi_index(parts: Items<'_>, depth: usize) -> Option<Index<'_>> {
 
 // --- values -----------------------------------------------------------------------------------------------------
 
-/// A column from `values_parts`.
+/// Reads a column from `values_parts`.
 fn values(view: NodeView<'_>, depth: usize) -> Option<Column<'_>> {
     let parts = view.row().filter(|_| depth <= INDEX_DEPTH)?;
     match parts.get(0)?.text()? {
@@ -256,7 +256,7 @@ fn values(view: NodeView<'_>, depth: usize) -> Option<Column<'_>> {
     }
 }
 
-/// `Int64` of `int64`: nullable values have a capital.
+/// Returns `Int64` for `int64`: the names of nullable dtypes are capitalized.
 fn masked_name(dtype: &str) -> String {
     match dtype {
         "bool" => "boolean".to_owned(),
@@ -274,7 +274,7 @@ fn capital(word: &str) -> String {
         .map_or_else(String::new, |first| first.to_uppercase().to_string() + letters.as_str())
 }
 
-/// Moments and spans; in their zone where they have one.
+/// Reads times or durations, with their time zone if they have one.
 fn times(parts: Items<'_>) -> Option<Column<'_>> {
     let mut column = flat(parts.get(2)?)?;
     let zone = parts.get(3).and_then(stdlib::zone);
@@ -297,7 +297,7 @@ fn times(parts: Items<'_>) -> Option<Column<'_>> {
     Some(column)
 }
 
-/// Periods of the commonest lengths; others as numbers.
+/// Reads periods of common frequencies; other periods become numbers.
 fn periods(parts: Items<'_>) -> Option<Column<'_>> {
     let column = flat(parts.get(1)?)?;
     let freq = parts.get(2)?.row()?.get(0)?.text()?.to_owned();
@@ -338,7 +338,7 @@ fn periods(parts: Items<'_>) -> Option<Column<'_>> {
     Some(Column::new(name, column.length, values))
 }
 
-/// What a dtype is called, from `dtype_parts`.
+/// Returns the name of a dtype, from `dtype_parts`.
 fn dtype_name(parts: NodeView<'_>) -> Option<String> {
     let row = parts.row()?;
     Some(match row.get(0)?.text()? {
@@ -352,7 +352,7 @@ fn dtype_name(parts: NodeView<'_>) -> Option<String> {
     })
 }
 
-/// A moment or a span: the number, the frequency or the zone, the unit.
+/// Returns a time or a duration; its parts are the number, the frequency or the zone, and the unit.
 fn moment<'a>(coded: &CodecNode<'a>, kind: &str) -> Option<Value<'a>> {
     let parts = coded.parts()?;
     let ticks = parts.get(0)?.int()?;

@@ -1,28 +1,28 @@
-//! Schemas of Arrow, as its IPC format writes them: names and types of fields, read with every offset checked.
+//! Parses Arrow schemas in the IPC format: names and types of fields, with every offset checked.
 //!
-//! The `arrow-ipc` crate would read them too, but panics on types and widths that it does not expect; what is read here may
-//! come from a stranger (promise P14). Source: Arrow's `Schema.fbs` and `Message.fbs`, and the flatbuffers format.
+//! The `arrow-ipc` crate parses them too, but panics on unexpected types and widths; the data read here may be
+//! untrusted (promise P14). Source: Arrow's `Schema.fbs` and `Message.fbs`, and the flatbuffers format.
 
 use clew_core::limits::{FIELDS, TYPE_DEPTH};
 
 use crate::time::{Time, TimeKind};
 use crate::value::element::{Dtype, Element};
 
-/// A type of Arrow's.
+/// A type of Arrow.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ArrowType {
-    /// As Arrow writes it.
+    /// The name that Arrow writes.
     pub name: String,
-    /// What its elements are.
+    /// The layout of its elements.
     pub layout: Layout,
 }
 
-/// What the elements of an Arrow type are.
+/// The layout of the elements of an Arrow type.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Layout {
     /// Of fixed width.
     Fixed(Dtype),
-    /// Texts or bytes. `wide`: offsets of 8 bytes.
+    /// Texts or bytes.
     Text {
         /// Whether offsets have 8 bytes each.
         wide: bool,
@@ -33,20 +33,20 @@ pub enum Layout {
     List {
         /// Whether offsets have 8 bytes each.
         wide: bool,
-        /// How many are in each, where all are of one length.
+        /// The length of every list, if all have the same length.
         size: u64,
-        /// What is in them.
+        /// The type of their items.
         inner: Box<ArrowType>,
     },
     /// Named fields.
     Struct(Vec<(String, ArrowType)>),
-    /// Numbers of values that lie apart.
+    /// Codes of values that are stored separately: the types of both.
     Dictionary(Box<ArrowType>, Box<ArrowType>),
     /// Anything else.
     Other,
 }
 
-/// The fields of a schema.
+/// Returns the fields of a schema.
 pub fn fields(message: &[u8]) -> Option<Vec<(String, ArrowType)>> {
     let start = if message.get(..4)? == [0xff; 4] { 8 } else { 4 };
     let buffer = Buffer(message.get(start..)?);
@@ -60,12 +60,12 @@ pub fn fields(message: &[u8]) -> Option<Vec<(String, ArrowType)>> {
         .collect()
 }
 
-/// The type of the only field of a schema.
+/// Returns the type of the only field of a schema.
 pub fn only(message: &[u8]) -> Option<ArrowType> {
     fields(message)?.into_iter().next().map(|(_, kind)| kind)
 }
 
-/// A type by the alias that Arrow knows it by.
+/// Returns a type by its Arrow alias.
 pub fn alias(name: &str) -> ArrowType {
     let unit = |prefix: &str| name.strip_prefix(prefix)?.strip_suffix(']');
     let fixed = |element, size| Layout::Fixed(Dtype::new(name, element, size));
@@ -258,18 +258,18 @@ impl Buffer<'_> {
         self.0.get(at..at.checked_add(N)?)?.try_into().ok()
     }
 
-    /// The place that an offset at `at` leads to.
+    /// Returns the target of the offset at `at`.
     fn offset(self, at: usize) -> Option<usize> {
         at.checked_add(u32::from_le_bytes(self.bytes(at)?) as usize)
     }
 }
 
-/// A table of a flatbuffer and where it is.
+/// A table of a flatbuffer, and its position.
 #[derive(Clone, Copy)]
 struct Table<'a>(Buffer<'a>, usize);
 
 impl Table<'_> {
-    /// Where a field's value is; `None` if it has none.
+    /// Returns the position of a field's value; `None` if it has none.
     fn field(self, nth: usize) -> Option<usize> {
         let Self(buffer, at) = self;
         let back = i64::from(i32::from_le_bytes(buffer.bytes(at)?));

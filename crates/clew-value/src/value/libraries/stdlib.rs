@@ -108,7 +108,7 @@ fn decimal(parts: Items<'_>) -> Option<String> {
     Some(pointed(sign, digits, exponent.saturating_neg()))
 }
 
-/// The name or the offset of a time zone; `None` where there is none.
+/// Returns the name or the offset of a time zone; `None` if there is none.
 pub(super) fn zone(view: NodeView<'_>) -> Option<String> {
     if view.is_none() {
         return None;
@@ -126,7 +126,7 @@ pub(super) fn zone(view: NodeView<'_>) -> Option<String> {
     }
 }
 
-/// An `array.array`: a letter and its memory.
+/// Reads an `array.array`: a type code and its memory.
 fn array<'a>(coded: &CodecNode<'a>) -> Option<Value<'a>> {
     let parts = coded.parts()?;
     let dtype = simple(match parts.get(0)?.text()? {
