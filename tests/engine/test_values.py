@@ -674,6 +674,189 @@ def test_a_column_too_large_to_read_is_counted_by_its_blocks() -> None:
     assert column["examples"] == [{"row": "77", "before": "0.0", "after": "5.0"}]
 
 
+# --- different values are never the same ----------------------------------------------------------------------------------
+
+LONG = "'a' * 1_500"
+DIFFERENT = {
+    "uuid": ("uuid.UUID(int=2**128 - 1)", "uuid.UUID(int=2**128 - 2)"),
+    "huge int": ("2**9_000", "2**9_000 + 1"),
+    "huge int in an array": ("np.array([2**9_000, 0])", "np.array([2**9_000 + 1, 0])"),
+    "huge int of a class": ("I(2**9_000)", "I(2**9_000 + 1)"),
+    "huge fraction": ("fractions.Fraction(2**9_000, 3)", "fractions.Fraction(2**9_000 + 1, 3)"),
+    "decimal": ("decimal.Decimal('nan')", "decimal.Decimal('snan')"),
+    "range": ("range(10**25)", "range(10**25 + 1)"),
+    "slice": (f"slice({LONG} + 'b')", f"slice({LONG} + 'c')"),
+    "pattern": (f"re.compile({LONG} + 'b')", f"re.compile({LONG} + 'c')"),
+    "flags of a pattern": ("re.compile('a')", "re.compile('a', re.I)"),
+    "bytes of a class": ("B(b'a' * 1_500 + b'b')", "B(b'a' * 1_500 + b'c')"),
+    "offset of a zone": (
+        "datetime.timezone(datetime.timedelta(seconds=1))",
+        "datetime.timezone(datetime.timedelta(seconds=2))",
+    ),
+    "name of a zone": (
+        "datetime.timezone(datetime.timedelta(0), 'A')",
+        "datetime.timezone(datetime.timedelta(0), 'B')",
+    ),
+    "lone surrogates": ("'\\ud800'", "'\\ud801'"),
+    "lone surrogates of a class": ("T('\\ud800')", "T('\\ud801')"),
+    "lone surrogates in attributes": (
+        "types.SimpleNamespace(**{'\\ud800': 1})",
+        "types.SimpleNamespace(**{'\\ud801': 1})",
+    ),
+    "lone surrogates in arrays": ("np.array(['\\ud800'])", "np.array(['\\ud801'])"),
+    "lone surrogates in objects": ("np.array(['\\ud800', 0], object)", "np.array(['\\ud801', 0], object)"),
+    "text and stream": ("'a'", "io.StringIO('a')"),
+    "text and stream in an array": (
+        "np.array(['a', 0], object)",
+        "np.array([io.StringIO('a'), 0], object)",
+    ),
+    "members of enums": ("E.A", "F.A"),
+    "methods of types": ("str.upper", "bytes.upper"),
+    "a list in itself": ("loop()", "[[]]"),
+    "nan twice in a set": ("{float('nan')}", "{float('nan'), float('nan')}"),
+    "items of a reducer": ("R([])", "R([1])"),
+    "items beside entries of a reducer": ("Q({1: 0})", "Q({2: 0})"),
+    "callable of a reducer": ("Made('one')", "Made('two')"),
+    "last argument of a reducer": ("K(1)", "K(2)"),
+    "attributes beside the state of a reducer": ("W(1)", "W(2)"),
+    "classes of the same name": (
+        "object.__new__(concurrent.futures.thread._WorkItem)",
+        "object.__new__(concurrent.futures.process._WorkItem)",
+    ),
+    "attribute of a partial": (
+        "attributed(functools.partial(int), 'a')",
+        "attributed(functools.partial(int), 'b')",
+    ),
+    "starred alias": ("next(iter(tuple[int]))", "tuple[int]"),
+    "length of a deque": ("collections.deque([1], 2)", "collections.deque([1], 3)"),
+    "factory of a dict": ("collections.defaultdict(int)", "collections.defaultdict(str)"),
+    "attribute of a dict": (
+        "attributed(collections.OrderedDict(), 'a')",
+        "attributed(collections.OrderedDict(), 'b')",
+    ),
+    "attribute of records": (
+        "attributed(np.recarray(1, 'i4,'), 'a')",
+        "attributed(np.recarray(1, 'i4,'), 'b')",
+    ),
+    "argument of a codec": ("itertools.repeat(str)", "itertools.repeat(int)"),
+    "keys of attributes": (f"keyed(({LONG}, 1))", f"keyed(({LONG}, 2))"),
+    "objects without a value": ("[__import__('threading').Lock()]", "[__import__('threading').Lock()]"),
+    "int and float": ("np.array([2**53 + 1])", "np.array([2.0**53])"),
+    "records": ("records('a' * 200, 0)", "records('a' * 199 + 'b', 0)"),
+    "arrays in records": ("records('a', 0)", "records('a', 1)"),
+    "interval": ("pd.Interval(1, 2, closed='left')", "pd.Interval(1, 2, closed='right')"),
+    "ends of intervals": (
+        "pd.Interval(pd.Timestamp(0), pd.Timestamp(1))",
+        "pd.Interval(pd.Timestamp(0), pd.Timestamp(2))",
+    ),
+    "frequency of periods": (
+        "pd.Series(pd.arrays.PeriodArray(np.array([216, 217]), dtype='period[Q-NOV]'))",
+        "pd.Series(pd.arrays.PeriodArray(np.array([216, 217]), dtype='period[Q-DEC]'))",
+    ),
+    "zone of times": (
+        "pd.Series(pd.to_datetime([0, 1]).tz_localize(datetime.timezone(datetime.timedelta(0), 'A')))",
+        "pd.Series(pd.to_datetime([0, 1]).tz_localize(datetime.timezone(datetime.timedelta(0), 'B')))",
+    ),
+    "zone of another library": (
+        "pd.Series(pd.to_datetime([0], utc=True).tz_convert(dateutil.tz.tzoffset('A', 60)))",
+        "pd.Series(pd.to_datetime([0], utc=True).tz_convert(dateutil.tz.tzoffset('A', 120)))",
+    ),
+    "order of categories": (
+        "pd.Series(pd.Categorical(['a'], ordered=True))",
+        "pd.Series(pd.Categorical(['a'], ordered=False))",
+    ),
+    "months and years": ("np.array([5], 'M8[2M]')[0]", "np.array([5], 'M8[3M]')[0]"),
+    "long lists": ("pa.array([list(range(99))])", "pa.array([[*range(98), 0]])"),
+    "long lists in a frame": (
+        "pd.DataFrame({'a': pd.array([list(range(99))], pd.ArrowDtype(pa.list_(pa.int64())))})",
+        "pd.DataFrame({'a': pd.array([[*range(98), 0]], pd.ArrowDtype(pa.list_(pa.int64())))})",
+    ),
+    "lists of one length": (
+        "pa.array([list(range(99))], pa.list_(pa.int64(), 99))",
+        "pa.array([[*range(98), 0]], pa.list_(pa.int64(), 99))",
+    ),
+    "structs": ("pa.array([{'a': 'x' * 50}])", "pa.array([{'a': 'x' * 49 + 'y'}])"),
+    "many fields": (
+        "pa.array([{f'f{i}': i for i in range(30)}])",
+        "pa.array([{f'f{i}': i % 29 for i in range(30)}])",
+    ),
+    "scalar of arrow": ("pa.scalar('x' * 300)", "pa.scalar('x' * 299 + 'y')"),
+    "long names of columns": ("pd.DataFrame({'x' * 99: [1]})", "pd.DataFrame({'x' * 98 + 'y': [1]})"),
+    "names of columns": ("pd.DataFrame({1: [1]})", "pd.DataFrame({'1': [1]})"),
+    "name of a series": ("pd.Series([1], name=1)", "pd.Series([1], name='1')"),
+    "name of an index": (
+        "pd.DataFrame({'a': [1]}, pd.Index([0], name=(1, 'x' * 50)))",
+        "pd.DataFrame({'a': [1]}, pd.Index([0], name=(1, 'x' * 49 + 'y')))",
+    ),
+    "labels of intervals": (
+        "pd.Series([1, 2], pd.IntervalIndex.from_tuples([(0, 1), (1, 2)], closed='left'))",
+        "pd.Series([1, 2], pd.IntervalIndex.from_tuples([(0, 1), (1, 2)], closed='right'))",
+    ),
+    "labels of lists": (
+        "pd.Series([1], pd.Index(pd.array([list(range(99))], pd.ArrowDtype(pa.list_(pa.int64())))))",
+        "pd.Series([1], pd.Index(pd.array([[*range(98), 0]], pd.ArrowDtype(pa.list_(pa.int64())))))",
+    ),
+    "labels without a known layout": (
+        "pd.Series([1, 2], pd.Index(pd.arrays.SparseArray([1, 2])))",
+        "pd.Series([1, 2], pd.Index(pd.arrays.SparseArray([3, 4])))",
+    ),
+    "note of an attribute": ("noted({1: 1, 2: 2})", "noted({2: 2, 1: 1})"),
+    "half and single": ("np.array([0.1], 'f2')", "np.array([0.1], 'f4')"),
+    "sparse": ("pd.arrays.SparseArray([0, 1])", "pd.arrays.SparseArray([0, 2])"),
+    "complex": ("np.array([1 + 2j])", "np.array([1 + 3j])"),
+}
+DIFFERENT_SETUP = """
+import concurrent.futures.process, concurrent.futures.thread, copyreg, dateutil.tz, enum, fractions, functools, io, itertools, re, types, uuid
+class I(int): pass
+class B(bytes): pass
+class T(str): pass
+class E(enum.Enum): A = 1
+class F(enum.Enum): A = 1
+class R(list):
+    def __reduce__(self): return (R, (), None, iter(list(self)))
+class Q(dict):
+    def __reduce__(self): return (Q, (), None, iter(list(self)), iter([(0, 0)]))
+    append = dict.pop
+class W:
+    def __init__(self, kept): self.kept = kept
+    def __reduce__(self): return (W, (0,), {"kept": 0})
+class K(int):
+    def __reduce__(self): return (copyreg._reconstructor, (K, int, int(self)))
+class Made(str):
+    def __reduce__(self): return (getattr(Made, str(self)), ())
+    @classmethod
+    def one(cls): return cls("one")
+    @classmethod
+    def two(cls): return cls("two")
+def loop():
+    found = []
+    found.append(found)
+    return found
+def records(text, number):
+    found = np.zeros(2, [('text', 'U200'), ('numbers', 'i4', (99,))])
+    found['text'][1], found['numbers'][1, 70] = text, number
+    return found
+def keyed(key):
+    found = types.SimpleNamespace()
+    found.__dict__[key] = 1
+    return found
+def attributed(value, name):
+    setattr(value, name, 1)
+    return value
+def noted(value):
+    frame = pd.DataFrame({'a': [1]})
+    frame.attrs['note'] = value
+    return frame
+"""
+
+
+@pytest.mark.parametrize("place", ["{}", "[{}]"], ids=["alone", "in a list"])
+@pytest.mark.parametrize(("before", "after"), DIFFERENT.values(), ids=DIFFERENT.keys())
+def test_different_values_are_never_the_same(before: str, after: str, place: str) -> None:
+    found = Compared(f"{DIFFERENT_SETUP}\nx = {place.format(before)}", f"x = {place.format(after)}")
+    assert found["kind"] not in ("same", "unread"), found.detail
+
+
 # --- hostile bytes ---------------------------------------------------------------------------------------------------
 
 HOSTILE = [

@@ -21,14 +21,22 @@ pub use detail::{
 };
 
 use crate::digest;
+use crate::kinds;
 use crate::limits::ReadLimits;
 use crate::stored_value::{NodeView, ReadError};
 use crate::value::Value;
 use crate::value::object::Object;
 use crate::value::short::short;
 
+/// The most nodes of a value that is first compared as a whole.
+const SMALL: usize = 10_000;
+
 /// Returns the differences between two values of one variable.
 pub fn compare(before: NodeView<'_>, after: NodeView<'_>, limits: &ReadLimits) -> Detail {
+    // Unreadable parts of an invalid stream equal no others: they would differ from themselves.
+    if before.stored().arena().len() <= SMALL && digest::is_same(before, after) {
+        return Detail::Same { note: EQUAL.to_owned() };
+    }
     let mut comparer = Comparer {
         limits,
         seen: FxHashSet::default(),
@@ -104,36 +112,15 @@ impl Comparer<'_> {
             self.is_cut = true;
             return Ok(None);
         }
-        let one_kind = one.kind == two.kind;
         match (before.value()?, after.value()?) {
             (Value::Array(one), Value::Array(two)) => self.arrays(&one, &two),
             (Value::Table(one), Value::Table(two)) => self.tables(&one, &two),
             (Value::Members(one), Value::Members(two)) if one.holding == two.holding => self.members(&one, &two, depth),
             (Value::Object(one), Value::Object(two)) => self.objects(&one, &two, before, after, depth),
-            (Value::Text(one), Value::Text(two)) => Ok(text::texts(&one, &two, self.limits)),
+            (Value::Text(one), Value::Text(two)) if one != two => Ok(text::texts(&one, &two, self.limits)),
             (Value::Float(one), Value::Float(two)) if one.is_nan() && two.is_nan() => Ok(None),
-            (Value::Scalar(one), Value::Scalar(two))
-                if one == two && (one.text.len() < 200 || digest::is_same(before, after)) =>
-            {
-                Ok(None)
-            }
-            // A walk writes no parts of simple values, but an untrusted stream may contain some.
-            (Value::None, Value::None) => Ok(None),
-            (
-                Value::Bool(_)
-                | Value::Integer(_)
-                | Value::Float(_)
-                | Value::Complex(..)
-                | Value::Named(_)
-                | Value::Bytes(_),
-                Value::Bool(_)
-                | Value::Integer(_)
-                | Value::Float(_)
-                | Value::Complex(..)
-                | Value::Named(_)
-                | Value::Bytes(_),
-            ) if one_kind && before.payload() == after.payload() => Ok(None),
-            (Value::Opaque(_), Value::Opaque(_)) => Ok(None),
+            // The texts of other values do not contain all of them.
+            _ if digest::is_same(before, after) => Ok(None),
             (one, two) => Ok(Some(self.replaced(before, after, &one, &two))),
         }
     }
@@ -148,10 +135,7 @@ impl Comparer<'_> {
         if pair.is_same() {
             pair = Pair::new(short(before, 10 * width), short(after, 10 * width));
         }
-        if pair.is_same() {
-            pair.after += " (another one)";
-        }
-        Detail::Value(pair)
+        Detail::Value(Pair::different(pair.before, pair.after))
     }
 
     fn objects(
@@ -163,39 +147,44 @@ impl Comparer<'_> {
         depth: usize,
     ) -> Found {
         let is_function = |object: &Object<'_>| object.type_name.starts_with("function ");
-        if one.type_name != two.type_name && !(is_function(one) && is_function(two)) {
+        let is_other = one.type_name != two.type_name && !(is_function(one) && is_function(two));
+        if is_other || one.content.is_some() != two.content.is_some() {
             let width = self.limits.width;
-            return Ok(Some(Detail::Value(Pair::new(
-                short(before, width),
-                short(after, width),
-            ))));
+            let pair = Pair::different(short(before, width), short(after, width));
+            return Ok(Some(Detail::Value(pair)));
         }
         let mut found = members::MemberChanges::default();
+        if (before.kind(), after.kind()) == (kinds::INSTANCE, kinds::INSTANCE)
+            && let (Some(one), Some(two)) = (before.child(0), after.child(0))
+        {
+            // Classes of different modules may have the same short name.
+            let detail = self.values(one, two, depth + 1)?;
+            self.add(&mut found, " class", None, None, detail);
+        }
+        let is_hidden_same = one.hidden == two.hidden;
         if let (Some(one), Some(two)) = (&one.content, &two.content) {
-            let detail = self.contents(one, two, depth)?;
+            let detail = self.contents(one, two, is_hidden_same, depth)?;
             self.add(&mut found, "", None, None, detail);
         }
         self.fields(&one.fields, &two.fields, depth, &mut found)?;
-        if one.hidden != two.hidden {
+        if !is_hidden_same && one.content.is_none() {
             found.note.get_or_insert_with(|| hidden(&two.type_name).to_owned());
         }
         Ok(found.into_detail(None, None))
     }
 
-    /// Compares the contents of subclasses such as those of list, dict and str.
-    fn contents(&mut self, one: &Value<'_>, two: &Value<'_>, depth: usize) -> Found {
+    /// Compares the contents of subclasses such as those of list, dict and str. `is_same`: their bytes are the same, if
+    /// they are not compared by their parts.
+    fn contents(&mut self, one: &Value<'_>, two: &Value<'_>, is_same: bool, depth: usize) -> Found {
         match (one, two) {
             (Value::Members(one), Value::Members(two)) => self.members(one, two, depth + 1),
             (Value::Array(one), Value::Array(two)) => self.arrays(one, two),
             (Value::Table(one), Value::Table(two)) => self.tables(one, two),
             (Value::Text(one), Value::Text(two)) => Ok(text::texts(one, two, self.limits)),
+            _ if is_same => Ok(None),
             (one, two) => {
-                let width = self.limits.width;
-                let pair = Pair::new(
-                    crate::value::short::of(one, width, 2),
-                    crate::value::short::of(two, width, 2),
-                );
-                Ok((!pair.is_same()).then_some(Detail::Value(pair)))
+                let text = |value| crate::value::short::of(value, self.limits.width, 2);
+                Ok(Some(Detail::Value(Pair::different(text(one), text(two)))))
             }
         }
     }

@@ -28,7 +28,8 @@ fn of(view: NodeView<'_>, depth: usize, above: &mut Vec<u32>, left: &mut u64) ->
     *left = left.saturating_sub(1);
     let mut bytes = view.kind().to_le_bytes().to_vec();
     if let Some(up) = above.iter().rev().position(|number| *number == view.number()) {
-        bytes.extend_from_slice(&(up as u64).to_le_bytes());
+        // No payload is so long: a node in itself is not an empty one.
+        bytes.extend_from_slice(&(u64::MAX - up as u64).to_le_bytes());
         return Fingerprint::of(&bytes).0;
     }
     bytes.extend_from_slice(&(view.payload().len() as u64).to_le_bytes());

@@ -189,7 +189,8 @@ fn spoken(path: String) -> String {
         " function" => ".__func__".to_owned(),
         " content" => ".cell_contents".to_owned(),
         " object" => "()".to_owned(),
-        " state" | " type" | " mapping" | " dict" | " of" | " sequence" | " origin" => String::new(),
+        " callable" | " item" | " setter" | " state" | " type" | " mapping" | " dict" | " of" | " sequence"
+        | " origin" => String::new(),
         _ if path.starts_with(" argument") => String::new(),
         _ => path,
     }

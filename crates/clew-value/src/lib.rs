@@ -34,5 +34,6 @@ pub use memory::StoredMemory;
 pub use origins::CellIndex;
 pub use stored_value::{Blocks, Items, NodeView, ReadError, StoredValue};
 pub use value::{
-    Array, Column, ColumnValues, Dtype, Element, ElementValue, Elements, Field, Index, Object, Table, Value, short,
+    Array, Column, ColumnValues, Dtype, Element, ElementValue, Elements, Field, Index, Nested, Object, Table, Value,
+    short,
 };

@@ -1,6 +1,9 @@
 //! Payloads: sequences of numbers and names, written by the walk, and read by the builder with every length checked.
 
+use std::borrow::Cow;
+
 use clew_core::graph::stream::{read_varint, write_varint};
+use clew_core::id::Fingerprint;
 
 /// Appends numbers and names.
 pub trait Write {
@@ -67,6 +70,19 @@ impl<'a> Reader<'a> {
     /// Returns whether everything was read.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
+    }
+
+    /// Returns the number of bytes that were not read.
+    pub(crate) fn left(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// Returns bytes as text. Text that is not UTF-8 (it has lone surrogates) ends with a hash: other bytes are another text.
+pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
+    match String::from_utf8_lossy(bytes) {
+        Cow::Owned(shown) => Cow::Owned(format!("{shown} (not UTF-8, {})", Fingerprint::of(bytes))),
+        text @ Cow::Borrowed(_) => text,
     }
 }
 

@@ -8,8 +8,10 @@ use jiff::tz::{Offset, TimeZone};
 pub struct Time {
     /// Whether the numbers are times or durations.
     pub kind: TimeKind,
-    /// Nanoseconds per unit; 0 if the unit is a month or a year.
+    /// Nanoseconds or months per unit.
     pub unit: i128,
+    /// Whether the unit is a month or a year, whose lengths vary.
+    pub is_calendar: bool,
     /// Name of the unit: `ns`, `D`, `M`.
     pub name: String,
     /// The time zone in which times are shown.
@@ -29,8 +31,8 @@ pub enum TimeKind {
     Span,
 }
 
-/// Returns the nanoseconds of a unit; 0 if its length varies.
-pub fn unit(name: &str) -> Option<i128> {
+/// Returns the nanoseconds of a unit; the months of one whose length varies.
+fn unit(name: &str) -> Option<i128> {
     Some(match name {
         "ns" => 1,
         "us" => 1_000,
@@ -40,7 +42,8 @@ pub fn unit(name: &str) -> Option<i128> {
         "h" => 3_600_000_000_000,
         "D" => 86_400_000_000_000,
         "W" => 604_800_000_000_000,
-        "M" | "Y" => 0,
+        "M" => 1,
+        "Y" => 12,
         _ => return None,
     })
 }
@@ -51,32 +54,34 @@ impl Time {
         Some(Self {
             kind,
             unit: unit(name)?.checked_mul(step)?,
+            is_calendar: matches!(name, "M" | "Y"),
             name: name.to_owned(),
             zone,
         })
     }
 
-    /// Returns a number of units in readable form.
-    pub fn text(&self, ticks: i64) -> String {
-        let nanoseconds = i128::from(ticks) * self.unit;
-        match self.kind {
-            _ if self.unit == 0 => self.calendar(ticks),
-            TimeKind::Span => span(nanoseconds),
-            TimeKind::Clock => clock(nanoseconds),
-            TimeKind::Moment | TimeKind::Day => self
-                .moment(nanoseconds)
-                .unwrap_or_else(|| format!("{ticks} {}", self.name)),
-        }
+    /// Returns the nanoseconds or months of a number of units; `None` if there are too many.
+    pub fn amount(&self, ticks: i64) -> Option<i128> {
+        i128::from(ticks).checked_mul(self.unit)
     }
 
-    fn calendar(&self, ticks: i64) -> String {
-        match (self.kind, self.name.as_str()) {
-            (TimeKind::Moment | TimeKind::Day, "M") => {
-                format!("{:04}-{:02}", 1970 + ticks.div_euclid(12), ticks.rem_euclid(12) + 1)
+    /// Returns a number of units in readable form.
+    pub fn text(&self, ticks: i64) -> String {
+        let text = self.amount(ticks).and_then(|amount| match self.kind {
+            TimeKind::Moment | TimeKind::Day if self.is_calendar => {
+                let (year, month) = (1970 + amount.div_euclid(12), amount.rem_euclid(12) + 1);
+                Some(if self.name == "Y" {
+                    format!("{year:04}")
+                } else {
+                    format!("{year:04}-{month:02}")
+                })
             }
-            (TimeKind::Moment | TimeKind::Day, "Y") => format!("{:04}", 1970_i64.saturating_add(ticks)),
-            _ => format!("{ticks} {}", self.name),
-        }
+            _ if self.is_calendar => None,
+            TimeKind::Span => Some(span(amount)),
+            TimeKind::Clock => Some(clock(amount)),
+            TimeKind::Moment | TimeKind::Day => self.moment(amount),
+        });
+        text.unwrap_or_else(|| format!("{ticks} {}", self.name))
     }
 
     fn moment(&self, nanoseconds: i128) -> Option<String> {
@@ -95,14 +100,21 @@ impl Time {
     }
 }
 
-/// Returns a time zone by its name or its offset; UTC if it is unknown.
+/// Returns a time zone by its name or its offset, which may be followed by more; UTC if it is unknown.
 fn zone(name: &str) -> TimeZone {
+    let name = name.split(' ').next().unwrap_or_default();
     let fixed = || {
         let (sign, rest) = name.split_at_checked(1)?;
-        let (hours, minutes) = rest.split_once(':')?;
-        let seconds = hours.parse::<i32>().ok()? * 3600 + minutes.parse::<i32>().ok()? * 60;
-        let signed = if sign == "-" { -seconds } else { seconds };
-        Some(TimeZone::fixed(Offset::from_seconds(signed).ok()?))
+        let units = rest.split([':', '.']).zip([3600, 60, 1]);
+        let seconds: Option<i64> = units
+            .map(|(number, unit)| Some(i64::from(number.parse::<i32>().ok()?) * unit))
+            .sum();
+        let signed = match sign {
+            "+" => seconds?,
+            "-" => -seconds?,
+            _ => return None,
+        };
+        Some(TimeZone::fixed(Offset::from_seconds(signed.try_into().ok()?).ok()?))
     };
     fixed().or_else(|| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC)
 }
@@ -140,11 +152,11 @@ fn fraction(nanoseconds: i128) -> String {
     format!(".{}", digits.trim_end_matches('0'))
 }
 
-/// Returns an offset from UTC, such as `+01:00`.
-pub fn offset(seconds: i64) -> String {
-    let sign = if seconds < 0 { '-' } else { '+' };
-    let minutes = seconds.abs() / 60;
-    format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+/// Writes an offset from UTC in microseconds, such as `+01:00`; with seconds if there are any.
+pub fn offset(microseconds: i128) -> String {
+    let sign = if microseconds < 0 { '-' } else { '+' };
+    let text = clock(microseconds.abs() * 1_000);
+    format!("{sign}{}", text.strip_suffix(":00").unwrap_or(&text))
 }
 
 #[cfg(test)]

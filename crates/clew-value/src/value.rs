@@ -5,6 +5,7 @@ pub(crate) mod cell;
 pub(crate) mod column;
 pub(crate) mod element;
 mod libraries;
+pub(crate) mod nested;
 pub(crate) mod object;
 pub(crate) mod short;
 pub(crate) mod table;
@@ -15,6 +16,7 @@ pub use array::{Array, Elements};
 pub use cell::ElementValue;
 pub use column::{Column, ColumnValues};
 pub use element::{Dtype, Element};
+pub use nested::Nested;
 pub use object::{Field, Object};
 pub use short::short;
 pub use table::{Index, Table};
@@ -22,7 +24,7 @@ pub use table::{Index, Table};
 use crate::integer::Integer;
 use crate::kinds;
 use crate::memory::Bytes;
-use crate::payload::Reader;
+use crate::payload::{Reader, text};
 use crate::stored_value::{Items, NodeView, ReadError};
 
 /// A value.
@@ -59,25 +61,22 @@ pub enum Value<'a> {
 }
 
 /// A value without parts.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Scalar {
     /// The name of its type.
     pub type_name: String,
     /// Its readable form.
     pub text: String,
-    /// Its number, if it is one.
-    pub number: Option<f64>,
     /// Whether it represents a missing value.
     pub is_missing: bool,
 }
 
 impl Scalar {
-    /// Creates a value that is not a number.
+    /// Creates a value that is not missing.
     pub(crate) fn of(type_name: impl Into<String>, text: impl Into<String>) -> Self {
         Self {
             type_name: type_name.into(),
             text: text.into(),
-            number: None,
             is_missing: false,
         }
     }
@@ -178,7 +177,7 @@ impl<'a> NodeView<'a> {
                     .ok_or(ReadError::Unknown("a number is cut short"))?;
                 Ok(Value::Complex(float(halves.0)?, float(halves.1)?))
             }
-            kinds::STR | kinds::WHEREABOUTS => Ok(Value::Text(String::from_utf8_lossy(payload))),
+            kinds::STR | kinds::WHEREABOUTS => Ok(Value::Text(text(payload))),
             kinds::BYTES | kinds::BYTEARRAY | kinds::MEMORY => self.bytes(),
             kinds::LIST => members("list", ContainerKind::List),
             kinds::TUPLE => members("tuple", ContainerKind::Tuple),
@@ -233,7 +232,7 @@ impl<'a> NodeView<'a> {
 
     /// Returns the name of an object that is found by name.
     pub(crate) fn name(self) -> String {
-        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let text = |bytes| text(bytes).into_owned();
         let payload = self.payload();
         match self.kind() {
             kinds::GLOBAL => {

@@ -1,50 +1,13 @@
 //! Every limit of a reader of values: what is at it is read, what is one beyond is not taken for what it says it is, and is
 //! told by its parts.
 
+mod streams;
+
 use clew_core::graph::stream::write_varint;
-use clew_core::id::BlockId;
 use clew_core::limits;
-use clew_core::store::StoreError;
 use clew_testing::encoding;
-use clew_value::compare::compare;
-use clew_value::{Blocks, ReadLimits, StoredValue, Value, kinds};
-
-struct NoBlocks;
-
-impl Blocks for NoBlocks {
-    fn blocks(&self, _: &[BlockId]) -> Result<Vec<Vec<u8>>, StoreError> {
-        Ok(Vec::new())
-    }
-}
-
-/// A node as a walk writes it.
-fn node(kind: u16, payload: &[u8], children: &[Vec<u8>]) -> Vec<u8> {
-    let mut out = Vec::new();
-    write_varint(&mut out, u64::from(kind) << 2 | u64::from(!children.is_empty()));
-    write_varint(&mut out, payload.len() as u64);
-    out.extend_from_slice(payload);
-    if !children.is_empty() {
-        write_varint(&mut out, children.len() as u64);
-        children.iter().for_each(|child| out.extend_from_slice(child));
-    }
-    out
-}
-
-fn text(text: &str) -> Vec<u8> {
-    node(kinds::STR, text.as_bytes(), &[])
-}
-
-fn int(number: i64) -> Vec<u8> {
-    node(kinds::INT, &number.to_le_bytes(), &[])
-}
-
-fn none() -> Vec<u8> {
-    node(kinds::NONE, b"", &[])
-}
-
-fn row(items: &[Vec<u8>]) -> Vec<u8> {
-    node(kinds::TUPLE, b"", items)
-}
+use clew_value::{ReadLimits, StoredValue, Value, kinds};
+use streams::{NoBlocks, coded, compared, int, node, none, row, text};
 
 /// The node that has this number, once more.
 fn again(number: u64) -> Vec<u8> {
@@ -52,15 +15,6 @@ fn again(number: u64) -> Vec<u8> {
     write_varint(&mut out, 2);
     write_varint(&mut out, 1 + number);
     out
-}
-
-/// What a codec wrote.
-fn coded(codec: &str, args: Vec<u8>, state: Option<Vec<u8>>) -> Vec<u8> {
-    let mut payload = vec![codec.len() as u8];
-    payload.extend_from_slice(codec.as_bytes());
-    payload.extend([1, 1]);
-    let children: Vec<Vec<u8>> = [none(), args].into_iter().chain(state).collect();
-    node(kinds::CODEC, &payload, &children)
 }
 
 /// What a stream is read as.
@@ -201,16 +155,7 @@ fn p14_how_often_one_reading_needs_another_is_bounded() {
 #[test]
 fn p14_values_in_values_are_compared_so_deep_and_no_deeper() {
     let list = |depth, number| (0..depth).fold(int(number), |inner, _| node(kinds::LIST, b"", &[inner]));
-    let compared = |depth| {
-        let (was, is, encoding, limits) = (list(depth, 1), list(depth, 2), encoding(1), ReadLimits::default());
-        let nameless = |_: &str| None;
-        let open = |stream| StoredValue::open(stream, &encoding, 1, &NoBlocks, &nameless, &limits).unwrap();
-        let (before, after) = (open(&was), open(&is));
-        format!(
-            "{:?}",
-            compare(before.root(0).unwrap(), after.root(0).unwrap(), &limits)
-        )
-    };
+    let compared = |depth| format!("{:?}", compared(&list(depth, 1), &list(depth, 2)));
     let cut = "too deep to compare fully";
     let at = compared(limits::VALUE_DEPTH);
     assert!(!at.contains(cut), "{at}");

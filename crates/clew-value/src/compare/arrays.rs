@@ -35,11 +35,11 @@ impl<P> DifferenceTally<P> {
         }
         self.differ += 1;
         if self.examples.len() < most {
-            let (mut one, mut two) = (before.text(width), after.text(width));
-            if one == two {
-                (one, two) = (before.text(20 * width), after.text(20 * width));
+            let mut pair = Pair::new(before.text(width), after.text(width));
+            if pair.is_same() {
+                pair = Pair::different(before.text(20 * width), after.text(20 * width));
             }
-            self.examples.push((place(), one, two));
+            self.examples.push((place(), pair.before, pair.after));
         }
         if let (Some(one), Some(two)) = (before.number(), after.number()) {
             let difference = (two - one).abs();

@@ -48,7 +48,7 @@ impl Comparer<'_> {
             return Ok((!is_same).then_some(detail));
         }
         // A stream may contain any length without data: comparing such columns would never end.
-        let loaded = if one.length.max(two.length) > self.limits.memory_bytes {
+        let loaded = if one.cost().max(two.cost()) > self.limits.memory_bytes {
             None
         } else {
             both(one.load(), two.load())?
@@ -317,8 +317,9 @@ fn summed<'c>(values: impl Iterator<Item = (ElementValue<'c>, u64)>, counts_dist
             }
         } else if counts_distinct {
             key.clear();
-            cell.key(&mut key);
-            distinct.insert(clew_core::id::Fingerprint::of(&key).0);
+            if cell.key(&mut key).is_some() {
+                distinct.insert(clew_core::id::Fingerprint::of(&key).0);
+            }
         }
     }
     summary.distinct = (others && counts_distinct).then_some(distinct.len() as u64);

@@ -24,6 +24,16 @@ impl<T: PartialEq> Pair<T> {
     }
 }
 
+impl Pair<String> {
+    /// Creates a pair of texts of different things; the texts differ, too.
+    pub(super) fn different(before: String, mut after: String) -> Self {
+        if before == after {
+            after += " (another one)";
+        }
+        Self { before, after }
+    }
+}
+
 /// What lies between two values.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

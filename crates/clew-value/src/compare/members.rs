@@ -36,7 +36,7 @@ impl MemberChanges {
     }
 }
 
-/// A key by its digest, and its ordinal among keys with the same digest: two NaNs are two keys.
+/// A key or member by its digest, and its ordinal among those with the same digest: two NaNs are two keys.
 type Key = (u128, usize);
 
 fn keys(items: Items<'_>) -> Vec<Key> {
@@ -206,12 +206,13 @@ impl Comparer<'_> {
     }
 
     fn sets(&mut self, one: Items<'_>, two: Items<'_>, found: &mut MemberChanges) {
-        let digests = |items: Items<'_>| -> FxHashSet<u128> { items.iter().map(digest).collect() };
-        let (before, after) = (digests(one), digests(two));
-        for member in one.iter().filter(|member| !after.contains(&digest(*member))) {
+        let keys = |items: Items<'_>| -> Vec<Key> { numbered(items.iter().map(digest)).collect() };
+        let (before, after) = (keys(one), keys(two));
+        let [was, is]: [FxHashSet<&Key>; 2] = [&before, &after].map(|keys| keys.iter().collect());
+        for (member, _) in one.iter().zip(&before).filter(|(_, key)| !is.contains(key)) {
             self.gone_or_new(found, "", Some(member), None);
         }
-        for member in two.iter().filter(|member| !before.contains(&digest(*member))) {
+        for (member, _) in two.iter().zip(&after).filter(|(_, key)| !was.contains(key)) {
             self.gone_or_new(found, "", None, Some(member));
         }
     }

@@ -72,6 +72,15 @@ impl RowMatching {
         }
     }
 
+    /// Matches rows by position because their labels do not match them.
+    fn unmatched(before: u64, after: u64, index_changed: Option<Pair<String>>) -> Self {
+        let labels = || Pair::new("labels".to_owned(), "other labels".to_owned());
+        Self {
+            index_changed: Some(index_changed.unwrap_or_else(labels)),
+            ..Self::by_position(before, after)
+        }
+    }
+
     /// Returns the number of rows in both tables.
     pub fn len(&self) -> u64 {
         self.spans.iter().map(|(_, _, length)| length).sum()
@@ -109,22 +118,25 @@ impl Comparer<'_> {
             are_labels_unread: true,
             ..RowMatching::by_position(one.length, two.length)
         };
-        if one.length.max(two.length) > self.limits.labels {
+        let (length, cost) = (one.length.max(two.length), one.cost().max(two.cost()));
+        if length > self.limits.labels || cost > self.limits.memory_bytes {
             return Ok(unread());
         }
         let Some((before, after)) = both(one.load(), two.load())? else {
             return Ok(unread());
         };
-        let keys = keys((&before, one.length), (&after, two.length));
-        Ok(matched(&keys, index_changed))
+        Ok(match keys((&before, one.length), (&after, two.length)) {
+            Some(keys) => matched(&keys, index_changed),
+            None => RowMatching::unmatched(one.length, two.length, index_changed),
+        })
     }
 }
 
 fn changed(one: &Index<'_>, two: &Index<'_>) -> Option<Pair<String>> {
     let describe = |index: &Index<'_>| {
-        let level = |(nth, column): (usize, &crate::value::column::Column<'_>)| {
-            let name = index.names.get(nth).cloned().flatten();
-            name.map_or_else(|| column.dtype.clone(), |name| format!("{name} ({})", column.dtype))
+        let level = |(nth, column): (usize, &crate::value::column::Column<'_>)| match index.names.get(nth) {
+            Some(Some(name)) => format!("{} ({})", name.text, column.dtype),
+            _ => column.dtype.clone(),
         };
         index
             .levels
@@ -135,7 +147,7 @@ fn changed(one: &Index<'_>, two: &Index<'_>) -> Option<Pair<String>> {
             .join(", ")
     };
     let pair = Pair::new(describe(one), describe(two));
-    (!pair.is_same()).then_some(pair)
+    (!pair.is_same() || one.names != two.names).then(|| Pair::different(pair.before, pair.after))
 }
 
 /// Matches ranges with the same step by their overlap.
@@ -167,27 +179,27 @@ struct Keys {
     count: usize,
 }
 
-fn keys((one, before): (&Labels<'_>, u64), (two, after): (&Labels<'_>, u64)) -> Keys {
+/// Returns the keys of all labels; `None` if a label is unreadable.
+fn keys((one, before): (&Labels<'_>, u64), (two, after): (&Labels<'_>, u64)) -> Option<Keys> {
     let whole = one.whole(before).zip(two.whole(after));
     if let Some(keys) = whole.and_then(|(one, two)| close_together(&one, &two)) {
-        return keys;
+        return Some(keys);
     }
     let mut known: FxHashMap<u128, u64> = FxHashMap::default();
     let mut key = Vec::new();
     let mut number = |labels: &Labels<'_>, row| {
-        labels.key(row, &mut key);
+        labels.key(row, &mut key)?;
         let next = known.len() as u64;
-        *known
-            .entry(u128::from_be_bytes(Fingerprint::of(&key).0))
-            .or_insert(next)
+        let key = u128::from_be_bytes(Fingerprint::of(&key).0);
+        Some(*known.entry(key).or_insert(next))
     };
-    let before = (0..before).map(|row| number(one, row)).collect();
-    let after = (0..after).map(|row| number(two, row)).collect();
-    Keys {
+    let before = (0..before).map(|row| number(one, row)).collect::<Option<_>>()?;
+    let after = (0..after).map(|row| number(two, row)).collect::<Option<_>>()?;
+    Some(Keys {
         before,
         after,
         count: known.len(),
-    }
+    })
 }
 
 /// Uses integers with few gaps between them as their own keys: sorted, filtered or joined frames have such labels.
@@ -215,12 +227,11 @@ fn places(keys: &[u64], count: usize) -> (Vec<Option<u32>>, bool) {
 
 fn matched(keys: &Keys, index_changed: Option<Pair<String>>) -> RowMatching {
     let Keys { before, after, count } = keys;
-    let by_position = || RowMatching {
-        index_changed: index_changed.clone(),
-        ..RowMatching::by_position(before.len() as u64, after.len() as u64)
-    };
     if before == after {
-        return by_position();
+        return RowMatching {
+            index_changed,
+            ..RowMatching::by_position(before.len() as u64, after.len() as u64)
+        };
     }
     let (found_before, is_unique) = places(before, *count);
     let (found_after, is_unique_after) = places(after, *count);
@@ -229,12 +240,7 @@ fn matched(keys: &Keys, index_changed: Option<Pair<String>>) -> RowMatching {
         .zip(&found_after)
         .any(|(one, two)| one.is_some() && two.is_some());
     if !is_unique || !is_unique_after || !is_shared && before.len() == after.len() {
-        return RowMatching {
-            index_changed: Some(
-                index_changed.unwrap_or_else(|| Pair::new("labels".to_owned(), "other labels".to_owned())),
-            ),
-            ..RowMatching::by_position(before.len() as u64, after.len() as u64)
-        };
+        return RowMatching::unmatched(before.len() as u64, after.len() as u64, index_changed);
     }
     let mut found = RowMatching {
         by_label: true,

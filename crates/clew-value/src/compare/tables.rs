@@ -4,11 +4,11 @@ use rustc_hash::FxHashMap;
 
 use super::members::{MemberChanges, numbered};
 use super::rows::{RowMatching, Set, labelled};
-use super::{ColumnName, Comparer, Detail, Found, Pair, Rows, TableDetail};
+use super::{Change, ColumnName, Comparer, Detail, Found, Pair, Rows, TableDetail};
 use crate::stored_value::ReadError;
 use crate::value::column::Column;
 use crate::value::object::Field;
-use crate::value::table::{Index, Table, TableKind};
+use crate::value::table::{Index, Label, Table, TableKind};
 
 /// The number of added or removed rows that are named.
 const NAMED: usize = 3;
@@ -54,8 +54,8 @@ impl Comparer<'_> {
         } else {
             self.columns_by_name(one, two, &matching, &mut detail)?;
         }
-        self.extras(one, two, &mut detail)?;
-        Ok((!detail.is_same()).then(|| Detail::Table(Box::new(detail))))
+        let are_extras_same = self.extras(one, two, &mut detail)?;
+        Ok((!are_extras_same || !detail.is_same()).then(|| Detail::Table(Box::new(detail))))
     }
 
     /// Compares the only column of two series, regardless of its name.
@@ -70,9 +70,9 @@ impl Comparer<'_> {
             return Ok(());
         };
         if name != other {
-            detail.columns_renamed.push(Pair::new(name.clone(), other.clone()));
+            detail.columns_renamed.push(renamed(name, other));
         }
-        match self.columns(other, before, after, matching, &two.index)? {
+        match self.columns(&other.text, before, after, matching, &two.index)? {
             Some(changed) => detail.columns_changed.push(changed),
             None => detail.columns_kept = 1,
         }
@@ -86,7 +86,7 @@ impl Comparer<'_> {
         matching: &RowMatching,
         detail: &mut TableDetail,
     ) -> Result<(), ReadError> {
-        let places: FxHashMap<(&str, usize), usize> = by_name(one).zip(0..).collect();
+        let places: FxHashMap<(u128, usize), usize> = by_name(one).zip(0..).collect();
         let mut taken = vec![false; one.columns.len()];
         let mut order = Vec::new();
         let mut new = Vec::new();
@@ -97,7 +97,7 @@ impl Comparer<'_> {
             };
             taken[*at] = true;
             order.push(*at);
-            match self.columns(name, &one.columns[*at].1, after, matching, &two.index)? {
+            match self.columns(&name.text, &one.columns[*at].1, after, matching, &two.index)? {
                 Some(changed) => detail.columns_changed.push(changed),
                 None => detail.columns_kept += 1,
             }
@@ -111,13 +111,11 @@ impl Comparer<'_> {
             .map(|(column, _)| column)
             .collect();
         for (name, after) in new {
-            let renamed = gone
+            let before = gone
                 .iter()
                 .position(|(_, before)| matching.is_whole() && before.is_same(after));
-            match renamed {
-                Some(at) => detail
-                    .columns_renamed
-                    .push(Pair::new(gone.remove(at).0.clone(), name.clone())),
+            match before {
+                Some(at) => detail.columns_renamed.push(renamed(&gone.remove(at).0, name)),
                 None => detail.columns_added.push(called(name, after)),
             }
         }
@@ -125,35 +123,40 @@ impl Comparer<'_> {
         Ok(())
     }
 
-    fn extras(&mut self, one: &Table<'_>, two: &Table<'_>, detail: &mut TableDetail) -> Result<(), ReadError> {
-        let fields = |table: &Table<'_>| -> Vec<String> { table.extras.iter().map(|(path, _)| path.clone()).collect() };
-        if fields(one).is_empty() && fields(two).is_empty() {
-            return Ok(());
-        }
+    /// Compares the extras, and returns whether they are the same.
+    fn extras(&mut self, one: &Table<'_>, two: &Table<'_>, detail: &mut TableDetail) -> Result<bool, ReadError> {
         let (before, after): (Vec<Field<'_>>, Vec<Field<'_>>) = (field(one), field(two));
         let mut found = MemberChanges::default();
         self.fields(&before, &after, 1, &mut found)?;
         detail.extras = found.changes;
-        Ok(())
+        detail.extras.extend(found.note.map(|note| Change {
+            path: String::new(),
+            before: None,
+            after: None,
+            detail: Some(Box::new(Detail::Same { note })),
+        }));
+        // Not all that differ are listed.
+        Ok(found.differ == 0)
     }
 }
 
 fn field<'a>(table: &Table<'a>) -> Vec<Field<'a>> {
-    let field = |(path, view): &(String, crate::NodeView<'a>)| Field {
-        path: path.clone(),
-        view: *view,
-    };
-    table.extras.iter().map(field).collect()
+    let extras = table.extras.iter();
+    extras.map(|(path, view)| Field::new(path.clone(), *view)).collect()
 }
 
 /// Returns columns by name, and by their ordinals among columns of the same name.
-fn by_name<'t>(table: &'t Table<'_>) -> impl Iterator<Item = (&'t str, usize)> {
-    numbered(table.columns.iter().map(|(name, _)| name.as_str()))
+fn by_name<'t>(table: &'t Table<'_>) -> impl Iterator<Item = (u128, usize)> + use<'t> {
+    numbered(table.columns.iter().map(|(name, _)| name.key))
 }
 
-fn called(name: &str, column: &Column<'_>) -> ColumnName {
+fn renamed(one: &Label, two: &Label) -> Pair<String> {
+    Pair::different(one.text.clone(), two.text.clone())
+}
+
+fn called(name: &Label, column: &Column<'_>) -> ColumnName {
     ColumnName {
-        name: name.to_owned(),
+        name: name.text.clone(),
         dtype: column.dtype.clone(),
     }
 }

@@ -143,21 +143,21 @@ impl Array<'_> {
                 let start = reach(*offset as i64, strides);
                 let range = start.map(|start| start..start.saturating_add(self.dtype.size));
                 let element = range.and_then(|range| bytes.loaded().get(range));
-                element.map_or(ElementValue::Missing("?"), |bytes| self.dtype.cell(bytes))
+                element.map_or(ElementValue::Unreadable, |bytes| self.dtype.cell(bytes))
             }
             Elements::Objects(items, first, steps) => {
                 let view = reach(*first, steps).and_then(|nth| items.get(nth));
-                view.map_or(ElementValue::Missing("?"), object)
+                view.map_or(ElementValue::Unreadable, object)
             }
             Elements::Texts(codes, texts, first, steps) => {
                 let codes = codes.loaded().as_chunks::<CODE>().0;
                 let code = reach(*first, steps).and_then(|nth| codes.get(nth));
-                code.map_or(ElementValue::Missing("?"), |code| {
+                code.map_or(ElementValue::Unreadable, |code| {
                     let code = u64::try_from(i32::from_le_bytes(*code));
                     code.map_or(ElementValue::Missing("nan"), |code| texts.cell(code))
                 })
             }
-            Elements::None => ElementValue::Missing("?"),
+            Elements::None => self.dtype.cell(&[]),
         }
     }
 

@@ -2,15 +2,20 @@
 
 use std::borrow::Cow;
 
+use crate::digest::{self, digest};
 use crate::number;
 use crate::stored_value::NodeView;
 use crate::time::Time;
+use crate::value::nested::Nested;
+use crate::value::short;
 
 /// The value of one element of an array, or of one cell of a table.
 #[derive(Debug, Clone)]
 pub enum ElementValue<'a> {
     /// A missing value, with the library's text for it.
     Missing(&'static str),
+    /// A value that is not where its layout says, or whose layout is unknown. It is the same as no other value.
+    Unreadable,
     /// A bool.
     Bool(bool),
     /// An integer.
@@ -27,8 +32,10 @@ pub enum ElementValue<'a> {
     Bytes(Cow<'a, [u8]>),
     /// A time or a duration.
     Time(i64, &'a Time),
-    /// Anything else, as text.
-    Other(String),
+    /// A decimal, with all its digits.
+    Decimal(String),
+    /// A list, a struct, an interval or a record.
+    Nested(Nested<'a>),
     /// An object.
     Object(NodeView<'a>),
 }
@@ -44,7 +51,7 @@ impl ElementValue<'_> {
         }
     }
 
-    /// Returns its number, if it is one.
+    /// Returns its number, if it is one; rounded if a float cannot represent it.
     pub fn number(&self) -> Option<f64> {
         match self {
             Self::Bool(value) => Some(f64::from(u8::from(*value))),
@@ -58,89 +65,99 @@ impl ElementValue<'_> {
     /// Returns whether both are the same value. Missing values are the same.
     pub fn is_same(&self, other: &ElementValue<'_>) -> bool {
         match (self, other) {
-            (one, two) if one.is_missing() || two.is_missing() => one.is_missing() && two.is_missing(),
             (Self::Int(one), ElementValue::Int(two)) => one == two,
-            (Self::Bool(one), ElementValue::Bool(two)) => one == two,
-            (Self::Bool(_), _) | (_, ElementValue::Bool(_)) => false,
+            (Self::Float(one), ElementValue::Float(two)) => bits(*one) == bits(*two),
             (Self::Text(one), ElementValue::Text(two)) => one == two,
             (Self::Bytes(one), ElementValue::Bytes(two)) => one == two,
-            (Self::Complex(a, b), ElementValue::Complex(c, d)) => same(*a, *c) && same(*b, *d),
-            (Self::Time(one, first), ElementValue::Time(two, second)) => {
-                i128::from(*one) * first.unit == i128::from(*two) * second.unit
-                    && (first.unit != 0 || one == two)
-                    && first.kind == second.kind
-            }
-            (Self::Object(one), ElementValue::Object(two)) => crate::digest::is_same(*one, *two),
-            (one, two) => match (one.number(), two.number()) {
-                (Some(one), Some(two)) => same(one, two),
-                _ => one.text(200) == two.text(200) && std::mem::discriminant(one) == discriminant(two),
-            },
+            (Self::Decimal(one), ElementValue::Decimal(two)) => one == two,
+            (Self::Nested(one), ElementValue::Nested(two)) => one.is_same(two),
+            (Self::Object(one), ElementValue::Object(two)) => digest::is_same(*one, *two),
+            (one, two) => one.exact().is_some_and(|one| two.exact() == Some(one)),
         }
+    }
+
+    /// Returns the kind and the exact amount of a missing value, a number or a time; `None` for other values. Equal
+    /// integers and floats have the same.
+    fn exact(&self) -> Option<(u8, u128)> {
+        let float = |value: f64| {
+            // Larger floats are integers, too, but none that a column of integers contains.
+            if value.fract() == 0.0 && value.abs() < 1e38 {
+                (2, (value as i128).cast_unsigned())
+            } else {
+                (3, bits(value))
+            }
+        };
+        Some(match self {
+            cell if cell.is_missing() => (0, 0),
+            Self::Bool(value) => (1, u128::from(*value)),
+            Self::Int(value) => (2, value.cast_unsigned()),
+            Self::Float(value) => float(*value),
+            Self::Single(value) => float(f64::from(*value)),
+            Self::Complex(real, imaginary) => (4, bits(*real) << 64 | bits(*imaginary)),
+            Self::Time(ticks, time) => {
+                let kind = 5 + 2 * time.kind as u8 + u8::from(time.is_calendar);
+                (kind, time.amount(*ticks)?.cast_unsigned())
+            }
+            _ => return None,
+        })
     }
 
     /// Returns its readable form, at most about `width` characters.
     pub fn text(&self, width: usize) -> String {
         match self {
             Self::Missing(word) => (*word).to_owned(),
+            Self::Unreadable => "?".to_owned(),
             Self::Bool(value) => if *value { "True" } else { "False" }.to_owned(),
             Self::Int(value) => value.to_string(),
             Self::Float(value) => number::float(*value),
             Self::Single(value) => number::single(*value),
             Self::Complex(real, imaginary) => number::complex(*real, *imaginary),
-            Self::Text(text) => crate::value::short::quoted(text, width),
-            Self::Bytes(bytes) => crate::value::short::quoted_bytes(bytes, width),
+            Self::Text(text) => short::quoted(text, width),
+            Self::Bytes(bytes) => short::quoted_bytes(bytes, width),
             Self::Time(ticks, time) => time.text(*ticks),
-            Self::Other(text) => crate::value::short::cut(text, width),
-            Self::Object(view) => crate::value::short::short(*view, width),
+            Self::Decimal(text) => short::cut(text, width),
+            Self::Nested(nested) => short::cut(&nested.text(), width),
+            Self::Object(view) => short::short(*view, width),
         }
     }
 
     /// Returns it as a label: texts without quotes.
     pub fn label(&self, width: usize) -> String {
         match self {
-            Self::Text(text) => crate::value::short::cut(text, width),
+            Self::Text(text) => short::cut(text, width),
             other => other.text(width),
         }
     }
 
-    /// Appends the bytes that identify the value when labels are matched.
-    pub(crate) fn key(&self, key: &mut Vec<u8>) {
+    /// Appends bytes that are equal for the same values, and their number; `None` if the value is unreadable.
+    pub(crate) fn key(&self, key: &mut Vec<u8>) -> Option<()> {
+        let start = key.len();
+        let mut push = |kind: u8, bytes: &[u8]| {
+            key.push(kind);
+            key.extend_from_slice(bytes);
+        };
         match self {
-            cell if cell.is_missing() => key.push(0),
-            Self::Text(text) => {
-                key.push(1);
-                key.extend_from_slice(text.as_bytes());
-            }
-            Self::Int(value) => whole(*value, key),
-            Self::Float(value) if value.fract() == 0.0 && value.abs() < 1e15 => whole(*value as i128, key),
-            Self::Time(ticks, time) => {
-                key.push(2);
-                key.extend_from_slice(&(i128::from(*ticks) * time.unit).to_le_bytes());
-                key.extend_from_slice(&(if time.unit == 0 { *ticks } else { 0 }).to_le_bytes());
-            }
-            Self::Object(view) => {
-                key.push(3);
-                key.extend_from_slice(&crate::digest::digest(*view).to_le_bytes());
+            Self::Text(text) => push(20, text.as_bytes()),
+            Self::Bytes(bytes) => push(21, bytes),
+            Self::Decimal(text) => push(22, text.as_bytes()),
+            Self::Object(view) => push(23, &digest(*view).to_le_bytes()),
+            Self::Nested(nested) => {
+                push(24, &[]);
+                nested.key(key)?;
             }
             other => {
-                key.push(4);
-                key.extend_from_slice(other.text(1_000).as_bytes());
+                let (kind, amount) = other.exact()?;
+                push(kind, &amount.to_le_bytes());
             }
         }
+        let length = key.len() - start;
+        key.extend_from_slice(&(length as u64).to_le_bytes());
+        Some(())
     }
 }
 
-fn whole(value: i128, key: &mut Vec<u8>) {
-    key.push(5);
-    key.extend_from_slice(&value.to_le_bytes());
-}
-
-fn discriminant<'a>(cell: &'a ElementValue<'_>) -> std::mem::Discriminant<ElementValue<'a>> {
-    // The lifetime of the borrowed data is not part of the variant.
-    std::mem::discriminant::<ElementValue<'a>>(cell)
-}
-
-#[allow(clippy::float_cmp)] // exact equality is intended
-fn same(one: f64, two: f64) -> bool {
-    one == two || one.is_nan() && two.is_nan()
+/// Returns the bits of a float: the same for both zeros, and for all NaNs.
+fn bits(value: f64) -> u128 {
+    let value = if value.is_nan() { f64::NAN } else { value + 0.0 };
+    value.to_bits().into()
 }

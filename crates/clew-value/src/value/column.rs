@@ -3,11 +3,14 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use crate::kinds;
 use crate::memory::Bytes;
+use crate::payload;
 use crate::stored_value::{Items, NodeView, ReadError};
 use crate::value::Value;
 use crate::value::cell::ElementValue;
 use crate::value::element::Dtype;
+use crate::value::nested::Nested;
 
 /// A sequence of values.
 #[derive(Debug, Clone)]
@@ -109,9 +112,10 @@ impl<'a> Column<'a> {
         )
     }
 
-    /// Returns the number of bytes of memory that [`Self::load`] reads.
+    /// Returns the number of bytes of memory that [`Self::load`] reads, or the number of values if that is larger: a
+    /// stream may contain any number without data.
     pub fn cost(&self) -> u64 {
-        match &self.values {
+        let bytes = match &self.values {
             ColumnValues::Fixed { memory, .. } => memory.cost(),
             ColumnValues::Bits(bytes) => bytes.cost(),
             ColumnValues::Text { offsets, data, .. } => offsets.cost().saturating_add(data.cost()),
@@ -126,7 +130,8 @@ impl<'a> Column<'a> {
             ColumnValues::Objects { .. } | ColumnValues::Range(..) | ColumnValues::Nulls | ColumnValues::Unknown(_) => {
                 0
             }
-        }
+        };
+        bytes.max(self.length)
     }
 
     /// Returns whether both are the same, judged by blocks, without reading them.
@@ -187,6 +192,7 @@ impl<'a> Column<'a> {
             }
             (ColumnValues::Range(start, step), ColumnValues::Range(other, by)) => (start, step) == (other, by),
             (ColumnValues::Nulls, ColumnValues::Nulls) => true,
+            (ColumnValues::Unknown(one), ColumnValues::Unknown(two)) => crate::digest::is_same(*one, *two),
             _ => false,
         }
     }
@@ -209,7 +215,12 @@ impl<'a> Column<'a> {
                 data.load()
             }
             ColumnValues::Lists { offsets, inner, .. } => {
-                offsets.as_mut().map_or(Ok(()), |(offsets, _)| offsets.load())?;
+                if let Some((offsets, wide)) = offsets {
+                    offsets.load()?;
+                    // The list ends before the first overlap: overlaps on many levels would take forever to compare.
+                    let is_apart = |at: &u64| bounds(offsets.loaded(), *wide, *at).is_some();
+                    self.length = (0..self.length).take_while(is_apart).count() as u64;
+                }
                 inner.read()
             }
             ColumnValues::Fields(fields) => fields.iter_mut().try_for_each(|(_, column)| column.read()),
@@ -294,16 +305,11 @@ fn total<'c, 'a: 'c>(columns: impl IntoIterator<Item = &'c Column<'a>>) -> u64 {
         .fold(0, |sum, column| sum.saturating_add(column.cost()))
 }
 
-/// The value of a position that does not exist.
-const NOTHING: ElementValue<'static> = ElementValue::Missing("?");
-/// The most values of a list that are shown.
-const SHOWN: u64 = 20;
-
 /// Values of a loaded column.
 impl Column<'_> {
     /// Returns the value at `at`; `?` if the stored layout is inconsistent.
     pub fn cell(&self, at: u64) -> ElementValue<'_> {
-        self.found(at).unwrap_or(NOTHING)
+        self.found(at).unwrap_or(ElementValue::Unreadable)
     }
 
     /// Returns the bytes of the text at `at`, if there is one. Equal bytes are equal texts.
@@ -371,7 +377,7 @@ impl Column<'_> {
                 let (start, end) = bounds(offsets.loaded(), *wide, at)?;
                 let bytes = data.loaded().get(start as usize..end as usize)?;
                 if *is_text {
-                    ElementValue::Text(String::from_utf8_lossy(bytes))
+                    ElementValue::Text(payload::text(bytes))
                 } else {
                     ElementValue::Bytes(Cow::Borrowed(bytes))
                 }
@@ -381,35 +387,17 @@ impl Column<'_> {
                     Some((offsets, wide)) => bounds(offsets.loaded(), *wide, at)?,
                     None => (at.checked_mul(*size)?, at.checked_mul(*size)?.checked_add(*size)?),
                 };
-                let shown: Vec<String> = (start..end.min(start.saturating_add(SHOWN)))
-                    .map(|at| inner.cell(at).text(40))
-                    .collect();
-                let more = if end > start.saturating_add(SHOWN) {
-                    format!(", … ({} values)", end - start)
-                } else {
-                    String::new()
-                };
-                ElementValue::Other(format!("[{}{more}]", shown.join(", ")))
+                let is_there = at < self.length && end <= inner.length;
+                ElementValue::Nested(Nested::List(inner, start, is_there.then_some(end - start)?))
             }
-            ColumnValues::Fields(fields) => {
-                let one = |(name, field): &(String, Column<'_>)| format!("'{name}': {}", field.cell(at).text(40));
-                ElementValue::Other(format!(
-                    "{{{}}}",
-                    fields
-                        .iter()
-                        .take(SHOWN as usize)
-                        .map(one)
-                        .collect::<Vec<_>>()
-                        .join(", ")
-                ))
-            }
+            ColumnValues::Fields(fields) => ElementValue::Nested(Nested::Struct(fields, at)),
             ColumnValues::Objects { items, first, step } => {
                 let place = i128::from(*first) + i128::from(at) * i128::from(*step);
                 object(items.get(usize::try_from(place).ok()?)?)
             }
             ColumnValues::Coded(codes, labels) => match codes.cell(at) {
-                ElementValue::Int(code) if code >= 0 && (code as u64) < labels.length => labels.cell(code as u64),
-                ElementValue::Int(_) => ElementValue::Missing("nan"),
+                ElementValue::Int(code) if code < 0 => ElementValue::Missing("nan"),
+                ElementValue::Int(code) => labels.cell(u64::try_from(code).ok().filter(|code| *code < labels.length)?),
                 missing if missing.is_missing() => missing,
                 _ => return None,
             },
@@ -419,7 +407,8 @@ impl Column<'_> {
                 says_there,
             } => match mask.cell(at) {
                 ElementValue::Bool(is_set) if is_set == *says_there => values.cell(at),
-                _ => ElementValue::Missing("<NA>"),
+                ElementValue::Bool(_) => ElementValue::Missing("<NA>"),
+                _ => return None,
             },
             ColumnValues::Chunks(chunks) => {
                 let nth = chunks.partition_point(|(end, _)| *end <= at);
@@ -430,21 +419,24 @@ impl Column<'_> {
                 ElementValue::Int(start.checked_add(i128::from(at).checked_mul(*step)?)?)
             }
             ColumnValues::Intervals(left, right, closed) => {
-                let (open, close) = match closed.as_str() {
-                    "both" => ('[', ']'),
-                    "left" => ('[', ')'),
-                    "neither" => ('(', ')'),
-                    _ => ('(', ']'),
-                };
-                let ends = (left.cell(at), right.cell(at));
-                if ends.0.is_missing() {
+                if left.cell(at).is_missing() {
                     return Some(ElementValue::Missing("nan"));
                 }
-                ElementValue::Other(format!("{open}{}, {}{close}", ends.0.text(40), ends.1.text(40)))
+                ElementValue::Nested(Nested::Interval([left, right], at, brackets(closed)))
             }
             ColumnValues::Nulls => ElementValue::Missing("None"),
             ColumnValues::Unknown(_) => return None,
         })
+    }
+}
+
+/// Returns the brackets of an interval that is closed at these ends.
+pub(crate) fn brackets(closed: &str) -> [char; 2] {
+    match closed {
+        "both" => ['[', ']'],
+        "left" => ['[', ')'],
+        "neither" => ['(', ')'],
+        _ => ['(', ']'],
     }
 }
 
@@ -469,12 +461,9 @@ pub(crate) fn object(view: NodeView<'_>) -> ElementValue<'_> {
     match view.value() {
         Ok(Value::None) => ElementValue::Missing("None"),
         Ok(Value::Bool(value)) => ElementValue::Bool(value),
-        Ok(Value::Integer(value)) => match value.small() {
-            Some(small) => ElementValue::Int(small),
-            None => ElementValue::Other(value.text()),
-        },
+        Ok(Value::Integer(value)) => value.small().map_or(ElementValue::Object(view), ElementValue::Int),
         Ok(Value::Float(value)) => ElementValue::Float(value),
-        Ok(Value::Text(text)) => ElementValue::Text(text),
+        Ok(Value::Text(text)) if view.kind() == kinds::STR => ElementValue::Text(text),
         Ok(Value::Scalar(scalar)) if scalar.is_missing => ElementValue::Missing("NaT"),
         _ => ElementValue::Object(view),
     }

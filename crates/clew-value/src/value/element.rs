@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::time::Time;
 use crate::value::cell::ElementValue;
+use crate::value::nested::Nested;
 
 /// The type of an array's elements.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,8 +62,8 @@ pub enum Element {
     },
     /// Named fields at their offsets.
     Record(Vec<(String, usize, Dtype)>),
-    /// A fixed number of elements of another type.
-    Several(Box<Dtype>, usize),
+    /// Several elements of another type.
+    Several(Box<Dtype>),
     /// An object: arrays of objects have no bytes.
     Object,
     /// Bytes of unknown meaning.
@@ -81,10 +82,12 @@ impl Dtype {
 
     /// Decodes the bytes of an element.
     pub fn cell<'b>(&'b self, bytes: &'b [u8]) -> ElementValue<'b> {
-        if bytes.len() < self.size || self.size == 0 {
-            return ElementValue::Other(String::new());
+        let Some(bytes) = bytes.get(..self.size) else {
+            return ElementValue::Unreadable;
+        };
+        if self.size == 0 {
+            return ElementValue::Bytes(Cow::Borrowed(bytes));
         }
-        let bytes = &bytes[..self.size];
         match &self.element {
             Element::Bool => ElementValue::Bool(bytes[0] != 0),
             Element::Int { signed, big } => ElementValue::Int(whole(bytes, *signed, *big)),
@@ -98,35 +101,19 @@ impl Dtype {
                 i64::MIN if *has_missing => ElementValue::Missing("NaT"),
                 ticks => ElementValue::Time(ticks, time),
             },
-            Element::Characters { big } => ElementValue::Text(Cow::Owned(characters(bytes, *big))),
+            Element::Characters { big } => match characters(bytes, *big) {
+                Some(text) => ElementValue::Text(Cow::Owned(text)),
+                None => ElementValue::Bytes(Cow::Borrowed(bytes)),
+            },
             Element::Bytes => {
                 let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
                 ElementValue::Bytes(Cow::Borrowed(&bytes[..end]))
             }
-            Element::Decimal { scale } => ElementValue::Other(decimal(whole(bytes, true, false), *scale)),
-            Element::Record(fields) => {
-                let field = |(_, offset, dtype): &(String, usize, Self)| {
-                    bytes
-                        .get(*offset..)
-                        .map_or_else(String::new, |rest| dtype.cell(rest).text(60))
-                };
-                ElementValue::Other(format!("({})", fields.iter().map(field).collect::<Vec<_>>().join(", ")))
-            }
-            Element::Several(inner, count) => {
-                let one = |nth: usize| bytes.get(nth * inner.size..).map(|rest| inner.cell(rest).text(60));
-                let shown: Vec<String> = (0..*count).take(64).filter_map(one).collect();
-                ElementValue::Other(format!("[{}]", shown.join(", ")))
-            }
+            Element::Decimal { scale } => ElementValue::Decimal(decimal(whole(bytes, true, false), *scale)),
+            Element::Record(fields) => ElementValue::Nested(Nested::Record(fields, bytes)),
+            Element::Several(inner) => ElementValue::Nested(Nested::Elements(inner, bytes)),
             Element::Object | Element::Raw => ElementValue::Bytes(Cow::Borrowed(bytes)),
         }
-    }
-
-    /// Returns whether elements are numbers, whose differences are meaningful.
-    pub fn is_number(&self) -> bool {
-        matches!(
-            self.element,
-            Element::Int { .. } | Element::Float { .. } | Element::Complex { .. }
-        )
     }
 }
 
@@ -167,9 +154,10 @@ fn half(bits: u16) -> f32 {
     sign * value
 }
 
-fn characters(bytes: &[u8], big: bool) -> String {
+/// Decodes characters; `None` if one of them is none (it is a lone surrogate).
+fn characters(bytes: &[u8], big: bool) -> Option<String> {
     let points = bytes.as_chunks::<4>().0.iter();
-    let text: String = points
+    let text: Option<String> = points
         .map(|point| {
             if big {
                 u32::from_be_bytes(*point)
@@ -177,9 +165,9 @@ fn characters(bytes: &[u8], big: bool) -> String {
                 u32::from_le_bytes(*point)
             }
         })
-        .map(|point| char::from_u32(point).unwrap_or('\u{fffd}'))
+        .map(char::from_u32)
         .collect();
-    text.trim_end_matches('\0').to_owned()
+    Some(text?.trim_end_matches('\0').to_owned())
 }
 
 /// Writes a decimal: `12.50` for 1250 with two decimal places.

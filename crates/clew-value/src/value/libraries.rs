@@ -10,12 +10,13 @@ mod pandas;
 mod schema;
 mod stdlib;
 
+use crate::digest::digest;
 use crate::kinds;
 use crate::payload::Reader;
 use crate::stored_value::{Items, NodeView, ReadError};
 use crate::value::column::Column;
 use crate::value::object::{Field, Object, state_fields};
-use crate::value::table::{Index, Table, TableKind};
+use crate::value::table::{Index, Label, Table, TableKind};
 use crate::value::{Scalar, Value};
 
 /// A node that a codec wrote.
@@ -85,27 +86,32 @@ impl<'a> CodecNode<'a> {
             return None;
         }
         let fields = state_fields(state.get(1)?, "attributes");
-        let value = base.known()?;
-        if fields.is_empty() {
-            return Some(value);
+        Some(base.with(base.known()?, fields))
+    }
+
+    /// Returns an object of a value and the fields beside it, if there are any.
+    fn with(&self, value: Value<'a>, fields: Vec<Field<'a>>) -> Value<'a> {
+        match value {
+            value if fields.is_empty() => value,
+            Value::Object(mut object) => {
+                object.fields.extend(fields);
+                Value::Object(object)
+            }
+            value => Value::Object(Object {
+                type_name: self.type_name.clone(),
+                content: Some(Box::new(value)),
+                fields,
+                hidden: digest(self.args).to_le_bytes().to_vec(),
+            }),
         }
-        Some(Value::Object(Object {
-            type_name: self.type_name.clone(),
-            content: Some(Box::new(value)),
-            fields,
-            ..Object::default()
-        }))
     }
 
     /// Returns the object with the parts that its codec wrote, for unknown layouts.
     fn by_parts(&self) -> Object<'a> {
         let mut fields: Vec<Field<'a>> = Vec::new();
         match self.args.row() {
-            Some(args) => fields.extend(named(args).filter(|field| field.view.kind() != kinds::GLOBAL)),
-            None => fields.push(Field {
-                path: " argument".to_owned(),
-                view: self.args,
-            }),
+            Some(args) => fields.extend(named(args)),
+            None => fields.push(Field::new(" argument", self.args)),
         }
         if let Some(state) = self.state {
             fields.extend(state_fields(state, "state"));
@@ -129,7 +135,7 @@ impl<'a> CodecNode<'a> {
             type_name: self.type_name.clone(),
             form: TableKind::Series,
             index: Index::places(column.length),
-            columns: vec![(String::new(), column)],
+            columns: vec![(Label::default(), column)],
             extras: Vec::new(),
         })
     }
@@ -141,9 +147,6 @@ impl<'a> CodecNode<'a> {
 }
 
 fn named(items: Items<'_>) -> impl Iterator<Item = Field<'_>> {
-    let field = |(nth, view)| Field {
-        path: format!(" argument {nth}"),
-        view,
-    };
-    items.iter().enumerate().map(field)
+    let items = items.iter().enumerate();
+    items.map(|(nth, view)| Field::new(format!(" argument {nth}"), view))
 }

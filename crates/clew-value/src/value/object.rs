@@ -1,7 +1,8 @@
 //! Objects by their named parts: instances, results of reducers, functions, classes.
 
+use crate::digest;
 use crate::kinds;
-use crate::payload::Reader;
+use crate::payload::{Reader, text};
 use crate::stored_value::{Items, NodeView, ReadError};
 use crate::value::{Container, ContainerKind, Value};
 
@@ -14,7 +15,7 @@ pub struct Object<'a> {
     pub content: Option<Box<Value<'a>>>,
     /// Its parts.
     pub fields: Vec<Field<'a>>,
-    /// Bytes that belong to it but are not readable (code).
+    /// Bytes that belong to it but are not readable (code), or the bytes of a content without parts.
     pub hidden: Vec<u8>,
 }
 
@@ -25,6 +26,13 @@ pub struct Field<'a> {
     pub path: String,
     /// The part.
     pub view: NodeView<'a>,
+}
+
+impl<'a> Field<'a> {
+    pub(crate) fn new(path: impl Into<String>, view: NodeView<'a>) -> Self {
+        let path = path.into();
+        Self { path, view }
+    }
 }
 
 impl Object<'_> {
@@ -78,27 +86,35 @@ pub(crate) fn read(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
         kinds::SUPER => ("super", &[" type", " object"]),
         _ => return Err(ReadError::Unknown("a node is of no known kind")),
     };
-    // The payload of these only lists which of their parts have names, and their sizes.
-    let has_shape = matches!(
-        view.kind(),
-        kinds::PARTIAL | kinds::STATICMETHOD | kinds::CLASSMETHOD | kinds::CACHED | kinds::GENERIC_ALIAS
-    );
-    Ok(Object {
-        hidden: if has_shape { Vec::new() } else { view.payload().to_vec() },
-        ..parts(name, view, names)
-    })
+    // The payload of some only describes their attributes, which follow this number of parts.
+    let mut rest = Reader::new(view.payload());
+    let own = match view.kind() {
+        kinds::PARTIAL => 3,
+        kinds::STATICMETHOD | kinds::CLASSMETHOD => 1,
+        kinds::CACHED => 3 + rest.count(view.items(3).len()).ok_or_else(cut)?,
+        _ => usize::MAX,
+    };
+    let mut object = parts(name, view.items(0).first(own), names);
+    if own < usize::MAX {
+        object.fields.extend(python_part(&mut rest, view.items(own)));
+    } else {
+        object.hidden = view.payload().to_vec();
+    }
+    Ok(object)
 }
 
-/// Returns the children as parts; the first ones have names.
-fn parts<'a>(type_name: &str, view: NodeView<'a>, names: &[&str]) -> Object<'a> {
+/// Returns items as parts; the first ones have names.
+fn parts<'a>(type_name: &str, items: Items<'a>, names: &[&str]) -> Object<'a> {
     let path = |at: usize| match names.get(at) {
         Some(name) => (*name).to_owned(),
         None => format!(" part {at}"),
     };
-    let items = view.items(0).iter().enumerate();
     Object {
         type_name: type_name.to_owned(),
-        fields: items.map(|(at, view)| Field { path: path(at), view }).collect(),
+        fields: (0..)
+            .zip(items.iter())
+            .map(|(at, view)| Field::new(path(at), view))
+            .collect(),
         ..Object::default()
     }
 }
@@ -113,7 +129,6 @@ fn instance(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
     let most = view.items(1).len();
     let mut held = 0;
     let mut content = None;
-    let text = |bytes| String::from_utf8_lossy(bytes);
     match base {
         1 | 2 | 5 => {
             held = rest.count(most).ok_or_else(cut)?;
@@ -145,11 +160,12 @@ fn instance(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
         }
         _ => {}
     }
+    let base = view.payload().len() - rest.left();
     Ok(Object {
         type_name: class.name(),
         content: content.map(Box::new),
         fields: python_part(&mut rest, view.items(1 + held)),
-        ..Object::default()
+        hidden: view.payload()[..base].to_vec(),
     })
 }
 
@@ -165,12 +181,12 @@ fn python_part<'a>(rest: &mut Reader<'_>, values: Items<'a>) -> Vec<Field<'a>> {
         at += 1;
         values.get(at - 1)
     };
-    let path = |name: &[u8]| format!(".{}", String::from_utf8_lossy(name));
+    let field = |name: &[u8], view| Field::new(format!(".{}", text(name)), view);
     match rest.byte() {
         Some(1) => {
             for _ in 0..rest.count(values.len()).unwrap_or(0) {
                 if let (Some(name), Some(view)) = (rest.name(), next()) {
-                    fields.push(Field { path: path(name), view });
+                    fields.push(field(name, view));
                 }
             }
         }
@@ -179,27 +195,23 @@ fn python_part<'a>(rest: &mut Reader<'_>, values: Items<'a>) -> Vec<Field<'a>> {
     }
     for _ in 0..rest.count(values.len()).unwrap_or(0) {
         if let (Some(_), Some(name), Some(view)) = (rest.number(), rest.name(), next()) {
-            fields.push(Field { path: path(name), view });
+            fields.push(field(name, view));
         }
     }
     fields
 }
 
-/// Returns the entries of a dict of attributes.
+/// Returns the entries of a dict of attributes; the dict if it has other keys than names, or is none.
 pub(crate) fn attributes(dict: NodeView<'_>) -> Vec<Field<'_>> {
-    if dict.kind() != kinds::DICT {
+    if dict.is_none() {
         return Vec::new();
     }
     let items = dict.items(0);
-    let pair = |at: usize| {
-        let (key, view) = (items.get(at)?, items.get(at + 1)?);
-        let path = match key.text() {
-            Some(name) => format!(".{name}"),
-            None => format!("[{}]", crate::value::short::short(key, 40)),
-        };
-        Some(Field { path, view })
-    };
-    (0..items.len()).step_by(2).filter_map(pair).collect()
+    let pair = |at: usize| Some(Field::new(format!(".{}", items.get(at)?.text()?), items.get(at + 1)?));
+    let names: Option<Vec<_>> = (0..items.len()).step_by(2).map(pair).collect();
+    names
+        .filter(|_| dict.kind() == kinds::DICT)
+        .unwrap_or_else(|| vec![Field::new("", dict)])
 }
 
 /// Returns a state as fields: its entries if it is a dict, or a dict and a dict of slots.
@@ -218,10 +230,7 @@ pub(crate) fn state_fields<'a>(state: NodeView<'a>, called: &str) -> Vec<Field<'
     {
         return [attributes(own), attributes(slots)].concat();
     }
-    vec![Field {
-        path: format!(" {called}"),
-        view: state,
-    }]
+    vec![Field::new(format!(" {called}"), state)]
 }
 
 const STATE: u8 = 1;
@@ -235,43 +244,47 @@ fn reduced(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
     let pairs = rest.count(children.len()).ok_or_else(cut)?;
     let (make, args) = (view.child(0).ok_or_else(cut)?, view.child(1).ok_or_else(cut)?);
     let mut at = 2;
-    let mut fields = Vec::new();
-    let (type_name, skipped) = made_by(make, args);
-    for (nth, view) in args.row().into_iter().flat_map(Items::iter).enumerate().skip(skipped) {
-        fields.push(Field {
-            path: format!(" argument {nth}"),
-            view,
-        });
+    let mut fields = vec![Field::new(" callable", make)];
+    for (nth, view) in args.row().into_iter().flat_map(Items::iter).enumerate() {
+        fields.push(Field::new(format!(" argument {nth}"), view));
     }
     if flags & STATE != 0 {
         fields.extend(state_fields(view.child(at).ok_or_else(cut)?, "state"));
         at += 1;
     }
-    at += usize::from(flags & SETTER != 0);
-    let held = view.items(at);
+    if flags & SETTER != 0 {
+        fields.extend(view.child(at).map(|setter| Field::new(" setter", setter)));
+        at += 1;
+    }
+    let held = view.items(at).first(items);
     let content = match (items, pairs) {
         (0, 0) => None,
-        (items, 0) => Some(Container::new("list", ContainerKind::List, held.first(items))),
-        (items, pairs) => Some(Container::new(
-            "dict",
-            ContainerKind::Mapping,
-            view.items(at + items).first(pairs.saturating_mul(2)),
-        )),
+        (_, 0) => Some(Container::new("list", ContainerKind::List, held)),
+        _ => {
+            fields.extend(held.iter().map(|item| Field::new(" item", item)));
+            let pairs = view.items(at + items).first(pairs.saturating_mul(2));
+            Some(Container::new("dict", ContainerKind::Mapping, pairs))
+        }
     };
-    let known: Vec<String> = fields.iter().map(|field| field.path.clone()).collect();
     let taken = items.saturating_add(pairs.saturating_mul(2));
     let part = python_part(&mut rest, view.items(at.saturating_add(taken)));
-    fields.extend(part.into_iter().filter(|field| !known.contains(&field.path)));
+    // A state usually consists of the attributes.
+    let is_known = |field: &Field<'_>| {
+        let mut named = fields.iter().filter(|known| known.path == field.path);
+        named.any(|known| digest::is_same(known.view, field.view))
+    };
+    let part: Vec<_> = part.into_iter().filter(|field| !is_known(field)).collect();
+    fields.extend(part);
     Ok(Object {
-        type_name,
+        type_name: made_by(make, args),
         content: content.map(|members| Box::new(Value::Members(members))),
         fields,
         ..Object::default()
     })
 }
 
-/// Returns the class that a reducer's callable instantiates, and how many arguments only name the class.
-fn made_by(make: NodeView<'_>, args: NodeView<'_>) -> (String, usize) {
+/// Returns the class that a reducer's callable instantiates.
+fn made_by(make: NodeView<'_>, args: NodeView<'_>) -> String {
     let name = if kinds::is_by_name(make.kind()) {
         make.name()
     } else {
@@ -282,9 +295,8 @@ fn made_by(make: NodeView<'_>, args: NodeView<'_>) -> (String, usize) {
         .and_then(|args| args.get(0))
         .filter(|class| matches!(class.kind(), kinds::GLOBAL | kinds::CLASS));
     match (name.as_str(), class) {
-        ("copyreg.__newobj__" | "copyreg.__newobj_ex__", Some(class)) => (class.name(), 1),
-        ("copyreg._reconstructor", Some(class)) => (class.name(), 3),
-        _ => (name, 0),
+        ("copyreg.__newobj__" | "copyreg.__newobj_ex__" | "copyreg._reconstructor", Some(class)) => class.name(),
+        _ => name,
     }
 }
 
@@ -292,7 +304,7 @@ fn made_by(make: NodeView<'_>, args: NodeView<'_>) -> (String, usize) {
 fn function(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
     let mut rest = Reader::new(view.payload());
     let mask = rest.byte().ok_or_else(cut)?;
-    let name = String::from_utf8_lossy(rest.name().ok_or_else(cut)?).into_owned();
+    let name = text(rest.name().ok_or_else(cut)?);
     let mut names = vec![" globals", " code"];
     let optional = [
         ".__module__",
@@ -304,7 +316,7 @@ fn function(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
     ];
     let optional = optional.into_iter().enumerate();
     names.extend(optional.filter(|(bit, _)| mask & 1 << bit != 0).map(|(_, name)| name));
-    let mut function = parts(&format!("function {name}"), view, &names);
+    let mut function = parts(&format!("function {name}"), view.items(0), &names);
     // Globals are not part of a function.
     function.fields.retain(|field| field.path != " globals");
     function.hidden = view.payload().to_vec();
@@ -315,7 +327,7 @@ fn function(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
 fn globals(view: NodeView<'_>) -> Object<'_> {
     let mut rest = Reader::new(view.payload());
     if rest.byte() == Some(0) {
-        return parts("globals", view, &[" dict"]);
+        return parts("globals", view.items(0), &[" dict"]);
     }
     Object {
         type_name: "globals".to_owned(),
@@ -327,9 +339,9 @@ fn globals(view: NodeView<'_>) -> Object<'_> {
 fn definition(view: NodeView<'_>) -> Result<Object<'_>, ReadError> {
     let mut rest = Reader::new(view.payload());
     let (_, name) = (rest.name().ok_or_else(cut)?, rest.name().ok_or_else(cut)?);
-    let type_name = format!("class {}", String::from_utf8_lossy(name));
+    let type_name = format!("class {}", text(name));
     Ok(Object {
         hidden: view.payload().to_vec(),
-        ..parts(&type_name, view, &[" metaclass", " bases"])
+        ..parts(&type_name, view.items(0), &[" metaclass", " bases"])
     })
 }

@@ -1,5 +1,7 @@
 //! Tables: columns of the same length, and labels for rows.
 
+use clew_core::id::Fingerprint;
+
 use crate::stored_value::{NodeView, ReadError};
 use crate::value::cell::ElementValue;
 use crate::value::column::{Column, ColumnValues};
@@ -22,17 +24,36 @@ pub struct Table<'a> {
     pub form: TableKind,
     /// Labels of the rows.
     pub index: Index<'a>,
-    /// Names and values.
-    pub columns: Vec<(String, Column<'a>)>,
+    /// Labels and values.
+    pub columns: Vec<(Label, Column<'a>)>,
     /// Parts besides its values, by name.
     pub extras: Vec<(String, NodeView<'a>)>,
+}
+
+/// The most characters of a label that are shown.
+pub(crate) const LABEL: usize = 40;
+
+/// The label of a column, or the name of an index.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Label {
+    /// Its readable form, which other labels may have, too.
+    pub text: String,
+    /// A hash of the label.
+    pub key: u128,
+}
+
+impl Label {
+    pub(crate) fn new(text: String, key: &[u8]) -> Self {
+        let key = u128::from_be_bytes(Fingerprint::of(key).0);
+        Self { text, key }
+    }
 }
 
 /// Labels of rows.
 #[derive(Debug, Clone)]
 pub struct Index<'a> {
     /// Names of its levels.
-    pub names: Vec<Option<String>>,
+    pub names: Vec<Option<Label>>,
     /// One column of labels for each level.
     pub levels: Vec<Column<'a>>,
     /// The number of rows.
@@ -79,7 +100,7 @@ impl<'a> Index<'a> {
     /// Returns the label of one row in readable form, reading only this row; `None` if the layout or the limit of
     /// bytes to read does not allow that.
     pub(crate) fn label(&self, row: u64) -> Option<String> {
-        let level = |level: &Column<'_>| level.one(row).ok().flatten().map(|found| found.cell(0).label(40));
+        let level = |level: &Column<'_>| level.one(row).ok().flatten().map(|found| found.cell(0).label(LABEL));
         match self.levels.as_slice() {
             [one] => level(one),
             _ => None,
@@ -103,7 +124,7 @@ impl Labels<'_> {
     /// Returns a label in readable form.
     pub fn text(&self, row: u64) -> String {
         match self.0.as_slice() {
-            [level] => level.cell(row).label(40),
+            [level] => level.cell(row).label(LABEL),
             levels => {
                 let parts: Vec<String> = levels.iter().map(|level| level.cell(row).text(30)).collect();
                 format!("({})", parts.join(", "))
@@ -124,15 +145,17 @@ impl Labels<'_> {
         (0..length).map(number).collect()
     }
 
-    /// Writes the bytes that identify a label.
-    pub(crate) fn key(&self, row: u64, key: &mut Vec<u8>) {
+    /// Writes the bytes that identify a label; `None` if it is unreadable.
+    pub(crate) fn key(&self, row: u64, key: &mut Vec<u8>) -> Option<()> {
         key.clear();
-        for level in &self.0 {
-            let start = key.len();
-            level.cell(row).key(key);
-            let length = key.len() - start;
-            key.extend_from_slice(&(length as u64).to_le_bytes());
-        }
+        self.0.iter().try_for_each(|level| level.cell(row).key(key))
+    }
+
+    /// Returns a label; `None` if it is unreadable.
+    pub(crate) fn label(&self, row: u64) -> Option<Label> {
+        let mut key = Vec::new();
+        self.key(row, &mut key)?;
+        Some(Label::new(self.text(row), &key))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::stored_value::NodeView;
 use crate::value::Value;
 use crate::value::column::{Column, ColumnValues};
 use crate::value::element::Dtype;
-use crate::value::table::{Index, Table, TableKind};
+use crate::value::table::{Index, Label, Table, TableKind};
 
 pub(super) fn read<'a>(coded: &CodecNode<'a>, kind: &str) -> Option<Value<'a>> {
     let parts = coded.parts()?;
@@ -72,7 +72,7 @@ fn table<'a>(coded: &CodecNode<'a>) -> Option<Value<'a>> {
         } else {
             array(&kind, view, 0)
         };
-        Some((name, column?))
+        Some((Label::new(name.clone(), name.as_bytes()), column?))
     };
     let columns: Option<Vec<_>> = names.into_iter().zip(columns.iter()).map(read).collect();
     let columns = columns?;
@@ -113,6 +113,13 @@ fn array<'a>(kind: &ArrowType, view: NodeView<'a>, depth: usize) -> Option<Colum
         ("null", _) => (length()?, ColumnValues::Nulls),
         ("extension", _) => return array(kind, parts.get(1)?, depth + 1),
         ("dictionary", Layout::Dictionary(index, value)) => {
+            if matches!(
+                value.layout,
+                Layout::List { .. } | Layout::Struct(_) | Layout::Dictionary(..)
+            ) {
+                // Rows that share such values on many levels would take forever to compare.
+                return None;
+            }
             let codes = array(index, parts.get(1)?, depth + 1)?;
             let labels = array(value, parts.get(2)?, depth + 1)?;
             return Some(Column::coded(&kind.name, codes, labels));

@@ -12,7 +12,7 @@ use crate::value::array::{Array, CODE, Elements, dense_strides};
 use crate::value::cell::ElementValue;
 use crate::value::column::{Column, ColumnValues};
 use crate::value::element::{Dtype, Element};
-use crate::value::object::{Field, Object};
+use crate::value::object::{Field, attributes};
 use crate::value::{Scalar, Value};
 
 pub(super) fn read<'a>(coded: &CodecNode<'a>, kind: &str) -> Option<Value<'a>> {
@@ -20,7 +20,8 @@ pub(super) fn read<'a>(coded: &CodecNode<'a>, kind: &str) -> Option<Value<'a>> {
         "ndarray" => array(&coded.type_name, coded.args, coded.state).map(Value::Array),
         "recarray" | "matrix" => {
             let state = coded.state?.row()?;
-            array(&coded.type_name, coded.args, state.get(0)).map(Value::Array)
+            let array = array(&coded.type_name, coded.args, state.get(0))?;
+            Some(coded.with(Value::Array(array), attributes(state.get(1)?)))
         }
         "masked" => masked(coded),
         "scalar" => scalar(coded),
@@ -203,20 +204,10 @@ pub(super) fn column_of(array: Array<'_>) -> Option<Column<'_>> {
 fn masked<'a>(coded: &CodecNode<'a>) -> Option<Value<'a>> {
     let state = coded.state?.row()?;
     let data = array(&coded.type_name, coded.args, state.get(0))?;
-    let mut fields = vec![Field {
-        path: ".mask".to_owned(),
-        view: state.get(1)?,
-    }];
-    fields.extend(state.get(2).map(|view| Field {
-        path: ".fill_value".to_owned(),
-        view,
-    }));
-    Some(Value::Object(Object {
-        type_name: coded.type_name.clone(),
-        content: Some(Box::new(Value::Array(data))),
-        fields,
-        ..Object::default()
-    }))
+    let mut fields = vec![Field::new(".mask", state.get(1)?)];
+    fields.extend(state.get(2).map(|view| Field::new(".fill_value", view)));
+    fields.extend(state.get(5).into_iter().flat_map(attributes));
+    Some(coded.with(Value::Array(data), fields))
 }
 
 fn scalar<'a>(coded: &CodecNode<'a>) -> Option<Value<'a>> {
@@ -229,7 +220,6 @@ fn scalar<'a>(coded: &CodecNode<'a>) -> Option<Value<'a>> {
     Some(Value::Scalar(Scalar {
         type_name: coded.type_name.clone(),
         text: cell.text(200),
-        number: cell.number(),
         is_missing: matches!(cell, ElementValue::Missing(_)),
     }))
 }
@@ -270,8 +260,8 @@ pub(super) fn simple(text: &str) -> Option<Dtype> {
     let number = |name: &str, element| Some(Dtype::new(format!("{name}{}", count.checked_mul(8)?), element, count));
     match kind {
         'b' => Some(Dtype::new("bool", Element::Bool, count.max(1))),
-        'i' => number("int", Element::Int { signed: true, big }),
-        'u' => number("uint", Element::Int { signed: false, big }),
+        'i' if count <= 16 => number("int", Element::Int { signed: true, big }),
+        'u' if count <= 16 => number("uint", Element::Int { signed: false, big }),
         'f' if matches!(count, 2 | 4 | 8) => number("float", Element::Float { big }),
         'c' if matches!(count, 8 | 16) => number("complex", Element::Complex { big }),
         'f' => number("float", Element::Raw),
@@ -330,7 +320,7 @@ fn nested(parts: &Literal, depth: usize) -> Option<Dtype> {
             })?;
             let size = inner.size.checked_mul(count)?;
             let name = format!("{} × {count}", inner.name);
-            Some(Dtype::new(name, Element::Several(Box::new(inner), count), size))
+            Some(Dtype::new(name, Element::Several(Box::new(inner)), size))
         }
         Literal::Text(word) if word == "fields" => {
             let (Literal::Number(size), Literal::Items(fields)) = (items.get(3)?, items.get(4)?) else {

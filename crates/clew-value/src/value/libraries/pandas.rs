@@ -7,11 +7,11 @@ use super::{CodecNode, arrow, stdlib};
 use crate::stored_value::{Items, NodeView};
 use crate::time::{Time, TimeKind};
 use crate::value::array::Elements;
-use crate::value::column::{Column, ColumnValues};
+use crate::value::column::{Column, ColumnValues, brackets, object};
 use crate::value::element::{Dtype, Element};
 use crate::value::object::{Field, attributes};
 use crate::value::short::short;
-use crate::value::table::{Index, Table, TableKind};
+use crate::value::table::{Index, LABEL, Label, Table, TableKind};
 use crate::value::{Scalar, Value};
 
 pub(super) fn read<'a>(coded: &CodecNode<'a>, kind: &str) -> Option<Value<'a>> {
@@ -31,7 +31,8 @@ pub(super) fn read<'a>(coded: &CodecNode<'a>, kind: &str) -> Option<Value<'a>> {
         "Interval" => {
             let parts = coded.parts()?;
             let text = |nth| parts.get(nth).map_or_else(String::new, |view| short(view, 40));
-            Some(coded.scalar(format!("({}, {}] {}", text(0), text(1), text(2))))
+            let [open, close] = brackets(parts.get(2)?.text()?);
+            Some(coded.scalar(format!("{open}{}, {}{close}", text(0), text(1))))
         }
         "dtype" => Some(coded.scalar(dtype_name(coded.parts()?.get(0)?)?)),
         _ => None,
@@ -47,7 +48,7 @@ fn frame<'a>(coded: &CodecNode<'a>) -> Option<Table<'a>> {
     let length = index.length;
     let column = |(nth, parts): (usize, NodeView<'a>)| {
         let column = column(parts, wholes, length)?;
-        Some((labels.text(nth as u64), column))
+        Some((labels.label(nth as u64)?, column))
     };
     let read: Option<Vec<_>> = columns.iter().enumerate().map(column).collect();
     Some(Table {
@@ -135,12 +136,14 @@ fn extras(parts: Option<NodeView<'_>>) -> Vec<(String, NodeView<'_>)> {
     attrs.into_iter().chain(own).collect()
 }
 
-/// Returns a label in readable form; `None` if there is none.
-fn label(view: NodeView<'_>) -> Option<String> {
+/// Returns a name as a label; `None` if there is none.
+fn label(view: NodeView<'_>) -> Option<Label> {
     if view.is_none() {
         return None;
     }
-    Some(view.text().map_or_else(|| short(view, 40), str::to_owned))
+    let (cell, mut key) = (object(view), Vec::new());
+    cell.key(&mut key)?;
+    Some(Label::new(cell.label(LABEL), &key))
 }
 
 // --- indexes ----------------------------------------------------------------------------------------------------
@@ -212,7 +215,9 @@ fn values(view: NodeView<'_>, depth: usize) -> Option<Column<'_>> {
                 Some(labels) => index(labels.row()?, depth + 1)?.levels.into_iter().next()?,
                 None => Column::new("object", 0, ColumnValues::Nulls),
             };
-            Some(Column::coded("category", codes, labels))
+            let is_ordered = parts.get(3).and_then(NodeView::int) == Some(1);
+            let name = if is_ordered { "ordered category" } else { "category" };
+            Some(Column::coded(name, codes, labels))
         }
         "masked" => {
             let (data, mask) = (flat(parts.get(2)?)?, flat(parts.get(3)?)?);
@@ -277,7 +282,7 @@ fn capital(word: &str) -> String {
 /// Reads times or durations, with their time zone if they have one.
 fn times(parts: Items<'_>) -> Option<Column<'_>> {
     let mut column = flat(parts.get(2)?)?;
-    let zone = parts.get(3).and_then(stdlib::zone);
+    let zone = parts.get(3).and_then(stdlib::exact_zone);
     let ColumnValues::Fixed {
         dtype: Dtype {
             name,
@@ -300,8 +305,9 @@ fn times(parts: Items<'_>) -> Option<Column<'_>> {
 /// Reads periods of common frequencies; other periods become numbers.
 fn periods(parts: Items<'_>) -> Option<Column<'_>> {
     let column = flat(parts.get(1)?)?;
-    let freq = parts.get(2)?.row()?.get(0)?.text()?.to_owned();
-    let unit = match freq.as_str() {
+    let row = parts.get(2)?.row()?;
+    let freq = row.get(0)?.text()?;
+    let unit = match freq {
         "Day" => "D",
         "MonthEnd" => "M",
         "YearEnd" => "Y",
@@ -310,7 +316,11 @@ fn periods(parts: Items<'_>) -> Option<Column<'_>> {
         "Second" => "s",
         _ => "",
     };
-    let name = format!("period[{}]", if unit.is_empty() { &freq } else { unit });
+    let options: Vec<String> = row.iter().skip(1).map(|option| short(option, 40)).collect();
+    let mut name = format!("period[{}]", if unit.is_empty() { freq } else { unit });
+    if options != ["1", "False"] {
+        name.insert_str(name.len() - 1, &format!("({})", options.join(", ")));
+    }
     let ColumnValues::Fixed {
         memory, offset, stride, ..
     } = column.values

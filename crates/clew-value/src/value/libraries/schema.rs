@@ -308,7 +308,7 @@ impl Table<'_> {
     fn text(self, nth: usize) -> Option<String> {
         let (start, length) = self.vector(nth)?;
         let bytes = self.0.0.get(start..start.checked_add(length)?)?;
-        Some(String::from_utf8_lossy(bytes).into_owned())
+        Some(crate::payload::text(bytes).into_owned())
     }
 
     fn tables(self, nth: usize) -> Option<Vec<Self>> {

@@ -4,12 +4,14 @@ use std::borrow::Cow;
 
 use super::CodecNode;
 use super::numpy::simple;
+use crate::digest::digest;
 use crate::memory::Bytes;
 use crate::stored_value::{Items, NodeView};
 use crate::time;
 use crate::value::array::{Array, Elements};
 use crate::value::element::pointed;
-use crate::value::object::{Object, attributes};
+use crate::value::object::{Field, Object, attributes};
+use crate::value::short::short;
 use crate::value::{Container, ContainerKind, Value};
 
 pub(super) fn read<'a>(coded: &CodecNode<'a>, kind: &str) -> Option<Value<'a>> {
@@ -21,26 +23,29 @@ pub(super) fn read<'a>(coded: &CodecNode<'a>, kind: &str) -> Option<Value<'a>> {
             Some(coded.scalar(format!("{}/{}", whole(parts.get(0)?)?, whole(parts.get(1)?)?)))
         }
         "UUID" => {
-            let crate::Value::Integer(number) = coded.parts()?.get(0)?.value().ok()? else {
-                return None;
-            };
-            Some(coded.scalar(format!("{:032x}", number.small().map_or(0, i128::cast_unsigned))))
+            // An int has one more byte if its top bit is set.
+            let number = coded.parts()?.get(0)?.payload();
+            let digits = (0..16).rev().map(|at| format!("{:02x}", number.get(at).unwrap_or(&0)));
+            Some(coded.scalar(digits.collect::<String>()))
         }
         "PosixPath" | "WindowsPath" | "PurePosixPath" | "PureWindowsPath" | "ZoneInfo" | "Struct" => {
             Some(coded.scalar(coded.parts()?.get(0)?.text()?))
         }
-        "Pattern" => Some(coded.scalar(format!("re.compile({})", crate::short(coded.parts()?.get(0)?, 100)))),
-        "deque" => Some(members(coded, ContainerKind::List, coded.state?.row()?)),
-        "OrderedDict" | "Counter" => Some(members(
-            coded,
-            ContainerKind::Mapping,
-            coded.state?.row()?.get(0)?.row()?,
-        )),
-        "defaultdict" => Some(members(
-            coded,
-            ContainerKind::Mapping,
-            coded.state?.row()?.get(1)?.row()?,
-        )),
+        "Pattern" => Some(coded.scalar(format!("re.compile({})", short(coded.parts()?.get(0)?, 100)))),
+        "deque" => {
+            let most = coded.parts()?.get(0).filter(|most| !most.is_none());
+            let most = most.map(|most| Field::new(".maxlen", most)).into_iter().collect();
+            members(coded, ContainerKind::List, coded.state?, most)
+        }
+        "OrderedDict" | "Counter" => {
+            let state = coded.state?.row()?;
+            members(coded, ContainerKind::Mapping, state.get(0)?, attributes(state.get(1)?))
+        }
+        "defaultdict" => {
+            let state = coded.state?.row()?;
+            let factory = Field::new(".default_factory", state.get(0)?);
+            members(coded, ContainerKind::Mapping, state.get(1)?, vec![factory])
+        }
         "SimpleNamespace" => Some(Value::Object(Object {
             type_name: coded.type_name.clone(),
             fields: attributes(coded.state?),
@@ -55,8 +60,14 @@ pub(super) fn read<'a>(coded: &CodecNode<'a>, kind: &str) -> Option<Value<'a>> {
     }
 }
 
-fn members<'a>(coded: &CodecNode<'a>, holding: ContainerKind, items: Items<'a>) -> Value<'a> {
-    Value::Members(Container::new(&coded.type_name, holding, items))
+fn members<'a>(
+    coded: &CodecNode<'a>,
+    kind: ContainerKind,
+    items: NodeView<'a>,
+    fields: Vec<Field<'a>>,
+) -> Option<Value<'a>> {
+    let members = Container::new(&coded.type_name, kind, items.row()?);
+    Some(coded.with(Value::Members(members), fields))
 }
 
 fn whole(view: NodeView<'_>) -> Option<String> {
@@ -85,10 +96,13 @@ fn moment(kind: &str, parts: Items<'_>) -> Option<String> {
         "date" => day(),
         "datetime" => Some(format!("{} {}", day()?, clock(3)?)),
         "time" => clock(0),
-        "timezone" => Some(time::offset(number(0)?.checked_mul(86_400)?.checked_add(number(1)?)?)),
         _ => {
             let microseconds =
                 (i128::from(number(0)?) * 86_400 + i128::from(number(1)?)) * 1_000_000 + i128::from(number(2)?);
+            if kind == "timezone" {
+                let name = parts.get(3).and_then(NodeView::text).map(|name| format!(" {name}"));
+                return Some(time::offset(microseconds) + &name.unwrap_or_default());
+            }
             let spans = time::Time::new(time::TimeKind::Span, "us", 1, None)?;
             Some(spans.text(i64::try_from(microseconds).ok()?))
         }
@@ -114,16 +128,32 @@ pub(super) fn zone(view: NodeView<'_>) -> Option<String> {
         return None;
     }
     if let Some(row) = view.row() {
-        // pytz, by value: ("pytz", name, …)
-        return Some(row.get(1).and_then(NodeView::text).unwrap_or("UTC").to_owned());
+        // pytz, by value: ("pytz", name, …), ("pytz", minutes) or ("pytz",)
+        return Some(match row.get(1) {
+            None => "UTC".to_owned(),
+            Some(part) => match part.int() {
+                Some(minutes) => time::offset(i128::from(minutes) * 60_000_000),
+                None => part.text()?.to_owned(),
+            },
+        });
     }
     match view.value().ok()? {
         Value::Scalar(scalar) if scalar.text == "+00:00" => Some("UTC".to_owned()),
         Value::Scalar(scalar) => Some(scalar.text),
-        Value::Named(name) if name.to_lowercase().contains("utc") => Some("UTC".to_owned()),
-        Value::Named(name) => Some(name),
-        _ => Some("UTC".to_owned()),
+        Value::Named(name) if name == "datetime.UTC" || name == "datetime.timezone.utc" => Some("UTC".to_owned()),
+        _ => Some(short(view, 40)),
     }
+}
+
+/// Returns a name of a time zone that no other one has; `None` if there is none.
+pub(super) fn exact_zone(view: NodeView<'_>) -> Option<String> {
+    let zone = zone(view).or_else(|| (!view.is_none()).then(String::new))?;
+    let is_exact = zone == "UTC" || view.row().is_some() || matches!(view.value(), Ok(Value::Scalar(_)));
+    Some(if is_exact {
+        zone
+    } else {
+        format!("{zone} {:x}", digest(view))
+    })
 }
 
 /// Reads an `array.array`: a type code and its memory.
