@@ -2,13 +2,13 @@
 
     python -m bench.live_notebooks examples/*.ipynb FOLDER… --count 10 --output .bench/live
 
-All given files are run. From folders (checkouts of repositories), notebooks are drawn in turn. First, cells that fail here are removed. Then
-each notebook is run completely, the kernel is restarted as JupyterLab does it, and the session is resumed. The script counts:
+All given files are run. From folders (checkouts of repositories), notebooks are drawn in turn. First, cells that fail here are removed.
+Then each notebook is run completely, the kernel is restarted as JupyterLab does it, and the session is resumed. The script counts:
 
 - variables that the report of `resume` lists as unverified;
-- wrong entries in the change column: false ones (the digests before and after the cell are equal) and missing ones (they differ, but the run
-  does not list the variable). `bench_probe` computes the digests between the cells. Modules, names with an underscore, names that IPython
-  hides (`%pylab`), values without digests (figures) and cells with `%clew`, which are not recorded, are left out.
+- wrong entries in the change column: false ones (the digests before and after the cell are equal) and missing ones (they differ, but the
+  run does not list the variable). `bench_probe` computes the digests between the cells. Modules, names with an underscore, names that
+  IPython hides (`%pylab`), values without digests (figures) and cells with `%clew`, which are not recorded, are left out.
 """
 
 from __future__ import annotations

@@ -2,17 +2,18 @@
 
     python -m bench.public_notebooks FOLDER… --count 60 --output .bench/public
 
-FOLDER contains checkouts of repositories with notebooks. Notebooks are drawn from the repositories in turn. First, cells that fail here (no
-network, a missing library) or take too long are removed. Then each notebook is run in five scenarios: a first run, the same run again, one
-constant edited, a cell inserted, an input file changed. Each scenario is run with `clew run` and in a plain kernel. The outputs of all cells
-and the digests of all variables at the end are compared. The first run is repeated in a second plain kernel, to find nondeterministic
-differences. Plain kernels start with the repository's files. `clew run` continues in its own folder, as for a user, so files that a cell
-wrote still exist. If the results differ, the scenario is run once more in a plain kernel with the files that `clew run` found.
+FOLDER contains checkouts of repositories with notebooks. Notebooks are drawn from the repositories in turn. First, cells that fail here
+(no network, a missing library) or take too long are removed. Then each notebook is run in five scenarios: a first run, the same run again,
+one constant edited, a cell inserted, an input file changed. Each scenario is run with `clew run` and in a plain kernel. The outputs of all
+cells and the digests of all variables at the end are compared. The first run is repeated in a second plain kernel, to find
+nondeterministic differences. Plain kernels start with the repository's files. `clew run` continues in its own folder, as for a user, so
+files that a cell wrote still exist. If the results differ, the scenario is run once more in a plain kernel with the files that `clew run`
+found.
 
-A cell must be executed if its source is new, or if a variable that its source names had another value before it than in all earlier runs (by
-the digests of the plain kernels). This minimum is reported. Other executed cells are counted by the reason that Clew reports. Reasons that
-mean that a cell is not repeatable (random numbers, the time, programs, the network) are counted separately. The results of each notebook are
-stored in the output folder, so an interrupted run continues where it stopped.
+A cell must be executed if its source is new, or if a variable that its source names had another value before it than in all earlier runs
+(by the digests of the plain kernels). This minimum is reported. Other executed cells are counted by the reason that Clew reports. Reasons
+that mean that a cell is not repeatable (random numbers, the time, programs, the network) are counted separately. The results of each
+notebook are stored in the output folder, so an interrupted run continues where it stopped.
 """
 
 from __future__ import annotations

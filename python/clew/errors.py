@@ -31,7 +31,8 @@ class UsageError(ClewError):
 
 
 class RefusedError(ClewError):
-    """Clew refused the command (exit code 3). Examples: the history is untrusted or locked, a cell is running, or no session records here."""
+    """Clew refused the command (exit code 3). Examples: the history is untrusted or locked, a cell is running, or no session records
+    here."""
 
 
 class NotRecordingError(RefusedError, RuntimeError):

@@ -172,7 +172,8 @@ class Session:
     def _check_running(
         self, words: Sequence[str], meant: _engine.Intent, place: Place, frame: FrameType | None
     ) -> None:
-        """Refuses a command in a script if it would remove a function that is running. A script has no earlier cell that could define it."""
+        """Refuses a command in a script if it would remove a function that is running. A script has no earlier cell that could define
+        it."""
         running = functions_in(frame, self._shell.user_ns)
         if not running or "--dry-run" in words:
             return
@@ -203,9 +204,9 @@ class Session:
         return self.recorder.command(("show", "--json", revision_in(words)), meant, place=place)
 
     def bring(self, run: str | None, source: str | None, at_least: int) -> list[tuple[str, str]]:
-        """Switches to a run, or stays at the current one, and loads the variables that a cell with this source may use. Also loads all that are
-        smaller than `at_least` bytes; larger ones may stay in the store. Without a source, all may stay there. Returns what cannot be restored
-        exactly, and why."""
+        """Switches to a run, or stays at the current one, and loads the variables that a cell with this source may use. Also loads all that
+        are smaller than `at_least` bytes; larger ones may stay in the store. Without a source, all may stay there. Returns what cannot be
+        restored exactly, and why."""
         names = set[str]() if source is None else needed(source, self._shell, self._watch)
         wrong = self.recorder.bring(run, names, at_least) if run is not None else []
         self._watch.moved()
@@ -286,8 +287,8 @@ class Session:
         self._hooks.flush()
 
     def _redacting(self, run: Running) -> Redact | None:
-        """Returns a function that removes secrets from a run's outputs. Returns `None` if the run names an excluded variable: then no output
-        may be stored."""
+        """Returns a function that removes secrets from a run's outputs. Returns `None` if the run names an excluded variable: then no
+        output may be stored."""
         words = IDENTIFIER.findall(run.source) + (run.seen.touched() or [])
         hidden = self._engine.hidden(words)
         if hidden["named"]:
@@ -355,15 +356,16 @@ class Session:
             self._say(f"{recording}.")
 
     def _resume_first(self) -> None:
-        """Restores the last state: at once if printed text reaches a front end. Otherwise when the new kernel is first idle, and in any case
-        before the first cell runs."""
+        """Restores the last state: at once if printed text reaches a front end. Otherwise when the new kernel is first idle, and in any
+        case before the first cell runs."""
         if self._is_to_resume and is_heard(self._shell):
             self._resume()
         elif self._is_to_resume:
             self._hooks.when_started(self._resume_at_rest)
 
     def _resume_at_rest(self) -> None:
-        """Restores the last state while no request is handled. The report is printed with the next cell, because no cell could show it now."""
+        """Restores the last state while no request is handled. The report is printed with the next cell, because no cell could show it
+        now."""
         self._tell = tell_later
         try:
             self.recorder.barrier()
@@ -384,7 +386,8 @@ class Session:
 
     @contextmanager
     def _as_for_cells(self) -> Iterator[None]:
-        """Restores values in the environment of a cell: with IPython's builtins, and figures are displayed as if a cell had created them."""
+        """Restores values in the environment of a cell: with IPython's builtins, and figures are displayed as if a cell had created
+        them."""
         with self._shell.builtin_trap:
             yield
             figures = sys.modules.get("clew.codecs.matplotlib")
@@ -411,9 +414,9 @@ def masked_source(taken: Sequence[str]) -> str:
 
 
 def place_in_cell(frame: FrameType | None, namespace: dict[str, Any], *, is_called: bool = False) -> Place:
-    """Returns the position of the running cell: the line and file of its outermost frame, and whether other code than its own statement runs
-    there. Such code is a function of the notebook or a file run by `%run -i`. If the command `is_called` by a program, any code except Clew's
-    counts."""
+    """Returns the position of the running cell: the line and file of its outermost frame, and whether other code than its own statement
+    runs there. Such code is a function of the notebook or a file run by `%run -i`. If the command `is_called` by a program, any code except
+    Clew's counts."""
     line, file, is_inside, is_met = None, None, False, False
     while frame is not None:
         if frame.f_globals is namespace:
@@ -441,7 +444,8 @@ def functions_in(frame: FrameType | None, namespace: dict[str, Any]) -> list[str
 
 
 def check_names(frame: FrameType | None, namespace: dict[str, Any]) -> None:
-    """Refuses a command in a file run by `%run`: its variables are not variables of the session before it ends, so Clew cannot restore them."""
+    """Refuses a command in a file run by `%run`: its variables are not variables of the session before it ends, so Clew cannot restore
+    them."""
     while frame is not None and frame.f_globals is not namespace:
         if frame.f_globals.get("__name__") == "__main__":
             raise RefusedError(
