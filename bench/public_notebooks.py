@@ -48,7 +48,7 @@ CELL_SECONDS, FOLDER_MB = 30, 60
 NUMBER, TRIES = re.compile(r"(?<![\w.\"'])\d{1,3}(?![\w.\"'])"), 8
 #: Reasons that mean that a cell is not repeatable.
 UNREPEATABLE = re.compile(
-    r"draws? random numbers|depends on the time|started programs|uses the network|random:"
+    r"draws? random numbers|depends on the time|started programs|used the network|random:"
 )
 #: Parts of displayed texts that differ between processes.
 DRAWN = [

@@ -15,7 +15,7 @@ SECOND = 1_000_000_000
 
 #: The beginning of the report of a successful restore, and its entries for variables that are not restored exactly.
 DONE = re.compile(r"(Switched|Resumed) ")
-INEXACT = re.compile(r"\b[\d,]+ (?:differs|lost): [^.,(]+")
+INEXACT = re.compile(r"\b[\d,]+ (?:not identical|lost): [^.,(]+")
 
 
 class Clew(Peer):

@@ -100,13 +100,11 @@ fn parts(store: &Store, encoding: &Encoding, roots: usize) -> Result<(), clew_co
 }
 
 /// Commands that only read.
-const WORDS: [&str; 16] = [
+const WORDS: [&str; 13] = [
     "log",
     "log --all --json",
-    "log --html",
     "show @",
     "show @- --json",
-    "show @ --html",
     "diff @- @",
     "diff @- @ --json",
     "vars",
@@ -114,7 +112,6 @@ const WORDS: [&str; 16] = [
     "annotate x",
     "stale",
     "op log",
-    "graph --html",
     "extract x",
     "list",
 ];
