@@ -21,7 +21,7 @@ use crate::run_page::RunPage;
 use crate::table::TextTable;
 use crate::text;
 
-/// Show the runs that a variable's value depends on, oldest first.
+/// Show the runs that a variable's value depends on, each above the runs whose values it read.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     /// The variable
@@ -263,7 +263,8 @@ impl Page for Annotate {
             text::count(own, "run")
         );
         if others > 0 {
-            text += &format!(", from what {} left", text::count(others, "other run"));
+            let them = if own == 1 { "it" } else { "them" };
+            text += &format!(", and through {them} on {}", text::count(others, "other run"));
         }
         text += "\n";
         text += &self.table(context).render(context);
