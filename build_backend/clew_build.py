@@ -18,6 +18,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ from maturin import (  # noqa: F401
     prepare_metadata_for_build_wheel,
 )
 
+#: The minor versions of Python 3 whose objects the engine can read in memory (`crates/clew-python/src/raw`).
+PYTHONS = range(11, 16)
 ROOT = Path(__file__).resolve().parent.parent
 SUFFIX = ".exe" if sys.platform == "win32" else ""
 SCRIPTS = ROOT / "data" / "scripts"
@@ -44,6 +47,7 @@ def build_wheel(
     wheel_directory: str, config_settings: dict[str, Any] | None = None, metadata_directory: str | None = None
 ) -> str:
     """Builds the command, then the wheel."""
+    _check_python()
     profile = _profile("release")
     _place_command(profile)
     _place_observer()
@@ -54,12 +58,25 @@ def build_editable(
     wheel_directory: str, config_settings: dict[str, Any] | None = None, metadata_directory: str | None = None
 ) -> str:
     """Builds the command, then a wheel that points to `python/`."""
+    _check_python()
     profile = _profile("dev")
     _place_command(profile)
     _place_observer()
     return maturin.build_editable(
         wheel_directory, _with_profile(config_settings, profile), metadata_directory
     )
+
+
+def _check_python() -> None:
+    """Stops before minutes of compiling if the engine cannot read the objects of this Python."""
+    here = f"{sys.implementation.name} {sys.version_info.major}.{sys.version_info.minor}"
+    known = f"CPython 3.{PYTHONS[0]} to 3.{PYTHONS[-1]}"
+    if sys.implementation.name != "cpython" or sys.version_info[:2] not in [(3, minor) for minor in PYTHONS]:
+        raise SystemExit(f"Clew reads objects in memory and knows the layouts of {known}, not of {here}.")
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        raise SystemExit(
+            f"Clew needs {known} with the global interpreter lock; this is a free-threaded build."
+        )
 
 
 def _profile(default: str) -> str:
