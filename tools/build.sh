@@ -8,6 +8,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 how=$1
 venv=$PWD/.venv-$2
+[ -x "$venv/bin/python" ] || {
+    echo "There is no .venv-$2 yet: \`make .venv-$2/.installed\` makes it" >&2
+    exit 1
+}
 export PATH=$venv/bin:$PATH
 pip=("$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-build-isolation --no-deps)
 

@@ -280,7 +280,9 @@ def test_p01_a_variable_that_is_recorded_again_stays_where_it_was_excluded(noteb
     for line in ("undo", f"switch {excluded}"):
         report = notebook.move(line)
         assert notebook.read("t") == ["[1]"] and notebook.identities(["t"]) == identity
-        assert report.word("t") == "not_identical" and report.why("t").endswith("it was excluded in that state")
+        assert report.word("t") == "not_identical" and report.why("t").endswith(
+            "it was excluded in that state"
+        )
         notebook.move("undo")
 
 
