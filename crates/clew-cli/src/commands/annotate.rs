@@ -21,7 +21,7 @@ use crate::run_page::RunPage;
 use crate::table::TextTable;
 use crate::text;
 
-/// Show the runs that a variable's value depends on, each above the runs whose values it read.
+/// Show the runs that a variable's value depends on, as a tree.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     /// The variable
