@@ -2,8 +2,8 @@
 
 PYTHONS := 3.11 3.13
 VENVS := $(PYTHONS:%=.venv-%)
-# Only a long test goes through it, on the way from the first to the last.
-BETWEEN := 3.12
+# Only `make test-long` tests them: `make between` installs Clew for each.
+BETWEEN := 3.12 3.14 3.15
 # What tests of remotes start; apart from the kernels, which must not see its packages.
 SERVERS := .venv-servers
 # TaskVine of Debian's packages, with their Python 3.13.
@@ -67,6 +67,8 @@ test-long: wheels between $(SERVERS)/.installed $(VINE)/.installed ## The long s
 	CLEW_LONG=1 $(FOR_PYTHON) cargo $(RUST_TEST) --locked --release --workspace $(if $(findstring nextest,$(RUST_TEST)),--success-output final,-- --show-output)
 	for python in $(PYTHONS); do .venv-$$python/bin/python -m pytest -m long -rP $(PYTEST_ARGS) || exit 1; done
 	for python in $(filter-out $(FIRST),$(PYTHONS)); do .venv-$$python/bin/python -m pytest $(ONCE) $(PYTEST_ARGS) || exit 1; done
+	for python in $(BETWEEN); do .venv-$$python/bin/python -m pytest $(PYTEST_ARGS) || exit 1; done
+	.venv-$(lastword $(BETWEEN))/bin/python -m pytest -m long -rP tests/pythons
 	.venv-3.13/bin/python -m pytest -m taskvine -rP tests/adapters
 	CLEW_LONG=1 $(MAKE) system-packages crash-kit
 
@@ -151,8 +153,8 @@ develop: $(VENVS:%=%/.installed) ## Installs Clew into both environments for wor
 wheels: $(VENVS:%=%/.installed) ## Builds the wheel for both Pythons and installs it.
 	for python in $(PYTHONS); do tools/build.sh install $$python || exit 1; done
 
-between: .venv-$(BETWEEN)/.installed
-	tools/build.sh install $(BETWEEN)
+between: $(BETWEEN:%=.venv-%/.installed)
+	for python in $(BETWEEN); do tools/build.sh install $$python || exit 1; done
 
 test-rust: $(SERVERS)/.installed
 	mkdir -p $(REPORTS)
@@ -166,8 +168,7 @@ $(PYTHONS:%=test-%): test-%: .venv-%/.installed $(SERVERS)/.installed
 	tools/make_venv.sh $*
 
 .venv-3.11/.installed: requirements/py311.txt
-.venv-3.13/.installed: requirements/py313.txt
-.venv-3.12/.installed: requirements/py312.txt requirements/py313.txt
+.venv-3.12/.installed .venv-3.13/.installed .venv-3.14/.installed .venv-3.15/.installed: .venv-3.%/.installed: requirements/py3%.txt requirements/py313.txt
 .venv-docs/.installed: requirements/docs.txt
 .venv-servers/.installed: requirements/servers.txt requirements/servers/package-lock.json
 
@@ -175,4 +176,4 @@ $(VINE)/.installed: tools/fetch_taskvine.sh requirements/taskvine.txt
 	tools/fetch_taskvine.sh
 
 clean-venvs: ## Removes all environments, those of the benchmarks' peers too.
-	rm -rf $(VENVS) .venv-$(BETWEEN) $(SERVERS) $(VINE) .venv-docs .venv-bench-* .venv-older
+	rm -rf $(VENVS) $(BETWEEN:%=.venv-%) $(SERVERS) $(VINE) .venv-docs .venv-bench-* .venv-older

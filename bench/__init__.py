@@ -1,8 +1,8 @@
-"""The benchmarks: `python -m bench` measures Clew, its peers and a plain kernel; docs/benchmarks tells how to read it."""
+"""The benchmarks: `python -m bench` measures Clew, other tools ("peers") and a plain kernel. docs/benchmarks explains the results."""
 
 import sys
 from pathlib import Path
 
-#: The kernel harness of the tests starts the kernels here, too.
+#: The benchmarks use the kernel harness of the tests.
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 sys.path.insert(0, str(TESTS))

@@ -1,15 +1,15 @@
 """Measures everything, or one thing, and writes the report.
 
     python -m bench                      all workloads with all peers, all budgets, then docs/benchmarks
-    python -m bench --list               what there is
+    python -m bench --list               lists the workloads and budgets
     python -m bench --only arrays        one workload; `--only restart` one budget; may be repeated; reported in .bench
     python -m bench --peer clew          one peer; may be repeated; reported in .bench
-    python -m bench --small              a fiftieth of the stated sizes: a trial, reported in .bench
-    python -m bench --scale 0.1          any share of them
-    python -m bench --fresh              measures again what was measured before
-    python -m bench --report             measures nothing, writes the report again
+    python -m bench --small              a fiftieth of the full sizes: a trial, reported in .bench
+    python -m bench --scale 0.1          another share of the full sizes
+    python -m bench --fresh              repeats existing measurements
+    python -m bench --report             writes the report again, without measuring
 
-What was measured is kept in .bench/scale-SCALE/raw, a file a result: a run that was stopped goes on where it was.
+Results are stored in .bench/scale-SCALE/raw, one file each, so an interrupted benchmark continues where it stopped.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main() -> None:
     options = parse()
     scale = 0.02 if options.small else options.scale
     folder = ROOT / ".bench" / f"scale-{scale:g}"
-    # What is published is all of one machine, or nothing: a part would take the place of the rest.
+    # Published results must all come from one machine: a partial run would replace the other results.
     is_all = scale == 1.0 and not options.only and not options.peer
     output = options.output or (ROOT / "docs" / "benchmarks" if is_all else folder / "report")
     if options.list:
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def measure(options: argparse.Namespace, scale: float, raw: Raw, scratch: Path) -> None:
-    """Measures what is missing. What kernels wrote meanwhile is taken away, whatever happens."""
+    """Measures missing results. Temporary files of kernels are always deleted."""
     wanted = Wanted(
         scale,
         tuple(options.only),
@@ -59,7 +59,7 @@ def measure(options: argparse.Namespace, scale: float, raw: Raw, scratch: Path) 
 
 
 def parse() -> argparse.Namespace:
-    """What was typed."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
     names = [*MAKERS, *budgets.BUDGETS]
     parser.add_argument("--only", action="append", default=[], choices=names, metavar="NAME")
@@ -80,7 +80,7 @@ def parse() -> argparse.Namespace:
 
 
 def listed() -> str:
-    """All workloads and budgets, a line each."""
+    """Formats all workloads and budgets, one per line."""
     lines = ["Workloads:", *(f"  {name:28} {workload(name, 1.0).about}" for name in MAKERS)]
     lines += ["Budgets:", *(f"  {name:28} {about}" for name, about in budgets.abouts().items())]
     return "\n".join([*lines, "Peers:", *(f"  {name:28} {peer.title}" for name, peer in PEERS.items())])

@@ -1,7 +1,7 @@
-"""One workload through one peer, from the first cell to the last byte, with a plain kernel beside it.
+"""Measures one workload with one peer, from the first cell to the stored bytes, and with a plain kernel for comparison.
 
-The two kernels take turns, portion by portion, so that what else the machine does is unfair to neither, and what the peer adds
-is the difference between the two. What a peer can't do, or not in time, is a result: `failed` says in which stage and why.
+The two kernels take turns, batch by batch, so that other load of the machine affects both. The cost of the peer is the difference between
+the two. If a peer fails or takes too long, this is a result: `failed` contains the stage and the reason.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from bench.workload import Workload
 
 @dataclass(frozen=True)
 class Rules:
-    """How long anything may take, and where it happens."""
+    """The time limits, and the folder of the measurement."""
 
     folder: Path
     cell_seconds: float
@@ -34,7 +34,7 @@ class Rules:
 
 @dataclass
 class Course:
-    """What has been found so far."""
+    """The results so far."""
 
     workload: Workload
     reference: dict[str, Any]
@@ -43,7 +43,7 @@ class Course:
     found: dict[str, Any] = field(default_factory=dict)
 
     def measure(self, kind: type[Peer]) -> dict[str, Any]:
-        """Everything there is to find about a peer."""
+        """Measures everything about a peer."""
         shutil.rmtree(self.rules.folder, ignore_errors=True)
         self.rules.folder.mkdir(parents=True)
         self.found = {"workload": self.workload.name, "peer": kind.name, "title": kind.title, "failed": {}}
@@ -59,7 +59,7 @@ class Course:
         return self.found
 
     def with_kernels(self, kind: type[Peer]) -> None:
-        """Starts both kernels and goes through the stages; later ones need the earlier."""
+        """Starts both kernels and runs the stages. Later stages need the earlier ones."""
         arguments = (self.rules.cell_seconds, self.rules.paths)
         plain = Plain(self.rules.folder / "plain", *arguments)
         try:
@@ -77,7 +77,7 @@ class Course:
             plain.close(at_once=True)
 
     def stage(self, name: str, work: Callable[[], None]) -> bool:
-        """One stage; whether it succeeded."""
+        """Runs one stage. Returns whether it succeeded."""
         try:
             work()
         except (Stopped, Failed, RuntimeError, AssertionError, TimeoutError, OSError, ValueError) as error:
@@ -86,18 +86,18 @@ class Course:
         return True
 
     def fail(self, stage: str, error: Exception) -> None:
-        """Writes down what went wrong."""
+        """Notes a failure."""
         self.say(f"{stage} failed: {error}")
         self.found["failed"][stage] = f"{error}"[:500] or type(error).__name__
 
     def put(self, key: str, value: Any) -> None:
-        """Writes down a finding."""
+        """Notes a result."""
         self.found[key] = value
 
     # -- the cells ------------------------------------------------------------------------------------------------------
 
     def cells(self, plain: Plain, peer: Peer) -> None:
-        """The setup and the timed cells in both kernels, and what is there afterwards."""
+        """Runs the setup and the timed cells in both kernels, and checks the values afterwards."""
         turns = Turns(plain, peer, self.rules, self.say)
         self.found["troubles"] = turns.troubles
         self.found["setup"] = turns.take_all([Request(code) for code in self.workload.setup])
@@ -118,7 +118,8 @@ class Course:
         self.found["right_at_end"] = self.right(peer, len(self.workload.cells))
 
     def same_machine(self, plain: Plain) -> None:
-        """Fails where a plain kernel itself ends otherwise: other processors round otherwise, and then nothing can be told."""
+        """Fails if the plain kernel itself ends with other values. Another processor may round differently; then nothing can be
+        compared."""
         if wrong := self.right(plain, len(self.workload.cells))["wrong"]:
             name = reference_name(self.workload.name)
             raise Failed(
@@ -126,7 +127,7 @@ class Course:
             )
 
     def right(self, peer: Peer, state: int) -> dict[str, Any]:
-        """How many values are as they were, and which are not."""
+        """Counts the correct values, and lists the wrong ones."""
         wanted, there = self.reference["digests"][str(state)], digests(peer, self.workload)
         wrong = [name for name in sorted(wanted.keys() | there.keys()) if wanted.get(name) != there.get(name)]
         told = [name + what_is_there(there.get(name, "missing")) for name in wrong[:20]]
@@ -135,14 +136,15 @@ class Course:
     # -- the way back ---------------------------------------------------------------------------------------------------
 
     def returns(self, peer: Peer) -> None:
-        """There and back for every mark, once more for the parts that a peer tells, then all of it in a new kernel."""
+        """Measures the restores: to each mark and back to the end, again for the parts that the peer reports, and the last state in a new
+        kernel."""
         self.found["moves"] = {}
         if not peer.remembers:
             return
         peak(peer.kernel, again=True)
         left = ""
         for name, way, state in self.ways():
-            # Who did not get there need not come back.
+            # If going to a state failed, going back is not measured.
             if name != left and not self.stage(
                 f"{name} {way}", lambda: self.move(f"{name} {way}", peer, state)
             ):
@@ -153,19 +155,20 @@ class Course:
         self.stage("restart", lambda: self.restart(peer))
 
     def ways(self) -> Iterator[tuple[str, str, int]]:
-        """To each mark and back to the end: the mark's name, the way, the state it leads to."""
+        """Yields each mark's name, the way (there or back), and the state that it leads to."""
         for name, mark in self.workload.marks().items():
             yield name, "there", mark
             yield name, "back", len(self.workload.cells)
 
     def move(self, name: str, peer: Peer, state: int) -> None:
-        """One move, and whether it led where it should."""
+        """Measures one restore, and checks the values."""
         found = peer.go(state)
         self.found["moves"][name] = found.as_dict() | self.right(peer, state)
         self.say(f"{name}: {found.seconds:.3f} s")
 
     def parts(self, name: str, peer: Peer, state: int) -> None:
-        """The same move again: what of it is finding out what changed, what is going, and what the peer says did not come."""
+        """Repeats a restore, for the parts that the peer reports: the time for detecting changes, the time for restoring, and inexact
+        values."""
         found = peer.told(state)
         if found is not None and name in self.found["moves"]:
             parts = found.as_dict()
@@ -173,40 +176,40 @@ class Course:
             self.found["moves"][name] |= parts
 
     def restart(self, peer: Peer) -> None:
-        """A new kernel."""
+        """Measures a restart with a new kernel."""
         found: Move = peer.restart()
         self.found["restart"] = found.as_dict() | self.right(peer, len(self.workload.cells))
         self.say(f"restart: {found.seconds:.3f} s")
 
 
 def what_is_there(digest: str) -> str:
-    """What is there instead of a value, where it is none."""
+    """Describes what exists instead of a value."""
     return f": {digest}" if " " in digest or digest == "missing" else ""
 
 
 class Turns:
-    """Two kernels that run the same cells in turn."""
+    """Two kernels that run the same cells in turns."""
 
     def __init__(self, plain: Plain, peer: Peer, rules: Rules, say: Say) -> None:
         self.each: dict[str, Peer] = {"plain": plain, "peer": peer}
         self.order = list(self.each)
         self.rules = rules
         self.say = say
-        #: Milliseconds to the reply and from there to the next cell, of every cell.
+        #: For each cell: milliseconds to the reply, and from there to the start of the next cell.
         self.record: dict[str, list[list[float]]] = {"plain": [], "peer": []}
         self.errors: dict[str, list[str | None]] = {"plain": [], "peer": []}
-        #: Errors shown by what is not the cell: a recorder's hooks.
+        #: Errors that were not raised by the cell, but for example by the hooks of a recorder.
         self.troubles: dict[str, list[str]] = {"plain": [], "peer": []}
         self.spent = 0.0
 
     def take_all(self, requests: list[Request]) -> dict[str, list[list[float]]]:
-        """One by one."""
+        """Runs the cells one by one."""
         for request in requests:
             self.take([request])
         return self.record
 
     def take(self, requests: list[Request]) -> None:
-        """A portion, queued at once, in the one kernel and then in the other; who is first changes."""
+        """Queues a batch at once in one kernel, and then in the other. The order alternates."""
         self.order.reverse()
         for name in self.order:
             peer = self.each[name]
@@ -217,7 +220,7 @@ class Turns:
                 raise
 
     def write(self, name: str, timings: list[Timing]) -> None:
-        """Keeps the times, and stops a peer that has had all its time."""
+        """Notes the times, and stops a peer that exceeds its time limit."""
         self.record[name] += [[round(one.reply, 4), round(one.next, 4)] for one in timings]
         self.errors[name] += [one.error for one in timings]
         self.troubles[name] += [one.trouble for one in timings if one.trouble and not one.error]

@@ -1,4 +1,4 @@
-"""The virtual environments of the peers: pinned packages from PyPI, made once, made again when a pin moves."""
+"""The virtual environments of the peers, with pinned packages from PyPI. Each is created once, and again when a version changes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "requirements"
 VERSION = "3.11"
 
-#: The environment in which Clew is installed; plain kernels run in it, too.
+#: The environment in which Clew is installed. Plain kernels use it, too.
 OWN = ROOT / f".venv-{VERSION}"
-#: Libraries are told from a person's own modules by this name in their path.
+#: Libraries are distinguished from the user's own modules by this name in their path.
 PACKAGES = "site-packages"
 
 Say = Callable[[str], None]
 
 
 def python(name: str | None, say: Say = print) -> Path:
-    """The interpreter of a peer's environment, which is made if need be; `None` is Clew's own."""
+    """Returns the interpreter of a peer's environment, which is created if necessary; `None` is Clew's environment."""
     if name is None:
         return OWN / "bin" / "python" if OWN.exists() else Path(sys.executable)
     venv = ROOT / f".venv-bench-{name}"
@@ -31,33 +31,33 @@ def python(name: str | None, say: Say = print) -> Path:
 
 
 def torch(say: Say = print) -> Path:
-    """PyTorch for every peer's search path.
+    """Returns the folder with PyTorch for every peer's search path.
 
-    PyPI's wheels for Linux on x86-64 are built for CUDA: without its libraries they can't be imported, so those come
-    along, and the tensors stay on the processor.
+    PyPI's wheels for Linux on x86-64 are built for CUDA and cannot be imported without its libraries, so these are installed, too. The
+    tensors stay on the CPU.
     """
     return beside("torch", "PyTorch: 2.1 GB, 4.3 GB unpacked", say)
 
 
 def spark(say: Say = print) -> Path:
-    """Spark for a kernel's search path. It needs Java, too."""
+    """Returns the folder with Spark for a kernel's search path. Spark also needs Java."""
     return beside("spark", "Spark: 467 MB", say)
 
 
 def ray(say: Say = print) -> Path:
-    """Ray for a program's search path, with what it needs that Clew's environment has not."""
+    """Returns the folder with Ray for a program's search path, with the dependencies that Clew's environment lacks."""
     return beside("ray", "Ray: 240 MB", say)
 
 
 def beside(name: str, what: str, say: Say) -> Path:
-    """A folder with a library and nothing that the environments have."""
+    """Creates a folder with a library, and with nothing that the environments contain."""
     folder = ROOT / f".venv-bench-{name}"
     make(folder, name, lambda: install_beside(folder / PACKAGES, name, what, say))
     return folder / PACKAGES
 
 
 def make(folder: Path, name: str, how: Callable[[], None]) -> None:
-    """Makes a folder unless it was made from the very same requirements."""
+    """Creates a folder, unless it was created from exactly the same requirements."""
     mark, wanted = folder / ".installed", fingerprint(name)
     if mark.exists() and mark.read_text() == wanted:
         return
@@ -67,7 +67,7 @@ def make(folder: Path, name: str, how: Callable[[], None]) -> None:
 
 
 def fingerprint(name: str) -> str:
-    """A hash of all that is pinned for an environment."""
+    """Returns a hash of all pinned versions of an environment."""
     told = hashlib.sha256()
     for path in requirement_files(name):
         told.update(path.read_bytes())
@@ -75,14 +75,14 @@ def fingerprint(name: str) -> str:
 
 
 def requirement_files(name: str) -> list[Path]:
-    """The file of an environment and those that it names."""
+    """Returns the requirements file of an environment, and the files that it includes."""
     path = REQUIREMENTS / f"bench-{name}.txt"
     named = [line[3:].strip() for line in path.read_text().splitlines() if line.startswith("-r ")]
     return [path, *(REQUIREMENTS / other for other in named)]
 
 
 def install(venv: Path, name: str, say: Say) -> None:
-    """Makes an environment."""
+    """Creates an environment."""
     say(f"Making {venv.name} from requirements/bench-{name}.txt")
     interpreter = subprocess.run(
         [ROOT / "tools" / "find_python.sh", VERSION], check=True, capture_output=True, text=True
@@ -92,7 +92,7 @@ def install(venv: Path, name: str, say: Say) -> None:
 
 
 def install_beside(packages: Path, name: str, what: str, say: Say) -> None:
-    """Puts a library into its folder with the interpreter of Clew's environment."""
+    """Installs a library into its folder, with the interpreter of Clew's environment."""
     say(f"Fetching {what}")
     wanted = ["--no-deps", "--target", str(packages), "-r", str(REQUIREMENTS / f"bench-{name}.txt")]
     pip(python(None), wanted)

@@ -1,17 +1,17 @@
-"""Arithmetic on what was measured: percentiles, what a peer adds, ratios."""
+"""Statistics of the measurements: percentiles, the cost of a peer, ratios."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-#: Milliseconds a cell below which nothing can be told from the noise of two kernels: what ratios are made with.
+#: The lower limit in milliseconds per cell for ratios: smaller differences between two kernels are noise.
 LEAST = 0.01
 
 
 @dataclass(frozen=True)
 class Spread:
-    """The middle, the slow end and the sum of some figures."""
+    """The median, the 95th percentile and the sum of some values."""
 
     p50: float
     p95: float
@@ -19,26 +19,26 @@ class Spread:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which `share` of all lie."""
+    """Returns the value below which `share` of all values are."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Of at least one value."""
+    """Returns the spread of at least one value."""
     return Spread(percentile(values, 0.5), percentile(values, 0.95), sum(values))
 
 
 def added(plain: Sequence[float], peer: Sequence[float]) -> list[float]:
-    """What each cell took more with the peer; below zero where the plain kernel was slower by chance."""
+    """Returns the time that the peer adds to each cell. It is negative if the plain kernel was slower by chance."""
     return [with_it - without for without, with_it in zip(plain, peer, strict=False)]
 
 
 def times_less(ours: float, theirs: float, least: float) -> float:
-    """How many times less ours is, neither taken as less than what can be measured."""
+    """Returns how many times smaller `ours` is. Both values are at least `least`, the smallest measurable value."""
     return max(theirs, least) / max(ours, least)
 
 
 def windows(values: Sequence[float], size: int) -> list[Spread]:
-    """The spread of each portion of so many."""
+    """Returns the spread of each window of this size."""
     return [spread(values[start : start + size]) for start in range(0, len(values) - size + 1, size)]

@@ -1,7 +1,7 @@
-"""Cells through a real kernel, with the times that the kernel stamps on its messages.
+"""Runs cells in a real kernel, with the timestamps of the kernel's messages.
 
-A request's *reply* is the time from the kernel taking it to the reply, its *next* the time from the reply to the kernel
-taking the request queued behind it. What a recorder does before a reply is in the one, what it does after in the other.
+The *reply* of a request is the time from its start in the kernel to its reply. The *next* is the time from the reply to the start of the
+request queued after it. Work that a recorder does before the reply is part of the first, work after it is part of the second.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["Kernel", "Request", "Stopped", "Timing", "peak", "resident", "run", 
 
 
 class Stopped(Exception):
-    """Says that a kernel died, or took longer than it was given; `timings` are those of the requests before."""
+    """Raised if a kernel died or exceeded a time limit. `timings` are those of the earlier requests."""
 
     def __init__(self, why: str, timings: list[Timing]) -> None:
         super().__init__(why)
@@ -32,14 +32,14 @@ class Stopped(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """One execute request; a silent one is no cell, and may ask for the value of an expression."""
+    """One execute request. A silent one is not a cell, and may evaluate an expression."""
 
     code: str
     silent: bool = False
     expression: str | None = None
 
     def content(self) -> dict[str, Any]:
-        """What the protocol wants."""
+        """The content of the request, as defined by the protocol."""
         asked = {} if self.expression is None else {"it": f"repr(({self.expression}))"}
         return {
             "code": self.code,
@@ -53,25 +53,25 @@ class Request:
 
 @dataclass
 class Timing:
-    """What came of one request; milliseconds."""
+    """The result of one request, with times in milliseconds."""
 
     reply: float = 0.0
     next: float = 0.0
     error: str | None = None
-    #: An error that was shown though the request itself succeeded: of a hook's.
+    #: An error that was displayed although the request succeeded: an error of a hook.
     trouble: str | None = None
     text: str = ""
     value: Any = None
 
     @property
     def total(self) -> float:
-        """From its start to the start of the next."""
+        """The time from its start to the start of the next request."""
         return self.reply + self.next
 
 
 @dataclass
 class Stamps:
-    """The stamps of one request on its way."""
+    """The timestamps of one request that was sent."""
 
     busy: datetime | None = None
     replied: datetime | None = None
@@ -85,7 +85,7 @@ def run(kernel: Kernel, code: str, limit: float = 600.0) -> Timing:
 
 
 def timed(kernel: Kernel, requests: Sequence[Request], limit: float = 600.0) -> list[Timing]:
-    """Sends all requests at once and a silent empty one behind them; `limit` seconds for each."""
+    """Sends all requests at once, followed by an empty silent one. `limit` is the time limit of each in seconds."""
     client, courses = kernel.client, {}
     for request in [*requests, Request("", silent=True)]:
         message = client.session.msg("execute_request", request.content())
@@ -100,7 +100,7 @@ def timed(kernel: Kernel, requests: Sequence[Request], limit: float = 600.0) -> 
 
 
 class Following:
-    """Takes the messages of some requests until each has its reply and its idle status."""
+    """Collects messages until each request has its reply and its idle status."""
 
     def __init__(self, kernel: Kernel, courses: dict[str, Stamps], limit: float) -> None:
         self.kernel = kernel
@@ -119,7 +119,7 @@ class Following:
                 raise RuntimeError("the kernel died")
 
     def receive(self) -> bool:
-        """Takes what has arrived; whether a request got on."""
+        """Collects the messages that have arrived. Returns whether a request made progress."""
         got_on = False
         client = self.kernel.client
         for channel, seconds in ((client.iopub_channel, 0.02), (client.shell_channel, 0)):
@@ -131,7 +131,7 @@ class Following:
         return got_on
 
     def take(self, message: dict[str, Any]) -> bool:
-        """Takes one message."""
+        """Handles one message."""
         course = self.courses.get(message["parent_header"].get("msg_id", ""))
         if course is None:
             return False
@@ -149,7 +149,7 @@ class Following:
         return True
 
     def timings(self) -> list[Timing]:
-        """The times of all requests but the one behind them."""
+        """Returns the times of all requests except for the last, empty one."""
         courses = list(self.courses.values())
         for course, following in pairwise(courses):
             if course.busy and course.replied:
@@ -160,7 +160,7 @@ class Following:
 
 
 def take_reply(timing: Timing, content: dict[str, Any]) -> None:
-    """Takes what a reply says."""
+    """Handles a reply."""
     if content["status"] != "ok":
         timing.error = f"{content.get('ename')}: {content.get('evalue')}"[:500]
     asked = content.get("user_expressions", {}).get("it")
@@ -177,7 +177,7 @@ def take_reply(timing: Timing, content: dict[str, Any]) -> None:
 
 
 def take_shown(timing: Timing, kind: str, content: dict[str, Any]) -> None:
-    """Takes an output's text."""
+    """Adds the text of an output."""
     if kind == "stream":
         timing.text += content["text"]
     elif kind in ("display_data", "update_display_data", "execute_result"):
@@ -187,34 +187,34 @@ def take_shown(timing: Timing, kind: str, content: dict[str, Any]) -> None:
 
 
 def milliseconds(start: datetime, end: datetime) -> float:
-    """The time between two stamps."""
+    """Returns the time between two timestamps."""
     return (end - start).total_seconds() * 1000
 
 
 def resident(kernel: Kernel) -> int:
-    """The kernel's resident memory in bytes."""
+    """Returns the kernel's resident memory in bytes."""
     return status_bytes(kernel, "VmRSS")
 
 
 def peak(kernel: Kernel, *, again: bool = False) -> int:
-    """The most resident memory that the kernel has had, in bytes; `again` begins anew from here."""
+    """Returns the peak resident memory of the kernel in bytes; `again` resets the peak."""
     found = status_bytes(kernel, "VmHWM")
     if again:
         try:
             Path(f"/proc/{kernel.pid}/clear_refs").write_text("5")
         except OSError:
-            pass  # where that is forbidden the peak is that of the whole session
+            pass  # if that is forbidden, the peak is that of the whole session
     return found
 
 
 def status_bytes(kernel: Kernel, key: str) -> int:
-    """A figure of `/proc/PID/status`."""
+    """Returns a value from `/proc/PID/status`."""
     lines = Path(f"/proc/{kernel.pid}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith(key)).split()[1]) * 1024
 
 
 def folder_bytes(folder: Path) -> int:
-    """Bytes of all files below a folder."""
+    """Returns the bytes of all files below a folder."""
     found = 0
     for path, _, files in os.walk(folder):
         found += sum(os.lstat(Path(path) / name).st_size for name in files)

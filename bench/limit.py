@@ -1,4 +1,4 @@
-"""What this machine can do at best, measured beside everything else: bytes a second of memory and of the disk."""
+"""The physical limits of this machine, measured together with everything else: the bandwidths of memory and disk."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ MEGABYTE = 2**20
 
 @dataclass(frozen=True)
 class Limits:
-    """Bytes a second."""
+    """Bandwidths in bytes per second."""
 
     memory_read: float
     memory_copy: float
-    #: Into the page cache: what a write takes that is not waited for.
+    #: Writing to the page cache, without waiting for the disk.
     disk_write: float
-    #: With the flush.
+    #: Writing with a flush.
     disk_sync: float
     disk_read_cached: float
     disk_read: float
 
     def as_dict(self) -> dict[str, float]:
-        """For the raw data."""
+        """Returns the values for the raw data."""
         return asdict(self)
 
 
 def measure(folder: Path, megabytes: int = 256) -> Limits:
-    """The best of a few of each, in a file of `folder`."""
+    """Measures each a few times, with a file in `folder`; the best counts."""
     import numpy
 
     block = numpy.random.default_rng(0).integers(0, 255, megabytes * MEGABYTE, dtype=numpy.uint8)
@@ -55,7 +55,7 @@ def measure(folder: Path, megabytes: int = 256) -> Limits:
 
 
 def best(work: Callable[[], object], times: int) -> float:
-    """The shortest of some times, in seconds."""
+    """Returns the shortest of some times, in seconds."""
     found = []
     for _ in range(times):
         start = time.perf_counter()
@@ -65,7 +65,7 @@ def best(work: Callable[[], object], times: int) -> float:
 
 
 def write(path: Path, data: memoryview, *, sync: bool) -> None:
-    """Writes a file over what was there."""
+    """Writes a file over the existing contents."""
     with path.open("r+b" if path.exists() else "wb", buffering=0) as file:
         view = data.cast("B")
         while len(view):
@@ -75,7 +75,7 @@ def write(path: Path, data: memoryview, *, sync: bool) -> None:
 
 
 def read(path: Path) -> None:
-    """Reads a file and drops what it holds."""
+    """Reads a file and discards its contents."""
     buffer = bytearray(8 * MEGABYTE)
     with path.open("rb", buffering=0) as file:
         while file.readinto(buffer):
@@ -83,7 +83,7 @@ def read(path: Path) -> None:
 
 
 def cool(paths: Iterable[Path]) -> bool:
-    """Puts files out of the page cache; whether the system has a way to."""
+    """Removes files from the page cache. Returns whether the system supports that."""
     if not hasattr(os, "posix_fadvise"):
         return False
     for path in paths:
@@ -94,7 +94,7 @@ def cool(paths: Iterable[Path]) -> bool:
 
 
 def warm(size: int) -> None:
-    """Touches memory that the machine may never have used: the first touch costs seconds a gigabyte."""
+    """Touches memory that the machine may never have used before: the first access costs seconds per gigabyte."""
     held = []
     for _ in range(max(1, size // (256 * MEGABYTE))):
         held.append(bytearray(256 * MEGABYTE))
@@ -102,7 +102,7 @@ def warm(size: int) -> None:
 
 
 def machine() -> dict[str, str]:
-    """What the figures were measured on."""
+    """Describes the machine of the measurements."""
     return {
         "processor": processor(),
         "cores": str(os.cpu_count()),
@@ -114,7 +114,7 @@ def machine() -> dict[str, str]:
 
 
 def clew_version() -> str:
-    """The version of Clew that was measured."""
+    """Returns the measured version of Clew."""
     try:
         return version("clew")
     except PackageNotFoundError:
@@ -122,7 +122,7 @@ def clew_version() -> str:
 
 
 def processor() -> str:
-    """The processor's name."""
+    """Returns the name of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -1,14 +1,14 @@
-"""Run other people's notebooks in kernels that record, and hold what Clew reports against digests.
+"""Run other people's notebooks in recording kernels, and compare Clew's reports with digests.
 
     python -m bench.live_notebooks examples/*.ipynb FOLDER… --count 10 --output .bench/live
 
-A file is taken as it is; from folders (checkouts of repositories) notebooks are drawn in turn. Cells that fail here are dropped first. Then each
-notebook is run whole, the kernel is restarted as JupyterLab does it, and the session is resumed. Counted are:
+All given files are run. From folders (checkouts of repositories), notebooks are drawn in turn. First, cells that fail here are removed.
+Then each notebook is run completely, the kernel is restarted as JupyterLab does it, and the session is resumed. The script counts:
 
-- the variables that the report calls unverified;
-- entries of the change column that are false (the digest before the cell and the one after it are equal) or missing (they differ, and the run
-  does not list the variable). The digests are of `bench_probe`, taken between the cells; modules, names with an underscore and
-  those that IPython hides (`%pylab`) are left out, what the digests can't tell (figures), and cells with `%clew`, which are no runs.
+- variables that the report of `resume` lists as unverified;
+- wrong entries in the change column: false ones (the digests before and after the cell are equal) and missing ones (they differ, but the
+  run does not list the variable). `bench_probe` computes the digests between the cells. Modules, names with an underscore, names that
+  IPython hides (`%pylab`), values without digests (figures) and cells with `%clew`, which are not recorded, are left out.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from bench.public_notebooks import CELL_SECONDS, INSIDE, Place, Result, chosen, 
 
 DIGESTS = Request("", silent=True, expression="__import__('bench_probe').told(globals())")
 
-#: A line that asks Clew for something.
+#: A line with a command for Clew.
 COMMAND = re.compile(r"^\s*%(clew|load_ext clew)\b", re.MULTILINE)
 
 
 @dataclass
 class Live:
-    """What a notebook gave."""
+    """The results of a notebook."""
 
     notebook: str
     cells: int = 0
-    #: Variables of the state that was resumed, and those of them that are unverified.
+    #: The variables of the resumed state, and the unverified ones among them.
     variables: int = 0
     unverified: list[str] = field(default_factory=list)
-    #: Entries of the change column.
+    #: The entries in the change column.
     entries: int = 0
     false: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Live:
 
 
 def play(source: Path, folder: Path) -> Live:
-    """Runs a notebook in a kernel that records, and compares."""
+    """Runs a notebook in a recording kernel, and compares."""
     place = Place(folder, source)
     cleaned = Result(str(source))
     cells, plain = clean(place, source, cleaned)
@@ -71,7 +71,7 @@ def play(source: Path, folder: Path) -> Live:
             if one.error is not None or one.trouble is not None:
                 live.failed = f"{one.error or one.trouble}: {cell['source'][:100]}"
                 return live
-        # All at once, as *Run All* has it: the kernel never rested.
+        # All cells are sent at once, as *Run All* does it: the kernel is never idle in between.
         kernel.restart(graceful=True)
         report = json.loads(kernel.clew("resume --json").raised().text)
         of_names = [one for one in report["outcomes"] if one["root"]["kind"] == "name"]
@@ -83,7 +83,7 @@ def play(source: Path, folder: Path) -> Live:
 
 
 def compare(live: Live, runs: list[dict[str, Any]], cells: list[Any], digests: list[dict[str, str]]) -> None:
-    """Holds the change column of each run against the digests around its cell."""
+    """Compares the change column of each run with the digests before and after its cell."""
     by_source: dict[str, list[dict[str, Any]]] = {}
     for run in runs:
         by_source.setdefault((run["source"] or "").strip(), []).append(run)
@@ -107,7 +107,7 @@ def compare(live: Live, runs: list[dict[str, Any]], cells: list[Any], digests: l
         live.false += [f"+{name}, {where}" for name in sorted(listed["added"] & before.keys())]
         new = after.keys() - before.keys()
         live.missing += [
-            # One that is new to the digests may have had a value that they can't tell.
+            # A variable that the digests see for the first time may have had a value without a digest.
             f"{name}, {where}"
             for name in sorted((is_other | new) - listed["changed"] - (new & listed["added"]))
         ]
@@ -149,7 +149,7 @@ def main() -> None:
 
 
 def line(live: Live) -> str:
-    """A notebook in a line, and what is wrong in lines of their own."""
+    """Formats a notebook in one line, followed by the errors."""
     if live.failed:
         return f"{live.notebook}: left out: {live.failed.strip().splitlines()[-1][:150]}"
     counts = f"unverified {len(live.unverified)} of {live.variables}; entries {live.entries}"

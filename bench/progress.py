@@ -1,4 +1,4 @@
-"""How long work tells how far it is."""
+"""Progress messages of long work."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ Say = Callable[[str], None]
 
 
 def tell_cells(say: Say, start: int, stop: int, of: int) -> None:
-    """Says how far it is, about five times in all."""
+    """Prints the progress, about five times in total."""
     if start * 5 // of != stop * 5 // of:
         say(f"cell {stop} of {of}")

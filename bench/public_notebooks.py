@@ -2,18 +2,18 @@
 
     python -m bench.public_notebooks FOLDER… --count 60 --output .bench/public
 
-FOLDER holds checkouts of repositories with notebooks. From each, notebooks are drawn in turn. Cells that fail here (no network, a
-library that is missing) and cells that take too long are dropped first. Then each notebook is run in five scenarios: a first run, the
-same run again, one constant edited, a cell inserted, an input file changed. Each is run by `clew run` and in a plain kernel. Compared are
-the outputs of all cells and the digests of all variables at the end. The first run is made in a second plain kernel, too, so that what
-differs from run to run by itself is known. Plain kernels start from the repository's files, `clew run` goes on in its folder, as a user does:
-the files that a cell wrote are still there. Where something differs it is run once more in a plain kernel, with the files that
-`clew run` found.
+FOLDER contains checkouts of repositories with notebooks. Notebooks are drawn from the repositories in turn. First, cells that fail here
+(no network, a missing library) or take too long are removed. Then each notebook is run in five scenarios: a first run, the same run again,
+one constant edited, a cell inserted, an input file changed. Each scenario is run with `clew run` and in a plain kernel. The outputs of all
+cells and the digests of all variables at the end are compared. The first run is repeated in a second plain kernel, to find
+nondeterministic differences. Plain kernels start with the repository's files. `clew run` continues in its own folder, as for a user, so
+files that a cell wrote still exist. If the results differ, the scenario is run once more in a plain kernel with the files that `clew run`
+found.
 
-A cell has to be executed if its source is new, or if a variable that its source names had another value before it than in any run
-before (by digests taken in the plain kernels); that is the least that is reported. What is executed beyond it is counted by the reason that
-Clew gives; reasons that say that a cell is not repeatable (random numbers, the time, programs, the network) are counted apart. A notebook's result is kept in the output folder:
-a run that was stopped goes on where it was.
+A cell must be executed if its source is new, or if a variable that its source names had another value before it than in all earlier runs
+(by the digests of the plain kernels). This minimum is reported. Other executed cells are counted by the reason that Clew reports. Reasons
+that mean that a cell is not repeatable (random numbers, the time, programs, the network) are counted separately. The results of each
+notebook are stored in the output folder, so an interrupted run continues where it stopped.
 """
 
 from __future__ import annotations
@@ -40,33 +40,33 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 INSIDE = Path(__file__).resolve().parent / "inside"
-#: Smaller and larger notebooks than this are left out, by the number of their code cells.
+#: The minimal and maximal number of code cells of a notebook.
 FEWEST, MOST = 6, 80
-#: Seconds that a cell may take, and megabytes that a notebook's folder may have.
+#: The maximal seconds of a cell, and the maximal megabytes of a notebook's folder.
 CELL_SECONDS, FOLDER_MB = 30, 60
-#: A number that may be edited, and so many edits are tried until one leaves all cells running.
+#: A number that may be edited, and the number of edits that are tried until all cells succeed.
 NUMBER, TRIES = re.compile(r"(?<![\w.\"'])\d{1,3}(?![\w.\"'])"), 8
-#: Reasons that say that a cell is not repeatable.
+#: Reasons that mean that a cell is not repeatable.
 UNREPEATABLE = re.compile(
-    r"draws? random numbers|depends on the time|started programs|uses the network|random:"
+    r"draws? random numbers|depends on the time|started programs|used the network|random:"
 )
-#: What differs from process to process in texts that are shown.
+#: Parts of displayed texts that differ between processes.
 DRAWN = [
     (re.compile(r"0x[0-9a-fA-F]{6,}"), "0x"),
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{20,}"), "UUID"),
-    # scikit-learn numbers what it shows, by how often the process has shown one.
+    # scikit-learn numbers its displays within a process.
     (re.compile(r"\b(sk-(?:container|estimator)-id)-\d+"), r"\1"),
-    # unittest and pytest tell how long their tests took, scikit-learn how long a fit.
+    # unittest and pytest print the duration of tests, scikit-learn that of a fit.
     (re.compile(r"\b(Ran \d+ tests?) in \d+\.\d+s"), r"\1"),
     (re.compile(r"\b(passed|failed|skipped|errors?|warnings?) in \d+\.\d+s"), r"\1"),
     (re.compile(r"\b(total time=) *\d+\.\d+(?:s|min)"), r"\1"),
     (re.compile(r"<ipython-input-\d+-[0-9a-f]+>|/tmp/ipykernel_\d+/\d+\.py|ipykernel_\d+"), "CELL"),
 ]
-#: Files that a notebook may read as data.
+#: Extensions of data files.
 DATA = {".csv", ".txt", ".json", ".tsv", ".dat"}
-#: Appended to the notebook: digests of everything, and never a value that was recorded.
+#: The cell appended to the notebook: digests of all variables. It is never restored from a recorded run.
 LAST = "import time, bench_probe; (time.time(), bench_probe.digests(globals(), []))[1]"
-#: Run by a plain kernel as it starts, so that cells find nothing of it: digests before each cell.
+#: Code that a plain kernel runs at its start, so that cells do not notice it: it stores digests before each cell.
 FIRST = """
 def register():
     import bench_probe, json
@@ -82,24 +82,24 @@ del register
 
 @dataclass
 class Scenario:
-    """What one scenario of a notebook gave."""
+    """The results of one scenario of a notebook."""
 
     name: str
     cells: int = 0
     executed: int = 0
     least: int = 0
-    #: Cells that were executed though their source is not new and what they name was the same, with the reason that was given.
+    #: Cells that were executed although their source is not new and the variables that it names are the same, with the reported reasons.
     reasons: dict[str, list[str]] = field(default_factory=dict)
-    #: Cells whose output, and variables whose final value, is not that of a plain run.
+    #: Cells whose outputs, and variables whose final values, differ from a plain run.
     wrong: list[str] = field(default_factory=list)
-    #: How many of them differ between plain runs, too.
+    #: The number of those that also differ between plain runs.
     unstable: int = 0
     seconds: float = 0.0
 
 
 @dataclass
 class Result:
-    """What a notebook gave."""
+    """The results of a notebook."""
 
     notebook: str
     cells: int = 0
@@ -110,7 +110,7 @@ class Result:
 
 @dataclass
 class Plain:
-    """A run in a plain kernel."""
+    """The results of a run in a plain kernel."""
 
     outputs: list[str]
     final: dict[str, str]
@@ -118,12 +118,12 @@ class Plain:
 
 
 class Place:
-    """A folder with the notebook and its data, at one path for all runs, and a private home."""
+    """A folder with the notebook and its data, at the same path for all runs, and a private home."""
 
     def __init__(self, folder: Path, source: Path) -> None:
         self.origin = source.parent
         self.folder = folder / "work"
-        # Where the folder of `clew run` waits while plain kernels run at its path, and as it was before the last time.
+        # The place of the `clew run` folder while plain kernels run at its path, and its state before the last run.
         self.aside, self.found = folder / "aside", folder / "found"
         self.home = folder / "home"
         self.log = folder / "before.jsonl"
@@ -134,20 +134,20 @@ class Place:
         self.restore()
 
     def restore(self) -> None:
-        """Makes the folder anew, as the repository has it and with the changes of this scenario."""
+        """Creates the folder again, as in the repository and with the changes of this scenario."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        # Copies keep the times of what they copy, so a file that nobody changed looks like it.
+        # Copies keep their modification times, so an unchanged file looks unchanged.
         shutil.copytree(self.origin, self.folder, ignore=shutil.ignore_patterns("*.ipynb", ".git"))
         self.change()
 
     def change(self) -> None:
-        """Makes this scenario's changes."""
+        """Makes the changes of this scenario."""
         for name, content in self.changes.items():
             (self.folder / name).write_bytes(content)
             os.utime(self.folder / name, (1.7e9, 1.7e9))
 
     def environment(self) -> dict[str, str]:
-        """The environment of every program that is started here."""
+        """Returns the environment of all started programs."""
         mine = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "CLEW"))}
         home = {"HOME": self.home, "IPYTHONDIR": self.home / "ipython", "CLEW_HOME": self.home / "clew"}
         jupyter = {f"JUPYTER_{kind}_DIR": self.home / kind for kind in ("CONFIG", "DATA", "RUNTIME")}
@@ -158,7 +158,7 @@ class Place:
     def plain(
         self, cells: list[Any], *, keep_going: bool = False, as_clew: bool = False
     ) -> tuple[Any, Plain]:
-        """Runs the cells in a plain kernel; with the files that `clew run` found the last time, if so wanted."""
+        """Runs the cells in a plain kernel; `as_clew` uses the files that the last `clew run` found."""
         self.restore()
         if as_clew:
             shutil.rmtree(self.folder)
@@ -166,10 +166,10 @@ class Place:
         self.log.unlink(missing_ok=True)
         self.startup.write_text(FIRST.format(path=str(self.log)))
         book = notebook(cells)
-        # Who lists the folder finds what `clew run` reads and writes there.
+        # Cells that list the folder find the same files as in `clew run`.
         for name in ("in.ipynb", "out.ipynb"):
             nbformat.write(book, self.folder / name)
-        # Jupyter tells its kernels which notebook is open, and so does `clew run`.
+        # Jupyter passes the path of the open notebook to its kernels, and so does `clew run`.
         old, own = dict(os.environ), self.environment() | {"JPY_SESSION_NAME": str(self.folder / "in.ipynb")}
         os.environ.clear()
         os.environ.update(own)
@@ -192,7 +192,7 @@ class Place:
         return book.cells, Plain(outputs[:-1], finals(book.cells[-1]), before)
 
     def clew(self, cells: list[Any]) -> tuple[list[dict[str, Any]], list[str], dict[str, str], float]:
-        """Runs the cells with `clew run`: what became of each, outputs, final values, seconds."""
+        """Runs the cells with `clew run`. Returns the outcome of each cell, the outputs, the final values and the seconds."""
         if self.aside.exists():
             shutil.rmtree(self.folder, ignore_errors=True)
             self.aside.rename(self.folder)
@@ -217,15 +217,15 @@ class Place:
         return told, outputs[:-1], finals(book.cells[-1]), seconds
 
     def shown(self, cell: Any) -> str:
-        """What a cell shows, without what differs from process to process."""
+        """Returns the displayed text of a cell, without parts that differ between processes."""
         texts: list[str] = []
         was_printed = False
         for output in cell.get("outputs", ()):
             if output.output_type == "stream" and output.name == "stderr":
-                continue  # warnings are shown once a process
+                continue  # warnings are shown once per process
             is_printed = output.output_type == "stream"
             if is_printed and was_printed:
-                # What stood between was a warning.
+                # The outputs were separated by a warning.
                 texts[-1] += output.text
                 continue
             was_printed = is_printed
@@ -238,7 +238,7 @@ class Place:
 
 
 def notebook(cells: list[Any]) -> Any:
-    """A notebook of these cells."""
+    """Creates a notebook with these cells."""
     spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     copies = [nbformat.from_dict({**cell, "outputs": [], "execution_count": None}) for cell in cells]
     return nbformat.v4.new_notebook(
@@ -247,7 +247,7 @@ def notebook(cells: list[Any]) -> Any:
 
 
 def finals(cell: Any) -> dict[str, str]:
-    """The digests that the last cell shows."""
+    """Parses the digests that the last cell displays."""
     found = [output["data"]["text/plain"] for output in cell.outputs if "data" in output]
     told: dict[str, str] = ast.literal_eval(found[-1])
     return {name: digest for name, digest in told.items() if name not in ("time", "bench_probe")}
@@ -257,7 +257,7 @@ def finals(cell: Any) -> dict[str, str]:
 
 
 def edited(place: Place, cells: list[Any], dice: random.Random) -> tuple[list[Any], Plain] | None:
-    """The cells with one small integer made larger by one, so that all still run, and what they give."""
+    """Increments one small integer in the cells so that all cells still succeed. Returns the cells and their results."""
     for at in dice.sample(range(len(cells)), len(cells))[:TRIES]:
         source = cells[at]["source"]
         found = list(NUMBER.finditer(source))
@@ -272,7 +272,7 @@ def edited(place: Place, cells: list[Any], dice: random.Random) -> tuple[list[An
 
 
 def inserted(cells: list[Any], dice: random.Random) -> list[Any]:
-    """The cells with a new one somewhere."""
+    """Inserts a new cell into the cells."""
     place = dice.randrange(1, len(cells))
     new = nbformat.v4.new_code_cell("inserted_by_bench = 6 * 7\ninserted_by_bench")
     new["id"] = "inserted"
@@ -280,7 +280,7 @@ def inserted(cells: list[Any], dice: random.Random) -> list[Any]:
 
 
 def changed_file(place: Place, cells: list[Any]) -> dict[str, bytes]:
-    """A data file that the notebook names, with its last line doubled."""
+    """Duplicates the last line of a data file that the notebook names."""
     sources = "\n".join(cell["source"] for cell in cells)
     for path in sorted(place.origin.rglob("*")):
         if (
@@ -297,7 +297,7 @@ def changed_file(place: Place, cells: list[Any]) -> dict[str, bytes]:
 
 
 def last() -> Any:
-    """The cell that digests everything."""
+    """Creates the cell that computes all digests."""
     cell = nbformat.v4.new_code_cell(LAST)
     cell["id"] = "last"
     return cell
@@ -316,13 +316,13 @@ def is_plain(source: str) -> bool:
 
 
 class Needs:
-    """Knows what cells found when they were executed, and so which have to be executed again."""
+    """Remembers the values that cells found when they were executed, to determine which cells must be executed again."""
 
     def __init__(self) -> None:
         self.known: set[tuple[Any, ...]] = set()
 
     def needed(self, cells: list[Any], before: list[dict[str, str]], changed: set[str]) -> set[int]:
-        """The places of the cells that find what they never found."""
+        """Returns the positions of the cells that find values that they never found before."""
         places = set()
         readers: dict[str, set[str]] = {}
         for place, (cell, digests) in enumerate(zip(cells, before, strict=False)):
@@ -336,7 +336,7 @@ class Needs:
 
 
 def named(source: str, readers: dict[str, set[str]]) -> set[str]:
-    """The names that a cell reads, with what functions of earlier cells read that it names."""
+    """Returns the names that a cell reads, including those that functions of earlier cells read."""
     try:
         tree = ast.parse(source)
     except SyntaxError:
@@ -372,7 +372,7 @@ def play(source: Path, folder: Path, seed: int) -> Result:
 
 
 def clean(place: Place, source: Path, result: Result) -> tuple[list[Any], Plain | None]:
-    """The code cells that run here, and what they give; nothing where too few run."""
+    """Returns the code cells that succeed here, and their results; nothing if there are too few."""
     book = nbformat.read(source, as_version=4)
     cells = [cell for cell in book.cells if cell.cell_type == "code" and cell.source.strip()]
     for number, cell in enumerate(cells):
@@ -397,7 +397,7 @@ def clean(place: Place, source: Path, result: Result) -> tuple[list[Any], Plain 
 def scenarios(
     place: Place, cells: list[Any], plain: list[Plain], dice: random.Random
 ) -> Iterator[tuple[str, list[Any], Plain]]:
-    """The scenarios with what a plain kernel gives, one after another; the last changes the folder."""
+    """Yields the scenarios with the results of a plain kernel. The last one changes the folder."""
     yield "first run", cells, plain[0]
     yield "same run", cells, plain[1]
     other = edited(place, cells, dice)
@@ -413,7 +413,8 @@ def scenarios(
 def scenario(
     place: Place, name: str, cells: list[Any], plain: Plain, unstable: set[str], needs: Needs
 ) -> Scenario:
-    """Runs a notebook with Clew and compares. What is known to differ from run to run by itself is in `unstable`, and comes to it."""
+    """Runs a notebook with Clew and compares the results. `unstable` contains the differences that also occur between plain runs; new ones
+    are added."""
     told, outputs, final, seconds = place.clew([*cells, last()])
     needed = needs.needed(cells, plain.before, set(place.changes))
     done = Scenario(name, cells=len(cells), least=len(needed), seconds=seconds)
@@ -439,7 +440,7 @@ def scenario(
 def differing(
     cells: list[Any], plain: Plain, outputs: list[str], final: dict[str, str]
 ) -> dict[str, int | None]:
-    """The outputs (with the cell's place) and the variables that are not what the plain run gave."""
+    """Returns the outputs (with the position of the cell) and the variables that differ from the plain run."""
     shown = {
         f"output of {cell['id']}": at for at, cell in enumerate(cells) if outputs[at] != plain.outputs[at]
     }
@@ -451,7 +452,7 @@ def differing(
 
 
 def reason(why: str) -> str:
-    """A reason without the names in it."""
+    """Returns a reason without the names in it."""
     return re.sub(r"`[^`]*`|'[^']*'|\b\S*[/.]\S+|\d+", "…", why) or "no reason given"
 
 
@@ -459,7 +460,7 @@ def reason(why: str) -> str:
 
 
 def chosen(folders: list[Path], count: int, seed: int) -> list[Path]:
-    """Notebooks, from each repository in turn."""
+    """Yields notebooks from all repositories in turn."""
     dice = random.Random(seed)
     queues = []
     for folder in folders:
@@ -475,7 +476,7 @@ def chosen(folders: list[Path], count: int, seed: int) -> list[Path]:
 
 
 def is_suitable(path: Path) -> bool:
-    """Whether a notebook is a Python one of a fair size, and its folder small enough to be copied."""
+    """Whether a notebook is a Python notebook of suitable size, in a folder that is small enough to be copied."""
     try:
         book = nbformat.read(path, as_version=4)
     except Exception:
@@ -509,7 +510,7 @@ def main() -> None:
 
 
 def line(result: dict[str, Any]) -> str:
-    """A notebook in a line."""
+    """Formats a notebook in one line."""
     if result["failed"]:
         return f"{result['notebook']}: left out: {result['failed'].strip().splitlines()[-1][:150]}"
     counts = ", ".join(f"{one['executed']}/{one['least']}" for one in result["scenarios"])
@@ -518,7 +519,7 @@ def line(result: dict[str, Any]) -> str:
 
 
 def summary(results: list[dict[str, Any]]) -> str:
-    """All notebooks together: a line for each scenario, then the reasons."""
+    """Formats the totals of all notebooks: one line for each scenario, then the reasons."""
     ran = [result for result in results if not result["failed"]]
     lines = [f"{len(ran)} notebooks of {len(results)} ran"]
     reasons: Counter[str] = Counter()

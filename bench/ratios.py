@@ -1,8 +1,8 @@
-"""What must not become slower, each as a ratio to work of the same kind in the same run: `python -m bench.ratios`.
+"""Performance tests that compare Clew's work with similar work in the same run: `python -m bench.ratios`.
 
-No figure here is a time: a slow machine is slow at both. The two take turns and the best of each counts; a ratio above its
-bound is measured again before it fails. Bounds are two to three times what is seen, so that they catch a look gone from what changed to
-all there is, not a bad day.
+The results are ratios, not times, because both are slow on a slow machine. The two kinds of work take turns, and the best time of each
+counts. A ratio above its bound is measured again before it fails. Bounds are two to three times the usual value. So they detect that Clew
+examines everything instead of only the changes, but do not fail on a busy machine.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from bench.limit import MEGABYTE
 from bench.peers.clew import Clew
 from bench.peers.plain import Plain
 
-#: Turns that always are taken, and the most of them.
+#: The minimal and the maximal number of turns.
 FEWEST, MOST = 5, 25
 
-#: What both kernels hold: a light session beside something large of each kind.
+#: The session in both kernels: light values and one large value of each kind.
 CELLS = [
     "import pickle, numpy as np\nrng = np.random.default_rng(0)\ncounter = 0",
     f"big = rng.random({100 * MEGABYTE // 8})\ntarget = np.empty_like(big)",
@@ -33,7 +33,7 @@ CELLS = [
     "import importlib.util, pathlib, shutil, tempfile, _bisect, pandas",
 ]
 
-#: As an import does whose library is compiled in many parts.
+#: Like an import of a library that consists of many compiled modules.
 LOADED = """
 for _k in range(20):
     _path = shutil.copy(_bisect.__file__, pathlib.Path(tempfile.mkdtemp(dir='.')).resolve())
@@ -41,7 +41,7 @@ for _k in range(20):
 del _k, _path
 """.strip()
 
-#: What is recorded goes to the disk sooner or later: its bandwidth is the limit, not that of the page cache.
+#: Recorded data is written to the disk sooner or later, so the limit is the disk's bandwidth, not that of the page cache.
 FLUSHED = """
 with open('fresh', 'wb') as _file:
     _file.write(rng.random(len(big)).data)
@@ -53,7 +53,7 @@ Work = Callable[[], float]
 
 @dataclass(frozen=True)
 class Ratio:
-    """Work of Clew's beside other work, both in seconds."""
+    """Clew's work and the work to compare it with, both in seconds."""
 
     what: str
     beside: str
@@ -62,7 +62,7 @@ class Ratio:
     bound: float
 
     def measured(self) -> float:
-        """The best of one by the best of the other, as soon as that is within the bound."""
+        """Returns the ratio of the best times, as soon as it is within the bound."""
         clew, other = [], []
         for turn in range(1, MOST + 1):
             other.append(self.other())
@@ -73,7 +73,7 @@ class Ratio:
 
 
 def seconds(work: Callable[[], object]) -> Work:
-    """How long it takes."""
+    """Returns the seconds of a call."""
 
     def timed() -> float:
         start = time.perf_counter()
@@ -110,7 +110,7 @@ def in_this_process() -> Iterator[Ratio]:
 
 
 def in_kernels(plain: Plain, clew: Clew) -> Iterator[Ratio]:
-    """What a user waits for."""
+    """Work that a user waits for."""
 
     def cell(peer: Plain | Clew, code: str) -> Work:
         return lambda: must(peer, code) / 1000
@@ -130,7 +130,7 @@ def in_kernels(plain: Plain, clew: Clew) -> Iterator[Ratio]:
         "pickle.dumps of all",
         cell(clew, "records[17][1] += 1"),
         cell(plain, "len(pickle.dumps(records, 5))"),
-        # The wheel of the tests is built without link-time optimization: 1.48 to 1.51 on two cores.
+        # The test wheel is built without link-time optimization: 1.48 to 1.51 on two cores.
         3,
     )
     yield Ratio(
@@ -159,7 +159,7 @@ def in_kernels(plain: Plain, clew: Clew) -> Iterator[Ratio]:
 
 
 def main() -> int:
-    """Measures all of them; fails when one is above its bound."""
+    """Measures all ratios. Fails if one is above its bound."""
     print(f"{'':40}{'beside':30}{'ratio':>8}{'bound':>8}")
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -175,7 +175,7 @@ def main() -> int:
 
 
 def told(ratio: Ratio) -> bool:
-    """Says what was seen; whether it is above the bound."""
+    """Prints a ratio. Returns whether it is above the bound."""
     seen = ratio.measured()
     mark = " *" if seen > ratio.bound else ""
     print(f"{ratio.what:40}{ratio.beside:30}{seen:>8.2f}{ratio.bound:>8.2f}{mark}", flush=True)

@@ -1,4 +1,4 @@
-"""The raw data: one JSON file for each thing measured, so that what was interrupted goes on where it stopped."""
+"""The raw data: one JSON file for each measurement, so that an interrupted benchmark can continue."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.environments import ROOT
 
-#: What the files mean; files of another version are measured again.
+#: The format version of the files. Measurements with another version are repeated.
 VERSION = 1
 
 
@@ -21,7 +21,7 @@ class Raw:
         folder.mkdir(parents=True, exist_ok=True)
 
     def read(self, name: str) -> dict[str, Any] | None:
-        """A result, or `None` where there is none that can be used."""
+        """Returns a result, or `None` if there is no valid one."""
         try:
             found: dict[str, Any] = json.loads(self.path(name).read_text())
         except (FileNotFoundError, json.JSONDecodeError):
@@ -29,17 +29,17 @@ class Raw:
         return found if found.get("version") == VERSION else None
 
     def write(self, name: str, result: dict[str, Any]) -> None:
-        """Keeps a result, whole or not at all."""
+        """Stores a result atomically."""
         beside = self.path(name).with_suffix(".new")
         beside.write_text(without_paths(json.dumps({"version": VERSION} | result, indent=1)) + "\n")
         os.replace(beside, self.path(name))
 
     def drop(self, name: str) -> None:
-        """Forgets a result."""
+        """Deletes a result."""
         self.path(name).unlink(missing_ok=True)
 
     def all(self, prefix: str) -> dict[str, dict[str, Any]]:
-        """The results whose names begin so, by what follows."""
+        """Returns the results whose names begin with a prefix, by the rest of the name."""
         found = {}
         for path in sorted(self.folder.glob(f"{prefix}*.json")):
             result = self.read(path.stem)
@@ -48,28 +48,28 @@ class Raw:
         return found
 
     def path(self, name: str) -> Path:
-        """Where a result lies."""
+        """Returns the path of a result."""
         return self.folder / f"{name}.json"
 
 
 def without_paths(text: str) -> str:
-    """A text without where things lie on this machine, which errors like to tell."""
-    # The longer one first: the other may be its beginning.
+    """Removes paths of this machine from a text: error messages often contain them."""
+    # The longer path first, because the other one may be its prefix.
     for path, name in sorted({str(ROOT): ".", str(Path.home()): "~"}.items(), key=lambda pair: -len(pair[0])):
         text = text.replace(path, name)
     return text
 
 
 def cell_name(workload: str, peer: str) -> str:
-    """The name of what one workload and one peer gave."""
+    """Returns the name of the result of one workload and one peer."""
     return f"workload-{workload}--{peer}"
 
 
 def reference_name(workload: str) -> str:
-    """The name of what a workload is, whoever runs it."""
+    """Returns the name of a workload's reference, which does not depend on a peer."""
     return f"reference-{workload}"
 
 
 def budget_name(budget: str) -> str:
-    """The name of what a budget gave."""
+    """Returns the name of a budget's result."""
     return f"budget-{budget}"

@@ -1,6 +1,6 @@
-"""What a workload is, whoever runs it: right values at the states to return to, and the bytes that differ between them.
+"""The reference of a workload, independent of peers: the correct values at the states to restore, and the bytes that differ between states.
 
-Run once in a plain kernel, untimed. Bytes are counted in blocks of 64 KiB: the fewest that anybody could store or bring back.
+It is created by one untimed run in a plain kernel. Bytes are counted in blocks of 64 KiB: the minimum that any tool could store or restore.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PROBE = "__import__('bench_probe')"
 
 
 def digests(peer: Any, workload: Workload) -> dict[str, str]:
-    """What the kernel's state is, as digests."""
+    """Returns digests of the kernel's state."""
     found = peer.silently("", expression=f"{PROBE}.digests(globals(), {workload.checks!r})").value
     if not isinstance(found, dict):
         raise Failed(f"the digests could not be had: {found}"[:300])
@@ -29,7 +29,7 @@ def digests(peer: Any, workload: Workload) -> dict[str, str]:
 def take(
     workload: Workload, home: Path, limit: float, paths: list[Path], say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Runs all cells and looks after each."""
+    """Runs all cells and examines the state after each."""
     peer = Plain(home, limit, paths)
     try:
         for code in workload.setup:
@@ -40,7 +40,8 @@ def take(
 
 
 def look(peer: Plain, workload: Workload, say: Callable[[str], None]) -> dict[str, Any]:
-    """Digests at the marks and at the end, bytes that every cell changed, bytes from every mark to the end."""
+    """Returns the digests at the marks and at the end, the bytes that every cell changed, and the bytes that differ between every mark and
+    the end."""
     marks, last = set(workload.marks().values()), len(workload.cells)
     right = {"0": digests(peer, workload)}
     states, changed, touched, errors = Kept(peer, workload, marks), [], [], []
@@ -63,7 +64,7 @@ def look(peer: Plain, workload: Workload, say: Callable[[str], None]) -> dict[st
 
 
 class Kept:
-    """The hashes of states, kept in the kernel: of the last one, and of those to return to."""
+    """The hashes of states, stored in the kernel: those of the last state, and of the states to restore."""
 
     def __init__(self, peer: Plain, workload: Workload, marks: set[int]) -> None:
         self.peer = peer
@@ -73,21 +74,21 @@ class Kept:
         self.ask(0, None)
 
     def next(self, number: int) -> int:
-        """Keeps the state after a cell; the bytes by which it differs from the one before."""
+        """Stores the hashes of the state after a cell. Returns the bytes by which it differs from the previous state."""
         changed = self.ask(number, number - 1)
         if number - 1 not in self.marks:
             self.peer.silently("", expression=f"{PROBE}.drop({str(number - 1)!r})")
         return changed
 
     def ask(self, number: int, since: int | None) -> int:
-        """Keeps a state under its number."""
+        """Stores the hashes of a state under its number."""
         before = None if since is None else str(since)
         asked = f"{PROBE}.keep(globals(), {self.checks!r}, {str(number)!r}, {before!r})"
         changed, self.sizes = self.peer.silently("", expression=asked).value
         return int(changed)
 
     def apart(self, mark: int, last: int) -> list[int]:
-        """Bytes to be brought to go from the end to a mark, and from there to the end."""
+        """Returns the bytes to restore from the end to a mark, and from the mark to the end."""
         ways = [(last, mark), (mark, last)]
         asked = ", ".join(f"{PROBE}.differing({str(one)!r}, {str(other)!r})" for one, other in ways)
         found: list[int] = self.peer.silently("", expression=f"[{asked}]").value

@@ -1,4 +1,4 @@
-"""A link of a stated speed to a machine that is this one: what `ssh` says goes through a proxy on loopback that lets only so much pass."""
+"""A link with a limited speed to this machine: the data of `ssh` passes through a proxy on loopback that limits the rate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-#: What is put in the place of `ssh`: it says to the proxy what it was to run there, and is a pipe from then on.
+#: A replacement for `ssh`: it sends the remote command to the proxy, and then works as a pipe.
 SSH = """#!{python}
 import os, socket, sys, threading
 link = socket.create_connection(("127.0.0.1", {port}))
@@ -28,7 +28,7 @@ PIECE = 1 << 16
 
 
 class Bucket:
-    """Lets so many bytes a second pass, all who wait for it together; everything where no rate is stated."""
+    """Limits the bytes per second of all its users together; no limit without a rate."""
 
     def __init__(self, rate: float | None) -> None:
         self._rate = rate
@@ -36,7 +36,7 @@ class Bucket:
         self._free_at = time.monotonic()
 
     def take(self, number: int) -> None:
-        """Waits until so many bytes may pass."""
+        """Waits until this number of bytes may pass."""
         if self._rate is None:
             return
         with self._lock:
@@ -47,7 +47,7 @@ class Bucket:
 
 
 class SlowLink:
-    """The proxy, as a context; `folder` gets the `ssh` that leads to it, `path` is what commands there find on their PATH."""
+    """The proxy, as a context manager. `folder` gets the replacement for `ssh`; `path` is the PATH of the remote commands."""
 
     def __init__(self, rate: float | None, folder: Path, path: str) -> None:
         self._up, self._down = Bucket(rate), Bucket(rate)
@@ -64,7 +64,7 @@ class SlowLink:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # Closing alone does not wake who accepts.
+        # Closing the socket does not wake the accepting thread.
         self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
         self._thread.join()
@@ -101,7 +101,7 @@ class SlowLink:
 
 
 def pump(read: Callable[[], bytes], send: Callable[[bytes], object], bucket: Bucket) -> None:
-    """Passes on what is read until there is no more, or nobody takes it."""
+    """Passes data on until it ends or the receiver is closed."""
     try:
         while piece := read():
             bucket.take(len(piece))
@@ -111,6 +111,6 @@ def pump(read: Callable[[], bytes], send: Callable[[bytes], object], bucket: Buc
 
 
 def write(file: int, piece: bytes) -> None:
-    """Writes all of it."""
+    """Writes all bytes."""
     while piece:
         piece = piece[os.write(file, piece) :]

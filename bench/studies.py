@@ -1,6 +1,6 @@
-"""The notebooks of `examples/distributed` in seven scenarios each, through the real `clew run`, each beside a full run without Clew.
+"""The notebooks of `examples/distributed` in seven scenarios each, with the real `clew run`, compared with full runs without Clew.
 
-What comes out: which cells were executed, which tasks ran, seconds, and whether outputs and variables are those of the full run.
+The results are the executed cells and tasks, the seconds, and whether outputs and variables equal those of the full run.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from run.desk import Desk, code_cells
 from clew.counts import Counts
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples" / "distributed"
-#: All results are kept: how long a task took is chance, and counts must not be.
+#: All task results are cached. Otherwise the counts would depend on how long each task takes.
 SETTINGS = {"CLEW_TASKS_CACHE": "true", "CLEW_TASKS_QUICK": "0", "DASK_NUM_WORKERS": "2"}
-#: Where the full run's last cell writes what the variables are.
+#: The file to which the last cell of the full run writes the variables.
 VALUES = "values.json"
 
 FIRST, SAME, EDITED, FILE, PARAMETER, FOLDER, PROCESS = SCENARIOS = (
@@ -42,12 +42,12 @@ def first_word(path: Path) -> None:
 
 
 def one_month(path: Path) -> None:
-    """Makes January 1980 warmer."""
+    """Increases the temperatures of January 1980."""
     path.write_text(path.read_text().replace("\n1980-01,", "\n1980-01,1"))
 
 
 def faster_muons(path: Path) -> None:
-    """Gives all muons of a run one percent more."""
+    """Increases the energy of all muons of a run by one percent."""
     import numpy
 
     with numpy.load(path) as run:
@@ -56,7 +56,7 @@ def faster_muons(path: Path) -> None:
 
 
 def new_star(path: Path) -> None:
-    """Puts a star on a tile."""
+    """Adds a star to a tile."""
     import numpy
 
     pixels = numpy.load(path)
@@ -66,22 +66,22 @@ def new_star(path: Path) -> None:
 
 @dataclass(frozen=True)
 class Study:
-    """A notebook, and what the scenarios change."""
+    """A notebook, and the changes of the scenarios."""
 
     name: str
     data: str
-    """The kind of data that it reads (`make_data.py`)."""
+    """The kind of its data (`make_data.py`)."""
     step: tuple[str, str, str]
-    """The id of a cell, what is written in its function, and what is to be written there."""
+    """The id of a cell, a text in its function, and the replacement."""
     file: str
     change: Callable[[Path], None]
     parameter: tuple[str, str]
     values: tuple[str, ...]
-    """Expressions that tell the results to the last bit."""
+    """Expressions that determine the results completely."""
 
     @property
     def digest(self) -> str:
-        """An expression that is short however long the results are."""
+        """An expression that is short even if the results are long."""
         return f"__import__('hashlib').sha256(repr([{', '.join(self.values)}]).encode()).hexdigest()"
 
 
@@ -139,21 +139,21 @@ STUDIES = {
 
 @dataclass(frozen=True)
 class Played:
-    """One scenario."""
+    """The results of one scenario."""
 
     scenario: str
     outcomes: dict[str, str]
-    """What became of each code cell, by its id."""
+    """The outcome of each code cell, by its id."""
     tasks: Counts
     seconds: float
     full: float
-    """The seconds that the whole notebook takes without Clew."""
+    """The seconds of the whole notebook without Clew."""
     differs: list[str]
-    """What is not as in the full run: ids of cells, `variables`."""
+    """Differences from the full run: ids of cells, `variables`."""
 
     @property
     def executed(self) -> list[str]:
-        """The cells that were executed, by their ids."""
+        """Returns the executed cells, by their ids."""
         return [cell for cell, outcome in self.outcomes.items() if outcome == "executed"]
 
     def __str__(self) -> str:
@@ -164,7 +164,7 @@ class Played:
 
 @dataclass
 class Full:
-    """What a notebook comes to without Clew."""
+    """The results of a notebook without Clew."""
 
     seconds: float
     outputs: dict[str, Any]
@@ -173,21 +173,21 @@ class Full:
 
 @dataclass
 class Stage:
-    """A study on its way through the scenarios, which go on from each other: an edited step stays edited."""
+    """A study during its scenarios, which build on each other: an edited step stays edited."""
 
     study: Study
     desk: Desk
     share: float = 1.0
-    """Of the data."""
+    """The share of the data that is used."""
     _full: Full | None = field(default=None, init=False)
 
     @property
     def notebook(self) -> Path:
-        """The notebook that is run, in the folder of the desk."""
+        """The path of the notebook, in the folder of the desk."""
         return self.desk.folder / f"{self.study.name}.ipynb"
 
     def set_up(self) -> None:
-        """Puts the notebook and its data there, as a user has them: with fonts that matplotlib has found before."""
+        """Creates the notebook and its data, and matplotlib's font cache, which a user's home already contains."""
         done = self.desk.python(
             "import sys; sys.path.insert(0, sys.argv[1]); from make_data import make; from pathlib import Path;"
             "make(Path('data'), sys.argv[2], share=float(sys.argv[3])); import matplotlib.pyplot",
@@ -199,7 +199,7 @@ class Stage:
         shutil.copy(EXAMPLES / self.notebook.name, self.notebook)
 
     def play(self) -> Iterator[Played]:
-        """All scenarios, in their order."""
+        """Runs all scenarios in their order."""
         self.set_up()
         yield self.run(FIRST)
         yield self.run(SAME)
@@ -227,15 +227,15 @@ class Stage:
         self.notebook.write_text(json.dumps(document))
 
     def move(self) -> None:
-        """Copies the notebook and its data to another folder, and goes on there."""
+        """Copies the notebook and its data to another folder, and continues there."""
         copy = self.desk.folder.parent / "copy"
         shutil.copytree(self.desk.folder / "data", copy / "data")
         shutil.copy(self.notebook, copy)
         self.desk.folder = copy
 
     def run(self, scenario: str, *words: str) -> Played:
-        """Runs the notebook, and all of it without Clew unless that was done since something was changed."""
-        # Hashes of texts differ from process to process, as they do without a test.
+        """Runs the notebook, and all of it without Clew unless that was done since the last change."""
+        # String hashes differ between these processes, as in real use.
         started = time.perf_counter()
         ran = self.desk.run(self.notebook.name, "out.ipynb", *words, env=SETTINGS)
         seconds = time.perf_counter() - started
@@ -257,7 +257,7 @@ class Stage:
         )
 
     def write_asking(self, path: Path) -> None:
-        """Writes the notebook with one more cell, which says what the variables are."""
+        """Writes the notebook with an additional cell that prints the variables."""
         document = json.loads(self.notebook.read_text())
         asking: dict[str, Any] = {"cell_type": "code", "id": "asked", "metadata": {}, "outputs": []}
         asking |= {"source": f"print({self.study.digest})", "execution_count": None}
@@ -265,7 +265,7 @@ class Stage:
         path.write_text(json.dumps(document))
 
     def full(self, *words: str) -> Full:
-        """Runs all of the notebook without Clew, and asks at its end what the variables are."""
+        """Runs all of the notebook without Clew, with the additional cell."""
         self.write_asking(self.desk.folder / "whole.ipynb")
         started = time.perf_counter()
         ran = self.desk.run("whole.ipynb", "full.ipynb", *words, env={"CLEW": "off", "DASK_NUM_WORKERS": "2"})
@@ -276,7 +276,7 @@ class Stage:
         return Full(seconds, outputs, digest)
 
     def differing(self, cells: dict[str, Any], *words: str) -> list[str]:
-        """The cells whose outputs are not those of the full run, and `variables` if these are not."""
+        """Returns the cells whose outputs differ from the full run, and `variables` if these differ."""
         full = self._full
         assert full is not None
         wrong = [name for name, cell in cells.items() if cell["outputs"] != full.outputs[name]]
@@ -284,8 +284,8 @@ class Stage:
         return wrong if value == full.digest else [*wrong, f"variables: {value}, not {full.digest}"]
 
     def variables(self, *words: str) -> str:
-        """What the variables are that the last run left, or would have left if a kernel had been needed: a notebook of the same name with
-        one more cell has them brought there."""
+        """Returns the variables after the last run. If that run needed no kernel, they only exist in the store. A notebook of the same name
+        with an additional cell restores and prints them."""
         folder = self.desk.folder / "asked"
         folder.mkdir(exist_ok=True)
         self.write_asking(folder / self.notebook.name)
@@ -299,12 +299,12 @@ class Stage:
 
 
 def play(study: Study, folder: Path, share: float = 1.0) -> Iterator[Played]:
-    """All scenarios of a study, in a folder and a home of their own, with all of its data or a share of it."""
+    """Runs all scenarios of a study, in a new folder and home, with all of its data or a share of it."""
     return Stage(study, Desk(folder), share).play()
 
 
 def lines(played: Sequence[Played]) -> Iterator[str]:
-    """A line each, for people."""
+    """Formats one line for each scenario."""
     for one in played:
         same = "" if not one.differs else f"  DIFFERS: {one.differs}"
         yield f"{one.scenario:22} {one.seconds:6.2f} s {one.seconds / one.full:6.2f}  {one}{same}"

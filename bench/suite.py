@@ -1,4 +1,4 @@
-"""What is to be measured, one thing after the other; what has been measured before is left as it is."""
+"""Runs the requested measurements one after another. Existing results are kept."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from bench.reference import take
 from bench.workload import Workload
 from bench.workloads import MAKERS, workload
 
-#: The name of a result and the way to it.
+#: The name of a result and the function that measures it.
 Step = tuple[str, Callable[[], dict[str, Any]]]
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What somebody asked for."""
+    """The requested measurements."""
 
     scale: float = 1.0
     only: tuple[str, ...] = ()
@@ -33,17 +33,17 @@ class Wanted:
     course_seconds: float = 1800.0
 
     def workloads(self) -> list[str]:
-        """The workloads among what was asked for."""
+        """Returns the requested workloads."""
         return [name for name in MAKERS if not self.only or name in self.only]
 
     def budgets(self) -> list[str]:
-        """The budgets among what was asked for."""
+        """Returns the requested budgets."""
         return [name for name in budgets.BUDGETS if not self.only or name in self.only]
 
 
 @dataclass
 class Suite:
-    """Goes through everything that was asked for."""
+    """Runs all requested measurements."""
 
     wanted: Wanted
     raw: Raw
@@ -52,11 +52,11 @@ class Suite:
     started: float = field(default_factory=time.monotonic)
 
     def steps(self) -> list[Step]:
-        """The name of every result and the way to it."""
+        """Returns the name of every result and its function."""
         return [*self.workload_steps(), *self.budget_steps()]
 
     def workload_steps(self) -> Iterator[Step]:
-        """What a workload is, then what it gives with each peer."""
+        """Yields the reference of a workload, then its measurement with each peer."""
         for name in self.wanted.workloads():
             made = workload(name, self.wanted.scale)
             yield reference_name(name), partial(self.refer, made)
@@ -64,12 +64,12 @@ class Suite:
                 yield cell_name(name, peer), partial(self.course, made, peer)
 
     def budget_steps(self) -> Iterator[Step]:
-        """The budgets."""
+        """Yields the budgets."""
         for name in self.wanted.budgets():
             yield budget_name(name), partial(self.budget, name)
 
     def run(self) -> None:
-        """Measures what is missing."""
+        """Measures missing results."""
         steps = self.steps()
         for number, (name, measure) in enumerate(steps, 1):
             if self.wanted.fresh:
@@ -84,36 +84,36 @@ class Suite:
             self.tell(number, len(steps), name, f"took {time.monotonic() - start:.1f} s")
 
     def tell(self, number: int, of: int, name: str, what: str) -> None:
-        """One line of progress."""
+        """Prints one line of progress."""
         self.say(f"[{number}/{of}, {time.monotonic() - self.started:.0f} s] {name}: {what}")
 
     def refer(self, made: Workload) -> dict[str, Any]:
-        """What a workload is."""
+        """Measures the reference of a workload."""
         folder = self.rules(made).folder
         return take(made, folder, self.wanted.cell_seconds, list(self.paths(made)), self.progress)
 
     def course(self, made: Workload, peer: str) -> dict[str, Any]:
-        """What it gives with a peer."""
+        """Measures a workload with a peer."""
         reference = self.raw.read(reference_name(made.name))
         assert reference is not None, "a workload is run by itself first"
         return Course(made, reference, self.rules(made), self.progress).measure(PEERS[peer])
 
     def budget(self, name: str) -> dict[str, Any]:
-        """What a budget gives."""
+        """Measures a budget."""
         folder = self.scratch / name
         folder.mkdir(parents=True, exist_ok=True)
         return budgets.measure(name, folder, self.wanted.scale, self.progress)
 
     def rules(self, made: Workload) -> Rules:
-        """How long things may take."""
+        """Returns the time limits."""
         wanted = self.wanted
         folder = self.scratch / made.name
         return Rules(folder, wanted.cell_seconds, wanted.course_seconds, self.paths(made))
 
     def paths(self, made: Workload) -> tuple[Path, ...]:
-        """What the kernels' search path needs."""
+        """Returns the additional search paths of the kernels."""
         return (environments.torch(self.say),) if made.needs_torch else ()
 
     def progress(self, what: str) -> None:
-        """What happens within a step."""
+        """Prints progress within a step."""
         self.say(f"    {what}")

@@ -1,10 +1,10 @@
-"""PEP 517 backend: maturin's, with the native command `clew` built first and packed as a script.
+"""The PEP 517 backend: maturin, with the native command `clew` built first and packed as a script.
 
-maturin packs one library target and has no hook for a second binary; what lies in `data/scripts/` is
-installed into the environment's `bin`. So every build compiles `clew-cli` and copies the binary there; the
-command writes its own manual pages, which are installed where `man` looks.
+maturin packs one library target and has no hook for a second binary. Files in `data/scripts/` are installed into the environment's `bin`,
+so every build compiles `clew-cli` and copies the binary there. The command writes its own manual pages, which are installed into the folder
+where `man` searches.
 
-Kernels preload a small library, `native/observer.c`: it is compiled here, too, and lies beside the extension module.
+Kernels preload a small library, `native/observer.c`. It is compiled here, too, and installed beside the extension module.
 
 The Cargo profile is `release` for wheels and `dev` for editable installs; `CLEW_PROFILE` overrides both.
 """
@@ -18,6 +18,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,14 @@ from maturin import (  # noqa: F401
     prepare_metadata_for_build_wheel,
 )
 
+#: The minor versions of Python 3 whose objects the engine can read in memory (`crates/clew-python/src/raw`).
+PYTHONS = range(11, 16)
 ROOT = Path(__file__).resolve().parent.parent
 SUFFIX = ".exe" if sys.platform == "win32" else ""
 SCRIPTS = ROOT / "data" / "scripts"
 MANUAL = ROOT / "data" / "data" / "share" / "man" / "man1"
 OBSERVER = ROOT / "python" / "clew" / "_observer.so"
-# maturin wants its data folder even where it only writes metadata, and git keeps no empty one.
+# maturin needs its data folder even for metadata only, and Git does not store empty folders.
 SCRIPTS.mkdir(parents=True, exist_ok=True)
 
 
@@ -44,6 +47,7 @@ def build_wheel(
     wheel_directory: str, config_settings: dict[str, Any] | None = None, metadata_directory: str | None = None
 ) -> str:
     """Builds the command, then the wheel."""
+    _check_python()
     profile = _profile("release")
     _place_command(profile)
     _place_observer()
@@ -53,13 +57,26 @@ def build_wheel(
 def build_editable(
     wheel_directory: str, config_settings: dict[str, Any] | None = None, metadata_directory: str | None = None
 ) -> str:
-    """Builds the command, then a wheel that points at `python/`."""
+    """Builds the command, then a wheel that points to `python/`."""
+    _check_python()
     profile = _profile("dev")
     _place_command(profile)
     _place_observer()
     return maturin.build_editable(
         wheel_directory, _with_profile(config_settings, profile), metadata_directory
     )
+
+
+def _check_python() -> None:
+    """Stops before minutes of compiling if the engine cannot read the objects of this Python."""
+    here = f"{sys.implementation.name} {sys.version_info.major}.{sys.version_info.minor}"
+    known = f"CPython 3.{PYTHONS[0]} to 3.{PYTHONS[-1]}"
+    if sys.implementation.name != "cpython" or sys.version_info[:2] not in [(3, minor) for minor in PYTHONS]:
+        raise SystemExit(f"Clew reads objects in memory and knows the layouts of {known}, not of {here}.")
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        raise SystemExit(
+            f"Clew needs {known} with the global interpreter lock; this is a free-threaded build."
+        )
 
 
 def _profile(default: str) -> str:
@@ -73,10 +90,10 @@ def _with_profile(config_settings: dict[str, Any] | None, profile: str) -> dict[
 
 
 def _place_command(profile: str) -> None:
-    """Compiles `clew` and copies it, and its manual pages, to where maturin picks them up.
+    """Compiles `clew`, and copies it and its manual pages into maturin's data folder.
 
-    CLEW_COMMAND names one that is built already: the suites take the one of the Rust tests, since an optimized one with all that
-    speaks to networks takes minutes.
+    CLEW_COMMAND is the path of a command that is already built. The test suites use the one of the Rust tests, because an optimized build
+    with all network code takes minutes.
     """
     given = os.environ.get("CLEW_COMMAND")
     built = Path(given) if given else _cargo_build(profile)
@@ -88,11 +105,11 @@ def _place_command(profile: str) -> None:
     try:
         subprocess.run([target, "man", "--to", MANUAL], check=True, stdout=subprocess.DEVNULL)
     except OSError:
-        pass  # built for another machine: it does not run here, and the wheel goes without pages
+        pass  # built for another machine: it cannot run here, so the wheel contains no manual pages
 
 
 def _place_observer() -> None:
-    """Compiles the library that records which files native code opens and which variables it reads, where there can be one."""
+    """Compiles the library that records which files native code opens and which variables it reads, if the platform supports it."""
     if sys.platform != "linux":
         return
     compiler = shlex.split(os.environ.get("CC") or "cc")
@@ -104,10 +121,10 @@ def _place_observer() -> None:
         "-fvisibility=hidden",
         "-fno-delete-null-pointer-checks",
     ]
-    # Within it `&open` is the wrapper, whoever else has a function of that name.
+    # Within the library, `&open` is the wrapper, even if another library defines a function of this name.
     flags.append("-Wl,-Bsymbolic")
     checks = ["-Wall", "-Wextra", "-Wno-nonnull-compare", "-U_FORTIFY_SOURCE"]
-    # A kernel that runs has the old one mapped.
+    # A running kernel has the old library mapped, so replace the file instead of overwriting it.
     target = OBSERVER.with_suffix(f".{os.getpid()}")
     command = [*compiler, *flags, *checks, "-o", target, ROOT / "native" / "observer.c", "-ldl"]
     if shutil.which(compiler[0]) is None or subprocess.run(command, check=False).returncode != 0:
@@ -116,7 +133,7 @@ def _place_observer() -> None:
 
 
 def _cargo_build(profile: str) -> Path:
-    """The path of the binary, as cargo reports it (the target folder may be anywhere)."""
+    """Returns the path of the binary, as reported by cargo (the target folder may be anywhere)."""
     command = ["cargo", "build", "--locked", "--package", "clew-cli", "--bin", "clew", "--profile", profile]
     command.append("--message-format=json-render-diagnostics")
     if shutil.which("cargo") is None:

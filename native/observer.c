@@ -1,12 +1,13 @@
 /*
- * Records which files a process and its children open, and which environment variables they read, below Python.
+ * Records which files a process and its children open, and which environment variables they read, including native code.
  *
- * Clew preloads this library into the kernels that it starts (LD_PRELOAD). It wraps the C library's functions that take paths, and those
- * that read environment variables, passes each call on, and writes the path or name to a log in shared memory, which the kernel reads after each run (python/clew/observer.py, decision
- * 55). It is C, since most of these functions are variadic, and since every child process loads it: it is small and needs libc alone.
+ * Clew preloads this library into the kernels that it starts (LD_PRELOAD). It wraps functions of the C library that take paths or read
+ * environment variables. A wrapper calls the real function, and writes the path or name to a log in shared memory. The kernel reads the log
+ * after each run (python/clew/observer.py, decision 55). The library is written in C, because most of these functions are variadic, and
+ * because every child process loads it: it is small and only needs libc.
  *
- * Rules for all code here: allocate nothing, take no lock, keep errno, call no wrapped function. It runs in signal handlers, between fork
- * and exec, in threads with small stacks, and before main.
+ * Rules for all code here: do not allocate, take no lock, preserve errno, call no wrapped function. The code runs in signal handlers,
+ * between fork and exec, in threads with small stacks, and before main.
  */
 
 #define _GNU_SOURCE
@@ -33,47 +34,47 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifdef __GLIBC__ /* Others have other functions: there it is an empty library, and `observer.py` finds that nothing is written. */
+#ifdef __GLIBC__ /* For other C libraries this library is empty, and `observer.py` detects that nothing is written. */
 
 #define EXPORTED __attribute__((visibility("default")))
 #define VARIABLE "CLEW_OBSERVER"
 
-/* -- the log: python/clew/observer.py has the same numbers ------------------------------------------------------- */
+/* -- the log; python/clew/observer.py has the same constants ----------------------------------------------------- */
 
 #define MAGIC 0x31534245574c43ULL /* "CLWEBS1" */
 #define HEADER 8192
-#define IGNORED 1024 /* where the ignored prefixes begin in the header, and behind their end those of what is installed */
+#define IGNORED 1024 /* the offset of the ignored prefixes in the header; the prefixes of installed packages follow them */
 #define SLOT 128
 #define SLOTS 65536
 #define SIZE (HEADER + (size_t)SLOT * SLOTS)
 #define LONGEST 4096
-#define WAS_THERE (1u << 31) /* beside the flags of an open that may make a file */
+#define WAS_THERE (1u << 31) /* added to the flags of `open`: the file existed before the call */
 
 enum kind { OPENED = 1, LISTED, LOOKED, CHANGED, STARTED, ASKED };
 
 struct header {
     uint64_t magic;
-    _Atomic uint64_t next;   /* the slot that is claimed next; it only grows */
-    _Atomic uint32_t active; /* the number of the part of a run that is watched; 0 for none */
-    uint32_t owner;          /* the process whose runs these are */
-    _Atomic uint32_t run;    /* the number of the first part of the run that was watched last */
+    _Atomic uint64_t next;   /* the next free slot; it only grows */
+    _Atomic uint32_t active; /* the number of the observed part of a run; 0 for none */
+    uint32_t owner;          /* the process that executes the runs */
+    _Atomic uint32_t run;    /* the number of the first part of the last observed run */
 };
 
-/* A record takes as many slots as its path needs. `stamp` is written last: the number of its first slot, plus one. */
+/* A record, which uses as many slots as its path needs. `stamp` is written last: the number of its first slot, plus one. */
 struct record {
     _Atomic uint64_t stamp;
     uint32_t pid, tid;
-    uint32_t parent; /* of a process that starts a program */
+    uint32_t parent; /* the parent process, if a program is started */
     uint32_t flags;  /* of `open` */
     uint16_t kind;
     uint16_t length; /* of the path, or of the variable's name, in bytes */
     uint16_t error;  /* errno, if the call failed */
-    uint16_t given;  /* where in the path begins what was given, if that was relative to the working directory */
+    uint16_t given;  /* the offset of the given path, if it was relative to the working directory */
     char path[];
 };
 
 static struct header *volatile the_log;
-static int is_preloaded; /* then every call of a wrapped function comes here, and nothing has to be attached to */
+static int is_preloaded; /* if so, all calls use the wrappers, and no loaded object must be patched */
 
 /* -- the wrapped functions ------------------------------------------------------------------------------------------ */
 
@@ -107,7 +108,7 @@ static const char *const names[] = {
 
 static void *found[FUNCTIONS];
 
-/* What `name` is behind this library. All are looked up before main: to look one up takes a lock, which the child of a fork may find taken. */
+/* Returns the real function. All are looked up before main, because a lookup takes a lock, which may be held in the child of a fork. */
 static void *behind(enum function which) {
     if (found[which] == NULL) {
         found[which] = dlsym(RTLD_NEXT, names[which]);
@@ -119,7 +120,7 @@ static void *behind(enum function which) {
 
 /* -- writing a record ----------------------------------------------------------------------------------------------- */
 
-/* Whether one of the prefixes at `*list` is the path's; else the list is moved to the one behind it. */
+/* Whether the path begins with one of the prefixes at `*list`. If not, sets `*list` to the list that follows. */
 static int begins_with_any(const char **list, const char *path, size_t length) {
     const char *prefix = *list;
     for (; *prefix != '\0'; prefix += strlen(prefix) + 1) {
@@ -132,7 +133,7 @@ static int begins_with_any(const char **list, const char *path, size_t length) {
     return 0;
 }
 
-/* Whether it is a file as importing opens many. */
+/* Whether it is a file that imports open. */
 static int is_code(const char *path, size_t length) {
     static const char *const endings[] = {".py", ".pyc", ".so", ".pyi", ".pth"};
     for (size_t at = 0; at < sizeof endings / sizeof *endings; at++) {
@@ -144,7 +145,7 @@ static int is_code(const char *path, size_t length) {
     return 0;
 }
 
-/* Of what is installed only data count that are opened to be read. */
+/* Whether to ignore a path. Of installed packages, only data files that are opened for reading are recorded. */
 static int is_ignored(const struct header *log, enum kind kind, const char *path, size_t length, unsigned flags) {
     if (strstr(path, "/..") != NULL) {
         return 0;
@@ -157,11 +158,11 @@ static int is_ignored(const struct header *log, enum kind kind, const char *path
     return !is_data && begins_with_any(&list, path, length);
 }
 
-/* The folder that a relative path begins in, with a slash behind it; its length, 0 if there is none. */
+/* Writes the folder to which a relative path refers, followed by a slash. Returns the length; 0 if it is unknown. */
 static size_t folder_of(int at, char *into, size_t room) {
     long length;
     if (at == AT_FDCWD) {
-        length = syscall(SYS_getcwd, into, room) - 1; /* It counts the zero. */
+        length = syscall(SYS_getcwd, into, room) - 1; /* The result includes the terminating zero. */
     } else {
         char link[32] = "/proc/self/fd/";
         char digits[12];
@@ -184,7 +185,7 @@ static size_t folder_of(int at, char *into, size_t room) {
     return (size_t)length;
 }
 
-/* Looks that repeat one of this part of a run are not written again, so that a loop does not fill the log. */
+/* Whether the same path was inspected before in this part of a run. It is not recorded again, so that a loop does not fill the log. */
 static int was_written(uint32_t run, const char *path, size_t length, unsigned error) {
     static _Atomic uint64_t written[2048];
     uint64_t hash = 14695981039346656037ULL ^ run;
@@ -229,7 +230,7 @@ static void append(struct header *log, enum kind kind, const char *text, size_t 
     atomic_store_explicit(&place->stamp, slot + 1, memory_order_release);
 }
 
-/* Writes what was done to the path, as seen from the folder `at`. `error` is errno where that failed. */
+/* Records an operation on a path, relative to the folder `at`. `error` is errno if the operation failed. */
 static void write_record(enum kind kind, int at, const char *path, unsigned flags, int error) {
     struct header *log = the_log;
     uint32_t run;
@@ -256,20 +257,20 @@ static void write_record(enum kind kind, int at, const char *path, unsigned flag
     append(log, kind, path, length, flags, error, at == AT_FDCWD ? before : 0);
 }
 
-/* The same with errno as it was left; `failed` says whether it tells why. */
+/* Records an operation and preserves errno. If the operation `failed`, errno is its error. */
 static void note(enum kind kind, int at, const char *path, unsigned flags, int failed) {
     int before = errno;
     write_record(kind, at, path, flags, failed ? before : 0);
     errno = before;
 }
 
-/* -- files that are held open --------------------------------------------------------------------------------------- */
+/* -- files that stay open between runs ------------------------------------------------------------------------------ */
 
-/* In which run each descriptor was opened, or used first. */
+/* The last run in which each descriptor was opened or used. */
 static _Atomic uint32_t used_in[4096];
 #define DESCRIPTORS ((int)(sizeof used_in / sizeof *used_in))
 
-/* A descriptor was opened, which tells all there is to tell of it in this run. */
+/* Notes that a descriptor was opened: its further uses in this run need no record. */
 static int opened(int fd) {
     struct header *log = the_log;
     if (log != NULL && fd >= 0 && fd < DESCRIPTORS) {
@@ -286,7 +287,7 @@ static void note_held(int fd) {
     const char gone[] = " (deleted)";
     size_t length = fstat(fd, &about) == 0 && S_ISREG(about.st_mode) ? folder_of(fd, path, sizeof path) : 0;
     if (length > 1) {
-        path[--length] = '\0'; /* The slash behind it. */
+        path[--length] = '\0'; /* Remove the slash at the end. */
         size_t end = sizeof gone - 1;
         if (length <= end || memcmp(path + length - end, gone, end) != 0) {
             write_record(OPENED, AT_FDCWD, path, (unsigned)syscall(SYS_fcntl, fd, F_GETFL) & O_ACCMODE, 0);
@@ -295,8 +296,8 @@ static void note_held(int fd) {
     errno = before;
 }
 
-/* Something is read from a descriptor, or it is locked, as databases are before they are read. Where an earlier run opened the file no other
- * call tells that this one uses it. */
+/* Records the first use of a descriptor in a run: reading from it, or locking it, as databases do before they read. If an earlier run
+ * opened the file, no other call shows that this run uses it. */
 static inline void uses(int fd) {
     struct header *log = the_log;
     if (log == NULL || fd < 0 || fd >= DESCRIPTORS || atomic_load_explicit(&log->active, memory_order_relaxed) == 0) {
@@ -309,15 +310,15 @@ static inline void uses(int fd) {
     }
 }
 
-/* Whether this thread has asked for the variable in this part of a run. Libraries ask for the same names thousands of times, so each has a
- * place of its own as long as there is room. */
+/* Whether this thread has read the variable before in this part of a run. Libraries read the same names thousands of times, so each name
+ * has its own entry while there is space. */
 static int was_asked(uint32_t part, const char *name, size_t length) {
     static _Atomic uint64_t asked[4096];
     uint64_t hash = (14695981039346656037ULL ^ part) * 1099511628211ULL ^ (uint64_t)(uintptr_t)pthread_self();
     for (size_t at = 0; at < length; at++) {
         hash = (hash ^ (unsigned char)name[at]) * 1099511628211ULL;
     }
-    /* The lower bits say of which part it is: what is of another is free. */
+    /* The lower bits are the number of the part. Entries of other parts are free. */
     const uint64_t of_part = 0xFFFFFF;
     uint64_t key = (hash & ~of_part) | (part & of_part);
     size_t first = (size_t)(hash >> 30);
@@ -335,7 +336,7 @@ static int was_asked(uint32_t part, const char *name, size_t length) {
     return atomic_exchange_explicit(&asked[first % 4096], key, memory_order_relaxed) == key;
 }
 
-/* Writes that an environment variable is read. */
+/* Records that an environment variable is read. */
 static void note_variable(const char *name) {
     struct header *log = the_log;
     uint32_t part;
@@ -351,12 +352,13 @@ static void note_variable(const char *name) {
     }
 }
 
-/* -- its start ------------------------------------------------------------------------------------------------------ */
+/* -- initialization ------------------------------------------------------------------------------------------------- */
 
 extern char **environ __attribute__((weak));
 
-/* The value of an environment variable. The constructors of other libraries ask for some before this one's begins, and `dlsym` may allocate,
- * for which an allocator asks again: so nothing is called. Before the loader has linked this library, `environ` is nowhere. */
+/* Returns the value of an environment variable without calling any function. Constructors of other libraries read variables before this
+ * library's constructor runs. `dlsym` may allocate, and an allocator may read variables again. Before the loader has linked this library,
+ * `environ` has no address. */
 static char *value_of(const char *name) {
     if (&environ == NULL || environ == NULL) {
         return NULL;
@@ -373,13 +375,13 @@ static char *value_of(const char *name) {
     return NULL;
 }
 
-/* A log of its own. Where it is to be `shared`, the environment tells children where they find it. */
+/* Creates a log for this process. If `is_shared`, an environment variable passes its path to child processes. */
 static int new_log(int is_shared) {
     int fd = (int)syscall(SYS_memfd_create, "clew-observer", 1u /* MFD_CLOEXEC */);
     if (fd < 0) {
         return -1;
     }
-    /* Low numbers are what programs expect to be given. */
+    /* Programs expect that low descriptor numbers are free. */
     int high = (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 200);
     if (high >= 0) {
         syscall(SYS_close, fd);
@@ -409,7 +411,7 @@ static void map_log(int fd) {
     }
 }
 
-/* Whether the log was this process's own before it became another program (`nice python ...`). */
+/* Whether this process created the log before it executed another program (`nice python ...`). */
 static int was_own(const char *where) {
     char own[32];
     snprintf(own, sizeof own, "/proc/%ld/", (long)syscall(SYS_getpid));
@@ -423,14 +425,14 @@ __attribute__((constructor)) static void begin(void) {
     }
     const char *where = value_of(VARIABLE), *preloaded = value_of("LD_PRELOAD");
     is_preloaded = where != NULL && preloaded != NULL && strstr(preloaded, "_observer.so") != NULL;
-    /* What Java reads for a session is told by the calls that ask it to. */
+    /* Java processes are not observed: the calls that make them read files record these files. */
     if (where != NULL && strcmp(program_invocation_short_name, "java") != 0) {
         int fd = where[0] == '/' ? (int)syscall(SYS_openat, AT_FDCWD, where, O_RDWR | O_CLOEXEC) : -1;
         if (fd >= 0) {
             map_log(fd);
             syscall(SYS_close, fd);
         } else if ((strcmp(where, "new") == 0 || was_own(where)) && (fd = new_log(1)) >= 0) {
-            map_log(fd); /* It stays open, since that is where children find it. */
+            map_log(fd); /* The descriptor stays open, because child processes open the log by it. */
         }
     }
     errno = before;
@@ -498,7 +500,7 @@ WRAP_OPENAT(openat64)
 WRAP_CREAT(creat)
 WRAP_CREAT(creat64)
 
-/* What code that was compiled with _FORTIFY_SOURCE calls. */
+/* Functions that are called by code compiled with _FORTIFY_SOURCE. */
 #define WRAP_OPEN_2(name)                                                                                              \
     EXPORTED int name(const char *path, int flags);                                                                    \
     EXPORTED int name(const char *path, int flags) {                                                                   \
@@ -555,7 +557,7 @@ EXPORTED DIR *opendir(const char *path) {
     return folder;
 }
 
-/* -- what is held open ---------------------------------------------------------------------------------------------- */
+/* -- uses of open files --------------------------------------------------------------------------------------------- */
 
 #define USE(name, parameters, arguments)                                                                               \
     EXPORTED ssize_t name parameters;                                                                                  \
@@ -578,7 +580,7 @@ static int is_lock(int command) {
            command == F_OFD_SETLKW || command == F_OFD_GETLK;
 }
 
-/* What comes third is a number, an address or nothing: all are passed alike. */
+/* The third argument is a number, an address or missing; all are passed in the same way. */
 #define WRAP_FCNTL(name)                                                                                               \
     EXPORTED int name(int fd, int command, ...) {                                                                      \
         va_list more;                                                                                                  \
@@ -593,9 +595,9 @@ static int is_lock(int command) {
 WRAP_FCNTL(fcntl)
 WRAP_FCNTL(fcntl64)
 
-/* -- looks ---------------------------------------------------------------------------------------------------------- */
+/* -- inspections ---------------------------------------------------------------------------------------------------- */
 
-/* A function of one kind: its name, its parameters, how they are passed on, and which of them are folder and path. */
+/* Wraps a function: its kind, type, name, parameters, the arguments of the real call, its folder and path, and its failure condition. */
 #define WRAP(kind, type, name, parameters, arguments, at, path, has_failed)                                            \
     EXPORTED type name parameters;                                                                                     \
     EXPORTED type name parameters {                                                                                    \
@@ -740,7 +742,7 @@ EXPORTED char *secure_getenv(const char *name) {
     return real != NULL ? real(name) : getauxval(AT_SECURE) != 0 ? NULL : value_of(name);
 }
 
-/* The C library's own reads come by no function that can be wrapped. What has it look for the time zone: */
+/* The C library reads some variables without a function that can be wrapped. These functions make it read the time zone. */
 #define ASK_ZONE(type, name, parameters, arguments)                                                                    \
     EXPORTED type name parameters {                                                                                    \
         note_variable("TZ");                                                                                           \
@@ -754,7 +756,7 @@ ASK_ZONE(size_t, strftime,
          (into, room, format, parts))
 ASK_ZONE(void, tzset, (void), ())
 
-/* And for the locale, where the environment says which. */
+/* With an empty locale, this function reads the locale from the environment. */
 EXPORTED char *setlocale(int category, const char *locale) {
     if (locale != NULL && locale[0] == '\0') {
         static const char *const asked[] = {"LC_ALL",      "LC_COLLATE", "LC_CTYPE", "LC_MESSAGES",
@@ -766,7 +768,7 @@ EXPORTED char *setlocale(int category, const char *locale) {
     return REAL(setlocale, char *(*)(int, const char *))(category, locale);
 }
 
-/* -- a process that runs already --------------------------------------------------------------------------------- */
+/* -- observing a process that is already running ------------------------------------------------------------------ */
 
 #if defined(__x86_64__)
 #define IS_SLOT(type) ((type) == R_X86_64_JUMP_SLOT || (type) == R_X86_64_GLOB_DAT || (type) == R_X86_64_64)
@@ -784,7 +786,7 @@ static void *wrapper_of(const char *name) {
     } wrappers[] = {WRAPPED(ENTRY)};
 #undef ENTRY
     for (size_t at = 0; at < sizeof wrappers / sizeof *wrappers; at++) {
-        /* Most names are told from most others by their first letter, without a call. */
+        /* The first letter excludes most names without a call. */
         if (*wrappers[at].name == *name && strcmp(wrappers[at].name, name) == 0) {
             return wrappers[at].wrapper;
         }
@@ -794,20 +796,20 @@ static void *wrapper_of(const char *name) {
 
 static void *dlopen_and_attach(const char *path, int flags);
 
-/* A loaded object, as far as it is needed to find its slots: the places that hold where the functions of others are. */
+/* A loaded object, with the data for finding its slots: the entries with the addresses of functions in other objects. */
 struct object {
     ElfW(Addr) base;
     const ElfW(Sym) * symbols;
     const char *texts;
-    uintptr_t sealed, sealed_end; /* what the loader made read-only after it had filled the slots in */
-    int loads;                    /* whether it is what imports modules: Python's */
+    uintptr_t sealed, sealed_end; /* the range that the loader made read-only after it had filled the slots */
+    int loads;                    /* whether it imports modules, so whether it is Python itself */
 };
 
 static uintptr_t address_of(const struct object *object, ElfW(Addr) found) {
     return found < object->base ? object->base + found : found;
 }
 
-/* Has the slots that hold a wrapped function hold its wrapper. */
+/* Replaces wrapped functions in the slots by their wrappers. */
 static void fill(const struct object *object, const ElfW(Rela) * slots, size_t size) {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     for (size_t at = 0; at < size / sizeof *slots; at++) {
@@ -842,21 +844,21 @@ static int is_named(const char *path, const char *begin) {
     return strncmp(slash != NULL ? slash + 1 : path, begin, strlen(begin)) == 0;
 }
 
-/* What the loader lists, in its order: what it loads stands at the end, until something is unloaded. */
+/* The loader's list of objects. New objects are appended, until an object is unloaded. */
 struct listed {
     size_t objects;
-    unsigned long long unloaded; /* how many objects were, ever */
+    unsigned long long unloaded; /* the number of objects that were ever unloaded */
 };
 
-/* What was attached to: all that is listed before. An import loads hundreds of objects, one by one, and each is gone through once. The
- * loader's callbacks alone use it, one at a time. */
+/* The part of the list that was already patched. An import may load hundreds of objects one by one, and each is patched once. Only the
+ * loader's callbacks use this variable, one at a time. */
 static struct listed attached;
 
-/* A pass over what is listed: how much of it is loaded, and where the pass is. */
+/* A pass over the list: the number of completely loaded objects, and the position of the pass. */
 struct pass {
     struct listed loaded;
     size_t position;
-    int is_old; /* whether all of it was attached to */
+    int is_old; /* whether all of them are patched already */
 };
 
 static int count(struct dl_phdr_info *info, size_t size, void *given) {
@@ -868,7 +870,7 @@ static int count(struct dl_phdr_info *info, size_t size, void *given) {
     return 0;
 }
 
-/* Attaches to the next object of a pass, where it is loaded and new; 1 if the pass has to begin anew. */
+/* Patches the next object of a pass, if it is completely loaded and new. Returns 1 if the pass must start again. */
 static int attach_to(struct dl_phdr_info *info, size_t size, void *given) {
     (void)size;
     struct pass *pass = given;
@@ -895,11 +897,11 @@ static int attach_to(struct dl_phdr_info *info, size_t size, void *given) {
         } else if (part->p_type == PT_LOAD) {
             uintptr_t own = (uintptr_t)attach_to - object.base;
             if (own >= part->p_vaddr && own < part->p_vaddr + part->p_memsz) {
-                return 0; /* This library itself. */
+                return 0; /* This is the library itself. */
             }
         }
     }
-    /* The C library calls its own functions directly, and what the system lays into each process (vdso) calls none. */
+    /* The C library calls its own functions directly, and the system's object in each process (vdso) calls none. */
     if (entry == NULL || is_named(info->dlpi_name, "libc.so") || is_named(info->dlpi_name, "ld-linux") ||
         is_named(info->dlpi_name, "linux-vdso")) {
         return 0;
@@ -927,8 +929,8 @@ static int attach_to(struct dl_phdr_info *info, size_t size, void *given) {
     return 0;
 }
 
-/* Attaches to what was loaded since the last time. The loader lists an object before it fills its slots in, and fills them in as if
- * nobody had: what another thread is loading is waited for, with the lock that the loader holds meanwhile and `dladdr` takes. */
+/* Patches objects that were loaded since the last call. The loader lists an object before it fills its slots, and then overwrites patched
+ * slots. So this function waits for objects that other threads are loading: `dladdr` takes the lock that the loader holds meanwhile. */
 EXPORTED void clew_attach(void);
 EXPORTED void clew_attach(void) {
     if (is_preloaded || the_log == NULL) {
@@ -946,7 +948,7 @@ EXPORTED void clew_attach(void) {
     } while (dl_iterate_phdr(attach_to, &pass) != 0);
 }
 
-/* What Python imports is given with its whole path, so that the loader does not ask who calls. */
+/* Python passes absolute paths to `dlopen`, so the result does not depend on the calling object. */
 static void *dlopen_and_attach(const char *path, int flags) {
     void *library = dlopen(path, flags);
     int before = errno;
@@ -955,7 +957,7 @@ static void *dlopen_and_attach(const char *path, int flags) {
     return library;
 }
 
-/* Begins a log in a process that has none of its own; its descriptor, -1 if there can be none. */
+/* Creates a log in a process that has none. Returns its descriptor; -1 if this is not possible. */
 EXPORTED int clew_observe(void);
 EXPORTED int clew_observe(void) {
     int fd = is_preloaded || IS_SLOT(6 /* on x86-64 */) || IS_SLOT(1026 /* on ARM */) ? new_log(0) : -1;

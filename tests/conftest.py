@@ -1,4 +1,4 @@
-"""Fixtures for every Python test: kernels in homes of their own."""
+"""Fixtures for all Python tests: kernels with separate homes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from harness import Kernel
 
 OPEN = Path(__file__).parent / "open_defects.txt"
-"""Tests that are known to fail, a line each: how their ids begin, two spaces, why. They run and are counted as expected
-failures; `make cases` shows them as what they are. The list is to be empty."""
+"""Tests that are known to fail, one per line: the beginning of their ids, two spaces, and the reason. They run and count as expected
+failures; `make cases` lists them as such. The file should be empty."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def kernels(tmp_path: Path) -> Iterator[Callable[..., Kernel]]:
-    """Starts kernels (all in one home unless told otherwise) and ends them after the test."""
+    """Starts kernels, by default all in one home, and ends them after the test."""
     started: list[Kernel] = []
 
     def start(**options: Any) -> Kernel:
@@ -50,7 +50,7 @@ def kernels(tmp_path: Path) -> Iterator[Callable[..., Kernel]]:
 
 @pytest.fixture
 def kernel(kernels: Callable[..., Kernel]) -> Kernel:
-    """A kernel with Clew loaded."""
+    """A kernel with Clew."""
     return kernels()
 
 

@@ -1,4 +1,4 @@
-"""Processes that tests start by the hundred, each forked from one that has imported what takes long to import (`forked.py`)."""
+"""Processes that tests start by the hundred. Each is forked from a process that has already imported the slow modules (`forked.py`)."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-#: Variables that Python, the dynamic linker or libraries read when a process starts: a fork would not notice them.
+#: Variables that Python, the dynamic linker or libraries read at the start of a process. A forked process would not read them again.
 READ_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "OMP_", "MKL_", "OPENBLAS_")
-#: Of these a fork is told (`forked.py`), and what Python imports from there when it starts.
+#: The variable among these that a forked process applies itself (`forked.py`), and the modules that Python imports from its folders at its
+#: start.
 SEARCHED, IMPORTED_AT_START = "PYTHONPATH", ("sitecustomize.py", "usercustomize.py")
-#: What Clew preloads into kernels that it starts (`clew/observer.py`).
+#: Variables for the library that Clew preloads into kernels that it starts (`clew/observer.py`).
 PRELOAD, OBSERVER = "LD_PRELOAD", "CLEW_OBSERVER"
-#: The kinds of kernels that are forked, in the order in which a driver is given the sockets on which they are ordered.
+#: The kinds of forked kernels, in the order of the sockets that a driver receives.
 KERNELS = ("kernel", "observed kernel")
-#: How many processes there are of a kind: what is forked from one has its hash seed, and what comes back is to meet another. Three, since tests
-#: start papermill and Clew in turn.
+#: The number of server processes of each kind. Forked processes share the hash seed of their server, but restored values should meet
+#: another seed. Three, because tests start papermill and Clew alternately.
 SEEDS = 3
 
 
 class Forked:
-    """A process that was forked, as `subprocess.Popen` has one."""
+    """A forked process, with the interface of `subprocess.Popen`."""
 
-    #: Nobody here writes to it or reads from it.
+    #: The streams are not connected to this process.
     stdin = stdout = stderr = None
 
     def __init__(self, told: socket.socket) -> None:
@@ -43,7 +44,7 @@ class Forked:
         self.pid = int(self._line())
 
     def poll(self) -> int | None:
-        """Its exit code, or the signal that ended it as a negative number; `None` while it runs."""
+        """Returns its exit code, or the negative number of the signal that ended it; `None` while it is running."""
         if self.returncode is None:
             try:
                 self._end(socket.MSG_DONTWAIT)
@@ -52,7 +53,7 @@ class Forked:
         return self.returncode
 
     def wait(self) -> int:
-        """The same, once it has ended."""
+        """Waits until it has ended, and returns the same as `poll`."""
         if self.returncode is None:
             self._end()
         assert self.returncode is not None
@@ -64,11 +65,11 @@ class Forked:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """Ends it at once."""
+        """Kills it."""
         self.send_signal(signal.SIGKILL)
 
     def terminate(self) -> None:
-        """Asks it to end."""
+        """Asks it to end (SIGTERM)."""
         self.send_signal(signal.SIGTERM)
 
     def _end(self, flags: int = 0) -> None:
@@ -86,7 +87,7 @@ class Forked:
 
 
 class Orders:
-    """The socket on which a process hears what to fork."""
+    """The socket on which a server process receives requests."""
 
     def __init__(self, orders: socket.socket) -> None:
         self.socket = orders
@@ -100,7 +101,7 @@ class Orders:
         env: Mapping[str, str],
         files: Sequence[int],
     ) -> Forked:
-        """Starts a program with words behind its name. Its first files, the three streams among them, are copies of these."""
+        """Starts a program with these arguments. Its first file descriptors, including the standard streams, are copies of `files`."""
         order = {"program": program, "words": list(words), "cwd": str(cwd), "env": dict(env)}
         told, theirs = socket.socketpair()
         with theirs:
@@ -109,17 +110,17 @@ class Orders:
 
 
 class Forking(Orders):
-    """A process that is forked for each of a kind: `driver`, or one of `KERNELS`."""
+    """A server process of one kind, which forks itself for each request: a `driver`, or one of `KERNELS`."""
 
     def __init__(self, kind: str, sources: Sequence[Path]) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="clew-forking-")
         left_out = ("JUPYTER", "JPY", "IPYTHON", "CLEW")
         env = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
         env |= {"HOME": self._folder.name, "PYTHONPATH": os.pathsep.join(map(str, sources))}
-        # Who started it a kernel reads when it is imported. What it says of its debugger goes to nobody.
+        # A kernel reads its parent's process id when it is imported. Warnings of the debugger are turned off.
         env |= {"JPY_PARENT_PID": str(os.getpid()), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
         if kind == "observed kernel":
-            # Without a log: each that is forked begins one of its own.
+            # Without a log: each forked process creates its own.
             env |= {PRELOAD: observer(), OBSERVER: "off"}
         orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         super().__init__(orders)
@@ -135,16 +136,16 @@ class Forking(Orders):
 
     @staticmethod
     def shared(kind: str, sources: tuple[Path, ...]) -> Forking:
-        """One of this process's, each time another."""
+        """Returns one of this process's servers, each time the next one."""
         return next(_shared(kind, sources))
 
     @staticmethod
     def takes(env: Mapping[str, str]) -> bool:
-        """Whether a process with these variables does in a fork what it does by itself."""
+        """Whether a forked process behaves with these variables like a newly started one."""
         return read_at_start(env) == read_at_start(os.environ)
 
     def end(self) -> None:
-        """Ends it. What was forked from it goes on, and a driver among that may still have its socket."""
+        """Ends the server. The forked processes continue, and a driver among them may still have its socket."""
         self.socket.close()
         self._process.terminate()
         self._process.wait()
@@ -160,7 +161,7 @@ def _shared(kind: str, sources: tuple[Path, ...]) -> Iterator[Forking]:
 
 
 def read_at_start(env: Mapping[str, str]) -> dict[str, str]:
-    """Those of these variables that a process reads when it starts, and that a fork would not go by."""
+    """Returns the variables that a process reads at its start and that a forked process would not apply."""
     read = {name: value for name, value in env.items() if name.startswith(READ_AT_START)}
     searched = read.get(SEARCHED, "").split(os.pathsep)
     if not any(Path(folder, name).exists() for folder in searched if folder for name in IMPORTED_AT_START):
@@ -169,15 +170,14 @@ def read_at_start(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def observer() -> str:
-    """The library that Clew preloads."""
+    """Returns the path of the library that Clew preloads."""
     package = importlib.util.find_spec("clew")
     assert package is not None and package.origin is not None
     return str(Path(package.origin).with_name("_observer.so"))
 
 
 def fork_kernels(files: Sequence[int]) -> None:
-    """Has the kernels that this driver starts forked, where they do in a fork what they do by themselves. The files are the sockets of
-    `KERNELS`."""
+    """Makes this driver fork its kernels, if a forked kernel behaves like a newly started one. The files are the sockets of `KERNELS`."""
     from jupyter_client.provisioning import local_provisioner
 
     orders = {kind: Orders(socket.socket(fileno=file)) for kind, file in zip(KERNELS, files, strict=True)}
@@ -191,7 +191,7 @@ def fork_kernels(files: Sequence[int]) -> None:
         if cmd[:3] != [sys.executable, "-m", "ipykernel_launcher"] or read_at_start(env) != expected:
             return usual(cmd, **options)
         kind = KERNELS[is_observed]
-        # As jupyter_client sets it.
+        # jupyter_client sets this variable.
         env = env | {"JPY_PARENT_PID": str(os.getpid())}
         with open(os.devnull) as nothing:
             return orders[kind].start(

@@ -1,7 +1,7 @@
-"""A real ipykernel for tests: cells go in over Jupyter's own protocol, replies and outputs come back in order.
+"""A real ipykernel for tests. Cells are sent with Jupyter's own protocol, and replies and outputs are collected in order.
 
-Every kernel lives in directories of its own (HOME, Jupyter, IPython, Clew), so tests neither see nor leave anything behind.
-Nothing here knows how Clew works inside; `tests/cases` and `tests/shell` stand on it.
+Every kernel has its own directories (HOME, Jupyter, IPython, Clew), so tests do not read or change the user's files. This module knows
+nothing about Clew's implementation. `tests/cases` and `tests/shell` are based on it.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
-#: The sources, where they hold a built extension (working on Clew); a clean checkout tests what is installed.
+#: The source folder, if it contains a built extension (during development). Otherwise the installed package is tested.
 SOURCES = [path.parent.parent for path in (REPOSITORY / "python" / "clew").glob("_engine*.so")][:1]
-#: The native command beside them; else the installed one.
+#: The native command in the working tree; `None` for the installed one.
 COMMAND = next((path for path in [REPOSITORY / "data/scripts/clew"] if SOURCES and path.exists()), None)
 LAUNCHER = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
 
-#: Seconds after which something will never come. No test is decided by it: a busy machine is slow, a hang is for ever.
+#: The timeout in seconds for something that must happen. It only detects hangs: it is so long that a slow machine does not fail a test.
 NEVER = 240.0
 
 
 @functools.cache
 def no_maps() -> str | None:
-    """Why this machine gives a process no files at other paths (`resume --map`); `None` where it does. Many containers do not."""
+    """Returns the reason why this machine cannot map paths for a process (`resume --map`), as in many containers; `None` if it can."""
     with tempfile.TemporaryDirectory() as folder:
         ask = f"from clew._engine import map_paths; print(map_paths([('/no-such-folder/one', {folder!r})], {folder!r}) or '')"
         path = os.pathsep.join([*map(str, SOURCES), os.environ.get("PYTHONPATH", "")])
@@ -60,17 +60,18 @@ def no_maps() -> str | None:
     return said if said.startswith("this machine cannot show a process files") else None
 
 
-#: Milliseconds after which who waits for messages looks whether the kernel still lives.
+#: The interval in milliseconds at which a waiting client checks whether the kernel is still alive.
 MOMENT = 50
 
 
-#: Hundreds of kernels that rest while others are tested would each prove what they hold; the tests of that turn it on.
+#: Disables the test builds of values in idle kernels: with hundreds of kernels they would slow down other tests. Tests of this feature
+#: enable it.
 UNPROVED = {"CLEW_RECORD_PROVE": "false"}
 
 
 @dataclass
 class Reply:
-    """What one request brought: its reply, and everything published for it, in order."""
+    """The result of one request: its reply, and all published messages, in order."""
 
     status: str = ""
     ename: str = ""
@@ -79,13 +80,13 @@ class Reply:
     stderr: str = ""
     result: str | None = None
     data: list[dict[str, Any]] = field(default_factory=list)
-    #: Where in `data` each display is that may be updated.
+    #: The index in `data` of each display that may be updated.
     displays: dict[str, int] = field(default_factory=dict)
     execution_count: int | None = None
     traceback: str = ""
     #: (message type, content) of every iopub message of this request.
     messages: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    #: Seconds from sending the request to the reply and to the idle status, as the client saw them.
+    #: The seconds from sending the request to the reply and to the idle status, as measured by the client.
     reply_seconds: float = 0.0
     idle_seconds: float = 0.0
     content: dict[str, Any] = field(default_factory=dict)
@@ -97,19 +98,19 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """Everything a person sees: printed text, displayed text and the result."""
+        """The text that a user sees: printed text, displayed text and the result."""
         shown = [bundle.get("text/plain", "") for bundle in self.data]
         return "\n".join(part for part in [self.stdout, *shown] if part)
 
     def raised(self) -> Reply:
-        """Itself, or an AssertionError with the traceback if the cell failed."""
+        """Returns this reply. Raises an AssertionError with the traceback if the cell failed."""
         assert self.ok, f"{self.status}: {self.ename}: {self.evalue}\n{self.traceback}\n{self.stderr}"
         return self
 
 
 @dataclass(frozen=True)
 class Typed:
-    """What a command typed in a terminal left."""
+    """The result of a command in a terminal."""
 
     exit: int
     out: str
@@ -117,20 +118,20 @@ class Typed:
 
     @property
     def json(self) -> dict[str, Any]:
-        """Its answer as data."""
+        """Parses its output as JSON."""
         answer: dict[str, Any] = json.loads(self.out)
         return answer
 
 
 class Typing:
-    """A command typed in a terminal that may still run."""
+    """A command in a terminal that may still be running."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
         self._err = ""
 
     def until_told(self, text: str) -> None:
-        """Waits until it says something on standard error."""
+        """Waits until the command prints this text to standard error."""
         assert self.process.stderr is not None
         while text not in self._err:
             line = self.process.stderr.readline()
@@ -138,13 +139,13 @@ class Typing:
             self._err += line
 
     def ended(self) -> Typed:
-        """Waits for its end."""
+        """Waits until the command ends."""
         out, err = self.process.communicate(timeout=NEVER)
         return Typed(self.process.returncode, out, self._err + err)
 
 
 def private_folders(home: Path) -> dict[str, Path]:
-    """Where programs keep what is theirs below a home of its own, by the variables that say so."""
+    """Returns private folders below a separate home, by the environment variables that set them."""
     return {
         "HOME": home,
         "XDG_CONFIG_HOME": home / ".config",
@@ -160,12 +161,12 @@ def private_folders(home: Path) -> dict[str, Path]:
 
 
 class ForkedProvisioner(LocalProvisioner):
-    """Starts kernels that are forked from a process that has imported what a kernel imports."""
+    """Starts kernels by forking a process that has already imported the modules of a kernel."""
 
     process: Any = None
 
     async def launch_kernel(self, cmd: list[str], **options: Any) -> KernelConnectionInfo:
-        """Starts one. `cmd` begins with `python -m ipykernel_launcher`."""
+        """Starts a kernel. `cmd` begins with `python -m ipykernel_launcher`."""
         forking = Forking.shared("kernel", tuple(SOURCES))
         words, cwd, env = cmd[3:], options["cwd"], options["env"]
         with open(os.devnull) as nothing:
@@ -210,21 +211,23 @@ class Kernel:
         self._extra = dict(env or {})
         self._load = load
         self._id = uuid.uuid4()
-        #: Published for no request of this client (another client's cells).
+        #: Messages that belong to no request of this client (but to another client's cells).
         self.stray: list[dict[str, Any]] = []
-        #: What was collected: output that comes later (from threads, warnings) is added to the reply it belongs to.
+        #: The collected replies. Later output (from threads, warnings) is added to the reply that it belongs to.
         self._collected: dict[str, tuple[Sent, Reply]] = {}
         self._start()
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        # Sockets, not ports: two suites at once could pick the same. In a short path: a socket's has at most 107 bytes.
+        # Uses sockets instead of ports, because two test suites at the same time could choose the same port. The path must be short: at
+        # most 107 bytes for a socket.
         self._sockets = tempfile.TemporaryDirectory(prefix="clew-")
         self.manager = KernelManager(transport="ipc", ip=f"{self._sockets.name}/kernel")
-        # A front end keeps it where it restarts the kernel.
+        # A front end keeps this file when it restarts the kernel.
         self.manager.connection_file = str(self.home / f"kernel-{self._id}.json")
-        # Half of it to end by itself, half after SIGTERM. What a kernel does at its end may be what a test is about.
+        # The kernel may use half of this time to end normally, and the other half after SIGTERM. Some tests check what a kernel does at its
+        # end.
         self.manager.shutdown_wait_time = 60.0
         spec = self.manager.kernel_spec
         assert spec is not None
@@ -237,7 +240,7 @@ class Kernel:
             KernelProvisionerFactory.instance().provisioners[FORKED.name] = FORKED
         self.manager.start_kernel(env=environment, cwd=str(self.cwd))
         self.client: BlockingKernelClient = self.manager.client()
-        # Nobody here listens to heartbeats: who waits asks whether the process lives.
+        # Heartbeats are not used: waiting code checks whether the process is alive.
         self.client.start_channels(hb=False)
         self._poller = zmq.Poller()
         for channel in (self.client.shell_channel, self.client.iopub_channel):
@@ -247,7 +250,7 @@ class Kernel:
             self.run("%load_ext clew").raised()
 
     def _wait_until_ready(self) -> None:
-        """Waits until the kernel answers, and is heard on both channels: what is published before the client listens is lost."""
+        """Waits until the kernel replies and both channels are connected. Messages published before the client listens are lost."""
         deadline = time.monotonic() + NEVER
         while True:
             try:
@@ -259,7 +262,7 @@ class Kernel:
         self.stray.clear()
 
     def environment(self) -> dict[str, str]:
-        """The variables the kernel starts with: the machine's, with every directory a private one."""
+        """Returns the environment of the kernel: the machine's, with private directories."""
         kept = {
             name: value
             for name, value in os.environ.items()
@@ -276,17 +279,17 @@ class Kernel:
 
     @property
     def pid(self) -> int:
-        """The kernel's process id."""
+        """The process id of the kernel."""
         pid = getattr(self.manager.provisioner, "pid", None)
         assert isinstance(pid, int)
         return pid
 
     def is_alive(self) -> bool:
-        """Whether the process runs."""
+        """Whether the process is running."""
         return bool(self.manager.is_alive())
 
     def interrupt(self) -> None:
-        """Presses the stop button: SIGINT to the kernel. Returns when the process has taken it."""
+        """Interrupts the kernel with SIGINT, as the stop button does. Returns when the process has received the signal."""
         self.manager.interrupt_kernel()
         wait_for(lambda: not self._has_pending_interrupt(), "the kernel did not take SIGINT")
 
@@ -299,15 +302,15 @@ class Kernel:
         return any(int(mask, 16) >> (signal.SIGINT - 1) & 1 for mask in masks)
 
     def kill(self) -> None:
-        """Ends the process at once, as a crash would (`kill -9`)."""
+        """Ends the process at once, like a crash (`kill -9`)."""
         self.client.stop_channels()
         os.kill(self.pid, signal.SIGKILL)
-        # Else the manager finds it alive, and looks again only after a while.
+        # Otherwise the manager considers it alive, and checks again only after a while.
         self._process.wait()
         self.manager.shutdown_kernel(now=True)
 
     def await_end(self) -> int:
-        """Waits until the process has ended by itself; the signal that ended it, or its exit code."""
+        """Waits until the process ends. Returns the signal that ended it, or its exit code."""
         code = self._process.wait()
         self.client.stop_channels()
         self.manager.shutdown_kernel(now=True)
@@ -320,7 +323,7 @@ class Kernel:
         return process
 
     def restart(self, *, load: bool | None = None, graceful: bool = False) -> None:
-        """Starts a new process in the same home; the old one is killed, or asked to shut down if `graceful`."""
+        """Starts a new process in the same home. The old one is killed, or asked to shut down if `graceful`."""
         if graceful:
             self.close()
         elif self.manager.has_kernel:
@@ -336,7 +339,7 @@ class Kernel:
             self.manager.shutdown_kernel(now=False)
 
     def end(self) -> None:
-        """Ends the process, whether it still lives or not, where nobody asks what it does at its end."""
+        """Ends the process, alive or not, without running its exit handlers."""
         if self.is_alive():
             self.kill()
         else:
@@ -353,12 +356,12 @@ class Kernel:
     def run(self, code: str, timeout: float = NEVER, **options: Any) -> Reply:
         """Runs one cell and waits until the kernel is idle again.
 
-        `options` go into the request (`silent=True`, `cell_id="a1"`, `subshell_id=...`).
+        `options` are added to the request (`silent=True`, `cell_id="a1"`, `subshell_id=...`).
         """
         return self.collect([self.send(code, **options)], timeout)[0]
 
     def run_typing(self, code: str, *answers: str) -> Reply:
-        """Runs one cell that asks for input, and types an answer to each question."""
+        """Runs one cell that asks for input, and answers each prompt."""
         sent = self.send(code, allow_stdin=True)
         for answer in answers:
             self.client.get_stdin_msg(timeout=NEVER)
@@ -371,7 +374,7 @@ class Kernel:
         return self.collect([self.send(code, **options) for code in codes], timeout)
 
     def value(self, expression: str, timeout: float = NEVER) -> Any:
-        """The value of an expression as a Python literal (its `repr` if it is none), without a recorded run."""
+        """Evaluates an expression without recording a run. Returns its value if its `repr` is a Python literal, otherwise the `repr`."""
         sent = self.send(
             "", silent=True, store_history=False, user_expressions={"it": f"repr(({expression}))"}
         )
@@ -385,20 +388,20 @@ class Kernel:
             return text
 
     def clew(self, words: str, timeout: float = NEVER) -> Reply:
-        """Types `%clew WORDS` in a cell of its own."""
+        """Runs `%clew WORDS` in a cell."""
         return self.run(f"%clew {words}", timeout)
 
     @property
     def command(self) -> str:
-        """The native command."""
+        """Returns the path of the native command."""
         return str(COMMAND if COMMAND is not None else Path(self.python).parent / "clew")
 
     def terminal(self, *words: str) -> Typed:
-        """Types `clew WORDS` in a terminal of the same home."""
+        """Runs `clew WORDS` in a terminal with the same home."""
         return self.type_in_terminal(*words).ended()
 
     def type_in_terminal(self, *words: str, environment: dict[str, str] | None = None) -> Typing:
-        """The same, without waiting for its end, and with these variables besides."""
+        """Starts `clew WORDS` in a terminal, with additional environment variables, and does not wait for its end."""
         return Typing(
             subprocess.Popen(
                 [self.command, *words],
@@ -428,18 +431,18 @@ class Kernel:
         return self.message("execute_request", body | content, metadata=metadata, subshell_id=subshell_id)
 
     def has_subshells(self) -> bool:
-        """Whether the kernel can run cells beside each other."""
+        """Whether the kernel can run cells in parallel."""
         return "create_subshell_request" in self.value("list(get_ipython().kernel.control_handlers)")
 
     def subshell(self) -> str | None:
-        """Begins a subshell and gives its id; `None` where the kernel has none (ipykernel 6)."""
+        """Starts a subshell and returns its id; `None` if the kernel does not support subshells (ipykernel 6)."""
         if not self.has_subshells():
             return None
         return str(self.control("create_subshell_request")["subshell_id"])
 
     def settle_subshell(self, subshell: str) -> None:
-        """Waits until nothing of what a subshell was sent is left to do: its thread records a run once the reply is out, beside
-        whatever the main shell is sent then."""
+        """Waits until a subshell has finished all its work: its thread records a run after the reply, in parallel to later requests of the
+        main shell."""
         self.run("", silent=True, subshell_id=subshell)
 
     def message(
@@ -462,7 +465,7 @@ class Kernel:
     def control(
         self, kind: str, content: dict[str, Any] | None = None, timeout: float = NEVER
     ) -> dict[str, Any]:
-        """Sends a request on the control channel (`create_subshell_request`) and returns the reply's content."""
+        """Sends a request on the control channel (`create_subshell_request`) and returns the content of the reply."""
         message = self.client.session.msg(kind, content or {})
         self.client.control_channel.send(message)
         while True:
@@ -482,14 +485,14 @@ class Kernel:
         return [self._collected[one.id][1] for one in sent]
 
     def _death(self) -> str:
-        """How a process ended that should have answered. Nothing of it is left open: a context that is collected while its
-        sockets are would wait for ever, in whatever test runs then."""
+        """Describes how a process ended that should have replied. Closes the channels: garbage collection of a context with open sockets
+        would hang in a later test."""
         self.client.stop_channels()
         ended = self.manager.provisioner and self.manager.provisioner.process.returncode
         return f"The kernel died: {signal.Signals(-ended).name if ended and ended < 0 else f'status {ended}'}"
 
     def until_printed(self, sent: Sent, text: str) -> Reply:
-        """Waits until a request has printed `text`: the way to know that a cell has begun."""
+        """Waits until a request has printed `text`: this shows that the cell has started."""
         reply = self._collected[sent.id][1]
 
         def has_printed() -> bool:
@@ -502,15 +505,16 @@ class Kernel:
         return reply
 
     def heard(self) -> str:
-        """What all requests so far wrote to stderr, and Clew beside them: idle looks speak behind the last one."""
+        """Returns everything written to stderr so far, by all requests and by Clew between them. Background checks add their messages to
+        the last request."""
         return "".join(reply.stderr for _, reply in self._collected.values())
 
     def settle(self) -> None:
-        """Takes what comes after the idle status of earlier requests: what was sent before an answer comes before it."""
+        """Collects messages that arrive after the idle status of earlier requests: they precede the next reply."""
         self.value("None")
 
     def take(self) -> None:
-        """Takes what has arrived on both channels; waits a moment if nothing has."""
+        """Collects the messages that have arrived on both channels; waits a moment if there are none."""
         self._poller.poll(MOMENT)
         for message in [*self._arrived("shell"), *self._arrived("iopub")]:
             parent = message["parent_header"].get("msg_id", "")
@@ -534,7 +538,7 @@ class Kernel:
 
 
 def wait_for(is_so: Callable[[], object], otherwise: str, seconds: float = NEVER) -> None:
-    """Waits until something is so; what never comes fails with `otherwise`."""
+    """Waits until a condition holds. After the timeout, fails with the message `otherwise`."""
     deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline, f"In {seconds:.0f} s {otherwise}"
@@ -543,7 +547,7 @@ def wait_for(is_so: Callable[[], object], otherwise: str, seconds: float = NEVER
 
 @dataclass
 class Sent:
-    """A request on its way."""
+    """A request that was sent."""
 
     id: str
     at: float
@@ -553,7 +557,7 @@ class Sent:
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing more is to come."""
+        """Whether all its messages have arrived."""
         return self.is_idle and (self.has_reply or not self.expects_reply)
 
 
@@ -578,7 +582,7 @@ def _take_published(sent: Sent, reply: Reply, kind: str, content: dict[str, Any]
     elif kind == "stream":
         reply.stderr += content["text"]
     elif kind == "update_display_data":
-        # Such as the progress of a move, in whose place the answer comes.
+        # For example the progress of a restore, which the report replaces.
         place = reply.displays.get(content["transient"]["display_id"])
         if place is not None:
             reply.data[place] = content["data"]

@@ -1,8 +1,8 @@
-"""Prints the cases that must come back right, each a sentence, with pass or fail.
+"""Prints the cases that must be restored correctly, one sentence each, with pass or fail.
 
     python tools/cases.py [pytest arguments]
 
-The cases are the tests under `tests/cases`, each through a real kernel, in files by subject.
+The cases are the tests in `tests/cases`, which use real kernels. There is one file for each subject.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ WORDS = {"passed": "pass", "failed": "FAIL", "error": "FAIL", "skipped": "NOT RU
 
 
 class Cases:
-    """Collects how every test ended."""
+    """A pytest plugin that collects the result of each test."""
 
     def __init__(self) -> None:
         self.by_file: dict[str, dict[str, str]] = defaultdict(dict)
@@ -35,11 +35,11 @@ TABLES = {
     "test_back_and_forth": "",
     "test_found_again": ", in a new kernel after kill -9",
 }
-"""Tests over tables of cases: the case is the sentence, and this what the test adds to it."""
+"""Texts that are added to the cases of parametrized tests. The case itself is the sentence."""
 
 
 def sentence(name: str) -> str:
-    """`Class::test_undo_gives_back[a]` as people read it; a promise keeps its number in front."""
+    """Formats `Class::test_undo_gives_back[a]` for people. The number of a promise stays in front."""
     plain, bracket, case = name.rpartition("::")[2].partition("[")
     if plain in TABLES:
         return case[:-1] + TABLES[plain]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The checks that are not cargo's: each runs, all failures are shown, one failure fails.
+# Runs the checks that do not belong to cargo. All of them run and show their failures; the script fails if one fails.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 failed=()

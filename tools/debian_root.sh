@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Unpacks packages of a suite of Debian with all that they need into FOLDER/root, without root and without changing the machine.
+# Unpacks packages of a Debian suite with all their dependencies into FOLDER/root. It needs no root permissions and does not change the
+# machine.
 #   tools/debian_root.sh trixie FOLDER python3.13 libstdc++6
-# The machine's own archive of Debian is asked, whatever it is. FOLDER/versions.txt lists what was unpacked.
+# It downloads from the Debian archive that the machine's apt uses. FOLDER/versions.txt lists the unpacked packages.
 set -euo pipefail
 suite=$1
 folder=$2
@@ -14,7 +15,7 @@ for program in apt-get dpkg-deb; do
     }
 done
 
-# The first archive of Debian that this machine's apt knows, by its address as apt has it.
+# The URL of the first Debian archive in this machine's apt configuration.
 archive=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' | head -n 1)
 [ -n "$archive" ] || {
     echo "apt knows no archive of Debian here" >&2
@@ -29,7 +30,7 @@ echo "deb [signed-by=$keys] $archive $suite main" >apt/etc/sources.list
 private=(-o "Dir::Etc=$PWD/apt/etc" -o "Dir::State=$PWD/apt" -o "Dir::State::status=$PWD/apt/status" -o "Dir::Cache=$PWD/apt/cache"
     -o APT::Sandbox::User= -o Debug::NoLocking=1 -qq)
 apt-get "${private[@]}" update
-# Nothing is installed as far as this apt knows, so all that is needed comes along.
+# For this apt no package is installed, so it downloads all dependencies.
 apt-get "${private[@]}" -y install --download-only --no-install-recommends "$@"
 
 for part in bin lib lib64; do ln -s "usr/$part" "root/$part"; done

@@ -1,8 +1,8 @@
-"""Runs suites on an interpreter that checks itself, a debug build of CPython 3.11: `make debug-python`.
+"""Runs test suites on a debug build of CPython 3.11: `make debug-python`.
 
-It asserts what the C API asks of whoever calls it, fills memory that was given back, and looks for writes beside what was
-asked for (its allocator's debug hooks). Since 3.8 it loads the same extension modules, so it is what users get that runs:
-the wheel of .venv-3.11 and all that lies beside it (`tools/build.sh test 3.11` puts it there).
+The debug build checks that callers use the C API correctly, fills freed memory, and detects writes beyond allocated memory. Since Python
+3.8 it loads the same extension modules as a normal build. So the tested code is what users get: the wheel and all packages in .venv-3.11
+(`tools/build.sh test 3.11` installs it).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 INSTALLED = ROOT / ".venv-3.11"
 PLACE = ROOT / "target/debug-python"
 TESTS = ["tests/engine", "tests/codecs", "tests/cases", "tests/scratch", "tests/faults"]
-# numpy hands out letters beyond Unicode of an array of such bytes, which the interpreter does not bear.
+# numpy returns characters beyond the Unicode range for an array of such bytes. The debug build aborts there.
 NOT_BORNE = [
     f"tests/cases/test_memory.py::{test}[Arrays of every kind of item]"
     for test in ("test_back_and_forth", "test_found_again")
@@ -26,7 +26,7 @@ HOW = f"{NAME} is missing (Debian: apt-get install python3.11-dbg)"
 
 
 def environment(interpreter: str) -> Path:
-    """An environment of that interpreter with what is installed in .venv-3.11."""
+    """Creates an environment of this interpreter with the packages of .venv-3.11."""
     shutil.rmtree(PLACE, ignore_errors=True)
     subprocess.run([interpreter, "-m", "venv", "--without-pip", str(PLACE)], check=True)
     packages = "lib/python3.11/site-packages"

@@ -1,8 +1,8 @@
-"""Checks who may import whom, as ARCHITECTURE.md describes it.
+"""Checks the direction of imports, as described in ARCHITECTURE.md.
 
-It checks the dependencies between crates, the imports between the modules of the engine and between the folders of the
-Python package, and circles of imports everywhere. It also checks what belongs into one place only: unsafe code,
-Python, the terminal, the environment and the clock.
+It checks the dependencies between crates, the imports between the modules of the engine and between the folders of the Python package, and
+circular imports everywhere. It also checks code that is only allowed in one place: unsafe code, Python, the terminal, the environment and
+the clock.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from imports import Circle, Module, PythonPackage, python_circles, rust_circles
 from workspace import ROOT, crates, report, sources
 
-# crate: the workspace's crates it may depend on (dev-dependencies apart).
+# For each crate: the crates of the workspace on which it may depend, without dev-dependencies.
 CRATES = {
     "clew-core": set(),
     "clew-testing": {"clew-core", "clew-remote"},
@@ -27,9 +27,8 @@ CRATES = {
 }
 DEV_ONLY = {"clew-testing"}
 
-# module of clew-core: the modules it may import.
-# A manifest says where a graph's buffers lie, so `format` knows `graph`; what a run changed of a co-variable is read off
-# its graph, so `history` does.
+# For each module of clew-core: the modules that it may import. `format` may import `graph`, because a manifest contains the positions of a
+# graph's buffers. `history` may, because it determines from a graph how a run changed a co-variable.
 MODULES = {
     "id": set(),
     "limits": set(),
@@ -70,10 +69,11 @@ MODULES = {
         "record",
         "restore",
     },
-    "lib": None,  # declares them all
+    "lib": None,  # declares all modules
 }
 
-# folder of python/clew: the folders it may import when it is imported. The modules beside them may be imported everywhere.
+# For each folder of python/clew: the folders that it may import at import time. The modules outside of these folders may be imported
+# everywhere.
 FOLDERS: dict[str, set[str]] = {
     "analysis": set(),
     "roots": {"analysis"},
@@ -83,9 +83,9 @@ FOLDERS: dict[str, set[str]] = {
     "run": {"analysis", "shell"},
     "scratch": {"analysis", "roots", "codecs", "adapters", "shell"},
 }
-# What is declared of each library. It imports none of the folders, so all of them may import it.
+# The declarations for each library. They import none of the folders, so every folder may import them.
 DECLARATIONS = {("codecs", "libraries"), ("codecs", "library")}
-# What a folder imports all the same. Remove what is mended, and add nothing.
+# Exceptions that still exist. Remove those that are no longer needed, and add none.
 EXCEPTIONS = {
     ("adapters", "codecs"),
     ("adapters", "shell.warn"),
@@ -93,7 +93,7 @@ EXCEPTIONS = {
     ("roots", "shell.warn"),
 }
 
-# Circles of imports that are left, by crate or package. Remove what is mended, and add nothing.
+# Circular imports that still exist, by crate or package. Remove those that are no longer needed, and add none.
 CIRCLES: dict[str, list[set[str]]] = {
     "python/clew, with imports inside functions": [
         {
@@ -112,14 +112,14 @@ CIRCLES: dict[str, list[set[str]]] = {
     ],
 }
 
-# A reason written as text where it is given: no table of the tests would show it.
+# A message that is written where it is used. The tables of messages in the tests would not contain it.
 FREE_TEXT = (
     r"\b(failed|Failed|Refused|Err|notice|opaque)\((format!\()?"
     r"\"(\{[^}]*\}|[^\"{}a-zA-Z])*[a-zA-Z]{2,}[^\"]* "
 )
 NO_FREE_TEXT = "a sentence that people read is a variant of an enum, with a line in a table of the tests"
 
-# What must not be found in a crate's sources, and why.
+# Patterns that a crate's sources must not contain, with the reasons.
 FORBIDDEN = {
     "clew-core": {
         r"\bstd::env\b": "the engine reads no environment: its callers hand in what it needs",
@@ -140,7 +140,7 @@ UNSAFE_HOME = "crates/clew-python/src/raw"
 
 
 def crate_directions() -> Iterator[str]:
-    """A crate that depends on one it must not know."""
+    """Yields crates that depend on a crate that they must not use."""
     ours = {package["name"] for package in crates()}
     for package in crates():
         name = package["name"]
@@ -155,7 +155,7 @@ def crate_directions() -> Iterator[str]:
 
 
 def code(path: Path) -> Iterator[tuple[int, str]]:
-    """Numbered lines without comments and without the tests at the file's end."""
+    """Yields numbered lines, without comments and without the tests at the end of the file."""
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if line.strip() == "#[cfg(test)]":
             return
@@ -164,7 +164,7 @@ def code(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def module_directions() -> Iterator[str]:
-    """A module of the engine that imports one above it."""
+    """Yields modules of the engine that import a higher one."""
     core = ROOT / "crates/clew-core/src"
     for path in sorted(core.rglob("*.rs")):
         module = path.relative_to(core).parts[0].removesuffix(".rs")
@@ -180,7 +180,7 @@ def module_directions() -> Iterator[str]:
 
 
 def folder_directions() -> Iterator[str]:
-    """A folder of the Python package that imports one above it, or an exception that is not needed any more."""
+    """Yields folders of the Python package that import a higher one, and exceptions that are no longer needed."""
     package = PythonPackage(ROOT / "python/clew")
     needed = set()
     for one, other in package.imports():
@@ -198,7 +198,7 @@ def folder_directions() -> Iterator[str]:
 
 
 def import_circles() -> Iterator[str]:
-    """A circle that CIRCLES does not list, or a listed one that is smaller by now."""
+    """Yields circular imports that CIRCLES does not list, and listed ones that are smaller now."""
     for package in crates():
         source = Path(package["manifest_path"]).parent / "src"
         yield from compare_circles(package["name"], "::", rust_circles(source))
@@ -210,7 +210,7 @@ def import_circles() -> Iterator[str]:
 
 
 def compare_circles(package: str, separator: str, found: Iterable[Circle]) -> Iterator[str]:
-    """The differences between the circles of a package and those that are listed."""
+    """Yields the differences between the circular imports of a package and the listed ones."""
     listed = CIRCLES.get(package, [])
 
     def names(path: Iterable[Module]) -> list[str]:
@@ -227,7 +227,7 @@ def compare_circles(package: str, separator: str, found: Iterable[Circle]) -> It
 
 
 def misplaced() -> Iterator[str]:
-    """Code that belongs elsewhere."""
+    """Yields code that belongs elsewhere."""
     for package in crates():
         rules = FORBIDDEN.get(package["name"], {})
         for path in sources(package, "src"):
@@ -238,7 +238,7 @@ def misplaced() -> Iterator[str]:
 
 
 def unsafe_code() -> Iterator[str]:
-    """Unsafe outside its one folder, or a crate that does not forbid it."""
+    """Yields unsafe code outside of its folder, and crates that do not forbid it."""
     for package in crates():
         for path in sources(package):
             where = path.relative_to(ROOT)

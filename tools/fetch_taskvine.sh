@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Makes .venv-taskvine: TaskVine and Python 3.13 of Debian 13, unpacked without root, and an environment above them with what Clew needs.
+# Creates .venv-taskvine: TaskVine and Python 3.13 of Debian 13, unpacked without root permissions, and an environment with Clew's
+# dependencies.
 #   tools/fetch_taskvine.sh
-# There is no package of it on PyPI. The machine's own archive of Debian is asked, whatever it is; the programs run with the C library
-# that they were built for, whatever the machine has.
+# TaskVine is not on PyPI. The packages come from the Debian archive that the machine's apt uses. The programs run with the C library that
+# they were built for, not with the machine's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=$PWD/.venv-taskvine
 suite=trixie
 requirements=$PWD/requirements/taskvine.txt
-# TaskVine, Python and what both need; libstdc++6 is for wheels.
+# TaskVine, Python and their dependencies. Wheels need libstdc++6.
 packages=(python3-workqueue coop-computing-tools libstdc++6)
 
 rm -rf "$folder" "$folder.new"
@@ -16,7 +17,8 @@ tools/debian_root.sh "$suite" "$folder.new" "${packages[@]}"
 mv "$folder.new" "$folder"
 cd "$folder"
 
-# The programs start with the loader and libraries of their own; nothing is exported, so what they start keeps the machine's.
+# The programs use their own loader and libraries. No environment variables are set, so programs that they start use the machine's
+# libraries.
 wrap() {
     rm -f "$1"
     cat >"$1" <<END

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Prints the path of an interpreter of the given minor version that can make virtual environments.
 #   tools/find_python.sh 3.13
-# In order: $CLEW_PYTHON_3_13, pyenv's versions (newest patch first), python3.13 on PATH, what `tools/fetch_python.sh` fetched or can
-# fetch. Fails with what to do: a skipped proof is a red proof.
+# In order: $CLEW_PYTHON_3_13, pyenv's versions (newest patch first), python3.13 on PATH, the one that `tools/fetch_python.sh` fetched or
+# can fetch. If there is none, it prints what to do and fails, because a skipped test counts as a failed test.
 set -euo pipefail
 version=$1
 variable="CLEW_PYTHON_${version//./_}"
@@ -12,7 +12,7 @@ fetched=$(dirname "$here")/.python-$version/root/usr/bin/python$version
 candidates() {
     [ -n "${!variable:-}" ] && echo "${!variable}"
     if command -v pyenv >/dev/null; then
-        # Beside the program too: pyenv asks HOME where its versions are, and HOME may be an empty one.
+        # Also search beside pyenv itself: pyenv looks for its versions in HOME, which may be an empty folder.
         for root in "$(pyenv root)" "$(dirname "$(dirname "$(readlink -f "$(command -v pyenv)")")")"; do
             ls -d "$root/versions/$version".*/bin/"python$version" 2>/dev/null | sort -rV || true
         done

@@ -1,8 +1,8 @@
-"""Searches, with libFuzzer, for bytes that a reader does not bear: `make fuzz`.
+"""Searches for inputs that break a reader, with libFuzzer: `make fuzz`.
 
-Every reader of `fuzz/src/readers.rs` gets CLEW_SECONDS (60), in turns, so that a search that is stopped has looked at
-each of them. What a search found out lies in the target folder and is taken up again; `--keep` takes the inputs that
-reach something of their own, as few as there can be, into `fuzz/corpus`, where `make test` reads them again.
+Each reader of `fuzz/src/readers.rs` runs for CLEW_SECONDS (60), in short turns, so an interrupted search has covered all of them.
+Intermediate results are in the target folder, and the next search continues from them. `--keep` adds a minimal set of inputs that reach new
+code to `fuzz/corpus`, where `make test` reads them again.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ ROOT = Path(__file__).resolve().parent.parent
 CORPUS = ROOT / "fuzz/corpus"
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 WORK = TARGET / "fuzz-work"
-#: Seconds of one turn of a reader.
+#: The seconds of one turn.
 TURN = 30
-#: An input that takes longer is a finding (seconds), as is more memory than that (megabytes).
+#: An input that takes more seconds, or more megabytes of memory, counts as a finding.
 SLOWEST, LARGEST = 20, 2048
-#: The most bytes that a reader's corpus in the repository may have, and the most inputs.
+#: The maximal size of a reader's corpus in the repository in bytes, and the maximal number of its inputs.
 KEPT_BYTES, KEPT_INPUTS = 48_000, 80
-# What `cargo fuzz` passes, for a stable compiler: edges and comparisons are counted in our crates and all they use.
+# The compiler flags of `cargo fuzz`, for a stable compiler. They instrument edges and comparisons in our crates and their dependencies.
 COVERAGE = (
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
@@ -42,13 +42,13 @@ COVERAGE = (
 
 
 def host() -> str:
-    """This machine's target triple: named, so that build scripts and macros are built without the flags."""
+    """The target triple of this machine. It is passed explicitly, so that build scripts and macros are built without the flags."""
     said = subprocess.run(["rustc", "-vV"], check=True, capture_output=True, text=True).stdout
     return next(line.split()[1] for line in said.splitlines() if line.startswith("host:"))
 
 
 def build() -> Path:
-    """The program that searches."""
+    """Builds the fuzzer; returns its path."""
     environment = dict(os.environ, RUSTFLAGS=" ".join(COVERAGE), CARGO_TARGET_DIR=str(TARGET / "fuzz"))
     environment |= {"CARGO_PROFILE_RELEASE_LTO": "off", "CARGO_PROFILE_RELEASE_DEBUG": "line-tables-only"}
     environment |= {"CARGO_PROFILE_RELEASE_STRIP": "none"}
@@ -58,7 +58,7 @@ def build() -> Path:
 
 
 def readers() -> dict[str, int]:
-    """The readers, with the longest input of each."""
+    """Returns the readers, with the maximal input length of each."""
     text = (ROOT / "fuzz/src/readers.rs").read_text()
     found = re.findall(r'^    of\(\s*"(\w+)",\s*"[^"]*",\s*([0-9 <]+),', text, re.M)
     return {name: shifted(longest) for name, longest in found}
@@ -70,7 +70,7 @@ def shifted(text: str) -> int:
 
 
 class Search:
-    """The search for one reader: its inputs, what it told so far."""
+    """The search for one reader: its inputs, and its results so far."""
 
     def __init__(self, program: Path, reader: str, longest: int) -> None:
         self.program, self.reader, self.longest = program, reader, longest
@@ -99,7 +99,7 @@ class Search:
         )
 
     def turn(self, seconds: int, *more: str) -> bool:
-        """Searches for so long; whether nothing was found."""
+        """Searches for this many seconds. Returns whether nothing was found."""
         began = time.monotonic()
         seeds = CORPUS / self.reader
         folders = [str(self.inputs), *([str(seeds)] if seeds.is_dir() else [])]
@@ -111,7 +111,7 @@ class Search:
         return self.was_only_busy()
 
     def was_only_busy(self) -> bool:
-        """Reads again what was slow. What was slow since the machine had other work is no finding."""
+        """Reads slow inputs again. An input that was slow because the machine was busy is not a finding."""
         slow = [path for path in self.findings if path.name.startswith(("finding-timeout", "finding-slow"))]
         for path in slow:
             if self.run(str(path)).returncode == 0:
@@ -148,7 +148,7 @@ class Search:
         ]
 
     def keep(self) -> None:
-        """Takes what reaches something of its own into the repository."""
+        """Adds inputs that reach new code to the repository."""
         merged = self.folder / "merged"
         shutil.rmtree(merged, ignore_errors=True)
         merged.mkdir()
@@ -158,7 +158,7 @@ class Search:
         self.take(merged, seeds)
 
     def take(self, merged: Path, seeds: Path) -> None:
-        """Adds inputs of all lengths to those that are there, as many as there is room for."""
+        """Adds inputs of all lengths to the existing ones, within the size limit."""
         kept = list(seeds.iterdir())
         left = KEPT_BYTES - sum(path.stat().st_size for path in kept)
         found = sorted(merged.iterdir(), key=lambda path: path.stat().st_size)
@@ -170,7 +170,7 @@ class Search:
 
 
 def notices(program: Path) -> bool:
-    """Whether a search finds what was planted for it."""
+    """Whether a search finds the planted defect."""
     search = Search(program, "planted", 64)
     shutil.rmtree(search.folder)
     search = Search(program, "planted", 64)
@@ -227,7 +227,7 @@ def main() -> int:
 
 
 def take_turns(searches: list[Search], seconds: int) -> None:
-    """Gives each reader its seconds, those that it had before counted; one with a finding waits until it is mended."""
+    """Runs each reader for its remaining seconds. A reader with a finding waits until the defect is fixed."""
     open_ones = list(searches)
     while open_ones:
         for search in list(open_ones):

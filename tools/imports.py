@@ -1,6 +1,6 @@
-"""Which module imports which, in a Rust crate and in a Python package, and the circles among them.
+"""Finds the imports between modules in a Rust crate and in a Python package, and circular imports.
 
-A circle is a set of modules that import each other. Two rules say what does not count:
+A circle is a set of modules that import each other. Two rules define which imports do not count:
 
 - A module and a module inside it may import each other: a parent declares and re-exports its children.
 - A path that leads through a re-export counts as an import of the module that defines the item.
@@ -22,13 +22,13 @@ Module = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Circle:
-    """Modules that import each other, and a shortest way around from one of them."""
+    """Modules that import each other, and a shortest circle through one of them."""
 
     modules: frozenset[Module]
     way: list[Module]
 
 
-# Comments, strings and characters: none of them imports.
+# Comments, strings and characters, which contain no imports.
 NO_CODE = re.compile(
     r"//[^\n]*|/\*.*?\*/|b?r(#*)\".*?\"\1|b?\"(?:\\.|[^\"\\])*\"|'(?:\\[^']+|[^'\\])'", re.DOTALL
 )
@@ -39,7 +39,7 @@ PATH = re.compile(r"(?<![\w:])((?:\w+::)+\w+)")
 
 
 def use_paths(tree: str) -> Iterator[tuple[list[str], str]]:
-    """The paths of a `use` with the names that they bind."""
+    """Parses a `use`. Returns its paths with the names that they bind."""
     tree = tree.strip()
     if tree.startswith("{"):
         depth, part = 0, ""
@@ -73,7 +73,7 @@ class RustCrate:
     def __init__(self, source: Path) -> None:
         self.files: dict[Module, Path] = {}
         self.text: dict[Module, str] = {}
-        # Of each module: the paths that it uses, with the names that they bind.
+        # For each module: the paths that it uses, with the names that they bind.
         self.uses: dict[Module, list[tuple[list[str], str]]] = {}
         self.definitions: dict[Module, set[str]] = {}
         for file in sorted(source.rglob("*.rs")):
@@ -85,7 +85,7 @@ class RustCrate:
             self.read(module, file.read_text())
 
     def read(self, module: Module, text: str) -> None:
-        """Takes note of what a file defines and uses."""
+        """Collects the definitions and uses of a file."""
         text = NO_CODE.sub(lambda found: " " if found.group().startswith("/") else '""', text)
         text = TESTS.split(text)[0]
         self.uses[module] = [use for tree in USE.findall(text) for use in use_paths(tree)]
@@ -93,13 +93,13 @@ class RustCrate:
         self.definitions[module] = set(DEFINITION.findall(self.text[module]))
 
     def bound(self, module: Module, name: str) -> list[str] | None:
-        """The path that a `use` of the module binds to a name."""
+        """Returns the path that a `use` of the module binds to a name."""
         return next((path for path, bound in self.uses[module] if bound == name), None)
 
     def home(
         self, module: Module, path: list[str], passed: frozenset[tuple[Module, str]] = frozenset()
     ) -> Module | None:
-        """The module that defines the item of a path; `None` for other crates, and for paths that lead to a module."""
+        """Returns the module that defines the item of a path; `None` for other crates, and for paths of modules."""
         rest = list(path)
         at = module
         if rest[0] in {"crate", "self", "super"}:
@@ -129,7 +129,7 @@ class RustCrate:
         return None
 
     def imports(self) -> Iterator[tuple[Module, Module]]:
-        """Who imports whom."""
+        """Returns the imports of each module."""
         for module in self.files:
             paths = [path for path, _ in self.uses[module]]
             paths += [path.split("::") for path in PATH.findall(self.text[module])]
@@ -140,7 +140,7 @@ class RustCrate:
 
 
 def rust_circles(source: Path) -> Iterator[Circle]:
-    """The circles of a crate, level by level."""
+    """Yields the circular imports of a crate, level by level."""
     levels: dict[Module, list[tuple[Module, Module]]] = {}
     for one, other in RustCrate(source).imports():
         same = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
@@ -151,7 +151,7 @@ def rust_circles(source: Path) -> Iterator[Circle]:
 
 
 class PythonPackage:
-    """The modules of a package."""
+    """Returns the modules of a package."""
 
     def __init__(self, folder: Path) -> None:
         self.files: dict[Module, Path] = {}
@@ -160,7 +160,7 @@ class PythonPackage:
             self.files[parts[:-1] if parts[-1] == "__init__" else parts] = file
 
     def imports(self, *, is_late: bool = False) -> Iterator[tuple[Module, Module]]:
-        """Who imports whom when it is imported; or else later, inside a function. What only type checkers import is left out."""
+        """Returns the imports of each module at import time, or the later ones inside functions. Imports for type checkers are left out."""
         for module, file in self.files.items():
             package = module if file.name == "__init__.py" else module[:-1]
             for found in imports_of(ast.parse(file.read_text()), is_late=is_late):
@@ -179,7 +179,7 @@ class PythonPackage:
 def imports_of(
     node: ast.AST, *, is_late: bool, is_inside: bool = False
 ) -> Iterator[ast.Import | ast.ImportFrom]:
-    """The imports of a syntax tree: outside of functions, or (late ones) inside."""
+    """Yields the imports in a syntax tree: those outside of functions, or those inside (`late`)."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import | ast.ImportFrom):
             if is_inside == is_late:
@@ -190,7 +190,7 @@ def imports_of(
 
 
 def python_circles(folder: Path, *, with_late: bool = False) -> Iterator[Circle]:
-    """The circles of a package: of imports at import time, or of all imports."""
+    """Yields the circular imports of a package: at import time, or including those inside functions."""
     package = PythonPackage(folder)
     pairs = [*package.imports(), *(package.imports(is_late=True) if with_late else ())]
     return circles(
@@ -199,7 +199,7 @@ def python_circles(folder: Path, *, with_late: bool = False) -> Iterator[Circle]
 
 
 def circles(pairs: Iterable[tuple[Module, Module]]) -> Iterator[Circle]:
-    """The largest sets of modules that all reach each other."""
+    """Returns the largest sets of modules that all reach each other."""
     imported: dict[Module, set[Module]] = {}
     for one, other in pairs:
         imported.setdefault(one, set()).add(other)
@@ -213,7 +213,7 @@ def circles(pairs: Iterable[tuple[Module, Module]]) -> Iterator[Circle]:
 
 
 def reachable(imported: dict[Module, set[Module]], start: Module) -> set[Module]:
-    """What a module imports, directly or not."""
+    """Returns all direct and indirect imports of a module."""
     found: set[Module] = set()
     ahead = [start]
     while ahead:
@@ -224,7 +224,7 @@ def reachable(imported: dict[Module, set[Module]], start: Module) -> set[Module]
 
 
 def way_around(imported: dict[Module, set[Module]], start: Module) -> list[Module]:
-    """A shortest way from a module of a circle back to it."""
+    """Returns a shortest path from a module of a circle back to it."""
     ways = [[start]]
     passed: set[Module] = set()
     for way in ways:

@@ -1,4 +1,4 @@
-"""Checks that every crate in the lock file has a licence that goes with Apache-2.0."""
+"""Checks that every crate in the lock file has a licence that is compatible with Apache-2.0."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ALLOWED = {
     "BSD-3-Clause",
     "BSL-1.0",
     "CC0-1.0",
-    "CDLA-Permissive-2.0",  # data: Mozilla's list of certificates, compiled where a system has none
+    "CDLA-Permissive-2.0",  # data: Mozilla's list of certificates, compiled in for systems without one
     "ISC",
     "MIT",
     "MIT-0",

@@ -27,13 +27,13 @@ PLACEHOLDER = re.compile("[A-Z]{3,}|…")
 
 
 def without_code(text: str) -> str:
-    """The text with code and comments blanked, so that lines keep their numbers."""
+    """Returns the text with code and comments blanked, so that line numbers stay the same."""
     return CODE.sub(lambda found: re.sub(r"[^\n]", " ", found.group()), text)
 
 
 @cache
 def anchors(page: Path) -> set[str]:
-    """What a link to a page may name behind `#`, by GitHub's rules for headings."""
+    """Returns the anchors of a page, by GitHub's rules for headings."""
     text = page.read_text()
     found = set(re.findall(r"<a id=\"([^\"]+)\"></a>", text))
     in_code = False
@@ -50,7 +50,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def broken_links(page: Path) -> Iterator[str]:
-    """Each link of a page that leads nowhere."""
+    """Yields broken links of a page."""
     text = without_code(page.read_text())
     for link in LINK.finditer(text):
         target = link[1] or link[2]
@@ -66,7 +66,7 @@ def broken_links(page: Path) -> Iterator[str]:
 
 
 def missing_paths(page: Path) -> Iterator[str]:
-    """Each path in backticks that names nothing in the repository."""
+    """Yields paths in backticks that do not exist in the repository."""
     text = page.read_text()
     for named in PATH.finditer(text):
         folder, _, rest = named[1].partition("/")
@@ -77,7 +77,7 @@ def missing_paths(page: Path) -> Iterator[str]:
 
 @cache
 def tracked(pattern: str) -> list[str]:
-    """The paths of the repository's files that match `pattern`, with those not yet added."""
+    """Returns the files of the repository whose paths match `pattern`, including untracked ones."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", pattern]
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     return [name for name in listed.stdout.splitlines() if (ROOT / name).exists()]
@@ -85,12 +85,12 @@ def tracked(pattern: str) -> list[str]:
 
 @cache
 def tracked_folders() -> set[str]:
-    """The folders at the top of the repository; build outputs are none of them."""
+    """Returns the folders at the top of the repository, without build outputs."""
     return {name.partition("/")[0] for name in tracked("*") if "/" in name}
 
 
 def pages() -> list[Path]:
-    """The Markdown files of the repository."""
+    """Returns the Markdown files of the repository."""
     return [ROOT / name for name in tracked("*.md")]
 
 

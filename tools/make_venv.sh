@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes .venv-VERSION with exactly the pinned packages.
+# Creates .venv-VERSION with exactly the pinned packages.
 #   tools/make_venv.sh 3.13
-#   tools/make_venv.sh servers    what tests start beside the kernels
-#   tools/make_venv.sh docs       what builds the documentation site
+#   tools/make_venv.sh servers    for the servers that tests start
+#   tools/make_venv.sh docs       for building the documentation site
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=$1
@@ -32,7 +32,7 @@ if [ "$version" = servers ]; then
         exit 1
     }
     cp requirements/servers/package*.json "$venv"
-    # Not `--prefix`: with it npm looks for the machine's own settings (certificates, a registry) below that folder.
+    # Not `--prefix`: npm would look for the machine's settings (certificates, a registry) below that folder.
     (cd "$venv" && npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error)
 fi
 touch "$venv/.installed"

@@ -1,9 +1,9 @@
-"""Prints every promise with the tests that show it and how they ended; fails where one did not pass, or where there is none.
+"""Prints every promise with its tests and their results. Fails if a test did not pass, or if a promise has no test.
 
     python tools/promises.py REPORT...
 
-Promises are the rows of `docs/promises.md`. A test shows those whose numbers its name begins with (`p01_p02_…`,
-`test_p03_…`). Reports are JUnit's XML, or what `cargo test` prints; one that is missing is a proof that was not made.
+Promises are the rows of `docs/promises.md`. The name of a test begins with the numbers of the promises that it tests (`p01_p02_…`,
+`test_p03_…`). Reports are JUnit XML, or the output of `cargo test`. Tests of a missing report count as not run.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ ROW = re.compile(r"^\| (P\d+) \| \*\*(.+?)\*\*", re.MULTILINE)
 NUMBERED = re.compile(r"(?:^|::)(?:test_)?((?:p\d\d_)+)(\w+)")
 PRINTED = re.compile(r"^test (\S+) \.\.\. (\w+)", re.MULTILINE)
 
-#: What a benchmark shows and no test.
+#: Promises that are checked by a benchmark instead of a test.
 BY_BENCHMARK = {"P15": "`make bench` measures it, `make ratios` holds the bounds"}
 
-#: A test as a sentence, and how often it ended in which way: it has cases, and runs on several Pythons.
+#: The results of a test, by its name as a sentence. One test has several results: for its cases, and for several Pythons.
 Endings = dict[str, Counter[str]]
 
 
 def promises() -> dict[str, str]:
-    """The promises by number."""
+    """Returns the promises by number."""
     return dict(ROW.findall((ROOT / "docs" / "promises.md").read_text()))
 
 
 def tests(report: Path) -> Iterator[tuple[str, str]]:
-    """The name of every test of a report, and how it ended."""
+    """Yields the name and the result of every test in a report."""
     if report.suffix != ".xml":
         for name, ending in PRINTED.findall(report.read_text()):
             yield name, "passed" if ending == "ok" else ending
@@ -44,7 +44,7 @@ def tests(report: Path) -> Iterator[tuple[str, str]]:
 
 
 def shown(reports: Iterable[Path]) -> dict[str, Endings]:
-    """For every promise the tests that show it."""
+    """Returns the tests of every promise."""
     found: dict[str, Endings] = defaultdict(lambda: defaultdict(Counter))
     for report in reports:
         for name, ending in tests(report):
@@ -56,7 +56,7 @@ def shown(reports: Iterable[Path]) -> dict[str, Endings]:
 
 
 def lines(number: str, title: str, endings: Endings) -> Iterator[tuple[bool, str]]:
-    """A promise and its tests, each with whether it is kept."""
+    """Yields a promise and its tests, each with whether it is kept."""
     if number in BY_BENCHMARK:
         yield True, f"{number}  {title} {BY_BENCHMARK[number]}."
         return

@@ -115,12 +115,12 @@ NOUNS = {
     "timing",
     "typed",
 }
-"""Words that end like participles and name a thing."""
+"""Words that end like participles, but name a thing."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One place that could be plainer."""
+    """One place that could be simplified."""
 
     where: str
     line: int
@@ -131,7 +131,7 @@ class Finding:
 
 
 def pages() -> list[Path]:
-    """What users and contributors read."""
+    """The pages that users and contributors read."""
     top = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")]
     return [*top, *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -147,7 +147,8 @@ def sources() -> list[Path]:
 
 
 def blocks(text: str) -> Iterator[tuple[int, str]]:
-    """Paragraphs and list items of a page as plain text, with their line numbers. Code, comments, tables and headings are left out."""
+    """Returns the paragraphs and list items of a page as plain text, with their line numbers. Code, comments, tables and headings are left
+    out."""
     text = re.sub(r"<!--.*?-->", lambda comment: "\n" * comment.group().count("\n"), text, flags=re.DOTALL)
     block: list[str] = []
     start, in_code = 1, False
@@ -168,24 +169,24 @@ def blocks(text: str) -> Iterator[tuple[int, str]]:
 
 
 def plain(text: str) -> str:
-    """Text without Markdown's marks. Code counts as one word."""
+    """Returns text without Markdown's marks. Code counts as one word."""
     text = re.sub(r"^(?:[-*]|\d+\.)\s+|^>\s*", "", text)
     text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
     return re.sub(r"[*_]{1,2}", "", re.sub(r"`[^`]*`", "code", text))
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a paragraph."""
+    """Returns the sentences of a paragraph."""
     return [one for one in re.split(r"(?<=[.!?:;])\s+(?=[A-Z\"'(]|code\b)", text) if one.strip()]
 
 
 def words(sentence: str) -> int:
-    """How many words a sentence has."""
+    """Returns the number of words in a sentence."""
     return len(re.findall(r"\w[\w'\u2019./-]*", sentence))
 
 
 def long_sentences(path: Path) -> Iterator[Finding]:
-    """Sentences of a page with more words than a reader keeps in mind."""
+    """Yields sentences of a page with too many words."""
     for line, block in blocks(path.read_text("utf-8")):
         for sentence in sentences(block):
             if (count := words(sentence)) > LONGEST:
@@ -193,7 +194,7 @@ def long_sentences(path: Path) -> Iterator[Finding]:
 
 
 def phrases(path: Path) -> Iterator[Finding]:
-    """Phrases of the old language, in a page or in the comments and texts of code."""
+    """Yields phrases of the old private language, in a page or in the comments and texts of code."""
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         if path.suffix != ".md" and not re.search(r"//|\"|#|^\s*[A-Z].*\.$", line):
             continue
@@ -203,7 +204,7 @@ def phrases(path: Path) -> Iterator[Finding]:
 
 
 def odd_modules() -> Iterator[Finding]:
-    """Modules whose name is no noun."""
+    """Yields modules whose name is not a noun."""
     for path in sources():
         name = path.parent.name if path.stem in ("mod", "__init__") else path.stem
         last = name.split("_")[-1]
@@ -215,7 +216,7 @@ def odd_modules() -> Iterator[Finding]:
 
 
 def repeated_types() -> Iterator[Finding]:
-    """Names that two types of the shipped code have."""
+    """Yields names that two types of the shipped code have."""
     places: dict[str, list[tuple[Path, int]]] = defaultdict(list)
     for path in sources():
         text = path.read_text("utf-8").split("#[cfg(test)]")[0]
@@ -230,7 +231,7 @@ def repeated_types() -> Iterator[Finding]:
 
 
 def grade(path: Path) -> float | None:
-    """The Flesch-Kincaid grade of a page: years of school that it asks for. `None` for a page of tables."""
+    """Returns the Flesch-Kincaid grade of a page: the years of school that a reader needs. `None` for a page of tables."""
     text = "\n".join(f"{block.rstrip('.')}." for _, block in blocks(path.read_text("utf-8")))
     return float(textstat.flesch_kincaid_grade(text)) if words(text) > 100 else None
 

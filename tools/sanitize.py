@@ -1,10 +1,9 @@
 """Runs the tests of the object walk, of building and of mapped memory under valgrind's memcheck: `make sanitize`.
 
-Every read and write of memory is checked, with an allocation of its own for each object of Python's (PYTHONMALLOC=malloc).
-It fails on whatever memcheck finds with our module on the stack, on every access outside of an allocation wherever it is
-(`tools/valgrind.supp` has what the C library is known for), and where a test fails. Values that the interpreter itself
-uses before they were set are counted: they come from before our module is imported, and are none of ours.
-Needs valgrind, and Clew installed into .venv-3.11 (`tools/build.sh test 3.11`).
+memcheck checks every read and write, with a separate allocation for each Python object (PYTHONMALLOC=malloc). The run fails on errors with
+our module on the stack, on every access outside of an allocation, and on failed tests. `tools/valgrind.supp` excludes known errors of the C
+library. Uses of uninitialized values by the interpreter itself are only counted: they occur before our module is imported. Requires
+valgrind, and Clew in .venv-3.11 (`tools/build.sh test 3.11`).
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ OURS = "_engine"
 
 
 def errors(log: str) -> list[str]:
-    """What memcheck found, each with its stack."""
+    """Returns the errors that memcheck found, each with its stack."""
     lines = [re.sub(r"^==\d+== ?", "", line) for line in log.splitlines() if line.startswith("==")]
     blocks = "\n".join(lines).split("\n\n")
     return [block.strip() for block in blocks if "\n   at " in "\n" + block or " at 0x" in block]
 
 
 def matters(error: str) -> bool:
-    """Whether an error is ours, or an access that nothing allows."""
+    """Whether an error is caused by our module, or is an access outside of an allocation."""
     return OURS in error or error.startswith(("Invalid", "Mismatched", "Source and destination"))
 
 

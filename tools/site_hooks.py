@@ -1,7 +1,7 @@
-"""Hooks of mkdocs (`make docs`): one set of Markdown files serves the repository and the site.
+"""Hooks for mkdocs (`make docs`): the repository and the site use the same Markdown files.
 
-Links in the files lead to other files of the repository. The site's pages are those of docs/; files outside that pages link to are
-added to it, README.md as its first page, and the links are rewritten.
+Links in the files point to other files of the repository. The pages of the site are the files of docs/, and all files outside of it that
+pages link to. README.md is the first page. The hooks add these files and rewrite the links.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ DOCS = ROOT / "docs"
 
 
 def site_path(path: Path) -> str:
-    """Where a file of the repository is in the site."""
+    """Returns the path of a repository file in the site."""
     if path == ROOT / "README.md":
         return "index.md"
     return path.relative_to(DOCS if path.is_relative_to(DOCS) else ROOT).as_posix()
 
 
 def linked_file(page: Path, target: str) -> Path | None:
-    """The file that a link leads to; for a folder its README. Nothing for a heading of the page or another site."""
+    """Returns the file to which a link points; for a folder, its README. `None` for a heading of the same page or another site."""
     path = target.partition("#")[0]
     if not path or ELSEWHERE.match(target):
         return None
@@ -38,7 +38,7 @@ def linked_file(page: Path, target: str) -> Path | None:
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Adds the files outside of docs/ that pages link to, and those that these link to."""
+    """Adds the files outside of docs/ that pages link to, and the files that these link to."""
     waiting = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "ARCHITECTURE.md", ROOT / "CHANGELOG.md"]
     waiting += [Path(file.abs_src_path) for file in files.documentation_pages() if file.abs_src_path]
     seen = set()
@@ -57,7 +57,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Rewrites the links of a page for its place in the site, and what mkdocs reads in another way than GitHub."""
+    """Rewrites the links of a page for its place in the site, and text that mkdocs interprets differently than GitHub."""
     source = Path(page.file.abs_src_path)
     folder = Path(page.file.src_uri).parent
     changed, end = [], 0
@@ -68,7 +68,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         if linked is None:
             continue
         if linked.is_dir():
-            # The site has no page for a folder: the text of the link stays.
+            # The site has no page for a folder, so only the text of the link stays.
             text = markdown.rindex("[", end, link.start())
             changed += [markdown[end:text], markdown[text + 1 : link.start()]]
             end = link.end()
@@ -85,11 +85,11 @@ FENCED = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
 
 
 def adapt(text: str) -> str:
-    """Text outside of code blocks: without comments, which prepare examples for the tests, and with lists indented for mkdocs."""
+    """Converts text outside of code blocks: removes comments, which prepare examples for the tests, and indents lists for mkdocs."""
     text = re.sub(r"^ *<!--.*?-->\n", "", text, flags=re.MULTILINE | re.DOTALL)
     return re.sub(r"^ {2,3}(?=- )", "    ", text, flags=re.MULTILINE)
 
 
 def on_page_content(html: str, **_: Any) -> str:
-    r"""In a table GitHub reads `\|` in code as `|`."""
+    r"""In a table, GitHub reads `\|` in code as `|`."""
     return re.sub(r"<td>.*?</td>", lambda cell: cell.group().replace("\\|", "|"), html, flags=re.DOTALL)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Sees to it that the programs of the system are there that the crash kit needs (system calls that fail: strace; file
-# systems of its own: e2fsprogs, mount, util-linux), and the tests of remotes (a far side behind ssh: openssh). Installs
-# them where it may; a skipped proof is a red proof.
+# Checks that the system programs for the tests exist, and installs missing ones if it has the permission. The crash tests need strace
+# (failing system calls), e2fsprogs, mount and util-linux (separate file systems). The tests of remotes need openssh (a server behind ssh).
+# The script fails if a program is missing, because a skipped test counts as a failed test.
 set -euo pipefail
 export PATH=$PATH:/usr/sbin:/sbin
 declare -A packages=([strace]=strace [mkfs.ext4]=e2fsprogs [mount]=mount [umount]=mount [unshare]=util-linux

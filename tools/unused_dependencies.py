@@ -1,4 +1,4 @@
-"""Checks that every dependency a crate declares is named somewhere in its sources."""
+"""Checks that the sources of each crate use every dependency that it declares."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FOLDERS = {None: ("src",), "dev": ("src", "tests", "benches", "examples"), "buil
 
 
 def is_used(package: dict[str, Any], dependency: dict[str, Any]) -> bool:
-    """Whether a source names the dependency, by path or in a derive's attribute."""
+    """Whether a source uses the dependency, by path or in a derive attribute."""
     name = (dependency["rename"] or dependency["name"]).replace("-", "_")
     pattern = re.compile(rf"\b{name}\b\s*(::|!|;|,|\}}| as )|\#\[{name}\b")
     return any(pattern.search(path.read_text()) for path in sources(package, *FOLDERS[dependency["kind"]]))

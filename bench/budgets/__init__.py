@@ -1,7 +1,7 @@
-"""The budgets of the design, each measured by a file of its own: `python -m bench --only NAME`.
+"""The budgets of the design, each measured by its own module: `python -m bench --only NAME`.
 
-Figures are kernel-side: the times stamped on Jupyter's messages, and processor time measured inside the cells. Where a figure
-is compared, both kernels, with Clew and without, live at the same time and take turns.
+Times are measured in the kernel: from the timestamps of Jupyter's messages, and as processor time inside the cells. For comparisons, a
+kernel with Clew and one without it run at the same time and take turns.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ BUDGETS: dict[str, Budget] = {
 
 
 def abouts() -> dict[str, str]:
-    """What each is about: the first line of its file."""
+    """The subject of each budget: the first line of its module."""
     modules = (
         light,
         loops,
@@ -70,7 +70,7 @@ def abouts() -> dict[str, str]:
 
 
 def measure(name: str, folder: Path, scale: float, say: Say) -> dict[str, Any]:
-    """The rows of a budget, for the raw data; a failure is a result."""
+    """Returns the rows of a budget for the raw data. A failure is a result, too."""
     found: dict[str, Any] = {"about": abouts()[name], "machine": limit.machine(), "rows": []}
     try:
         rows = BUDGETS[name](folder, scale, say)

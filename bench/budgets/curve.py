@@ -1,4 +1,4 @@
-"""What a run costs as runs pile up: two thousand light cells in a session of 200 names and a gigabyte."""
+"""The cost of a run as the number of runs grows: two thousand light cells in a session with 200 variables and one gigabyte."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CELLS = ("counter += 1", "name_7.append(counter)", "len(name_3)", "name_9[0] = c
 
 
 def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]:
-    """The added time in windows of a twentieth of all runs; a window's p50 at the end beside that at the beginning."""
+    """Measures the added time in windows of a twentieth of all runs, and compares the p50 of the last window with that of the first."""
     runs = max(100, int(RUNS * scale))
     with pair(folder, usual(scale)) as kernels:
         found = windows(costs(kernels, runs, say), runs // 20)
@@ -33,7 +33,7 @@ def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]
 
 
 def costs(kernels: Pair, runs: int, say: Callable[[str], None]) -> list[float]:
-    """Milliseconds added to each run, ten queued at once in the one kernel, then in the other."""
+    """Returns the milliseconds added to each run. Ten runs are queued at once in one kernel, then in the other."""
     plain: list[float] = []
     clew: list[float] = []
     for start in range(0, runs, 10):
@@ -46,5 +46,5 @@ def costs(kernels: Pair, runs: int, say: Callable[[str], None]) -> list[float]:
 
 
 def middle(found: list[Spread]) -> float:
-    """The middle of the middles."""
+    """Returns the median of the windows' medians."""
     return sorted(one.p50 for one in found)[len(found) // 2]

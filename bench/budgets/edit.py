@@ -1,4 +1,4 @@
-"""One element of a gigabyte is edited and the edit undone, in an array and in a frame."""
+"""Editing one element of a gigabyte and undoing the edit, in an array and in a frame."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EDITS = {
 
 
 def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]:
-    """The best of five for each."""
+    """Measures the best of five for each."""
     size = int(BYTES * scale)
     warm(size * 3)
     rows = []
@@ -36,7 +36,7 @@ def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]
 
 
 def undone(clew: Clew, what: str, edit: str) -> list[Row]:
-    """Edits at other places, each undone; what it took and what it stored."""
+    """Edits elements at different positions and undoes each edit. Returns the times and the stored bytes."""
     recorded, moves, stored = [], [], []
     for number in range(TIMES):
         before = clew.stored()

@@ -1,4 +1,4 @@
-"""The light cell: what Clew adds to its reply and to the start of the next cell."""
+"""The light cell: the time that Clew adds to its reply and to the start of the next cell."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.kernel import Request, Timing, timed
 
 REPEAT = 100
 
-#: Runs before the timed ones: they fill caches.
+#: The number of untimed runs before, which fill caches.
 FIRST = 5
 
 LIGHT = {
@@ -23,14 +23,14 @@ LIGHT = {
 
 
 def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]:
-    """Every light cell a hundred times in both kernels, taking turns."""
+    """Measures every light cell a hundred times in both kernels, which take turns."""
     with pair(folder, usual(scale)) as kernels:
         say(str(kernels.size))
         return [row for what, cell in LIGHT.items() for row in rows(kernels, what, cell)]
 
 
 def rows(kernels: Pair, what: str, cell: str) -> list[Row]:
-    """One cell in both kernels; `pass` is queued behind it, as a next cell would be."""
+    """Runs one cell in both kernels. `pass` is queued after it, as the next cell would be."""
     found: list[list[Timing]] = [[], []]
     for _ in range(FIRST + REPEAT):
         for peer, timings in zip(kernels.each(), found, strict=True):
@@ -46,5 +46,5 @@ def rows(kernels: Pair, what: str, cell: str) -> list[Row]:
 
 
 def of(timings: list[Timing], part: str, share: float) -> float:
-    """A percentile of one part of the times."""
+    """Returns a percentile of one part of the times."""
     return percentile([getattr(timing, part) for timing in timings], share)

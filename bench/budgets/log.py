@@ -1,4 +1,4 @@
-"""`clew log` in a terminal, on a history of ten thousand runs."""
+"""`clew log` in a terminal, for a history with ten thousand runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TIMES = 7
 
 
 def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]:
-    """Start-up of the command included; the first time makes the index."""
+    """Measures the command including its start. The first call creates the index."""
     runs = max(200, int(RUNS * scale))
     with clew_kernel(folder, ["counter = 0"]) as clew:
         for start in range(0, runs, 100):

@@ -29,7 +29,7 @@ TIMED = "import time as _time\n_start = _time.process_time()\n{loop}\n_took = _t
 
 
 def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]:
-    """The best of several for each loop, the kernels taking turns."""
+    """Measures the best of several for each loop; the kernels take turns."""
     rows = []
     with pair(folder, usual(scale)) as kernels:
         for peer in kernels.each():
@@ -45,6 +45,6 @@ def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]
 
 
 def time_loop(peer: Peer, loop: str) -> float:
-    """Processor seconds of a loop, told by the kernel."""
+    """Returns the processor seconds of a loop, measured in the kernel."""
     must(peer, TIMED.format(loop=loop))
     return float(peer.silently("", expression="_took").value)

@@ -1,4 +1,4 @@
-"""The recorder's memory: what a kernel with Clew holds more than one without, at rest and at most."""
+"""The recorder's memory: the additional memory of a kernel with Clew, idle and at its peak."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RUNS = 100
 
 
 def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]:
-    """A session of a gigabyte, then runs that change some of everything."""
+    """Measures a session of one gigabyte, with runs that change some of every kind of value."""
     with pair(folder, usual(scale)) as kernels:
         for run in range(RUNS):
             for peer in kernels.each():

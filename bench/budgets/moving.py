@@ -1,4 +1,5 @@
-"""The example notebooks moved to another home over a link of a stated speed: the chosen plan, beside sending and replaying everything."""
+"""Moving the example notebooks to another home over a link with a given speed: the chosen plan, compared with sending or rerunning
+everything."""
 
 from __future__ import annotations
 
@@ -21,17 +22,17 @@ from bench.slow_link import SlowLink
 from bench.workloads import notebooks
 
 RATES: dict[str, float | None] = {"10 MB/s": 10e6, "100 MB/s": 100e6, "unlimited": None}
-#: Rates that have a plan send all that can be sent, and replay all that can be replayed.
+#: The option for each way: a high rate makes the plan send everything, and a low one makes it rerun everything.
 WAYS = {"chosen": None, "sending": "1TB", "replaying": "1"}
-#: What takes no time to send or to make: what it costs is what commands, connections and a kernel's `%clew` cost.
+#: Cells whose values take no time to send or recreate. They show the cost of the commands, the connections and the kernel's `%clew`.
 NEXT_TO_NOTHING = ["one = 1", "two = one + 1"]
-#: How often each is measured in full; the median counts.
+#: The number of complete measurements of each way; the median counts.
 TIMES = 5
 
 
 @dataclass(frozen=True)
 class Went:
-    """One move: seconds until the variables are there, what the plan said of each way, and what did not come back as it was."""
+    """One move: the seconds until the variables are restored, the predictions of the plan, and the inexact outcomes."""
 
     seconds: float
     predicted: dict[str, float]
@@ -39,7 +40,7 @@ class Went:
 
 
 def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]:
-    """Every notebook, link and way; a part of the scale measures each less often."""
+    """Measures every notebook, link and way. With a smaller scale, each is measured less often."""
     times = max(1, round(TIMES * min(scale, 1.0)))
     rows: list[Row] = []
     examples = {path.stem: notebooks.cells(path) for path in sorted(notebooks.EXAMPLES.glob("*.ipynb"))}
@@ -61,7 +62,7 @@ def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]
 def table(
     here: Clew, folder: Path, title: str, rate: float | None, times: int, say: Callable[[str], None]
 ) -> list[Row]:
-    """The three ways of one notebook over one link; in turns, so that what else the machine does falls on all."""
+    """Measures the three ways of one notebook over one link. They take turns, so that other load of the machine affects all of them."""
     went: dict[str, list[Went]] = {way: [] for way in WAYS}
     for _ in range(times):
         for way, forced in WAYS.items():
@@ -82,26 +83,26 @@ def table(
 
 
 def said(predicted: float) -> str:
-    """What the plan said of a way."""
+    """Formats the prediction of the plan for a way."""
     return "not possible alone" if math.isnan(predicted) else f"predicted {predicted:.2f} s"
 
 
 def move(here: Clew, folder: Path, rate: float | None, forced: str | None) -> Went:
-    """Moves the session to a home that has nothing, and brings it back there; neither kernel's start is counted."""
+    """Moves the session to an empty home and resumes it there. The starts of the kernels are not counted."""
     shutil.rmtree(folder, ignore_errors=True)
     commands = str(Path(here.kernel.command).parent)
     path = os.pathsep.join([commands, os.environ["PATH"]])
     with SlowLink(rate, folder / "bin", path):
         environment = {"PATH": os.pathsep.join([str(folder / "bin"), path])}
-        # How fast the way to a place is is remembered for an hour: of another link it is to be asked anew.
+        # Clew caches the speed of the connection to a URL for an hour, so each link has its own URL.
         place = f"ssh://far{folder / f'place-{rate or 0:.0f}'}"
         words = ["move", "far", *(["--rate", forced] if forced else [])]
-        # Once a place: it is asked how it keeps its word, and how fast the way there is.
+        # Once for each URL: this tests the remote and measures the speed of the connection.
         here.kernel.type_in_terminal("remote", "remove", "far").ended()
         typed(here.kernel, ["remote", "add", "far", place], environment)
         typed(here.kernel, [*words, "--dry-run"], environment)
         sent, page = typed(here.kernel, words, environment)
-        # The other machine is the same person's.
+        # The other machine belongs to the same user, with the same key.
         shutil.copytree(here.home / ".config/clew", folder / "home/.config/clew")
         there = Clew(folder / "home")
         try:
@@ -117,7 +118,7 @@ def move(here: Clew, folder: Path, rate: float | None, forced: str | None) -> We
 
 
 def predicted(page: dict[str, Any]) -> dict[str, float]:
-    """What a plan says of each way that is possible."""
+    """Returns the predicted seconds of each possible way."""
     found = {"chosen": page["seconds"]}
     for way, instead in (("sending", page["send_all"]), ("replaying", page["rerun_all"])):
         if instead["is_possible"]:
@@ -126,7 +127,7 @@ def predicted(page: dict[str, Any]) -> dict[str, float]:
 
 
 def typed(kernel: Kernel, words: list[str], environment: dict[str, str]) -> tuple[float, dict[str, Any]]:
-    """Types a command in a terminal: the seconds it took, and its answer."""
+    """Runs a command in a terminal. Returns the seconds that it took, and its JSON output."""
     began = time.monotonic()
     said = kernel.type_in_terminal(*words, "--json", environment=environment).ended()
     seconds = time.monotonic() - began

@@ -1,4 +1,5 @@
-"""What recording adds to whole notebooks: the audit to the examples, and all of it to the case studies beside plain Dask."""
+"""The cost of recording whole notebooks: of the audit for the examples, and of all of Clew for the case studies compared with plain
+Dask."""
 
 from __future__ import annotations
 
@@ -17,21 +18,21 @@ from bench.studies import EXAMPLES as STUDIES_FOLDER
 from bench.studies import STUDIES
 from bench.workloads import notebooks
 
-#: The most that the audit may add.
+#: The maximal cost of the audit.
 AIM = 1.05
-#: How often a case study is measured in full; the best counts.
+#: The number of complete measurements of a case study; the best counts.
 TIMES = 5
-#: How often the examples are, which take less than a second of the processor each: so little is different each time by more than what
-#: is looked for, and the median counts.
+#: The number of measurements of an example; the median counts. Each takes less than a second of processor time, so single measurements vary
+#: by more than the effect.
 TIMES_OF_EXAMPLES = 11
-#: Typed first: records as ever, hears nothing of files, connections and programs, and reads nothing of what ran.
+#: Runs first: Clew still records, but does not observe files, connections and programs, and collects no evidence.
 DEAF = """
 import clew.evidence as _evidence, clew.shell.watch as _watch
 _evidence.begin = lambda: None
 _watch.Seen.evidence = lambda self, nothing=_watch.EVERYTHING.evidence(), is_whole=True: dict(nothing)
 del _evidence, _watch
 """
-#: Typed first: keeps what tasks come to.
+#: Runs first: caches the results of tasks.
 KEEPS = "%clew config tasks.cache true"
 
 Say = Callable[[str], None]
@@ -39,16 +40,16 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Took:
-    """What the cells of a notebook took, in seconds."""
+    """The time that the cells of a notebook took, in seconds."""
 
     wall: float
-    """Until the next cell could start, all together."""
+    """The time until the next cell could start, for all cells together."""
     processor: float
-    """Of the kernel, all threads together."""
+    """The processor time of all threads of the kernel."""
 
 
 def measure(folder: Path, scale: float, say: Say) -> list[Row]:
-    """Every notebook in new kernels, which take turns; a part of the scale measures each less often."""
+    """Measures every notebook in new kernels, which take turns. With a smaller scale, each is measured less often."""
     share = min(scale, 1.0)
     times = max(1, round(TIMES * share))
     of_examples = max(1, round(TIMES_OF_EXAMPLES * share))
@@ -63,7 +64,7 @@ def measure(folder: Path, scale: float, say: Say) -> list[Row]:
 
 
 def example(path: Path, folder: Path, times: int, say: Say) -> list[Row]:
-    """An example without Clew, recorded, and recorded without the audit."""
+    """Measures an example without Clew, recorded, and recorded without the audit."""
     cells = notebooks.cells(path)
     turns = [
         (
@@ -82,7 +83,7 @@ def example(path: Path, folder: Path, times: int, say: Say) -> list[Row]:
 
 
 def study(name: str, folder: Path, times: int, share: float, say: Say) -> list[Row]:
-    """A case study: plain Dask, Dask recorded, and Dask recorded with all tasks kept, as in a first run."""
+    """Measures a case study: plain Dask, recorded Dask, and recorded Dask with all task results stored, as in a first run."""
     sys.path.insert(0, str(STUDIES_FOLDER))
     from make_data import make  # type: ignore[import-not-found] # beside the notebooks
 
@@ -107,7 +108,7 @@ def study(name: str, folder: Path, times: int, share: float, say: Say) -> list[R
 def took(
     peer: type[Plain | Clew], home: Path, cells: Sequence[str], first: str = "pass", data: Path | None = None
 ) -> Took:
-    """What all cells take in a new kernel and a new home, after a first one."""
+    """Returns the time of all cells in a new kernel with a new home, after the cell `first`."""
     with_fonts(home)
     if data is not None:
         shutil.copytree(data, home / "work" / "data")
@@ -123,12 +124,12 @@ def took(
 
 
 def processor_seconds(peer: Plain | Clew) -> float:
-    """What the kernel has had of the processors."""
+    """Returns the processor time of the kernel."""
     return float(peer.kernel.value("__import__('time').process_time()"))
 
 
 def with_fonts(home: Path) -> None:
-    """matplotlib looks through all fonts when it is first imported in a home, which no notebook pays for twice."""
+    """Copies matplotlib's font list: its first import in a new home searches all fonts, which users experience only once."""
     import matplotlib
 
     (home / "matplotlib").mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A session of ten gigabytes that can't be compressed, in a new kernel: warm and cold cache."""
+"""A session of ten gigabytes of incompressible data in a new kernel, with a warm and a cold cache."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BYTES = 10_000_000_000
 
 
 def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]:
-    """A kernel is killed and another takes up where it was: once from the page cache, once from the disk."""
+    """Kills a kernel and resumes in another one: once from the page cache, once from the disk."""
     size = Size(40, int(BYTES * scale), 1000)
     limit.warm(int(size.array_bytes * 1.5))
     folder.mkdir(parents=True, exist_ok=True)
@@ -37,14 +37,14 @@ def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]
 
 
 def sums(clew: Clew, size: Size) -> list[float | None]:
-    """A sum of every array, nothing for one that is not there."""
+    """Returns a checksum of every array; none for missing arrays."""
     one = "float(globals()[f'array_{n}'].sum()) if f'array_{n}' in globals() else None"
     found: list[float | None] = clew.silently("", expression=f"[{one} for n in range({size.arrays})]").value
     return found
 
 
 def resumed(clew: Clew, *, cold: bool) -> float:
-    """Seconds of loading the extension and resuming in a new kernel."""
+    """Returns the seconds for loading the extension and resuming in a new kernel."""
     clew.kernel.kill()
     if cold:
         limit.cool(path for path in (clew.home / "clew").rglob("*") if path.is_file())
@@ -53,7 +53,7 @@ def resumed(clew: Clew, *, cold: bool) -> float:
 
 
 def rows(size: Size, limits: limit.Limits, took: tuple[float, float, float], wrong: int) -> list[Row]:
-    """The figures beside what memory and disk allow."""
+    """Returns the results, compared with the limits of memory and disk."""
     gigabytes = size.array_bytes / 1e9
     warm, unchecked, cold = took
     return [

@@ -1,4 +1,5 @@
-"""A session of two gigabytes of everything, killed: seconds until it is there again, beside rerunning the notebook and dill."""
+"""A killed session of two gigabytes with values of many kinds: the seconds until it is restored, compared with rerunning the notebook and
+with dill."""
 
 from __future__ import annotations
 
@@ -16,12 +17,12 @@ from bench.peers.plain import Plain
 
 BYTES = 2_000_000_000
 
-#: One name that a person looks at first.
+#: The variable that the user reads first.
 FIRST = "summary"
 
 
 def cells(scale: float) -> list[str]:
-    """A notebook: half of its bytes in arrays, the rest in frames; a forest, a dictionary, texts."""
+    """A notebook: half of its bytes are arrays, the rest are frames, a forest, a dictionary and texts."""
     floats, rows = int(BYTES * scale / 2 / 8 / 4), int(BYTES * scale / 2 / 56)
     entries, texts, trained = int(200_000 * scale), int(500_000 * scale), max(200, int(20_000 * scale))
     return [
@@ -36,7 +37,7 @@ def cells(scale: float) -> list[str]:
     ]
 
 
-#: A few numbers that tell the session; two threads add up a forest's answers in any order, so their last digits mean nothing.
+#: A checksum of the session in a few numbers. Two threads add up a forest's predictions in any order, so their last digits are ignored.
 DIGEST = (
     "(sum(float(s.sum()) for s in signals), float(frame['c0'].sum()), len(frame), float(summary['c1'].sum()), "
     "round(float(model.predict(X[:50]).sum()), 6), len(table), table['key 7'], len(words), words[-1], y.shape)"
@@ -44,12 +45,12 @@ DIGEST = (
 
 
 def digest(peer: Peer) -> object:
-    """What is there, in a few numbers."""
+    """Returns the checksum of the session."""
     return peer.silently("", expression=DIGEST).value
 
 
 def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]:
-    """Each way back in a new kernel whose start is not counted; the file cache is warm."""
+    """Measures each way in a new kernel, without the kernel's start and with a warm file cache."""
     limit.warm(int(BYTES * scale * 2))
     notebook = cells(scale)
     rerun, wanted = rerunning(folder, notebook)
@@ -73,7 +74,7 @@ def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]
 
 
 def rerunning(folder: Path, notebook: list[str]) -> tuple[float, object]:
-    """Seconds of all cells in a new kernel, and what they make."""
+    """Returns the seconds of all cells in a new kernel, and the checksum."""
     plain = Plain(folder / "plain")
     try:
         seconds = sum(must(plain, cell) for cell in notebook) / 1000
@@ -83,7 +84,8 @@ def rerunning(folder: Path, notebook: list[str]) -> tuple[float, object]:
 
 
 def with_clew(folder: Path, notebook: list[str], wanted: object) -> tuple[float, float, bool]:
-    """Seconds until everything is there, seconds until one name is in another new kernel, and whether anything is wrong."""
+    """Returns the seconds until everything is restored, the seconds until one variable is restored in another new kernel, and a description
+    of wrong values."""
     clew = Clew(folder / "clew")
     try:
         for cell in notebook:
@@ -104,7 +106,7 @@ def with_clew(folder: Path, notebook: list[str], wanted: object) -> tuple[float,
 
 
 def with_dill(folder: Path, notebook: list[str], wanted: object) -> tuple[float, bool]:
-    """Seconds of `dill.load_module` in a new kernel, or no number where it fails; and whether anything is wrong."""
+    """Returns the seconds of `dill.load_module` in a new kernel, or no number if it fails, and a description of wrong values."""
     dill = Dill(folder / "dill")
     try:
         for cell in notebook:

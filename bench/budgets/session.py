@@ -1,4 +1,4 @@
-"""Two kernels with the same session in them, one with Clew and one without; or one with Clew alone."""
+"""Two kernels with the same session, one with Clew and one without it; or one kernel with Clew."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bench.peers.plain import Plain
 
 @dataclass(frozen=True)
 class Size:
-    """How much there is in the session."""
+    """The size of the session."""
 
     names: int
     array_bytes: int
@@ -28,7 +28,7 @@ class Size:
         return f"{self.names} names, {self.array_bytes / MEGABYTE:,.0f} MB of arrays, {self.objects:,} small objects"
 
     def cells(self) -> list[str]:
-        """The cells that make the session; the memory is incompressible."""
+        """Returns the cells that create the session; the memory is incompressible."""
         words = max(1, self.array_bytes // 8 // self.arrays)
         return [
             "import numpy as np\nrng = np.random.default_rng(0)",
@@ -40,7 +40,7 @@ class Size:
 
 
 def usual(scale: float) -> Size:
-    """The session of the budgets: 200 names, a gigabyte of arrays, a million small objects."""
+    """The session of the budgets: 200 variables, one gigabyte of arrays, a million small objects."""
     return Size(200, int(scale * 2**30), int(scale * 1_000_000))
 
 
@@ -58,7 +58,7 @@ class Pair:
 
 @contextmanager
 def pair(folder: Path, size: Size) -> Iterator[Pair]:
-    """Starts both kernels and fills them, after warming the machine's memory."""
+    """Starts both kernels and creates the session in them, after warming the machine's memory."""
     warm(size.array_bytes * 3 + size.objects * 400)
     with kernels(folder, size.cells()) as (plain, clew):
         yield Pair(plain, clew, size)
@@ -66,7 +66,7 @@ def pair(folder: Path, size: Size) -> Iterator[Pair]:
 
 @contextmanager
 def kernels(folder: Path, cells: list[str]) -> Iterator[tuple[Plain, Clew]]:
-    """One kernel without Clew and one with it, with the same session in both."""
+    """Starts a kernel without Clew and one with it, with the same session."""
     plain = Plain(folder / "plain")
     try:
         with clew_kernel(folder, cells) as clew:
@@ -79,7 +79,7 @@ def kernels(folder: Path, cells: list[str]) -> Iterator[tuple[Plain, Clew]]:
 
 @contextmanager
 def clew_kernel(folder: Path, cells: list[str]) -> Iterator[Clew]:
-    """A kernel with Clew and a session in it."""
+    """Starts a kernel with Clew and a session."""
     clew = Clew(folder / "clew")
     try:
         for cell in cells:
@@ -90,7 +90,7 @@ def clew_kernel(folder: Path, cells: list[str]) -> Iterator[Clew]:
 
 
 def must(peer: Peer, cell: str) -> float:
-    """Runs a cell that must not fail; milliseconds until the next could start."""
+    """Runs a cell that must succeed. Returns the milliseconds until the next cell could start."""
     timing = run(peer.kernel, cell)
     if timing.error:
         raise Stopped(timing.error, [timing])
@@ -98,7 +98,7 @@ def must(peer: Peer, cell: str) -> float:
 
 
 def time_command(clew: Clew, *words: str) -> float:
-    """Runs a command in a terminal; returns milliseconds, including its start."""
+    """Runs a command in a terminal. Returns the milliseconds, including its start."""
     start = time.perf_counter()
     typed = clew.kernel.terminal(*words)
     took = time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""Any state of a session of a gigabyte: a switch to each of them, and the plan alone."""
+"""Restoring any state of a session of one gigabyte: a switch to each state, and only its plan."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from bench.budgets.session import must, pair, usual
 from bench.budgets.table import Row, alone
 from bench.peers.clew import Clew
 
-#: How many of the twenty arrays each run replaces.
+#: The numbers of arrays, of twenty, that each run replaces.
 REPLACED = (1, 5, 20, 20, 10, 20)
 
 
 def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]:
-    """To every state from every other, the slowest of all counting."""
+    """Measures a switch between any two states; the slowest one counts."""
     with pair(folder, usual(scale)) as kernels:
         clew = kernels.clew
         clew.begin(len(REPLACED))
@@ -26,7 +26,7 @@ def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]
 
 
 def switched(clew: Clew, say: Callable[[str], None]) -> list[Row]:
-    """All ways between the states."""
+    """Yields all pairs of states."""
     looks, moves, plans = [], [], []
     last = len(REPLACED)
     for here in range(last + 1):
@@ -49,6 +49,6 @@ def switched(clew: Clew, say: Callable[[str], None]) -> list[Row]:
 
 
 def plan(clew: Clew, state: int) -> float:
-    """Milliseconds of a plan: of the cell that asks for it, less the look."""
+    """Returns the milliseconds of a plan: those of the cell that requests it, without the check for changes."""
     found = clew.moved(f"switch {clew.runs[state]} --dry-run")
     return 1000 * (found.seconds - (found.check or 0))

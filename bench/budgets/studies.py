@@ -1,4 +1,5 @@
-"""Five case studies in seven scenarios each: `clew run`, which executes what a change reaches, beside executing all without Clew."""
+"""Five case studies with seven scenarios each: `clew run`, which executes only the affected cells, compared with executing all cells
+without Clew."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from bench.studies import STUDIES, Played, play
 
 
 def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]:
-    """A row for each scenario of each study. Both sides begin with the command, start kernels where they need any, and end when OUT is
+    """Measures a row for each scenario of each study. Both times begin with the command, include the start of kernels, and end when OUT is
     written."""
     rows = []
     for name, study in STUDIES.items():
@@ -21,7 +22,8 @@ def measure(folder: Path, scale: float, say: Callable[[str], None]) -> list[Row]
 
 
 def row(name: str, played: Played) -> Row:
-    """A scenario's seconds, their ratio, and what ran. A value that is not the full run's is a failure of the row."""
+    """Returns the seconds of a scenario, the ratio, and the executed cells and tasks. A value that differs from the full run is a
+    failure."""
     note = str(played)
     if played.differs:
         note += f"; NOT what the full run gives: {', '.join(played.differs)}"

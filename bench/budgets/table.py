@@ -1,4 +1,4 @@
-"""The table of figures."""
+"""The table of results."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """One figure with its aim, both in one unit."""
+    """One result with its aim, in the same unit."""
 
     what: str
     without: float | None
@@ -19,12 +19,12 @@ class Row:
 
     @property
     def decisive(self) -> float:
-        """What the aim is about."""
+        """The description of the aim."""
         return self.with_clew if self.added is None else self.added
 
     @property
     def is_reached(self) -> bool | None:
-        """Whether the aim is reached; `None` where there is none."""
+        """Whether the aim is reached; `None` without an aim."""
         return None if self.aim is None else self.decisive <= self.aim
 
     def as_dict(self) -> dict[str, object]:
@@ -32,18 +32,18 @@ class Row:
 
 
 def compared(what: str, without: float, with_clew: float, aim: float | None, unit: str) -> Row:
-    """A figure of both kernels: what Clew adds, or the ratio where that is the unit."""
+    """Creates a row from measurements of both kernels: the time that Clew adds, or the ratio if that is the unit."""
     added = with_clew / without if unit == "x" else with_clew - without
     return Row(what, without, with_clew, added, aim, unit)
 
 
 def alone(what: str, figure: float, aim: float | None, unit: str, note: str = "") -> Row:
-    """A figure that only a kernel with Clew has."""
+    """Creates a row from a measurement that only exists with Clew."""
     return Row(what, None, figure, None, aim, unit, note)
 
 
 def render(rows: list[Row]) -> str:
-    """Lines for people; a star marks what is above its aim."""
+    """Formats rows for people. A star marks results above their aim."""
     lines = [f"{'':64}{'without':>11}{'with':>11}{'added':>11}{'aim':>9}"]
     for row in rows:
         cells = "".join(f"{figure(value):>11}" for value in (row.without, row.with_clew, row.added))

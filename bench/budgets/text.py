@@ -162,7 +162,7 @@ def measure_cells(plain: Plain, clew: Clew, limits: Limits) -> list[Row]:
 
 
 def measure_commands(clew: Clew, limits: Limits) -> list[Row]:
-    """Measures commands that move nothing: in the kernel after a cell that reads the frame, and in a terminal."""
+    """Measures commands that restore nothing: in the kernel after a cell that reads the frame, and in a terminal."""
     first, last = clew.runs[0], clew.runs[-1]
     rows = []
     for command in ("status", "stale", "log", "show @"):
@@ -228,7 +228,7 @@ def undo_often(clew: Clew, cell: str) -> list[Move]:
 
 
 def row_of_moves(what: str, moves: list[Move], aim: float | None, note: str = "") -> Row:
-    """The median of some moves: the time until the next cell could start, and the two parts that Clew reports."""
+    """The median of some restores: the time until the next cell could start, and the two parts that Clew reports."""
     typical = sorted(moves, key=lambda move: move.seconds)[len(moves) // 2]
     parts = f"look {figure(1000 * (typical.check or 0))} ms, move {figure(1000 * (typical.move or 0))} ms"
     return alone(what, 1000 * typical.seconds, aim, "ms", "; ".join(filter(None, (parts, note))))

@@ -1,5 +1,6 @@
-"""How many credentials are found, and how often data is taken for one: `python -m bench.credentials [FOLDER ...]`.
+"""Measures how many credentials Clew detects, and how often it takes other data for a credential: `python -m bench.credentials [FOLDER
+...]`.
 
-The credentials are made up when it runs (`generated.py`), so that none lies in the repository. Folders with notebooks, and the
-docstrings of what is installed, show false alarms.
+The credentials are generated at run time (`generated.py`), so that the repository contains none. Folders with notebooks, and the docstrings
+of installed packages, are searched for false positives.
 """

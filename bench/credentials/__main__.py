@@ -1,4 +1,4 @@
-"""Prints recall by shape and place, false alarms by kind, and what a look costs."""
+"""Prints the recall by format and place, the false positives by kind, and the cost of a search."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MARK = re.compile(r"\[not kept: ([^\]]*)\]")
 
 
 def is_found(case: Case) -> bool:
-    """Whether nothing of the credential would be kept."""
+    """Whether no part of the credential would be stored."""
     if case.kind == "source":
         return case.secret not in masked(case.text)[0]
     if case.kind == "output":
@@ -28,7 +28,7 @@ def is_found(case: Case) -> bool:
 
 
 def recall(rounds: int) -> tuple[int, int]:
-    """Prints what is found of what was made up; found, and all."""
+    """Prints which generated credentials are detected. Returns the number of detected ones, and of all."""
     all_of, found_of, missed = Counter[str](), Counter[str](), Counter[str]()
     for case in cases(rounds=rounds):
         group = (
@@ -52,7 +52,7 @@ def recall(rounds: int) -> tuple[int, int]:
 
 
 def cells(folder: Path) -> Iterator[tuple[str, str]]:
-    """Sources and outputs of the notebooks below a folder."""
+    """Yields the sources and outputs of the notebooks below a folder."""
     for path in sorted(folder.rglob("*.ipynb")):
         try:
             notebook = json.loads(path.read_text(encoding="utf-8"))
@@ -72,7 +72,7 @@ def cells(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def docstrings(folder: Path, most: int) -> Iterator[tuple[str, str]]:
-    """Docstrings of installed packages: they are full of code and of what it shows, and count as values."""
+    """Yields the docstrings of installed packages, as values. They contain a lot of code and its outputs."""
     count = 0
     for path in sorted(folder.rglob("*.py")):
         try:
@@ -94,7 +94,7 @@ def _joined(text: str | list[str]) -> str:
 
 
 def alarms(texts: Iterator[tuple[str, str]], *, shows: bool) -> None:
-    """Prints how often something is taken for a credential among texts that have none."""
+    """Prints how often something is taken for a credential in texts without credentials."""
     counts, alarmed, kinds = Counter[str](), Counter[str](), Counter[str]()
     for kind, text in texts:
         counts[kind] += 1
@@ -136,9 +136,9 @@ TABLE = (
 
 
 def costs() -> None:
-    """Prints what a look at a cell, at what it shows and at a session costs, each beside a look that searches the same text for a word."""
+    """Prints the cost of searching a cell, its outputs and a session, each compared with searching the same text for a word."""
     source, shown = (CELL * 5)[: 20 * 60], (TABLE * 60)[:4096]
-    # What a session holds is gone through in one search, which a dict stands for.
+    # All values of a session are searched at once; here a dict represents them.
     lists = [
         {f"name_{number}": [number, str(number), f"value {number}"] for number in range(50)} for _ in range(4)
     ]

@@ -1,4 +1,4 @@
-"""Credentials of many givers, put where people put them. All of them are random: none opens anything."""
+"""Credentials in the formats of many services, in typical places. All of them are random and give no access to anything."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ ENCODED = WORD + "+/"
 class Case(NamedTuple):
     """A text with a credential in it."""
 
-    #: Which shape and which place it is.
+    #: The names of the format and the place.
     shape: str
     place: str
-    #: What it is: a cell's source, something shown, or the value of a variable.
+    #: The kind of the text: a cell's source, an output, or the value of a variable.
     kind: str
-    #: What the variable is called.
+    #: The name of the variable.
     name: str
     text: str
-    #: What must not be kept of it.
+    #: The part of it that must not be stored.
     secret: str
 
 
 class Made:
-    """Makes random texts."""
+    """Generates random texts."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
 
     def of(self, letters: str, count: int) -> str:
-        """A random text."""
+        """Generates a random text."""
         return "".join(self.random.choices(letters, k=count))
 
     def given(self) -> dict[str, str]:
-        """A credential of each giver."""
+        """Generates a credential for each service."""
         of = self.of
         jwt = ".".join(
             base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
@@ -126,27 +126,28 @@ class Made:
         }
 
     def pem(self, kind: str) -> str:
-        """A private key in lines."""
+        """Generates a private key in several lines."""
         lines = "\n".join(self.of(ENCODED, 64) for _ in range(6))
         return f"-----BEGIN {kind}-----\n{lines}\n-----END {kind}-----"
 
     def password(self) -> str:
-        """What a person or a password manager makes up: letters of both kinds, digits and perhaps a sign."""
+        """Generates a password like those of people and password managers: upper and lower case letters, digits and sometimes a special
+        character."""
         middle = self.of(WORD, self.random.randrange(6, 12))
         return "k" + middle + self.of(string.digits, 2) + self.random.choice(["!", "#x", "", "_9", "$q"])
 
     def weak(self) -> str:
-        """A word and a number."""
+        """Generates a password of a word and a number."""
         return self.random.choice(["dragon", "monkey", "summer", "hunter", "falcon"]) + self.of(
             string.digits, 3
         )
 
     def key(self) -> str:
-        """A key that no giver marks."""
+        """Generates a key without a service-specific format."""
         return self.random.choice([self.of(HEX, 32), self.of(WORD, 40), self.of(HEX, 40)]) + "7a"
 
 
-#: Where a credential that its giver marks may stand. `{}` is the place.
+#: Places for credentials with a service-specific format. `{}` is replaced by the credential.
 EVERYWHERE = {
     "argument": ("source", 'client = Client("{}")\nrows = client.read("table")'),
     "comment": ("source", "x = 1  # {}\n"),
@@ -160,7 +161,7 @@ EVERYWHERE = {
     "settings": ("value", "REGION=eu\nLOGIN={}\nDEBUG=1\n"),
 }
 
-#: The same for passwords: `{}` is one, and each tells by what stands around it.
+#: Places for passwords, which are only recognizable by the surrounding text. `{}` is replaced by the password.
 PASSWORDS: dict[str, tuple[str, str]] = {
     "variable": ("source", 'password = "{}"'),
     "annotated": ("source", 'db_pass: str = "{}"'),
@@ -236,7 +237,7 @@ PASSWORDS: dict[str, tuple[str, str]] = {
     "docker settings": ("value", ""),
 }
 
-#: The same for keys that no giver marks.
+#: Places for keys without a service-specific format.
 KEYS: dict[str, tuple[str, str]] = {
     "variable": ("source", 'api_key = "{}"'),
     "openai_key": ("source", 'openai_key = "{}"'),
@@ -273,7 +274,7 @@ KEYS: dict[str, tuple[str, str]] = {
 
 
 def cases(seed: int = 0, rounds: int = 3) -> Iterator[Case]:
-    """All of them, each of `rounds` made up anew."""
+    """Yields all combinations of formats and places, with `rounds` new credentials for each."""
     made = Made(seed)
     for _ in range(rounds):
         for shape, secret in made.given().items():
@@ -307,7 +308,8 @@ def cases(seed: int = 0, rounds: int = 3) -> Iterator[Case]:
 
 
 def _core(secret: str) -> str:
-    """The part that must not be kept: of a long one the middle, since what tells its giver may stay."""
+    """Returns the part of a credential that must not be stored. For a long one this is the middle, because the beginning shows only the
+    service."""
     return secret.splitlines()[2] if "\n" in secret else secret[-16:-4]
 
 

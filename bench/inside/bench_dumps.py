@@ -1,4 +1,4 @@
-"""What runs inside the kernels of peers that dump everything: a dump after every run, as a hook, and the way back."""
+"""Code inside the kernels of peers that dump the whole session: a hook that dumps after every run, and loading a dump."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ import types
 from pathlib import Path
 from typing import Any
 
-#: What IPython puts among the user's names.
+#: Names that IPython adds to the user's namespace.
 SHELLS = {"In", "Out", "get_ipython", "exit", "quit", "open"}
 
 
 def user_names(namespace: dict[str, Any]) -> list[str]:
-    """The names a user gave."""
+    """Returns the user's names."""
     return [name for name in namespace if not name.startswith("_") and name not in SHELLS]
 
 
 def dump_dill(namespace: dict[str, Any], path: Path) -> None:
-    """Writes the whole of `__main__`."""
+    """Dumps the whole of `__main__`."""
     import dill
 
     dill.dump_module(path)
 
 
 def load_dill(namespace: dict[str, Any], path: Path) -> None:
-    """Brings all of it back. Names made later go first: dill itself would leave them."""
+    """Loads the whole of `__main__`. First deletes names that were bound later, because dill would keep them."""
     import dill
 
     for name in user_names(namespace):
@@ -33,7 +33,7 @@ def load_dill(namespace: dict[str, Any], path: Path) -> None:
 
 
 def dump_pickle(namespace: dict[str, Any], path: Path) -> None:
-    """Writes all names in one pickle, compressed as it is written; modules by name."""
+    """Dumps all names in one pickle, compressed while it is written; modules by name."""
     import zstandard
 
     held = {name: namespace[name] for name in user_names(namespace)}
@@ -68,18 +68,18 @@ class Dumps:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.count = 0
-        #: Whether the cell that runs is a way back, and no run.
+        #: Whether the running cell loads a dump, so that it is not a run.
         self.returning = False
-        #: Why runs have no dump, by their number.
+        #: The reasons why runs have no dump, by run number.
         self.failures: dict[int, str] = {}
 
     def begin(self) -> None:
-        """Dumps what is there, and after every run from now on."""
+        """Dumps the current state, and from now on the state after every run."""
         self.save()
         self.shell.events.register("post_run_cell", self.save)
 
     def save(self, *_: object) -> None:
-        """Dumps once, if the cell was a run. A dump that fails leaves no file and is no error of the cell's."""
+        """Dumps once, if the cell was a run. If a dump fails, it leaves no file, and the cell does not fail."""
         if self.returning:
             self.returning = False
             return
@@ -92,15 +92,15 @@ class Dumps:
         self.count += 1
 
     def load(self, number: int) -> None:
-        """Goes to the state of a dump, in a cell."""
+        """Loads a dump, in a cell."""
         self.returning = True
         self.bring(self.shell.user_ns, self.path(number))
 
     def path(self, number: int) -> Path:
-        """Where a dump lies."""
+        """Returns the path of a dump."""
         return self.folder / f"{number:05}"
 
 
 def attach(shell: Any, way: str, folder: str) -> None:
-    """Makes the dumps of a kernel, out of the way of the user's names."""
+    """Creates the dumps of a kernel, in a place outside of the user's namespace."""
     shell._bench_dumps = Dumps(shell, way, folder)

@@ -1,7 +1,7 @@
-"""What runs inside the kernels: digests that tell a right state from a wrong one, and bytes that differ between states.
+"""Code inside the kernels: digests to check states, and the bytes that differ between states.
 
-Written apart from Clew and from every peer. It is given the namespace, reads it, keeps hashes only, and imports no library
-that the session has not imported.
+It is independent of Clew and of every peer. It reads the given namespace, stores only hashes, and imports no library that the session has
+not imported.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ SCALARS = {type(None), bool, int, float, complex, str, bytes}
 TELLING = {"numpy", "pandas", "torch", "matplotlib", "networkx"}
 SHELLS = {"In", "Out", "get_ipython", "exit", "quit", "open", "init_kishu", "kishu"}
 
-#: Hashes of the blocks that a state consists of, by the label under which it was kept.
+#: The hashes of the blocks of each state, by the label of the state.
 kept: dict[str, dict[bytes, int]] = {}
 
 
 def names(namespace: dict[str, Any]) -> list[str]:
-    """The user's own names, modules left out."""
+    """Returns the user's names, except for modules."""
     mine = [name for name in namespace if not name.startswith("_") and name not in SHELLS]
     return sorted(name for name in mine if not isinstance(namespace[name], types.ModuleType))
 
 
 def digests(namespace: dict[str, Any], checks: Iterable[str]) -> dict[str, str]:
-    """A digest for every expression (for all names when there are none), or the exception that it raises."""
+    """Returns a digest for every expression (for all names if there are none), or the exception that it raises."""
     return {check: digest_of(namespace, check) for check in checks or names(namespace)}
 
 
 def told(namespace: dict[str, Any]) -> dict[str, str]:
-    """A digest for every name of the user's whose value it can tell from another: figures, and arrays and lists of axes, have none."""
+    """Returns a digest for every name of the user whose value can be compared. Figures, and arrays and lists of axes, have none."""
     shell = namespace["get_ipython"]()
     hidden = shell.user_ns_hidden
     found = {}
@@ -58,7 +58,7 @@ def told(namespace: dict[str, Any]) -> dict[str, str]:
 
 
 def digest_of(namespace: dict[str, Any], check: str) -> str:
-    """The digest of what an expression is."""
+    """Returns the digest of an expression's value."""
     try:
         return digest(eval(check, namespace))
     except Exception as error:
@@ -66,21 +66,21 @@ def digest_of(namespace: dict[str, Any], check: str) -> str:
 
 
 def digest(value: Any) -> str:
-    """A hash of a value: equal values of one type have equal ones, in every process."""
+    """Returns a hash of a value. Equal values of one type have equal hashes, in every process."""
     told = hashlib.blake2b(digest_size=12)
     Telling(told).tell(value)
     return told.hexdigest()
 
 
 class Telling:
-    """Feeds a value to a hash."""
+    """Hashes a value and its parts."""
 
     def __init__(self, into: hashlib.blake2b) -> None:
         self.into = into
         self.path: set[int] = set()
 
     def tell(self, value: Any) -> None:
-        """Feeds one value and all it reaches."""
+        """Hashes a value and everything that it refers to."""
         kind = type(value)
         if kind in SCALARS:
             self.say(kind.__name__, repr(value))
@@ -93,13 +93,13 @@ class Telling:
             self.path.discard(id(value))
 
     def say(self, *words: str) -> None:
-        """Feeds words."""
+        """Hashes texts."""
         for word in words:
             self.into.update(word.encode("utf-8", "surrogatepass") + b"\0")
 
     def body(self, value: Any, kind: type) -> None:
-        """Feeds what is in a value that is no scalar."""
-        # The user's own frames and arrays are what their libraries' are: these keep caches among their attributes.
+        """Hashes the contents of a value that is not a scalar."""
+        # Subclasses of frames and arrays are hashed like the library's classes, whose attributes include caches.
         libraries = [(base.__module__ or "").partition(".")[0] for base in kind.__mro__]
         library = next((name for name in libraries if name in TELLING), "")
         if isinstance(value, (list, tuple)):
@@ -110,7 +110,7 @@ class Telling:
         elif isinstance(value, (set, frozenset)):
             self.say(*sorted(map(digest, value)))
         elif isinstance(value, os.PathLike):
-            self.say(os.fspath(value).replace(sys.prefix, ""))  # every peer has an environment of its own
+            self.say(os.fspath(value).replace(sys.prefix, ""))  # every peer has its own environment
         elif isinstance(value, (types.FunctionType, types.CodeType, types.ModuleType, type)):
             self.definition(value)
         elif library:
@@ -119,7 +119,7 @@ class Telling:
             self.instance(value)
 
     def members(self, values: Any) -> None:
-        """Feeds what a container holds; one that holds scalars only at the speed of C."""
+        """Hashes the items of a container. A container with only scalars is hashed through `repr`, at the speed of C."""
         self.say(str(len(values)))
         if SCALARS.issuperset(map(type, values)):
             self.say(repr(list(values)))
@@ -128,7 +128,7 @@ class Telling:
                 self.tell(value)
 
     def definition(self, it: Any) -> None:
-        """Feeds code without where it was written, what functions and the notebook's classes hold, and the names of what is imported."""
+        """Hashes code without its position, the contents of functions and of the notebook's classes, and the names of imported objects."""
         if isinstance(it, types.CodeType):
             self.say(it.co_name, it.co_code.hex(), *it.co_names, *it.co_varnames)
             self.members([one for one in it.co_consts if isinstance(one, (types.CodeType, *SCALARS))])
@@ -136,7 +136,7 @@ class Telling:
             self.tell(it.__code__)
             self.members([it.__defaults__, it.__kwdefaults__])
             for cell in it.__closure__ or ():
-                with suppress(ValueError):  # nothing is in it yet
+                with suppress(ValueError):  # the cell is empty
                     self.tell(cell.cell_contents)
         else:
             self.say(it.__name__)
@@ -144,12 +144,12 @@ class Telling:
                 self.tell({name: it.__dict__[name] for name in sorted(vars(it)) if not name.startswith("_")})
 
     def instance(self, value: Any) -> None:
-        """Feeds the attributes of an object, or what its reducer says where it has none."""
+        """Hashes the attributes of an object, or the result of its reducer if it has no attributes."""
         attributes = getattr(value, "__dict__", None)
         if attributes is not None:
             self.members(dict(sorted(attributes.items())))
             self.members([attributes[name] for name in sorted(attributes)])
-            # What is not among its attributes, such as the arguments of SymPy's expressions.
+            # Data that is not in its attributes, such as the arguments of SymPy's expressions.
             if hasattr(value, "__getnewargs__"):
                 self.members(list(value.__getnewargs__()))
             return
@@ -160,7 +160,7 @@ class Telling:
         self.members(list(told[1:3]) if isinstance(told, tuple) else [str(told)])
 
     def of_networkx(self, value: Any) -> None:
-        """Feeds what a graph holds, and not the views of it that it keeps once they were asked for."""
+        """Hashes the contents of a graph, without views that it caches after they were requested."""
         if not hasattr(value, "adjacency"):
             return self.instance(value)
         self.members(
@@ -168,7 +168,7 @@ class Telling:
         )
 
     def of_numpy(self, value: Any) -> None:
-        """Feeds an array's bytes, a generator's state, a scalar's value."""
+        """Hashes an array's bytes, a generator's state, a scalar's value."""
         numpy = sys.modules["numpy"]
         if isinstance(value, numpy.ndarray):
             self.say(str(value.dtype), str(value.shape))
@@ -181,12 +181,12 @@ class Telling:
         self.say(repr(value))
 
     def state(self, state: dict[str, Any]) -> None:
-        """Feeds a random generator's state, which may hold an array."""
+        """Hashes the state of a random generator, which may contain an array."""
         self.members(list(state))
         self.members(list(state.values()))
 
     def of_pandas(self, value: Any) -> None:
-        """Feeds columns by name, type and content, and the index."""
+        """Hashes columns by name, type and contents, and the index."""
         pandas = sys.modules["pandas"]
         if isinstance(value, pandas.DataFrame):
             self.tell(list(value.columns))
@@ -202,7 +202,7 @@ class Telling:
             self.say(repr(value))
 
     def column(self, values: Any) -> None:
-        """Feeds the values of one column."""
+        """Hashes the values of one column."""
         numpy, pandas = sys.modules["numpy"], sys.modules["pandas"]
         self.say(str(values.dtype), str(len(values)))
         if isinstance(values.dtype, numpy.dtype) and not values.dtype.hasobject:
@@ -213,7 +213,7 @@ class Telling:
             self.members(list(values))
 
     def of_torch(self, value: Any) -> None:
-        """Feeds a tensor's bytes, and of modules and optimizers what they would save."""
+        """Hashes a tensor's bytes, and for modules and optimizers their saved state."""
         if hasattr(value, "state_dict"):
             self.tell(value.state_dict())
         elif hasattr(value, "detach"):
@@ -222,16 +222,16 @@ class Telling:
             self.say(str(value))
 
     def of_matplotlib(self, value: Any) -> None:
-        """Feeds nothing but the type: figures are full of registries by id and times."""
+        """Hashes only the type: figures contain many registries with ids and times."""
 
 
 # -- bytes ---------------------------------------------------------------------------------------------------------------
 
 
 def keep(namespace: dict[str, Any], checks: Iterable[str], label: str, since: str | None) -> list[Any]:
-    """Hashes a state by blocks and keeps the hashes as `label`.
+    """Hashes a state in blocks and stores the hashes as `label`.
 
-    Gives the bytes of the blocks that are not in the state kept as `since`, and the bytes of every expression.
+    Returns the bytes of the blocks that are not in the state stored as `since`, and the bytes of every expression.
     """
     blocks: dict[bytes, int] = {}
     sizes = {}
@@ -247,9 +247,9 @@ def keep(namespace: dict[str, Any], checks: Iterable[str], label: str, since: st
 
 
 def differing(first: str, second: str) -> int:
-    """Bytes of `second` that are not in `first`, in whole blocks.
+    """Returns the bytes of `second` that are not in `first`, in whole blocks.
 
-    A small piece (a member of a list) takes a block of its own, but all of them together no more blocks than they fill.
+    Small pieces (items of a list) count as one block each, but together as no more blocks than they fill.
     """
     known, state = kept[first], kept[second]
     missing = [size for key, size in state.items() if key not in known]
@@ -259,12 +259,12 @@ def differing(first: str, second: str) -> int:
 
 
 def drop(label: str) -> None:
-    """Forgets a kept state."""
+    """Removes a stored state."""
     kept.pop(label, None)
 
 
 def pieces(value: Any) -> Iterator[tuple[bytes, int]]:
-    """Hash and size of every block of a value: of its memory where it has some, else of what it pickles to."""
+    """Yields hash and size of every block of a value: of its memory, if it has some, otherwise of its pickle."""
     for buffer in buffers(value):
         view = memoryview(buffer).cast("B")
         for start in range(0, len(view), BLOCK):
@@ -273,7 +273,7 @@ def pieces(value: Any) -> Iterator[tuple[bytes, int]]:
 
 
 def buffers(value: Any) -> Iterator[Any]:
-    """The memory that a value consists of."""
+    """Yields the memory of a value."""
     library = type(value).__module__.partition(".")[0]
     if library == "numpy" and hasattr(value, "dtype") and not value.dtype.hasobject:
         yield sys.modules["numpy"].ascontiguousarray(value).reshape(-1).view("uint8").data
@@ -292,7 +292,7 @@ def buffers(value: Any) -> Iterator[Any]:
 
 
 def member_buffers(member: Any) -> Iterator[Any]:
-    """The memory of one member of a container: of the array that it is, or names; else of its pickle."""
+    """Yields the memory of one item of a container: of an array or a named array, otherwise of its pickle."""
     held = member[1] if isinstance(member, tuple) and len(member) == 2 else member
     if type(held).__module__.partition(".")[0] in ("numpy", "pandas", "torch"):
         yield from buffers(held)

@@ -1,4 +1,4 @@
-"""The peers: each remembers states in its own way; all have the one interface of `peer.Peer`."""
+"""The peers: each stores states in its own way. All implement the interface `peer.Peer`."""
 
 from __future__ import annotations
 

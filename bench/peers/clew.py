@@ -1,4 +1,4 @@
-"""Clew, as its users have it: the extension loaded, `%clew` typed in cells, `clew` in a terminal."""
+"""Clew as its users run it: the extension is loaded, `%clew` runs in cells, `clew` in a terminal."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from bench.peers.peer import Failed, Move, Peer
 
 SECOND = 1_000_000_000
 
-#: How the answer of a mover begins that was done, and what it says of names that are not what they were.
+#: The beginning of the report of a successful restore, and its entries for variables that are not restored exactly.
 DONE = re.compile(r"(Switched|Resumed) ")
-INEXACT = re.compile(r"\b[\d,]+ (?:differs|lost): [^.,(]+")
+INEXACT = re.compile(r"\b[\d,]+ (?:not identical|lost): [^.,(]+")
 
 
 class Clew(Peer):
-    """Records every run; states are its runs of kind `cell`."""
+    """Records every run. The states are the runs of kind `cell`."""
 
     name: ClassVar[str] = "clew"
     title: ClassVar[str] = "Clew"
@@ -36,7 +36,7 @@ class Clew(Peer):
             raise Failed(f"{len(cells)} runs were recorded, fewer than cells ran")
 
     def wait_until_synced(self) -> None:
-        """Waits until everything is flushed, ten seconds at most: a run is synced two seconds after it."""
+        """Waits until everything is flushed, at most ten seconds: a run is synced after two seconds."""
         deadline = time.monotonic() + 10
         while not self.ask("status")["is_synced"] and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -53,7 +53,7 @@ class Clew(Peer):
         return replace(there, seconds=there.seconds + attached)
 
     def went(self, words: str) -> Move:
-        """Types a mover as a person does."""
+        """Runs a restore like a user."""
         timing = self.typed(f"%clew {words}")
         text = said(timing)
         if not DONE.match(text):
@@ -61,7 +61,7 @@ class Clew(Peer):
         return Move(timing.total / 1000, says=", ".join(INEXACT.findall(text)))
 
     def moved(self, words: str) -> Move:
-        """Types a mover as a program does, and takes its two parts from the answer: writing that is longer."""
+        """Runs a restore with `--json`, and reads its two parts from the output. Writing JSON takes longer."""
         timing = self.typed(f"%clew {words} --json")
         told = answer(timing)
         if "outcomes" not in told:
@@ -70,14 +70,14 @@ class Clew(Peer):
         return Move(timing.total / 1000, check, move, inexact(told["outcomes"]))
 
     def ask(self, words: str) -> dict[str, Any]:
-        """Asks in a cell, which is no run."""
+        """Runs a command with `--json` in a cell; this records no run."""
         return answer(self.typed(f"%clew {words} --json"))
 
     def stored(self) -> int:
         return folder_bytes(self.home / "clew")
 
     def gc(self) -> int | None:
-        for _ in range(2):  # what the first finds goes with the second
+        for _ in range(2):  # data that the first one marks is deleted by the second
             typed = self.kernel.terminal("gc", "--json")
             if typed.exit not in (0, 1):
                 raise Failed(typed.err[-300:] or typed.out[-300:])
@@ -92,19 +92,19 @@ class Clew(Peer):
 
 
 def inexact(outcomes: list[dict[str, Any]]) -> str:
-    """The roots that are lost or differ, some of them by name."""
+    """Formats the roots that are lost or not identical, some of them by name."""
     found = [one for one in outcomes if one["outcome"] in ("lost", "not_identical")]
     named = ", ".join(f"{one['root']['key']} {one['outcome']}" for one in found[:5])
     return named + (f" and {len(found) - 5} more" if len(found) > 5 else "")
 
 
 def said(timing: Timing) -> str:
-    """What was printed, without the line that told how far a long move was: its end is wiped."""
+    """Returns the printed text without the progress line of a long restore, whose end is erased."""
     return timing.text.rpartition("\r")[2]
 
 
 def answer(timing: Timing) -> dict[str, Any]:
-    """What `--json` printed."""
+    """Parses the output of `--json`."""
     try:
         found: dict[str, Any] = json.loads(said(timing))
     except json.JSONDecodeError as error:

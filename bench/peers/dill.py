@@ -1,4 +1,4 @@
-"""dill's `dump_module`, after every run."""
+"""dill's `dump_module` after every run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bench.peers.dumps import Dumps
 
 
 class Dill(Dumps):
-    """All of `__main__` in one file."""
+    """Dumps all of `__main__` into one file."""
 
     name: ClassVar[str] = "dill"
     title: ClassVar[str] = "dill 0.4.1"

@@ -1,4 +1,4 @@
-"""Peers that dump all of a session into a file after every run."""
+"""Peers that dump the whole session into a file after every run."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from bench.peers.peer import Failed, Move, Peer
 
 
 class Dumps(Peer):
-    """A hook dumps after each run from the first state on; before that nobody would have to."""
+    """A hook dumps after each run, beginning with the first measured state. Earlier dumps would not be needed."""
 
     environment: ClassVar[str | None] = "dumps"
-    #: The way in `inside/bench_dumps.py`.
+    #: The class in `inside/bench_dumps.py`.
     way: ClassVar[str]
 
     def attach(self) -> float:

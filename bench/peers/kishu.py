@@ -1,7 +1,7 @@
-"""Kishu: its instrument in the kernel, asked as its own command asks it.
+"""Kishu: its instrumentation in the kernel, called like its own command calls it.
 
-Two things are made easier for it than for its users. Its test mode is on: without a front end it would wait one to two
-seconds before every checkout for a notebook to be saved. And cells of the notebook are left alone on checkout.
+It gets two advantages over normal use. Its test mode is on: without a front end it would wait one to two seconds before every checkout for
+a notebook to be saved. And the cells of the notebook are not changed on checkout.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ EMPTY = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 
 
 class Kishu(Peer):
-    """Commits every cell; with its test mode commits are counted, so a state's name is its number."""
+    """Commits every cell. In test mode commits are numbered, so the name of a state is its number."""
 
     name: ClassVar[str] = "kishu"
     title: ClassVar[str] = "Kishu 0.3.3"
@@ -54,7 +54,7 @@ class Kishu(Peer):
         return folder_bytes(self.home / "work") - self.notebook.stat().st_size
 
 
-#: The ids of all commits in the order in which they were made.
+#: Returns the ids of all commits, in the order of their creation.
 COMMITS = (
     "[row[0] for row in __import__('sqlite3').connect(_kishu.database_path())"
     ".execute('select commit_id from commit_entry order by rowid')]"

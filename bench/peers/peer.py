@@ -1,4 +1,4 @@
-"""What a benchmark asks of a peer: start, remember every run, go to a state, do so in a new kernel, tell what is stored."""
+"""The interface of a peer for the benchmarks: start, store every run, restore a state, do so in a new kernel, report the stored bytes."""
 
 from __future__ import annotations
 
@@ -12,44 +12,43 @@ from typing import ClassVar
 from bench import environments
 from bench.kernel import Kernel, Request, Timing, timed
 
-#: What runs inside the kernels.
+#: The folder with code that runs inside the kernels.
 INSIDE = Path(__file__).resolve().parent.parent / "inside"
 
 
-#: Settings of Clew: no peer has a budget or a grace period, what is measured must not hang on how full the disk is, and proofs are made as they
-#: are for everybody.
+#: Settings of Clew: no size limit that depends on the disk, no grace period, and test builds of values as for users.
 FREE_OF_LIMITS = {"CLEW_GC_GRACE": "0", "CLEW_STORE_BUDGET": "90 %", "CLEW_RECORD_PROVE": "true"}
 
 
 class Failed(Exception):
-    """Says what a peer could not do, in its own words."""
+    """Raised if a peer fails, with its own error message."""
 
 
 @dataclass(frozen=True)
 class Move:
-    """Seconds that going to a state took, until the next cell could start."""
+    """A restore: the seconds until the next cell could start."""
 
     seconds: float
-    #: What a peer says of it: finding out what changed since the last run, and going. `None` where it does not tell.
+    #: The parts that a peer reports: detecting changes since the last run, and restoring. `None` if it reports none.
     check: float | None = None
     move: float | None = None
-    #: What the peer itself says did not come back as it was, for people.
+    #: The inexact values that the peer itself reports, as text.
     says: str = ""
 
     def as_dict(self) -> dict[str, float | str | None]:
-        """For the raw data."""
+        """Returns the values for the raw data."""
         return asdict(self)
 
 
 class Peer(ABC):
-    """One peer with one kernel, in a home of its own."""
+    """One peer with one kernel, in its own home."""
 
     name: ClassVar[str]
-    #: What tables call it.
+    #: The name in tables.
     title: ClassVar[str]
-    #: The environment its kernel runs in; `None` is the one with Clew in it.
+    #: The environment of its kernel; `None` is the one with Clew.
     environment: ClassVar[str | None] = None
-    #: Whether it remembers states at all.
+    #: Whether it stores states at all.
     remembers: ClassVar[bool] = True
 
     def __init__(self, home: Path, limit: float = 600.0, paths: Sequence[Path] = ()) -> None:
@@ -61,7 +60,8 @@ class Peer(ABC):
         self.attach()
 
     def probes(self) -> Path:
-        """A folder with what runs inside kernels; its name keeps recorders from taking that for the person's own modules."""
+        """Creates a folder with the code that runs inside kernels. Its name prevents that recorders take the code for the user's own
+        modules."""
         folder = self.home / "site-packages"
         folder.mkdir(parents=True, exist_ok=True)
         for path in INSIDE.glob("*.py"):
@@ -69,7 +69,7 @@ class Peer(ABC):
         return folder
 
     def new_kernel(self) -> Kernel:
-        """A kernel that knows nothing of the peer yet."""
+        """Starts a kernel without the peer."""
         return Kernel(
             python=environments.python(self.environment),
             home=self.home,
@@ -81,53 +81,55 @@ class Peer(ABC):
 
     @property
     def notebook(self) -> Path:
-        """The notebook that the front end would tell."""
+        """The path of the notebook that a front end would report."""
         return self.home / "work" / "bench.ipynb"
 
     def attach(self) -> float:
-        """Puts the peer into a new kernel; the seconds that took."""
+        """Loads the peer in a new kernel. Returns the seconds that this took."""
         return 0.0
 
     def begin(self, timed_cells: int) -> None:
-        """The session is made; so many timed cells follow, and each state from here on may be returned to."""
+        """Called after the session was created. `timed_cells` cells follow, and each state from now on may be restored."""
         self.timed_cells = timed_cells
 
     def finish(self) -> None:
-        """All timed cells have run: waits until everything is where it belongs, and finds the names of the states."""
+        """Called after all timed cells. Waits until everything is stored, and determines the names of the states."""
 
     @abstractmethod
     def go(self, state: int) -> Move:
-        """Goes to the state after so many timed cells."""
+        """Restores the state after this number of timed cells."""
 
     def told(self, state: int) -> Move | None:
-        """Goes to a state and tells the parts of the way, which takes longer; `None` where a peer tells none."""
+        """Restores a state with a report of the parts, which takes longer; `None` if the peer reports none."""
         return None
 
     def restart(self) -> Move:
-        """Kills the kernel, starts another, and brings back the last state; the kernel's own start is not counted."""
+        """Kills the kernel, starts another one, and restores the last state. The start of the kernel is not counted."""
         self.kernel.restart()
         return self.resume()
 
     def resume(self) -> Move:
-        """Brings back the last state into the new kernel; putting the peer there is part of it."""
+        """Restores the last state in the new kernel, including loading the peer."""
         attached = self.attach()
         there = self.go(self.timed_cells)
         return replace(there, seconds=there.seconds + attached)
 
     @abstractmethod
     def stored(self) -> int:
-        """Bytes on disk."""
+        """Returns the bytes on disk."""
 
     def gc(self) -> int | None:
-        """Bytes on disk after taking away what no state needs; `None` where there is no such thing. No kernel runs."""
+        """Deletes data that no state needs, and returns the bytes on disk; `None` if the peer does not support that. No kernel is
+        running."""
         return None
 
     def verify(self) -> str | None:
-        """What is wrong with what is stored, empty if nothing; `None` where nobody can tell. No kernel runs."""
+        """Checks the stored data, and returns a description of errors, empty if there are none; `None` if the peer does not support that.
+        No kernel is running."""
         return None
 
     def close(self, *, at_once: bool = False) -> None:
-        """Ends the kernel, if it still runs; `at_once` does not wait for it to finish anything."""
+        """Ends the kernel, if it is still running; `at_once` does not wait for pending work."""
         if not self.kernel.manager.has_kernel:
             return
         if at_once:
@@ -138,15 +140,15 @@ class Peer(ABC):
     # -- what adapters share -------------------------------------------------------------------------------------------
 
     def typed(self, code: str) -> Timing:
-        """Runs a cell as a person types one."""
+        """Runs a cell like a user."""
         return self.done(Request(code))
 
     def silently(self, code: str, expression: str | None = None) -> Timing:
-        """Runs code that is no cell, and gives the value of an expression after it."""
+        """Runs code that is not a cell, and then evaluates an expression."""
         return self.done(Request(code, silent=True, expression=expression))
 
     def done(self, request: Request) -> Timing:
-        """What came of a request, or the error as `Failed`."""
+        """Returns the result of a request. Raises its error as `Failed`."""
         (timing,) = timed(self.kernel, [request], self.limit)
         if timing.error:
             raise Failed(timing.error)

@@ -1,4 +1,4 @@
-"""Plain pickle with zstd, after every run."""
+"""Plain pickle with zstd after every run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bench.peers.dumps import Dumps
 
 
 class PickleZstd(Dumps):
-    """One pickle of a dict of all names, compressed."""
+    """Dumps a dict of all names in one compressed pickle."""
 
     name: ClassVar[str] = "pickle"
     title: ClassVar[str] = "pickle + zstd"

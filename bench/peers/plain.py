@@ -1,4 +1,4 @@
-"""A plain kernel: what everything is measured against, and the zero of the tables."""
+"""A plain kernel: the baseline of all measurements."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bench.peers.peer import Failed, Move, Peer
 
 
 class Plain(Peer):
-    """Remembers nothing."""
+    """Stores no states."""
 
     name: ClassVar[str] = "plain"
     title: ClassVar[str] = "plain kernel"

@@ -1,4 +1,4 @@
-"""The report: summaries of the raw data, tables and plots made from nothing but those."""
+"""The report: summaries of the raw data, and tables and plots based on them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.report.summary import Summary, summarise
 
 
 def write(raw: Raw, output: Path) -> None:
-    """Writes `results.md`, its pictures, and the figures that they were made from."""
+    """Writes `results.md`, its plots, and the data that they are based on."""
     summaries, budgets = summarise(raw), raw.all("budget-")
     pictures = output / "pictures"
     pictures.mkdir(parents=True, exist_ok=True)
@@ -22,7 +22,7 @@ def write(raw: Raw, output: Path) -> None:
 
 
 def keep(folder: Path, summaries: list[Summary], budgets: dict[str, dict[str, Any]]) -> None:
-    """Keeps the summaries, a file a workload, and the budgets' rows."""
+    """Writes the summaries, one file per workload, and the rows of the budgets."""
     folder.mkdir(exist_ok=True)
     for old in folder.glob("*.json"):
         old.unlink()
@@ -34,5 +34,5 @@ def keep(folder: Path, summaries: list[Summary], budgets: dict[str, dict[str, An
 
 
 def write_json(path: Path, told: Any) -> None:
-    """Writes a file that differs where figures do."""
+    """Writes a file if its values differ from the existing ones."""
     path.write_text(json.dumps(told, indent=1) + "\n")

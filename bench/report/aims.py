@@ -1,4 +1,4 @@
-"""What was aimed at, and whether it is so: every sentence with the figures that it stands on."""
+"""The aims, and whether they are reached, with the measurements for each."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 from bench.figures import LEAST, times_less
 from bench.report.summary import Summary
 
-#: Seconds of a move below which nothing can be told apart.
+#: The lower limit in seconds for comparing restores.
 LEAST_MOVE = 0.0005
 
 LESS_ADDED, FEWER_BYTES, FASTER_RETURN, OF_LIMIT = 100.0, 20.0, 50.0, 2.0
 
-#: A figure counts as slower or more only beyond what two measurements of one thing differ by.
+#: Smaller differences than this factor also occur between two measurements of the same work.
 NOISE = 1.05
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One aim in one workload; `reached` is `None` where it can't be told."""
+    """One aim for one workload; `reached` is `None` if it cannot be determined."""
 
     workload: str
     aim: str
@@ -29,7 +29,7 @@ class Verdict:
 
 
 def verdicts(summaries: list[Summary], budgets: dict[str, dict[str, Any]]) -> list[Verdict]:
-    """All of them."""
+    """Returns all verdicts."""
     found: list[Verdict] = []
     for workload in dict.fromkeys(one.workload for one in summaries):
         there = {one.peer: one for one in summaries if one.workload == workload}
@@ -39,7 +39,7 @@ def verdicts(summaries: list[Summary], budgets: dict[str, dict[str, Any]]) -> li
 
 
 def of_workload(clew: Summary, others: dict[str, Summary]) -> Iterator[Verdict]:
-    """The aims of one workload."""
+    """Yields the aims of one workload."""
     yield from itself(clew)
     least = resolution(others.get("plain"), clew)
     if "kishu" in others:
@@ -51,23 +51,23 @@ def of_workload(clew: Summary, others: dict[str, Summary]) -> Iterator[Verdict]:
 
 
 def resolution(plain: Summary | None, clew: Summary) -> float:
-    """Milliseconds a cell that two plain kernels differ by on the average, and so the least that anything may count as."""
+    """Returns the average difference between two plain kernels in milliseconds per cell: the smallest cost that can be measured."""
     if plain is None or plain.total is None:
         return LEAST
     return max(LEAST, abs(plain.total.sum) / plain.done)
 
 
 def cost(one: Summary, least: float) -> float:
-    """Milliseconds that a peer adds to a cell, the mean.
+    """Returns the mean time in milliseconds that a peer adds to a cell.
 
-    Chance must not make it less: not less than the middle, and what is below zero shows how much chance there is.
+    Noise must not make it too small. So it is at least the median, and a negative mean counts with its absolute value.
     """
     assert one.total is not None
     return max(abs(one.total.sum) / one.done, one.total.p50, least)
 
 
 def itself(clew: Summary) -> Iterator[Verdict]:
-    """What Clew promises whatever others do."""
+    """Yields the aims that do not depend on other peers."""
     wrong = [name for name, move in clew.moves.items() if not move.right]
     right = clew.restores and clew.right_at_end and clew.restart is not None and clew.restart.right
     told = ", ".join([*wrong, *(f"{stage}: {why}" for stage, why in clew.failed.items())])
@@ -87,9 +87,9 @@ def itself(clew: Summary) -> Iterator[Verdict]:
 
 
 def beside_kishu(clew: Summary, kishu: Summary, least: float) -> Iterator[Verdict]:
-    """The three factors."""
+    """Yields the three factors compared with Kishu."""
     if clew.total and kishu.total:
-        # The mean of a cell: a peer that was stopped is compared on the cells it got through.
+        # The mean per cell: a peer that was stopped is compared by the cells that it finished.
         ratio = cost(kishu, least) / cost(clew, least)
         yield factor(clew, "added time beside Kishu", ratio, LESS_ADDED, stopped(kishu))
     if clew.restores and kishu.restores and clew.kept and kishu.kept:
@@ -105,22 +105,22 @@ def beside_kishu(clew: Summary, kishu: Summary, least: float) -> Iterator[Verdic
 
 
 def factor(clew: Summary, what: str, ratio: float, wanted: float, note: str = "") -> Verdict:
-    """An aim of being so many times less."""
+    """Returns the verdict for a factor."""
     return Verdict(clew.workload, aim_of(what, wanted), ratio >= wanted, f"{ratio:,.1f} times{note}")
 
 
 def aim_of(what: str, wanted: float) -> str:
-    """The words of such an aim."""
+    """Formats the aim for a factor."""
     return f"{what}: {wanted:.0f} times less"
 
 
 def stopped(peer: Summary) -> str:
-    """That a peer did not get through."""
+    """Formats a note if a peer did not finish all cells."""
     return "" if peer.done == peer.cells else f" on the {peer.done} cells of {peer.cells} that it ended"
 
 
 def trouble(peer: Summary) -> str:
-    """Why a peer can't be compared."""
+    """Returns the reason why a peer cannot be compared."""
     if peer.failed:
         stage, why = next(iter(peer.failed.items()))
         return f"failed at {stage}: {why}"
@@ -128,14 +128,14 @@ def trouble(peer: Summary) -> str:
 
 
 def nowhere_worse(clew: Summary, peer: Summary, least: float) -> Verdict:
-    """Against a peer that restores correctly."""
+    """Compares with a peer that restores correctly."""
     worse = list(worse_than(clew, peer, least))
     aim = f"nowhere slower and no more bytes than {peer.title}"
     return Verdict(clew.workload, aim, not worse, "; ".join(worse) or "nowhere")
 
 
 def worse_than(clew: Summary, peer: Summary, least: float) -> Iterator[str]:
-    """Where Clew is."""
+    """Yields the values for which Clew is worse."""
     if clew.total and peer.total and cost(clew, least) > cost(peer, least) * NOISE:
         yield f"added {cost(clew, least):,.2f} ms a cell beside {cost(peer, least):,.2f} ms"
     for name, theirs in peer.moves.items():
@@ -150,7 +150,7 @@ def worse_than(clew: Summary, peer: Summary, least: float) -> Iterator[str]:
 
 
 def beside_limit(clew: Summary, least: float) -> Iterator[Verdict]:
-    """Against the machine; where more than twice the limit is needed, what the rest of the time is made of."""
+    """Compares with the limits of the machine. If Clew needs more than twice the limit, the verdict explains the rest of the time."""
     if clew.total and clew.record_limit:
         took = cost(clew, least) * clew.done
         aim = f"recording within {OF_LIMIT:.0f} times the limit"
@@ -162,7 +162,7 @@ def beside_limit(clew: Summary, least: float) -> Iterator[Verdict]:
 
 
 def why_recording(clew: Summary, took: float) -> str:
-    """What the time for recording went into."""
+    """Explains the time for recording."""
     rest = max(0.0, took - clew.record_limit - clew.touch_limit) / max(1, clew.done)
     return (
         f"{took / clew.record_limit:,.1f} times: {took:,.1f} ms; writing "
@@ -172,10 +172,10 @@ def why_recording(clew: Summary, took: float) -> str:
 
 
 def why_return(clew: Summary, seconds: float, limit: float) -> str:
-    """What the time for returning went into."""
+    """Explains the time for restoring."""
     checks = sum(move.check or 0.0 for move in clew.moves.values())
     moved = sum(move.move or 0.0 for move in clew.moves.values())
-    # Of the same moves made once more: what is left may come out below nothing.
+    # The parts are from a repetition of the same restores, so the rest may be negative.
     rest = max(0.0, seconds - checks - moved)
     return (
         f"{seconds / limit:,.1f} times: {seconds * 1000:,.1f} ms for {len(clew.moves)} restores. In a repetition, the check took "
@@ -185,7 +185,7 @@ def why_return(clew: Summary, seconds: float, limit: float) -> str:
 
 
 def of_budgets(budgets: dict[str, dict[str, Any]]) -> Iterator[Verdict]:
-    """Rows with an aim."""
+    """Yields the rows with an aim."""
     for name, found in budgets.items():
         if "failed" in found:
             yield Verdict(f"budget {name}", "measured", False, found["failed"])

@@ -15,7 +15,7 @@ NOTHING = "-"
 def render(
     summaries: list[Summary], budgets: dict[str, dict[str, Any]], pictures: Sequence[tuple[str, str]]
 ) -> str:
-    """All of it; `pictures` are files in `pictures/` with what they show."""
+    """Returns the whole page. `pictures` are files in `pictures/` with their captions."""
     parts = [*head(summaries, budgets)]
     parts += [f"![{shows}](pictures/{file})" for file, shows in pictures]
     parts += ["## Aims", *aims(summaries, budgets)]
@@ -29,7 +29,7 @@ def render(
 
 
 def head(summaries: list[Summary], budgets: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """What and where."""
+    """Describes the machine and the versions."""
     yield "# Results"
     yield "Made by `make bench` from the figures in [raw](raw); [how to read it](README.md)."
     machines = [one.machine for one in summaries] + [found["machine"] for found in budgets.values()]
@@ -42,7 +42,7 @@ def head(summaries: list[Summary], budgets: dict[str, dict[str, Any]]) -> Iterat
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, texts: bool = False) -> str:
-    """A table with its first column to the left and the others to the right, unless they are `texts`."""
+    """Formats a table. The first column is aligned to the left, the others to the right unless they are `texts`."""
     lines = [header, ["---"] + ["---" if texts else "---:"] * (len(header) - 1), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
@@ -51,7 +51,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, texts: bool =
 
 
 def aims(summaries: list[Summary], budgets: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """How many are reached, then those that are not, then all of them."""
+    """Formats the number of reached aims, the missed ones, and then all of them."""
     found = verdicts(summaries, budgets)
     reached = sum(1 for one in found if one.reached)
     unknown = sum(1 for one in found if one.reached is None)
@@ -71,7 +71,7 @@ def aims(summaries: list[Summary], budgets: dict[str, dict[str, Any]]) -> Iterat
 
 
 def section(found: list[Summary]) -> Iterator[str]:
-    """One workload."""
+    """Formats one workload."""
     yield f"## {found[0].workload}: {found[0].about}"
     yield "Added to a cell, milliseconds:"
     header = ["", "reply p50", "p95", "sum", "next p50", "p95", "sum", "Clew = 1", "cells"]
@@ -89,7 +89,7 @@ def section(found: list[Summary]) -> Iterator[str]:
 
 
 def recording(one: Summary, clew: Summary | None) -> list[str]:
-    """The row of what recording adds."""
+    """Formats the row with the cost of recording."""
     spreads = [figure for part in (one.reply, one.next) for figure in spread_cells(part)]
     done = f"{one.done}" if one.done == one.cells else f"**{one.done} of {one.cells}**"
     mean = one.total.sum / one.done if one.total else None
@@ -100,12 +100,12 @@ def recording(one: Summary, clew: Summary | None) -> list[str]:
 
 
 def spread_cells(part: Spread | None) -> list[str]:
-    """The three figures."""
+    """Formats the three values."""
     return [NOTHING] * 3 if part is None else [f"{value:,.2f}" for value in (part.p50, part.p95, part.sum)]
 
 
 def keeping(one: Summary, clew: Summary | None) -> list[str]:
-    """The row of bytes."""
+    """Formats the row with the bytes."""
     verify = {None: NOTHING, "": "passes"}.get(one.verify, "**fails**")
     ours = None if clew is None else clew.kept
     collected = NOTHING if one.stored_after_gc is None else megabytes(one.stored_after_gc)
@@ -115,26 +115,26 @@ def keeping(one: Summary, clew: Summary | None) -> list[str]:
 
 
 def megabytes(size: int | None) -> str:
-    """A size."""
+    """Formats a size."""
     return NOTHING if size is None else f"{size / 1e6:,.2f}"
 
 
 def times(theirs: float | None, ours: float | None) -> str:
-    """How many times as much as Clew's."""
+    """Formats how many times as much as Clew's."""
     if theirs is None or ours is None or ours <= 0:
         return NOTHING
     return f"{theirs / ours:,.1f}"
 
 
 def returning(one: Summary, clew: Summary | None) -> list[str]:
-    """The row of the way back."""
+    """Formats the row with the restores."""
     ours = None if clew is None else clew.return_seconds
     moves = [seconds(one.moves.get(name)) for name in MOVES]
     return [one.title, *moves, times(one.return_seconds, ours), seconds(one.restart)]
 
 
 def seconds(move: Return | None) -> str:
-    """What a move took."""
+    """Formats the time of a restore."""
     if move is None:
         return "failed"
     told = f"{move.seconds:,.3f}"
@@ -144,7 +144,7 @@ def seconds(move: Return | None) -> str:
 
 
 def troubles(found: list[Summary]) -> Iterator[str]:
-    """What peers could not do, and which values they brought back wrong."""
+    """Lists failures of peers, and values that they restored incorrectly."""
     lines = []
     for one in found:
         lines += [f"- {one.title}, {stage}: {oneline(why)}" for stage, why in one.failed.items()]
@@ -172,12 +172,12 @@ def troubles(found: list[Summary]) -> Iterator[str]:
 
 
 def oneline(text: str) -> str:
-    """An error's text on one line."""
+    """Formats an error in one line."""
     return " ".join(text.split())[:300]
 
 
 def limit(clew: Summary) -> Iterator[str]:
-    """The machine's own limits in this run."""
+    """Formats the limits of the machine in this run."""
     if not clew.limits:
         return
     speeds = {
@@ -196,7 +196,7 @@ def limit(clew: Summary) -> Iterator[str]:
 
 
 def budget(name: str, found: dict[str, Any]) -> Iterator[str]:
-    """One budget: `python -m bench --only NAME`."""
+    """Formats one budget: `python -m bench --only NAME`."""
     yield f"### {name}: {found['about'].rstrip('.')}"
     yield f"`python -m bench --only {name}`"
     if "failed" in found:
@@ -207,17 +207,17 @@ def budget(name: str, found: dict[str, Any]) -> Iterator[str]:
 
 
 def figures(row: dict[str, Any]) -> list[float | None]:
-    """The figures of a row."""
+    """Formats the values of a row."""
     return [row["without"], row["with_clew"], row["added"], row["aim"]]
 
 
 def figure(value: float | None) -> str:
-    """One of them."""
+    """Formats one of them."""
     return "" if value is None else f"{value:,.3f}" if abs(value) < 10 else f"{value:,.1f}"
 
 
 def told(row: dict[str, Any]) -> str:
-    """Whether the aim is missed, and the note."""
+    """Formats whether the aim is missed, and the note."""
     decisive = row["with_clew"] if row["added"] is None else row["added"]
     missed = ["**missed**"] if row["aim"] is not None and decisive > row["aim"] else []
     return "; ".join([*missed, *([row["note"]] if row["note"] else [])])

@@ -1,4 +1,4 @@
-"""The pictures: one measure each, all workloads and peers, on a scale of powers of ten."""
+"""The plots: one measure each, for all workloads and peers, on a logarithmic scale."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ COLOURS = {"plain": "#888888", "clew": "#0b6e4f", "kishu": "#c8553d", "dill": "#
 
 
 def mean(one: Summary) -> float | None:
-    """Milliseconds that each cell took more: the mean, or the middle where chance made the mean less."""
+    """Returns the milliseconds added to each cell: the mean, or the median if noise made the mean smaller."""
     return cost(one, LEAST) if one.total else None
 
 
 def sixth(total: float | None) -> float | None:
-    """One of six moves."""
+    """Returns the mean of the six restores."""
     return None if total is None else total / 6
 
 
-#: File, what it shows, the figure.
+#: The file, the caption and the value of each plot.
 BARS: list[tuple[str, str, Figure]] = [
     ("added.svg", "Milliseconds added to a cell, the mean", mean),
     ("stored.svg", "Megabytes kept, after gc", lambda one: None if one.kept is None else one.kept / 1e6),
@@ -35,18 +35,18 @@ BARS: list[tuple[str, str, Figure]] = [
 
 
 def draw(summaries: list[Summary], budgets: dict[str, dict[str, Any]], folder: Path) -> list[tuple[str, str]]:
-    """Draws what there are figures for; the files and what they show."""
+    """Draws all plots for which there are values. Returns the files and their captions."""
     import matplotlib
 
     matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "clew"  # the same figures give the same file
+    matplotlib.rcParams["svg.hashsalt"] = "clew"  # the same values always give the same file
     drawn = [(file, shows) for file, shows, figure in BARS if bars(summaries, figure, shows, folder / file)]
     shows = "Milliseconds added to a run as runs pile up, the middle of a twentieth of all"
     return drawn + ([("curve.svg", shows)] if curves(summaries, shows, folder / "curve.svg") else [])
 
 
 def bars(summaries: list[Summary], figure: Figure, shows: str, path: Path) -> bool:
-    """Bars for every workload; hatched where the peer brought back wrong values. Whether there was anything to draw."""
+    """Draws bars for every workload, hatched if the peer restored wrong values. Returns whether there was anything to draw."""
     import matplotlib.pyplot as plt
 
     peers = [peer for peer in COLOURS if peer != "plain"]
@@ -69,7 +69,7 @@ def bars(summaries: list[Summary], figure: Figure, shows: str, path: Path) -> bo
 
 
 def finish(axes: Any, workloads: list[str], shows: str) -> None:
-    """Scale and names."""
+    """Sets the scale and the labels."""
     axes.set_xscale("log")
     axes.set_yticks(range(len(workloads)), workloads)
     axes.invert_yaxis()
@@ -78,7 +78,7 @@ def finish(axes: Any, workloads: list[str], shows: str) -> None:
 
 
 def curves(summaries: list[Summary], shows: str, path: Path) -> bool:
-    """The cost of a run over all runs, for the workload with the most."""
+    """Draws the cost of a run over all runs, for the workload with the most runs."""
     import matplotlib.pyplot as plt
 
     there = [one for one in summaries if one.workload == "runs" and one.curve and one.peer != "plain"]
@@ -99,7 +99,7 @@ def curves(summaries: list[Summary], shows: str, path: Path) -> bool:
 
 
 def save(fig: Any, path: Path) -> None:
-    """Writes a picture without the time at which it was made."""
+    """Writes a plot without its creation time."""
     import matplotlib.pyplot as plt
 
     fig.savefig(path, bbox_inches="tight", metadata={"Date": None})

@@ -1,4 +1,4 @@
-"""What one peer gave in one workload, in the figures of the tables."""
+"""The results of one peer with one workload, as values for the tables."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ MOVES = [f"{mark} {way}" for mark in ("previous", "middle", "first") for way in 
 
 @dataclass(frozen=True)
 class Return:
-    """One move, or a restart."""
+    """One restore, or a restart."""
 
     seconds: float
     check: float | None
     move: float | None
     right: bool
-    #: Some of the values that were wrong.
+    #: Some of the wrong values.
     wrong: list[str]
-    #: Seconds below which no machine like this one could do it; `None` for a restart.
+    #: The minimal seconds on this machine; `None` for a restart.
     limit: float | None = None
-    #: What the peer itself says did not come back as it was.
+    #: The inexact values that the peer itself reports.
     says: str = ""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """All figures of a workload and a peer; milliseconds for cells, seconds for moves, bytes."""
+    """All values of a workload and a peer: milliseconds for cells, seconds for restores, bytes."""
 
     workload: str
     about: str
@@ -41,11 +41,11 @@ class Summary:
     machine: dict[str, str]
     limits: dict[str, float]
     cells: int
-    #: How many of them ended in time.
+    #: The number of cells that finished in time.
     done: int
-    #: Cells that raised what they don't raise in a plain kernel.
+    #: The number of cells that raised another exception than in a plain kernel.
     raised: int
-    #: Errors that the peer showed after cells, those of the setup among them.
+    #: Errors that the peer displayed after cells, including those of the setup.
     troubles: list[str]
     reply: Spread | None
     next: Spread | None
@@ -63,43 +63,43 @@ class Summary:
     failed: dict[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """For the figures that are kept."""
+        """Returns the values for the stored data."""
         return asdict(self)
 
     @property
     def remembers(self) -> bool:
-        """Whether the peer has states to return to."""
+        """Whether the peer stores states."""
         return PEERS[self.peer].remembers
 
     @property
     def restores(self) -> bool:
-        """Whether every move was made and led to the right values."""
+        """Whether every restore succeeded with the correct values."""
         return all(name in self.moves and self.moves[name].right for name in MOVES)
 
     @property
     def kept(self) -> int | None:
-        """Bytes that stay: after gc where there is one."""
+        """The stored bytes, after gc if the peer has one."""
         return self.stored if self.stored_after_gc is None else self.stored_after_gc
 
     @property
     def return_seconds(self) -> float | None:
-        """All moves together, if all were made."""
+        """The seconds of all restores together, if all succeeded."""
         there = [self.moves[name].seconds for name in MOVES if name in self.moves]
         return sum(there) if len(there) == len(MOVES) else None
 
     @property
     def record_limit(self) -> float:
-        """Milliseconds that writing the changed blocks takes, into the page cache."""
+        """The milliseconds for writing the changed blocks to the page cache."""
         return 1000 * self.changed / self.limits["disk_write"] if self.limits else 0.0
 
     @property
     def touch_limit(self) -> float:
-        """Milliseconds that reading everything which the cells named takes."""
+        """The milliseconds for reading all values that the cells named."""
         return 1000 * self.touched / self.limits["memory_read"] if self.limits else 0.0
 
 
 def summarise(raw: Raw) -> list[Summary]:
-    """Every result there is, by workload and peer in their usual order."""
+    """Returns all results, by workload and peer in their usual order."""
     found = []
     for workload in MAKERS:
         reference = raw.read(reference_name(workload))
@@ -111,7 +111,7 @@ def summarise(raw: Raw) -> list[Summary]:
 
 
 def summary(course: dict[str, Any], reference: dict[str, Any]) -> Summary:
-    """The figures of one result."""
+    """Returns the values of one result."""
     plain, peer = (course.get("cells", {}).get(name, []) for name in ("plain", "peer"))
     count = min(len(plain), len(peer))
     parts = [added([cell[part] for cell in plain], [cell[part] for cell in peer]) for part in (0, 1)]
@@ -147,13 +147,13 @@ def summary(course: dict[str, Any], reference: dict[str, Any]) -> Summary:
 
 
 def raised(course: dict[str, Any], reference: dict[str, Any]) -> int:
-    """How many cells raised what they don't raise by themselves."""
+    """Counts the cells that raised another exception than in a plain kernel."""
     errors = course.get("errors", {}).get("peer", [])
     return sum(1 for ours, theirs in zip(errors, reference["errors"], strict=False) if ours != theirs)
 
 
 def memory(course: dict[str, Any]) -> int | None:
-    """The most memory while cells ran, beyond that of the plain kernel; `None` where they didn't."""
+    """Returns the peak memory while cells ran, minus that of the plain kernel; `None` if no cells ran."""
     if "peaks" not in course:
         return None
     plain, peer = course["peaks"]["cells"]
@@ -161,7 +161,7 @@ def memory(course: dict[str, Any]) -> int | None:
 
 
 def moves(course: dict[str, Any], reference: dict[str, Any], limits: dict[str, float]) -> dict[str, Return]:
-    """The moves that were made, with what the bytes between the states take at least."""
+    """Returns the executed restores, each with the minimal time for the bytes that differ between the states."""
     marks = {"previous": len(reference["changed"]) - 1, "middle": len(reference["changed"]) // 2, "first": 0}
     found = {}
     for name, told in course.get("moves", {}).items():
@@ -172,6 +172,6 @@ def moves(course: dict[str, Any], reference: dict[str, Any], limits: dict[str, f
 
 
 def returned(told: dict[str, Any], limit: float | None) -> Return:
-    """One move."""
+    """Returns one restore."""
     right = not told["wrong_count"]
     return Return(told["seconds"], told["check"], told["move"], right, told["wrong"][:5], limit, told["says"])

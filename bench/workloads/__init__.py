@@ -1,4 +1,4 @@
-"""The workloads, one file each: what they are made of is told by their first lines."""
+"""The workloads, one module each. The first line of a module describes it."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ MAKERS: dict[str, Maker] = {
 
 
 def workload(name: str, scale: float) -> Workload:
-    """A workload at a share of its stated size."""
+    """Creates a workload at a share of its full size."""
     return MAKERS[name](scale)

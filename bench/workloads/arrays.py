@@ -9,7 +9,7 @@ EDITS = 20
 
 
 def make(scale: float) -> Workload:
-    """Random numbers: nothing to compress. Every array is edited twice, at other places."""
+    """Random numbers, so that compression does not help. Every array is edited twice, at different positions."""
     length = scaled(100_000_000 / 8, scale)
     setup = ["import numpy as np\nrng = np.random.default_rng(1)"]
     setup += [f"array_{number} = rng.random({length})" for number in range(ARRAYS)]

@@ -1,4 +1,4 @@
-"""A dict of a million small objects, of which one key changes a run."""
+"""A dict of a million small objects; each run changes one key."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ EDITS = 10
 
 
 def make(scale: float) -> Workload:
-    """Small lists under texts; an existing key gets another value each time."""
+    """Small lists with string keys. An existing key gets another value each time."""
     count = scaled(1_000_000, scale)
     cells = [f"table['key {(edit * 104_729) % count}'] = [{edit}, 'edited']" for edit in range(EDITS)]
     return Workload(

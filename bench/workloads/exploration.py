@@ -20,7 +20,7 @@ def young(frame):
     return frame[frame.age < LIMIT]
 """.strip()
 
-#: Twelve cells that a person types in some order, again and again with other numbers.
+#: Twelve cells in a fixed order, repeated with other numbers.
 CELLS = (
     "people.describe().round(3).loc['mean', 'income']",
     "young_ones = young(people)\nlen(young_ones)",
@@ -38,7 +38,7 @@ CELLS = (
 
 
 def make(scale: float) -> Workload:
-    """Five rounds of the twelve cells; the table has 20,000 rows."""
+    """Five rounds of the twelve cells, on a table with 20,000 rows."""
     rows = scaled(20_000, scale, 500)
     cells = tuple(cell.format(n=n) for n in range(5) for cell in CELLS)
     checks = (

@@ -1,4 +1,4 @@
-"""A frame of 5 million rows and 20 columns: columns dropped, added, edited, rows appended, grouped, fitted."""
+"""A frame with 5 million rows and 20 columns: columns dropped, added, edited, rows appended, grouped, fitted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A list of 250,000 dicts with a list each, ten edits a run."""
+"""A list of 250,000 dicts with a list in each; ten edits per run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ RUNS = 10
 
 
 def make(scale: float) -> Workload:
-    """Edits in the inner lists, spread over all of it."""
+    """Edits in the inner lists, at positions all over the list."""
     count = scaled(250_000, scale, 20)
     setup = f"rows = [{{'id': n, 'name': f'row {{n}}', 'values': [n, n + 1, n / 3]}} for n in range({count})]"
     cells = [

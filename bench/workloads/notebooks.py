@@ -1,4 +1,4 @@
-"""The example notebooks, as they stand, without the cells that talk to Clew."""
+"""The example notebooks, without cells that use Clew."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ TALKS_TO_CLEW = re.compile(r"^%(load_ext )?clew\b", re.MULTILINE)
 
 
 def makers() -> dict[str, Maker]:
-    """A workload for every notebook, whatever the scale: they are as big as they are."""
+    """Creates a workload for every notebook. Their size does not depend on the scale."""
     return {f"example_{path.stem}": maker(path) for path in sorted(EXAMPLES.glob("*.ipynb"))}
 
 
 def maker(path: Path) -> Callable[[float], Workload]:
-    """The way to the workload of a notebook."""
+    """Returns the function that creates the workload of a notebook."""
     return lambda scale: make(path)
 
 
 def make(path: Path) -> Workload:
-    """The first cell, which imports and loads, makes the session; the others are timed."""
+    """The first cell, which imports modules and loads data, creates the session. The others are timed."""
     first, *others = cells(path)
     about = f"the notebook examples/{path.name}"
     return Workload(f"example_{path.stem}", about, (first,), tuple(others), batch=2)
 
 
 def cells(path: Path) -> list[str]:
-    """The code cells that have nothing to do with Clew."""
+    """Returns the code cells that do not use Clew."""
     notebook = json.loads(path.read_text())
     sources = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     return [source for source in sources if not TALKS_TO_CLEW.search(source)]

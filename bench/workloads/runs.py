@@ -1,4 +1,4 @@
-"""Two thousand runs: what a long session costs a run."""
+"""Two thousand runs: the cost of a run in a long session."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CELLS = (
 
 
 def make(scale: float) -> Workload:
-    """Five light cells in turn, over a counter, a growing list, a dict and an array."""
+    """Five light cells in turn, which use a counter, a growing list, a dict and an array."""
     count = scaled(2_000, scale, 40)
     setup = ("import numpy as np\ncounter = 0\nlog = []\ntable = {}\nsignal = np.zeros(1000)",)
     cells = tuple(CELLS[number % len(CELLS)] for number in range(count))

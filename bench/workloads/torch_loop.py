@@ -1,4 +1,4 @@
-"""A training loop in PyTorch, on the processor: weights, optimizer and losses change with every run."""
+"""A PyTorch training loop on the CPU: weights, optimizer and losses change with every run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OTHERS = {
 
 
 def make(scale: float) -> Workload:
-    """Ten epochs with cells between them: 20 MB of weights, 40 MB of the optimizer's, 20 MB of data."""
+    """Ten epochs with cells in between: 20 MB of weights, 40 MB of optimizer state, 20 MB of data."""
     rows, width = scaled(20_000, scale, 1_000), scaled(2_000, scale**0.5, 64)
     cells = tuple(OTHERS.get(number, EPOCH) for number in range(13))
     setup = (SETUP.format(rows=rows), MODEL.format(width=width))

@@ -1,4 +1,4 @@
-"""A session of a thousand variables."""
+"""A session with a thousand variables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ EDITS = 40
 
 
 def make(scale: float) -> Workload:
-    """Small lists, dicts and arrays under names of their own; a run changes one of them or makes one."""
+    """Small lists, dicts and arrays, each in its own variable. A run changes or creates one of them."""
     count = scaled(1_000, scale, 50)
     setup = (
         "import numpy as np",
@@ -21,7 +21,7 @@ def make(scale: float) -> Workload:
 
 
 def cell(edit: int, number: int) -> str:
-    """A cell that changes a variable, makes one, or counts."""
+    """Returns a cell that changes a variable, creates one, or counts."""
     if edit % 4 == 0:
         return f"made_{edit} = [v_{number}, {edit}]"
     if edit % 4 == 1:

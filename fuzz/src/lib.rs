@@ -1,8 +1,7 @@
-//! Every reader of stored or foreign bytes, in one list, and what must hold for each whatever the bytes are.
+//! A list of all readers of stored or untrusted bytes, with the properties that each must have for any input.
 //!
-//! `make fuzz` searches for bytes that a reader does not bear (`src/bin/fuzz.rs`, with libFuzzer); what the search kept
-//! lies in `corpus/READER/` and is read again by every `make test` (`tests/corpus.rs`). Both go through [`Reader::read`],
-//! which counts the memory that a reader takes.
+//! `make fuzz` searches for inputs that break a reader (`src/bin/fuzz.rs`, with libFuzzer). Inputs that it keeps are in `corpus/READER/`,
+//! and `make test` reads them again (`tests/corpus.rs`). Both use [`Reader::read`], which measures the reader's memory.
 
 #![forbid(unsafe_code)]
 
@@ -18,14 +17,14 @@ use std::sync::{Mutex, PoisonError};
 
 use peak_alloc::PeakAlloc;
 
-/// Counts what is allocated, the C libraries' own memory apart.
+/// Counts allocated memory, except for memory of C libraries.
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// Memory is counted for the whole process, so only one reader reads at a time.
+/// Memory is counted for the whole process, so only one reader runs at a time.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// Does `work` and says how many bytes it had allocated at once, at most, beyond what there was.
+/// Runs `work`, and returns the peak of its allocated bytes.
 pub fn memory_of(work: impl FnOnce()) -> usize {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let before = MEMORY.current_usage();

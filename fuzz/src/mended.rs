@@ -1,7 +1,7 @@
-//! Changed bytes of a store, made sound again: checksums, ids and seals that hold, and references that follow the ids.
+//! Repairs a modified store: checksums, ids, signatures, and references to changed ids.
 //!
-//! A store refuses what its hash does not match, so a search that only changes bytes never comes behind the hashes. Who
-//! wants to do harm computes them anew; so does this.
+//! A store rejects data that does not match its hash, so fuzzing that only changes bytes never gets past the hashes. An attacker can
+//! recompute them, and so does this module.
 
 use clew_core::format::{FrameEncoder, FrameKind, SignedRecord, TableEntry, decode_record, encode_record};
 use clew_core::id::{BlobId, BlockId, ManifestId, OperationId, RunId, SegmentId};
@@ -9,19 +9,19 @@ use clew_core::store::SigningKey;
 
 use crate::sections::{Section, sections};
 
-/// Ids that are others now.
+/// Changed ids: the old and the new one.
 #[derive(Default)]
 struct Renamed(Vec<([u8; 32], [u8; 32])>);
 
 impl Renamed {
     fn note(&mut self, old: [u8; 32], new: [u8; 32]) {
-        // Few are enough: each costs a search through all that follows.
+        // A small number is enough, because each entry costs a search through all later bytes.
         if old != new && old != [0; 32] && self.0.len() < 64 {
             self.0.push((old, new));
         }
     }
 
-    /// The same bytes with the new ids.
+    /// Replaces changed ids in some bytes.
     fn follow(&self, bytes: &[u8]) -> Vec<u8> {
         let mut out = bytes.to_vec();
         for (old, new) in &self.0 {
@@ -34,7 +34,7 @@ impl Renamed {
     }
 }
 
-/// The same store, in which each frame is sound whose lengths fit.
+/// Returns the store with every frame repaired whose lengths are valid.
 pub fn mended(bytes: &[u8], key: &SigningKey) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len() * 2);
     let (mut renamed, mut encoder) = (Renamed::default(), FrameEncoder::default());
@@ -61,7 +61,7 @@ pub fn mended(bytes: &[u8], key: &SigningKey) -> Vec<u8> {
     out
 }
 
-/// What a payload is named by, sealed anew if it is an operation.
+/// Returns the payload, and the id that it must have. An operation is signed again.
 fn named(kind: FrameKind, plain: Vec<u8>, key: &SigningKey) -> Option<(Vec<u8>, [u8; 32])> {
     let id = match kind {
         FrameKind::BLOB => BlobId::of(&plain).0,
@@ -77,7 +77,7 @@ fn named(kind: FrameKind, plain: Vec<u8>, key: &SigningKey) -> Option<(Vec<u8>, 
     Some((plain, id))
 }
 
-/// A table whose ids are those of what it names.
+/// Returns a table with the ids of the data that its entries refer to.
 fn table(kind: FrameKind, meta: &[u8], plain: &[u8], renamed: &mut Renamed) -> Vec<u8> {
     let of = match kind {
         FrameKind::SEGMENT => |bytes: &[u8]| SegmentId::of(bytes).0,

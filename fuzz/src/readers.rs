@@ -6,28 +6,28 @@ mod store;
 mod value;
 mod words;
 
-/// A reader of bytes that others may have written.
+/// A reader of bytes that other people may have written.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader {
-    /// What it is called, here and in `corpus/`.
+    /// Its name, here and in `corpus/`.
     pub name: &'static str,
-    /// What it reads, in words.
+    /// A description of its input.
     pub what: &'static str,
-    /// The longest input that is tried (bytes).
+    /// The maximal length of an input in bytes.
     pub longest: usize,
-    /// Memory it may take whatever the input is (bytes) ...
+    /// The memory in bytes that it may use for any input ...
     pub fixed: usize,
-    /// ... and for each byte of the input.
+    /// ... and additionally for each byte of the input.
     pub times: usize,
     read: fn(&[u8]),
 }
 
 impl Reader {
-    /// Reads `bytes`, and says how much memory that took at most.
+    /// Reads `bytes`, and returns the peak memory in bytes.
     ///
     /// # Panics
-    /// The reader broke one of its promises: it panicked, it took more memory than it may, what it read does not come back
-    /// as it was, or an error says nothing.
+    /// The reader broke a promise: it panicked, used too much memory, did not reproduce a value after writing it, or returned an empty
+    /// error.
     pub fn read(&self, bytes: &[u8]) -> usize {
         let bytes = &bytes[..bytes.len().min(self.longest)];
         let taken = crate::memory_of(|| (self.read)(bytes));
@@ -41,7 +41,7 @@ impl Reader {
         taken
     }
 
-    /// The memory that it may take for so many bytes.
+    /// Returns the memory that it may use for an input of this length.
     pub fn most(&self, length: usize) -> usize {
         self.fixed + self.times * length
     }
@@ -58,7 +58,7 @@ const fn of(name: &'static str, what: &'static str, longest: usize, read: fn(&[u
     }
 }
 
-/// All of them.
+/// All readers.
 pub const READERS: [Reader; 21] = [
     of(
         "frame",
@@ -158,7 +158,7 @@ pub const READERS: [Reader; 21] = [
     ),
 ];
 
-/// No reader: it breaks at once when it gets what a search can find. What does not find that finds nothing.
+/// A reader that panics at an input that fuzzing must find. It tests the fuzzer itself.
 pub const PLANTED: Reader = of("planted", "nothing: it panics at four bytes", 64, planted);
 
 fn planted(bytes: &[u8]) {
@@ -168,15 +168,15 @@ fn planted(bytes: &[u8]) {
     );
 }
 
-/// The reader of that name.
+/// Returns the reader with this name.
 pub fn reader(name: &str) -> Option<Reader> {
     READERS.into_iter().chain([PLANTED]).find(|reader| reader.name == name)
 }
 
-/// The most characters of an error, whatever was read.
+/// The maximal length of an error message in characters, for any input.
 const LONGEST_ERROR: usize = 600;
 
-/// Errors are for people: they say something, and not all that was read.
+/// Checks that an error message is useful for people: not empty, and without the whole input.
 fn is_clear(error: &impl std::fmt::Display) {
     let text = error.to_string();
     assert!(!text.trim().is_empty(), "an error says nothing");

@@ -1,23 +1,23 @@
-//! A store as one run of bytes: its files one after another, each beginning with its FILE frame.
+//! A store as one sequence of bytes: its files one after another, each beginning with its FILE frame.
 //!
-//! So one input holds packs, logs, descriptions and gc's notes, and a mutation can cut, swap and repeat them. Payloads lie
-//! right behind their tables here, never at a page of the file.
+//! So one input contains packs, logs, descriptions and the records of `gc`, and a mutation can cut, swap and repeat them. Payloads follow
+//! directly after their tables here, without alignment to pages.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clew_core::format::{FRAME_MAGIC, FileDescription, FrameHeader, FrameKind, HEADER_LENGTH, decode_record};
 
-/// A frame that lies in a run of bytes, or bytes that are none.
+/// A frame in a sequence of bytes, or bytes that are not a frame.
 #[derive(Debug, Clone)]
 pub enum Section<'a> {
-    /// A frame whose lengths fit; its checksums need not hold.
+    /// A frame with valid lengths. Its checksums may be wrong.
     Frame {
         /// The whole frame.
         whole: &'a [u8],
         /// Its kind.
         kind: FrameKind,
-        /// Its codec's number.
+        /// The number of its codec.
         codec: u8,
         /// Its id.
         id: [u8; 32],
@@ -30,7 +30,7 @@ pub enum Section<'a> {
     Bytes(&'a [u8]),
 }
 
-/// Takes a run of bytes apart.
+/// Splits a sequence of bytes.
 pub fn sections(bytes: &[u8]) -> Vec<Section<'_>> {
     let (mut found, mut at) = (Vec::new(), 0);
     while at < bytes.len() {
@@ -68,7 +68,7 @@ fn frame(bytes: &[u8]) -> Option<Section<'_>> {
     })
 }
 
-/// The files of a store below `root`. What comes before the first FILE frame belongs to a log.
+/// Returns the files of a store below `root`. Bytes before the first FILE frame count as a log.
 pub fn files_of(bytes: &[u8], root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files: Vec<(Option<FileDescription>, Vec<FrameKind>, Vec<u8>)> = Vec::new();
     for section in sections(bytes) {
@@ -96,7 +96,7 @@ fn described(frame: &[u8]) -> Option<FileDescription> {
     decode_record(&header.decode(stored.to_vec()).ok()?).ok()
 }
 
-/// What a file is called by what it says it is, or by what lies in it.
+/// Returns the name of a file, from its description or its contents.
 fn name(nth: usize, description: Option<&FileDescription>, kinds: &[FrameKind]) -> String {
     let is_description = kinds.contains(&FrameKind::DESCRIPTION);
     match description {
@@ -111,7 +111,7 @@ fn name(nth: usize, description: Option<&FileDescription>, kinds: &[FrameKind]) 
             format!("histories/{}/left-out", "01".repeat(16))
         }
         Some(FileDescription::Care) => "garbage".to_owned(),
-        // No store has one in it.
+        // A store never contains this file.
         Some(FileDescription::Bundle { .. }) => format!("{nth}.clew"),
         Some(FileDescription::Begun) => format!("live/{nth:032x}.begun"),
         None => format!("histories/{}/{nth:032x}.log", "01".repeat(16)),

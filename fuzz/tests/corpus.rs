@@ -1,4 +1,4 @@
-//! What searches kept is read again: any bytes are borne, in memory that is counted (promise P14).
+//! Reads the kept inputs again: any input is handled, with limited memory (promise P14).
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,7 +16,7 @@ fn replay(name: &str) {
     for entry in fs::read_dir(corpus().join(name)).expect("every reader has a corpus") {
         let bytes = fs::read(entry.expect("the folder can be read").path()).expect("an input can be read");
         reader.read(&bytes);
-        // What is cut short is what a torn write leaves.
+        // A truncated input is like the result of a torn write.
         for length in [0, 1, bytes.len() / 2, bytes.len().saturating_sub(1)] {
             reader.read(&bytes[..length]);
         }

@@ -533,28 +533,29 @@ def enter_sandbox(folder: str, memory: int, seconds: int) -> list[str]:
     """Enters the sandbox for the rest of this process. Returns the layers of the sandbox that this machine does not support."""
 
 class Intent(TypedDict):
-    """What a command is about to do."""
+    """The effects of a command, determined before it is executed."""
 
     words: list[str]
-    """The command, as it was typed."""
+    """The words of the command, as typed."""
     moves: bool
-    """Whether it changes what is live."""
+    """Whether it changes the state of the live session."""
     waits: bool
-    """Whether it waits for another cell that runs."""
+    """Whether it waits until no other cell is running."""
     seals: bool
-    """Whether it is about what the running cell did so far, which is a run of its own before it."""
+    """Whether it needs the changes that the running cell has made so far. They are recorded as a separate run before the command."""
     asks: bool
-    """Whether a scratch process answers."""
+    """Whether a sandbox process executes it."""
     sets: bool
     """Whether it reads or changes settings."""
     carries: bool
-    """Whether it goes to other places, which the native command does."""
+    """Whether it transfers data to or from a remote, which the native command does."""
 
 def intent(words: Sequence[str]) -> Intent:
-    """What words are about to do."""
+    """Determines the effects of the command with these words."""
 
 def read_line(line: str) -> Intent:
-    """The words of the line after `%clew`, and what they are about to do. Raises ValueError where a quote is not closed."""
+    """Splits the line after `%clew` into words, and determines the effects of the command. Raises `ValueError` if a quote is not closed or
+    the line ends in a backslash."""
 
 def fingerprint(namespace: dict[str, Any], main: Any, names: Sequence[str]) -> str | None:
     """Returns the common fingerprint of names; `None` if one does not exist or cannot be compared."""

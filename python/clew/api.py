@@ -62,14 +62,14 @@ class Session:
     """The session that records this kernel."""
 
     def __reduce__(self) -> tuple[Callable[[], Session], tuple[()]]:
-        # A name bound to the session means whichever session records where it is loaded.
+        # A variable that holds this object refers, when it is restored, to the session that records there.
         return Session, ()
 
     def __repr__(self) -> str:
         return "<clew.session(): the session that records this kernel>"
 
     def __getattr__(self, name: str) -> NoReturn:
-        # Only what is not there is asked for here.
+        # Python only calls this for attributes that do not exist.
         words = name.replace("_", " ")
         said = f"clew.session() has no {name!r}; `clew.session().command({words!r})` runs the command of this name"
         raise AttributeError(said, name=name, obj=self)
@@ -319,7 +319,7 @@ class Session:
         check_texts(words)
         answer = current().command(*words, through={"interface": "python"})
         if answer.get("interrupted"):
-            # The move is done; who pressed Ctrl+C means what comes after it too.
+            # The command is already done. Ctrl+C is also meant for the code that follows it.
             raise KeyboardInterrupt
         return given(kind, answer)
 

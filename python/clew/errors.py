@@ -1,4 +1,4 @@
-"""What `clew.session()` raises when something could not be done: one class an exit code, the same three parts as in print."""
+"""The exceptions of `clew.session()`: one class for each exit code. Each has the three parts of a printed error as attributes."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 
 class ClewError(Exception):
-    """Something was asked for that was not done. Nothing was changed."""
+    """A command or method failed. `unchanged` describes what it did not change."""
 
     def __init__(self, message: str, unchanged: str = "Nothing was changed", hint: str | None = None) -> None:
         super().__init__(message)
         #: What happened.
         self.message = message
-        #: What is as it was.
+        #: The sentence about what was not changed, such as "Nothing was changed". It may be empty.
         self.unchanged = unchanged
-        #: What to type next, where that is plain.
+        #: What to type next, if Clew has a suggestion; otherwise `None`.
         self.hint = hint
 
     def __str__(self) -> str:
@@ -27,37 +27,38 @@ class ClewError(Exception):
 
 
 class UsageError(ClewError):
-    """It was not understood, or there is no such run, name or step (exit code 2)."""
+    """The call is not valid, or the run, variable or undo step does not exist (exit code 2)."""
 
 
 class RefusedError(ClewError):
-    """It was refused: untrusted, locked, a cell is running, nothing is recorded here (exit code 3)."""
+    """Clew refused the command (exit code 3). Examples: the history is untrusted or locked, a cell is running, or no session records
+    here."""
 
 
 class NotRecordingError(RefusedError, RuntimeError):
-    """No session records in this process."""
+    """Clew does not record in this process."""
 
     def __init__(self, message: str, unchanged: str = "", hint: str | None = None) -> None:
         super().__init__(message, unchanged, hint)
 
 
 class DamagedError(ClewError):
-    """The store is damaged (exit code 4)."""
+    """The store is corrupted (exit code 4)."""
 
 
-#: Exit codes from here on mean that nothing was done.
+#: This exit code and all larger ones mean that nothing was done.
 NOTHING_DONE = 2
-#: The exit code of what was refused.
+#: The exit code of a refused command.
 REFUSED = 3
 BY_EXIT: dict[int, type[ClewError]] = {NOTHING_DONE: UsageError, REFUSED: RefusedError, 4: DamagedError}
-"""Which class an exit code stands for."""
+"""The class for each exit code."""
 
 AS_JSON = "--json"
-"""The option that asks for data."""
+"""The option that prints data as JSON."""
 
 
 def printed(error: ClewError, words: Sequence[str], exit_code: int = REFUSED) -> str:
-    """A failure of which the engine was not asked, as it would print it for these words."""
+    """Formats an error that did not come from the engine the way the engine would print it for this command."""
     if AS_JSON not in words:
         return f"Error: {error}"
     word = next((word for word in words if not word.startswith("-")), "")

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 KEY = "key"
-"""Names in the metadata of a field where its value is in the answer, if that is not the field's own name: under another key (`root.kind` is
-one inside another), or all of it (an empty key)."""
+"""The metadata entry with the key of a field's value in the answer, if it differs from the field's name. `root.kind` is a key in a nested
+object. An empty key means the whole answer."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -122,20 +122,20 @@ def _by_name(items: tuple[N, ...], name: str) -> N:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Report(Result):
-    """What a restore did."""
+    """The result of a command that restores a state (`undo`, `redo`, `switch`, `restore`, `resume`)."""
 
     action: str
     source: str = field(metadata={KEY: "from"})
-    """The run it came from."""
+    """The run at which the session was before."""
     target: str = field(metadata={KEY: "to"})
-    """The run that it was to restore."""
+    """The run whose state the command was to restore."""
     at: str
-    """Where the session is now: the target, or a run of its own if not everything is exact."""
+    """The current run now: the target, or a new run if the session's state differs from that of the target."""
     branch: str | None
     runs: tuple[str, ...]
     """Runs whose effects were undone or redone, newest first."""
     keep: tuple[str, ...]
-    """Variables that were to be left as they are."""
+    """Variables that were kept as they are, as requested."""
     left_run: str | None
     """The run at which the kernel was, if `resume` removed or replaced variables that it had."""
     other_kernels: tuple[str, ...]
@@ -186,7 +186,7 @@ class Shown(Result):
 
     run: Run = field(metadata={KEY: ""})
     values: tuple[Variable, ...]
-    """The values, after the run, of what it changed."""
+    """The variables that it changed, with their values after the run."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -233,7 +233,7 @@ class Status(Result):
     is_recording: bool
     is_synced: bool
     unsaved: str | None
-    """Why not everything that ran is saved; `None` if it is."""
+    """Why some runs are not saved; `None` if all are."""
     undo: int
     """Steps that can be undone."""
     redo: int
@@ -263,13 +263,13 @@ class Named(Result):
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Script(Result):
-    """A script with the cells that made some variables."""
+    """A script with the cells that created some variables."""
 
     script: str
     runs: tuple[str, ...]
     """The runs whose cells are in it."""
     may_differ: bool
-    """Whether its results may differ; the script contains the reason."""
+    """Whether its results may differ. If so, a comment in the script explains why."""
     is_proven: bool | None
     """Whether the variables were the same in a sandbox process; `None` if that was not checked."""
 
@@ -309,7 +309,7 @@ class Evaluated(Result):
     """Its `repr`, shortened if it is long."""
     type_name: str
     not_restored: tuple[dict[str, Any], ...]
-    """What the process could not restore as it was after the run."""
+    """Variables and other session state that the process could not restore exactly."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -358,30 +358,30 @@ class Histories(Result):
 
 @dataclass(frozen=True)
 class Finding:
-    """Something of the store that is missing or corrupted."""
+    """One item of the store that is missing or corrupted."""
 
     place: str
     """The run, or the file."""
     what: str
     affects: tuple[str, ...]
-    """What cannot be restored because of it."""
+    """Variables that cannot be restored because of it."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Verified(Result):
-    """Whether everything that a history saved is there and unchanged."""
+    """The result of the integrity check of a history."""
 
     history: str
     is_sound: bool
     findings: tuple[Finding, ...]
     rolled_back: tuple[str, ...]
-    """What was there before and is missing now. None of the rest is corrupted."""
+    """Parts of the history that Clew saw before and that are missing now. The rest is not corrupted."""
     unreachable: tuple[str, ...]
     """Runs that cannot be restored, because an earlier record is missing."""
     runs: int
     values: int
     forgotten: int
-    """How many of the values were forgotten."""
+    """The number of values that were deleted with `forget`."""
     bytes_read: int
 
 
@@ -395,7 +395,7 @@ class Check:
     is_fine: bool
     found: str
     hint: str | None
-    """What fixes it."""
+    """How to fix a problem."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -414,7 +414,7 @@ class Examined(Result):
 
 @dataclass(frozen=True)
 class Pieces:
-    """Values, texts and runs in the files of a store."""
+    """A number of stored values, texts and runs, and their size in a store's files."""
 
     pieces: int
     bytes: int
@@ -436,21 +436,21 @@ class Garbage(Result):
     freed_bytes: int
     """Bytes that were freed."""
     unreadable: tuple[str, ...]
-    """What cannot be read; everything that it may need stays."""
+    """Items that cannot be read. Clew keeps all data that they may need."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Forgotten(Result):
-    """What was deleted, or would be."""
+    """The data that `forget` deleted, or with `dry_run` would delete."""
 
     variables: tuple[str, ...]
     is_done: bool
     dry_run: bool
     everywhere: bool
     values: int
-    """How many values, in all histories that are affected."""
+    """The number of values, in all affected histories."""
     removed: Pieces
     remaining: Pieces
     """Forgotten data in files that a kernel is still writing."""
     histories: tuple[dict[str, Any], ...]
-    """For each history, what is deleted and what stays (docs/json.md)."""
+    """For each history, the data that is deleted and the data that stays (docs/json.md)."""

@@ -1,4 +1,4 @@
-"""A block that is rolled back: `with clew.session().trial() as t:`."""
+"""Blocks that are rolled back at their end: `with clew.session().trial() as t:`."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 
 class Trial:
-    """What happens in the block is recorded as a run of its own, and the session is where it was afterwards.
+    """A `with` block that is rolled back: the end of the block restores the session's state from before it.
 
-    A trial may stand in another one, and in a cell that goes on behind it.
+    The block is recorded as a separate run, so you can still inspect or restore its state later. Trials can be nested, and a cell can
+    continue after a trial.
     """
 
     def __init__(self) -> None:
@@ -38,14 +39,14 @@ class Trial:
         #: The number of steps that could be undone by then.
         self._depth = 0
         self._kept: list[str] = []
-        #: What became of every name on the way back, `names("lost")` among it; `None` until the block has ended.
+        #: The report of the rollback, with the outcome for each variable (`report.names("lost")`); `None` until the block has ended.
         self.report: Report | None = None
 
     def keep(self, *names: Names) -> None:
-        """Has these names the values afterwards that they have when the block ends.
+        """Keep these variables when the block is rolled back, with the values that they have at the end of the block.
 
-        A name that is not there then, or that shares objects with a name that is not kept, can't be kept: the block is rolled back
-        without keeping anything, and its end raises a UsageError.
+        A variable cannot be kept if it does not exist at the end of the block, or shares objects with a variable that is not kept. In
+        that case Clew rolls back the block without keeping any variable, and raises a UsageError.
         """
         if self.report is not None:
             raise RefusedError(

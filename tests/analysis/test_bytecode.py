@@ -15,6 +15,7 @@ import pytest
 
 from clew.analysis import bytecode
 from clew.analysis.bytecode import (
+    asserts,
     called,
     constant,
     constants,
@@ -137,6 +138,15 @@ def test_names_of_functions_and_classes() -> None:
     assert list(found) == [{"b", "c"}, {"a"}, {"a"}]
     found = names_of(function("class A:\n    global g\n    x = y\n    g = x\n    del x"))
     assert found.loaded - {"__name__"} == {"x", "y"} and found.stored == {"g"} and found.deleted == set()
+
+
+def test_asserts_are_found() -> None:
+    for source, found in [
+        ("assert x", True),
+        ("x = all(y), tuple(y), 5", False),
+        ("raise NotImplementedError", False),
+    ]:
+        assert asserts(compile(source, "<cell>", "exec")) == found, source
 
 
 def test_constants_leave_docstrings_out() -> None:

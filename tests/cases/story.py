@@ -1,8 +1,8 @@
-"""How a case is told: cells before, one change, what must be read on either side, and the word for every name.
+"""The format of a test case: cells before, one change, expressions to evaluate before and after it, and the expected outcome for each
+variable.
 
-`play` walks a case through a real kernel: undo, redo, then a switch to the state before the change and back to the one
-after it. Each time the values must be those that were read live, the names that the change left alone must be the very
-same objects, and every name must have the word that the case gives it.
+`play` runs a case in a real kernel: undo, redo, then a switch to the state before the change and back. Each time the values must equal the
+live ones, variables that the change did not affect must be the same objects, and each variable must have the expected outcome.
 """
 
 from __future__ import annotations
@@ -17,36 +17,36 @@ from typing import Any
 from harness import Kernel, Reply
 
 BYSTANDER = "bystander"
-"""A name that no case touches: it must be *unchanged*, the very same object, by every move."""
+"""A variable that no case uses. Every restore must report it as *unchanged*, and it must stay the same object."""
 
 FORTH = {"removed": "restored"}
-"""The word that going forth gives a name to which going back gave another, unless the case says so."""
+"""The outcome of a variable when the change is restored, by its outcome when the change is undone. A case can override it."""
 
 SHELL_NAMES = re.compile(r"_(i*|_*|i?\d+|ih|oh|dh)$|In$|Out$|__file__$")
 
 
 @dataclass(frozen=True)
 class Case:
-    """One change of a session, and what must come back when it is undone."""
+    """One change of a session, and the expected result of undoing it."""
 
     name: str
     given: str
     change: str
     reads: Sequence[str]
     words: Mapping[str, str] = field(default_factory=dict)
-    """The word for every name the undo does not keep; alternatives parted by a bar."""
+    """The outcome of each variable that undo does not leave unchanged. Alternatives are separated by a bar."""
     again: Mapping[str, str] = field(default_factory=dict)
-    """The same for the redo, where it is not plain from `words`."""
+    """The outcomes for redo, if they do not follow from `words`."""
     kept: Sequence[str] = ()
-    """Names that must stay the very same objects, besides the bystander."""
+    """Variables that must stay the same objects, besides the bystander."""
     probe: tuple[str, str] | None = None
-    """An expression with a side effect, tried last on the restored state, and the `repr` it must have."""
+    """An expression with a side effect, evaluated last on the restored state, and its expected `repr`."""
     fails: str | None = None
-    """The exception that the change ends with."""
+    """The exception with which the change ends."""
     unverified: Sequence[str] = ()
-    """Names that may be flagged unverified."""
+    """Variables that may be unverified."""
     fresh: bool = True
-    """Whether the state after the change comes back equal in a new kernel too."""
+    """Whether the state after the change can also be restored exactly in a new kernel."""
 
     @property
     def back(self) -> dict[str, str]:
@@ -63,7 +63,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Report:
-    """What a mover said of each root."""
+    """The report of a restore."""
 
     data: dict[str, Any]
 
@@ -89,12 +89,12 @@ class Report:
 
     @property
     def names(self) -> dict[str, str]:
-        """The words of the user's names only; `_` is what a case binds to have no output."""
+        """The outcomes of the user's variables. Cases bind `_` to suppress an output, so it is left out."""
         return {root: word for root, word in self.words.items() if root.isidentifier() and root != "_"}
 
 
 def title(root: dict[str, str] | str) -> str:
-    """A root as people write it: `x`, `Out[3]`, `option:pandas display.max_rows`."""
+    """Formats a root: `x`, `Out[3]`, `option:pandas display.max_rows`."""
     if isinstance(root, str):
         return root
     kind, key = root["kind"], root["key"]
@@ -102,13 +102,13 @@ def title(root: dict[str, str] | str) -> str:
 
 
 class Notebook:
-    """A kernel with Clew loaded, in the words of the cases."""
+    """A kernel with Clew, with methods for the cases."""
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
 
     def run(self, *cells: str, fails: str | None = None) -> Reply:
-        """Runs cells; each must end well, or the last one with the exception that `fails` names."""
+        """Runs cells. Each must succeed; if `fails` is given, the last one must raise this exception."""
         reply = None
         for number, cell in enumerate(map(plain, cells)):
             reply = self.kernel.run(cell)
@@ -121,7 +121,7 @@ class Notebook:
         return reply
 
     def read(self, *expressions: str) -> list[str]:
-        """The `repr` of each expression, read without a recorded run."""
+        """Returns the `repr` of each expression, evaluated without recording a run."""
         return list(
             self.kernel.value("[" + ", ".join(f"repr(({expression}))" for expression in expressions) + "]")
         )
@@ -132,42 +132,41 @@ class Notebook:
         )
 
     def names(self) -> set[str]:
-        """The names of the user's."""
+        """Returns the user's variables."""
         listed: list[str] = self.kernel.value("list(globals())")
         return {name for name in listed if not SHELL_NAMES.match(name)}
 
     def say(self, line: str) -> str:
-        """What `%clew line` prints."""
+        """Returns the text that `%clew line` prints."""
         return self.run(f"%clew {line}").text
 
     def ask(self, line: str) -> Any:
-        """The answer of `%clew line --json`."""
+        """Returns the output of `%clew line --json`."""
         word, _, rest = line.partition(" ")
         said = self.say(f"{word} --json {rest}")
         start = re.search(r"^[{[]", said, re.MULTILINE)
         assert start, f"%clew {line} --json said: {said}"
-        # A `__del__` of the user's may print before it or behind it.
+        # A `__del__` of the user's classes may print text before or after it.
         return json.JSONDecoder().raw_decode(said, start.start())[0]
 
     def move(self, line: str) -> Report:
-        """Moves, and gives the report."""
+        """Runs a command that restores a state, and returns the report."""
         data = self.ask(line)
         assert "outcomes" in data, f"%clew {line} said: {data}"
         return Report(data)
 
     def at(self) -> str:
-        """The revision where the session is."""
+        """Returns the current run."""
         return str(self.ask("status")["at"]["run"])
 
     def kill(self) -> None:
-        """Ends the kernel as a crash would (`kill -9`). First Clew says that it recorded the last run: what it does after
-        the reply is promised to be kept only then."""
+        """Kills the kernel like a crash (`kill -9`). Before, it runs `status`: after that, Clew has saved the last run."""
         assert self.ask("status")["is_recording"]
         self.kernel.kill()
 
 
 def counts(line: str) -> dict[str, int]:
-    """Reads `38 unchanged, 3 restored, 1 lost: conn (...)` off the line that a mover prints first."""
+    """Parses `38 unchanged, 3 restored, 1 lost: conn (...)` from the first line of a report."""
     return {
         word.replace(" ", "_"): int(number)
         for number, word in re.findall(r"(\d+) (unchanged|restored|rerun|not identical|removed|lost)", line)
@@ -177,7 +176,7 @@ def counts(line: str) -> dict[str, int]:
 def check_words(
     report: Report, expected: Mapping[str, str], case_name: str, unverified: Sequence[str] = ()
 ) -> None:
-    """Every name has the word expected; a name that the case does not speak of is kept."""
+    """Checks that each variable has the expected outcome. Variables that the case does not list must be unchanged."""
     names = report.names
     wrong = {
         root: f"{word}, not {expected.get(root, 'unchanged')} ({report.why(root)})"
@@ -194,12 +193,12 @@ def check_words(
 
 
 def plain(cell: str) -> str:
-    """A cell as it is typed, from the indented text of a case."""
+    """Returns a cell as typed, from the indented text of a case."""
     return dedent(cell).strip("\n")
 
 
 def differs(expected: Sequence[str], got: Sequence[str], reads: Sequence[str]) -> dict[str, str]:
-    """The expressions that read differently, with both readings."""
+    """Returns the expressions with different values, and both values."""
     return {
         read: f"expected {want[:300]}, got {have[:300]}"
         for read, want, have in zip(reads, expected, got, strict=True)
@@ -208,7 +207,7 @@ def differs(expected: Sequence[str], got: Sequence[str], reads: Sequence[str]) -
 
 
 def play(notebook: Notebook, case: Case) -> tuple[str, list[str]]:
-    """Walks the case back and forth; gives the revision after the change and what was read there."""
+    """Runs a case back and forth. Returns the revision after the change, and the values of the expressions there."""
     notebook.run(case.given)
     still = [BYSTANDER, *case.kept]
     identities = notebook.identities(still)

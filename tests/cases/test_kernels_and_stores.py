@@ -890,6 +890,20 @@ def test_kernels_that_followed_each_other_did_not_work_beside_each_other(
     assert (fifth.read("x"), report.data["other_kernels"]) == (["[1, 2, 'fourth']"], [])
 
 
+def test_a_kernel_that_resumed_with_losses_followed_the_one_before(kernels: Callable[..., Notebook]) -> None:
+    first = kernels()
+    first.run("a = 1", "a = 2; g = (i for i in range(4))")
+    first.kill()
+    second = kernels()
+    assert second.move("resume").at == "3a"
+    second.run("b = 2")
+    second.move("switch 2")
+    second.run("c = 3")
+    second.kill()
+    third = kernels()
+    assert third.move("resume").data["other_kernels"] == []
+
+
 def test_p09_a_kernel_that_is_killed_leaves_its_line_beside_the_other_s(
     kernels: Callable[..., Notebook],
 ) -> None:

@@ -269,6 +269,23 @@ def test_excluded_names_are_left_alone(notebook: Notebook) -> None:
     assert notebook.identities(["token"]) == identity
 
 
+def test_p01_a_variable_that_is_recorded_again_stays_where_it_was_excluded(notebook: Notebook) -> None:
+    notebook.run("t = [1]\nk = 1")
+    notebook.say("exclude t")
+    notebook.run("k = 2")
+    excluded = notebook.at()
+    notebook.say("exclude -d t")
+    notebook.run("len(t)")
+    identity = notebook.identities(["t"])
+    for line in ("undo", f"switch {excluded}"):
+        report = notebook.move(line)
+        assert notebook.read("t") == ["[1]"] and notebook.identities(["t"]) == identity
+        assert report.word("t") == "not_identical" and report.why("t").endswith(
+            "it was excluded in that state"
+        )
+        notebook.move("undo")
+
+
 @pytest.mark.parametrize(
     ("name", "line", "cell", "why"),
     [

@@ -278,11 +278,11 @@ def stand_in() -> Iterator[None]:
             file.Buffer = buffer
 
 
-TestHeap = getattr(_engine, "TestHeap", None)
+TestHeap = _engine.TestHeap
 
 
 def looked(value: Any) -> Any:
-    """What the engine finds, a value without a value being an error here."""
+    """Returns the engine's heap and its look at the value. A value without a recordable part is an error here."""
     heap = TestHeap({"__name__": "__main__"})
     found = heap.look_jointly({"value": value})
     if found.opaque:
@@ -291,18 +291,15 @@ def looked(value: Any) -> Any:
 
 
 def fingerprint(value: Any) -> Any:
-    """What a walk hashes."""
+    """Returns the fingerprints of a value, by the heap of the tests and by the engine."""
     stored = Stored()
     stored.walk(value)
-    own = stored.fingerprint()
-    return own if TestHeap is None else (own, looked(value)[1].fingerprint)
+    return stored.fingerprint(), looked(value)[1].fingerprint
 
 
 def copy(value: Any) -> Any:
-    """What a load gives, after its fingerprint was found to be the same."""
-    made = copied(value)
-    if TestHeap is None:
-        return made
+    """Returns the value as the engine restores it; checks that its fingerprint is the same, here and in the heap of the tests."""
+    copied(value)
     heap, found = looked(value)
     loaded = heap.load([found])
     if loaded[""]:

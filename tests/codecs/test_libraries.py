@@ -216,7 +216,6 @@ def together(**values) -> list[list[str]]:
     return sorted(sorted(group.roots) for group in found if not group.roots[0].startswith("definition"))
 
 
-@pytest.mark.skipif(TestHeap is None, reason="asks the engine, which is not built")
 def test_what_libraries_share_inside_joins_nothing():
     import datetime
     import decimal
@@ -251,7 +250,6 @@ def test_what_libraries_share_inside_joins_nothing():
     plt.close("all")
 
 
-@pytest.mark.skipif(TestHeap is None, reason="asks the engine, which is not built")
 def test_what_shares_memory_joins():
     import pandas as pd
     import pyarrow as pa

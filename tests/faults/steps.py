@@ -41,6 +41,7 @@ ELSEWHERE = {
     "shell.session:Session.hooks": "the same",
     "shell.hooks:Hooks.hung": "the same",
     "shell.session:Session.flush": "a program asks, and hears; tests/shell/test_api.py",
+    "shell.session:Session.command": "the same",
     "shell.recorder:Recorder.sync": "the same",
     "engine:sync": "the same",
     "engine:cells": "a traceback wants the lines of restored code; tests/shell/test_restored_source.py",

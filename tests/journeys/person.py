@@ -1,4 +1,4 @@
-"""A person with a home, a store, a key, a terminal, and notebooks in a folder."""
+"""A user with a home, a store, a key, a terminal, and a folder of notebooks."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from journeys.terminal import Terminal
 
 
 class Person:
-    """Everything that one person has on a machine. Nothing of it is there before it is used."""
+    """The files and kernels of one user on one machine. They are created when they are used first."""
 
     def __init__(self, home: Path, folder: Path, store: Path | None = None) -> None:
         self.home = home
         self.folder = folder
-        #: Where Clew keeps things if nobody says otherwise.
+        #: The default folder of the store.
         self.store = store or home / ".local/share/clew"
         self.folders = {
             "HOME": str(home),
@@ -31,7 +31,7 @@ class Person:
         self._open: list[Kernel] = []
 
     def opens(self, name: str, **options: Any) -> Notebook:
-        """Opens a notebook of the folder: a new kernel, in which Clew is loaded unless `load=False`."""
+        """Opens a notebook in the folder: a new kernel, with Clew unless `load=False`."""
         self.folder.mkdir(parents=True, exist_ok=True)
         env = {"CLEW_HOME": str(self.store), "PYTHONWARNINGS": "ignore"}
         kernel = Kernel(home=self.home, notebook=self.folder / name, cwd=self.folder, env=env, **options)
@@ -39,24 +39,24 @@ class Person:
         return Notebook(kernel)
 
     def ask(self, *words: str) -> Any:
-        """The answer in JSON of `clew WORDS` in the terminal."""
+        """Runs `clew WORDS` in the terminal. Returns the JSON output."""
         return self.clew.ask(*words)
 
     def leaves(self) -> None:
-        """Closes every notebook that is still open."""
+        """Closes all open notebooks."""
         for kernel in self._open:
             kernel.end()
 
 
 def told(notebook: Notebook, line: str) -> str:
-    """Everything that a person reads under `%clew line`, complaints too."""
+    """Runs `%clew line`. Returns everything that the user sees, including error messages."""
     reply = notebook.kernel.clew(line)
     assert reply.ok or reply.ename == "UsageError", f"%clew {line} raised {reply.ename}\n{reply.traceback}"
     return f"{reply.text}\n{reply.stderr}".strip("\n")
 
 
 def refused(notebook: Notebook, line: str) -> Any:
-    """The answer in JSON of `%clew line`, which must not have been done."""
+    """Runs `%clew line`, which must fail. Returns the JSON output."""
     word, _, rest = line.partition(" ")
     answer = json.loads(told(notebook, f"{word} --json {rest}"))
     assert answer["exit"] >= 2 and answer["error"]["message"], answer
@@ -64,6 +64,6 @@ def refused(notebook: Notebook, line: str) -> Any:
 
 
 def runs_of(log: str) -> list[str]:
-    """The run numbers that a log lists, from its top to its bottom."""
+    """Returns the run numbers that a log lists, in its order."""
     lines = [line.replace("@", " ").split() for line in log.splitlines()]
     return [words[0] for words in lines if words and words[0][:1].isdigit() and words[1:2] != ["of"]]

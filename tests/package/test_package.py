@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+
+import pytest
+from harness import REPOSITORY
 
 import clew
 
@@ -62,3 +66,18 @@ def test_the_command_and_the_package_look_at_the_same_folder(tmp_path, monkeypat
     doctor = json.loads(run(str(BIN / "clew"), "doctor", "--json"))
     assert doctor["store"] == str(tmp_path / "store")
     assert not (tmp_path / "store").exists(), "looking made a store"
+
+
+def test_a_build_for_an_unknown_python_stops_with_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(REPOSITORY / "build_backend"))
+    backend = importlib.import_module("clew_build")
+    backend._check_python()
+    monkeypatch.setattr(backend, "_place_command", lambda profile: pytest.fail("it compiles"))
+    with monkeypatch.context() as patch:
+        patch.setattr(backend, "PYTHONS", range(3, 5))
+        with pytest.raises(SystemExit, match=r"knows the layouts of CPython 3\.3 to 3\.4, not of cpython 3"):
+            backend.build_wheel("unused")
+    with monkeypatch.context() as patch:
+        patch.setattr(backend.sysconfig, "get_config_var", lambda name: 1)
+        with pytest.raises(SystemExit, match="this is a free-threaded build"):
+            backend.build_editable("unused")

@@ -1,4 +1,4 @@
-"""A history that Python 3.11 recorded, resumed by 3.13 and back: functions and classes come from their source, the rest as it is."""
+"""A history that Python 3.11 recorded, resumed by a newer one and back: functions and classes come from their source, the rest as it is."""
 
 from __future__ import annotations
 
@@ -83,7 +83,8 @@ def test_p03_definitions_go_to_another_python_and_back(start: Callable[[str], Ke
     kernel = start(OLD)
     told = outcomes(kernel, "resume --json")
     assert unlike(told) == {TOO_NEW}, told
-    assert told[TOO_NEW][0] == "lost" and "Python 3.13 compiled its code" in told[TOO_NEW][1]
+    assert told[TOO_NEW][0] == "lost"
+    assert f"Python 3.{sys.version_info.minor} compiled its code" in told[TOO_NEW][1]
     assert answers(kernel, ADDED_ANSWERS, but="") == {}
     told = outcomes(kernel, "switch old --json")
     assert {word for word, _ in told.values()} <= {"unchanged", "restored", "removed"}

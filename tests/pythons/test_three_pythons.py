@@ -1,4 +1,4 @@
-"""A session goes from Python 3.11 to 3.12 to 3.13, gets something of its own in each, and goes all the way back."""
+"""A session goes from Python 3.11 to 3.12 to the newest, gets something of its own in each, and goes all the way back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NEW = sys.executable
 WITHOUT_SOURCE = "hidden"
 #: Names that go on where they are asked: only the last Python asks them.
 GO_ON = ("bump", "words", "grid")
-#: What 3.12 adds that 3.11 can't read, and 3.13 that neither can; beside each what all can.
+#: What 3.12 adds that 3.11 can't read, and 3.13 that neither of them can; beside each what all can.
 ADDED = {
     BETWEEN: [
         "def first[T](items: list[T]) -> T:\n    return items[0]",

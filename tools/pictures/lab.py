@@ -1,4 +1,4 @@
-"""A JupyterLab of its own, with one notebook, driven as a person would."""
+"""A private JupyterLab server with one notebook, operated like a user would."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from playwright.sync_api import Page
 from story import CELLS
 
 NOTEBOOK = "trips.ipynb"
-#: Milliseconds after which something will never come.
+#: The timeout in milliseconds for something that must happen.
 NEVER = 120_000
-#: Hides what has nothing to do with the notebook.
+#: Hides elements that do not belong to the notebook.
 QUIET = ".jp-Notebook-footer, .jp-Toolbar, .jp-cell-toolbar, .Toastify {display: none !important}"
 
 
 class Lab:
-    """The server, in directories of its own below `home`."""
+    """The server, with its directories below `home`."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -71,7 +71,7 @@ class Lab:
         page.add_style_tag(content=QUIET)
 
     def run(self, page: Page, index: int, source: str) -> None:
-        """Types a cell's source and runs it; the command ends when its outputs are there."""
+        """Types the source of a cell and runs it. Returns when its outputs are complete."""
         page.evaluate(
             """async ([index, source]) => {
                 const panel = window.jupyterapp.shell.currentWidget;
@@ -84,14 +84,14 @@ class Lab:
         )
 
     def restart(self, page: Page) -> None:
-        """Ends the kernel and starts a new one, as if it had died."""
+        """Kills the kernel and starts a new one, as after a crash."""
         page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
         page.evaluate(
             "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestKernelInfo()"
         )
 
     def use_theme(self, page: Page, theme: str) -> None:
-        """Light or dark."""
+        """Sets the light or dark theme."""
         name = "JupyterLab Light" if theme == "light" else "JupyterLab Dark"
         page.evaluate(
             "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})", name
@@ -100,7 +100,7 @@ class Lab:
         page.wait_for_timeout(1500)
 
     def picture(self, page: Page, index: int) -> bytes:
-        """A picture of one cell with its outputs."""
+        """Takes a picture of one cell with its outputs."""
         page.evaluate(
             """async index => {
                 const content = window.jupyterapp.shell.currentWidget.content;
@@ -116,7 +116,7 @@ class Lab:
         return cell.screenshot()
 
     def shown(self, page: Page) -> list[str]:
-        """The plain texts below each cell."""
+        """Returns the plain texts below each cell."""
         outputs = page.evaluate(
             """() => window.jupyterapp.shell.currentWidget.content.widgets.map(cell =>
                 cell.model.outputs ? cell.model.outputs.toJSON() : [])"""
@@ -129,7 +129,7 @@ class Lab:
 
 
 def notebook() -> dict[str, object]:
-    """The notebook before anything ran."""
+    """Returns the notebook before any cell ran."""
     cells = [
         {
             "cell_type": "code",
@@ -146,7 +146,7 @@ def notebook() -> dict[str, object]:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """The process's variables with every directory a private one."""
+    """Returns the environment of the process, with private directories."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -167,7 +167,7 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A port nobody listens on."""
+    """Returns an unused port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,4 +1,4 @@
-"""The notebook that the pictures are of: an analysis with a mistake, a second line, a failure and a dead kernel."""
+"""The notebook in the pictures: an analysis with a mistake, a second branch, a failed cell and a dead kernel."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell, and under which name a picture of it is kept."""
+    """One cell, and the name of its picture."""
 
     source: str
     picture: str = ""
-    #: The kernel is started anew before it.
+    #: Whether the kernel is restarted before the cell runs.
     is_after_restart: bool = False
-    #: It is not another cell, but a cell's new source.
+    #: The earlier cell whose source it replaces, if it is not a new cell.
     replaces: str = ""
 
 
@@ -70,12 +70,12 @@ len(late), len(trips)""",
     Cell("%clew status", picture="lab-status"),
 ]
 
-#: The cells of the notebook before anything ran.
+#: Returns the cells of the notebook before any cell ran.
 CELLS = [step for step in STEPS if not step.replaces]
 
 
 def place(step: Cell) -> int:
-    """The place in the notebook of the cell that a step runs."""
+    """Returns the index in the notebook of the cell that a step runs."""
     if step.replaces:
         return [cell.source for cell in CELLS].index(step.replaces)
     return next(index for index, cell in enumerate(CELLS) if cell is step)

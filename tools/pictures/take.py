@@ -3,10 +3,10 @@
     python -m venv VENV && VENV/bin/pip install -r tools/pictures/requirements.txt && VENV/bin/pip install .
     VENV/bin/python tools/pictures/take.py [NAME ...] [--clew COMMAND] [--browser PATH] [--all DIR]
 
-Everything is real: a JupyterLab with a real kernel runs the cells of `story.py`, the native command reads the store
-that this left, and a browser (Chromium, found on PATH if not named) shows all of it in light and dark. A NAME limits what
-is kept (`diff` takes `lab-diff` and `terminal-diff`); `--all DIR` keeps every picture there instead. Instead of
-installing Clew, PYTHONPATH may name a built `python/` and `--clew` the command.
+Everything is real: a JupyterLab with a real kernel runs the cells of `story.py`, and the native command reads the resulting store. A
+browser (by default Chromium on PATH) renders both in a light and a dark theme. With NAMEs, only matching pictures are written: `diff`
+matches `lab-diff` and `terminal-diff`. `--all DIR` writes every picture to DIR instead. Clew need not be installed: set PYTHONPATH to a
+built `python/`, and `--clew` to the command.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ from terminal import frame, said
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 KEPT = REPOSITORY / "docs" / "pictures"
-#: Those that the guide shows; the others are for whoever works on the pages.
+#: The pictures in the guide. The others are only for the development of the pages.
 SHOWN = {"terminal-log", "terminal-diff", "terminal-report", "lab-log", "lab-diff", "lab-report", "page-log"}
 THEMES = ("light", "dark")
-#: What the terminal is asked, by the name of its picture.
+#: The command of each terminal picture, by the name of the picture.
 TERMINAL = {
     "terminal-log": ["log", "--all", "--graph"],
     "terminal-diff": ["diff", "5", "@"],
     "terminal-vars": ["vars"],
-    # Last: it moves the session, which the command does in the live kernel.
+    # Last, because it restores a state in the live kernel.
     "terminal-report": ["switch", "6"],
 }
-#: Runs of the page that are shown opened: those with a plot or another version of a cell.
+#: Runs that are opened on the page: those with a plot or another version of a cell.
 OPENED = "details.clew-entry:has(img, pre .clew-del)"
-#: Columns of the terminal.
+#: The width of the terminal in columns.
 WIDTH = 104
-#: Bytes from which on colours are saved.
+#: The size in bytes from which the number of colours of a picture is reduced.
 LARGE = 100_000
 
 
 def main() -> int:
-    """Takes the pictures that were asked for."""
+    """Takes the requested pictures."""
     arguments = parse()
     folder = Path(arguments.all) if arguments.all else KEPT
     folder.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ def main() -> int:
 
 
 def parse() -> argparse.Namespace:
-    """The options."""
+    """Parses the options."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -86,7 +86,7 @@ def parse() -> argparse.Namespace:
 
 @contextmanager
 def browser(path: str | None) -> Iterator[Browser]:
-    """A browser without a window."""
+    """Starts a headless browser."""
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield started
@@ -99,7 +99,7 @@ def take_lab(lab: Lab, shown: Browser, keep) -> None:  # type: ignore[no-untyped
     lab.open(page)
     for step in STEPS:
         if step.is_after_restart:
-            page.wait_for_timeout(10_000)  # in idle time Clew looks at everything once more
+            page.wait_for_timeout(10_000)  # when it is idle, Clew checks all variables again
             lab.restart(page)
         lab.run(page, place(step), step.source)
         if step is STEPS[0] and (trouble := lab.shown(page)[0]):
@@ -113,7 +113,7 @@ def take_lab(lab: Lab, shown: Browser, keep) -> None:  # type: ignore[no-untyped
 
 
 def take_terminal(clew: str, lab: Lab, shown: Browser, keep) -> None:  # type: ignore[no-untyped-def]
-    """Pictures of what the native command prints."""
+    """Takes pictures of the output of the native command."""
     page = shown.new_page(viewport={"width": 1180, "height": 700}, device_scale_factor=1.5)
     for name, words in TERMINAL.items():
         output = said([clew, *words], lab.environment, WIDTH)
@@ -124,7 +124,7 @@ def take_terminal(clew: str, lab: Lab, shown: Browser, keep) -> None:  # type: i
 
 
 def take_page(clew: str, lab: Lab, shown: Browser, keep) -> None:  # type: ignore[no-untyped-def]
-    """Pictures of the page of `log --html`, some of its runs opened."""
+    """Takes pictures of the page of `log --html`, with some of its runs opened."""
     file = lab.home / "history.html"
     print(
         said([clew, "log", "--html", str(file)], lab.environment, WIDTH).replace(f"{lab.home}/", ""), end=""
@@ -150,7 +150,7 @@ def open_runs(page: Page, which: str) -> Page:
 
 
 def small(png: bytes, file: Path) -> int:
-    """Writes a picture; a large one with as few colours as look the same."""
+    """Writes a picture. Large ones are reduced to as few colours as possible without a visible change."""
     image = Image.open(io.BytesIO(png)).convert("RGB")
     image.save(file, optimize=True)
     if file.stat().st_size > LARGE:

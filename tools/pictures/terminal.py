@@ -1,4 +1,4 @@
-"""A terminal's look around what a command really prints."""
+"""Renders the real output of a command like a terminal."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ DARK = TerminalTheme(
     ],
     [(145, 152, 162), *[(218, 222, 228)] * 7],
 )
-#: In rich's words: it puts in colours and code.
+#: In rich's template language: rich inserts colours and code.
 FRAME = """<!DOCTYPE html><meta charset="utf-8"><style>
 body{{margin:0}}
 .screen{{display:inline-block;background:{background};color:{foreground};border-radius:8px;padding:14px 20px 16px}}
@@ -51,7 +51,7 @@ pre{{margin:0;font:13px/1.5 "DejaVu Sans Mono",Menlo,Consolas,monospace;width:ca
 
 
 def said(words: list[str], environment: dict[str, str], width: int) -> str:
-    """What a command prints to a terminal, colours included."""
+    """Returns the output of a command in a terminal, with colours."""
     ours, theirs = pty.openpty()
     environment = environment | {"COLUMNS": str(width), "TERM": "xterm-256color"}
     environment.pop("NO_COLOR", None)
@@ -61,7 +61,7 @@ def said(words: list[str], environment: dict[str, str], width: int) -> str:
     while True:
         try:
             piece = os.read(ours, 65536)
-        except OSError:  # the other side is closed
+        except OSError:  # the other end is closed
             break
         if not piece:
             break
@@ -72,13 +72,13 @@ def said(words: list[str], environment: dict[str, str], width: int) -> str:
 
 
 def frame(prompt: str, output: str, theme: str, width: int) -> str:
-    """A page that looks like a terminal in which `prompt` was typed."""
+    """Returns a page that looks like a terminal in which `prompt` was typed."""
     console = Console(
         record=True, width=1000, file=io.StringIO(), force_terminal=True, color_system="standard"
     )
     console.print(Text(prompt, style="bold"), soft_wrap=True)
     text = Text.from_ansi(output.rstrip("\n"))
-    # What terminals show dimmed, in a grey that can be read in a small picture.
+    # The colour of dimmed text: a grey that is readable in a small picture.
     text.spans = [
         span._replace(style="bright_black") if span.style == Style(dim=True) else span for span in text.spans
     ]

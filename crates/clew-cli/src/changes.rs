@@ -38,7 +38,7 @@ impl VariableChange {
     }
 }
 
-/// Roots that a run made, changed, let share something and took away, by display name.
+/// The roots that a run added, changed, made share objects, or removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Changes {
@@ -48,7 +48,7 @@ pub struct Changes {
     pub changed: Vec<Root>,
     /// Roots with the same value that share objects with another variable since this run.
     pub shared: Vec<Root>,
-    /// Roots that are gone.
+    /// Roots that no longer exist.
     pub removed: Vec<Root>,
 }
 

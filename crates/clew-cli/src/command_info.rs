@@ -1,27 +1,27 @@
-//! What each command declares of itself. Its module in `commands` fills in a [`CommandInfo`], and `commands.rs` lists them all; parsing,
-//! help, completion, hints, calls in Python and the reference in docs/guide read this list.
+//! The properties of each command. Each command's module in `commands` has a [`CommandInfo`], and `commands.rs` lists all of them. The list
+//! is used for parsing, help, completion, hints, Python calls and the reference in docs/guide.
 
-/// All commands, and what can be typed.
+/// All commands, with their grammar.
 #[derive(Debug)]
 pub struct Registry {
     /// The groups of commands, in the order in which help lists them.
     pub(crate) groups: &'static [(&'static str, &'static [&'static CommandInfo])],
-    /// Builds what can be typed, as clap parses it.
+    /// Builds the grammar of all commands, for clap.
     pub(crate) definition: fn() -> clap::Command,
 }
 
 impl Registry {
-    /// All commands.
+    /// Returns all commands.
     pub(crate) fn commands(&self) -> impl Iterator<Item = &'static CommandInfo> + use<> {
         self.groups.iter().flat_map(|(_, commands)| *commands).copied()
     }
 
-    /// The command of that name.
+    /// Returns the command with this name.
     pub(crate) fn find(&self, name: &str) -> Option<&'static CommandInfo> {
         self.commands().find(|info| info.name == name)
     }
 
-    /// Whether a command, as it is typed, works in a terminal only.
+    /// Whether a command, as typed, only works in a terminal.
     pub(crate) fn is_of_terminal(&self, words: &str) -> bool {
         let pieces: Vec<&str> = words.split_whitespace().collect();
         let info = pieces.first().and_then(|first| self.find(first));
@@ -30,32 +30,34 @@ impl Registry {
     }
 }
 
-/// What a command declares of itself. Its arguments and its help are those of its `clap::Args`.
+/// The properties of a command. Its arguments and help are in its `clap::Args`.
 #[derive(Debug)]
 pub(crate) struct CommandInfo {
-    /// What people type: `log`.
+    /// The name that users type: `log`.
     pub name: &'static str,
-    /// An example or two: what is typed, and what it does.
+    /// One or two examples: the command line, and its effect.
     pub examples: &'static [(&'static str, &'static str)],
-    /// How each interface takes it: the rows of docs/guide/interfaces.md. Empty for what cannot be tried there.
+    /// The forms of the command in each interface: the rows of docs/guide/interfaces.md. Empty for commands that cannot be tried there.
     #[cfg_attr(not(test), expect(dead_code, reason = "tests make the reference of it"))]
     pub calls: &'static [CommandCall],
-    /// The keywords that are options of its method of `clew.session()`; `None` if hints write `command(…)` instead.
+    /// The keyword arguments of its method of `clew.session()`; `None` if hints show `command(…)` instead.
     pub method: Option<&'static [&'static str]>,
-    /// What it changes at most.
+    /// The most that it may change.
     pub changes: CommandEffect,
-    /// Which options `--store`, `--history` and `--kernel` a hint repeats behind it. The argument is the word after the command.
+    /// The options among `--store`, `--history` and `--kernel` that a hint with this command repeats. The argument is the word after the
+    /// command.
     pub scope: fn(Option<&str>) -> CommandScope,
-    /// What begins like this can be typed in a terminal only.
+    /// Command lines that begin like this only work in a terminal.
     pub terminal_only: &'static [&'static str],
-    /// Whether its answer names the notebook that it is about, where none was named. Other answers are a script, or name it anyway.
+    /// Whether its output names the notebook that Clew selected, if the user named none. Other outputs are scripts, or name the notebook
+    /// anyway.
     pub names_notebook: bool,
-    /// Whether it is reserved: it prints that it is not available yet.
+    /// Whether the command is reserved: it only prints that it is not available yet.
     pub is_reserved: bool,
 }
 
 impl CommandInfo {
-    /// What is the same for most commands.
+    /// The values that most commands have.
     pub const DEFAULT: Self = Self {
         name: "",
         examples: &[],
@@ -69,13 +71,13 @@ impl CommandInfo {
     };
 }
 
-/// One command in every interface.
+/// One command line in every interface.
 #[derive(Debug)]
 #[cfg_attr(not(test), expect(dead_code, reason = "tests make the reference of it"))]
 pub(crate) struct CommandCall {
-    /// What is typed after `%clew` and `clew`.
+    /// The text after `%clew` or `clew`.
     pub typed: &'static str,
-    /// The call of its method of `clew.session()`, and the class of its result in `clew.results`. Without a method, programs type
+    /// The call of its method of `clew.session()`, and the class of its result in `clew.results`. Without a method, programs call
     /// `command(…)`, whose result is a `Result`.
     pub method: Option<(&'static str, &'static str)>,
 }
@@ -88,16 +90,16 @@ impl CommandCall {
         }
     }
 
-    /// A command without a method.
+    /// Creates a command line without a method.
     pub const fn plain(typed: &'static str) -> Self {
         Self { typed, method: None }
     }
 }
 
-/// What a command changes at most.
+/// The most that a command may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CommandEffect {
-    /// It only reads, apart from files that the user names.
+    /// Nothing, except files that the user names.
     Nothing,
     /// Variables and other session state.
     Session,
@@ -105,7 +107,7 @@ pub(crate) enum CommandEffect {
     History,
     /// A store.
     Store,
-    /// It deletes recorded values for good, so no typing error is corrected to it.
+    /// It deletes recorded values for good, so a misspelled command is never corrected to it.
     RecordedValues,
     /// The installation, the settings or the user's keys.
     Setup,
@@ -115,7 +117,7 @@ pub(crate) enum CommandEffect {
 
 #[cfg(test)]
 impl CommandEffect {
-    /// What the reference prints.
+    /// Returns the text for the reference.
     pub fn text(self) -> &'static str {
         match self {
             Self::Nothing => "nothing",
@@ -129,15 +131,15 @@ impl CommandEffect {
     }
 }
 
-/// What a command is about; a later one includes those before it.
+/// The part of the data that a command uses. Each variant includes the earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum CommandScope {
     /// Neither a store nor a history.
     Nothing,
     /// A store.
     Store,
-    /// A history of it.
+    /// A history of the store.
     History,
-    /// The kernel that records in one.
+    /// The kernel that records the history.
     Kernel,
 }

@@ -6,7 +6,7 @@ use clew_core::format::{Evidence, FileEvidence, Interpreter, ModuleEvidence, Tas
 use clew_core::id::{HistoryId, Root};
 use serde::{Serialize, Serializer};
 
-/// What a run may have touched.
+/// The evidence of what a run may have used.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct EvidencePage<'a> {
@@ -28,15 +28,15 @@ pub(crate) struct EvidencePage<'a> {
     files_read: Vec<FilePage<'a>>,
     /// Files that it may have written.
     files_written: Vec<FilePage<'a>>,
-    /// The working directory; null if unknown.
+    /// The working directory at the start; null if unknown.
     directory: Option<&'a str>,
     /// The working directory at the end; null if it is the same.
     directory_after: Option<&'a str>,
-    /// Whether its code may read the working directory in another way than by opening files.
+    /// Whether its code may have read the working directory in another way than by opening files.
     reads_directory: bool,
     /// Environment variables that it may have read, with their values; null if not set.
     environment_read: &'a BTreeMap<String, Option<String>>,
-    /// By library: those of `environment_read` that the library read, and whose values it may keep.
+    /// For each library: the variables of `environment_read` that the library read and may have cached.
     environment_kept: &'a BTreeMap<String, Vec<String>>,
     /// Environment variables that it may have set.
     environment_written: &'a [String],
@@ -50,25 +50,25 @@ pub(crate) struct EvidencePage<'a> {
     seeded: &'a [String],
     /// Random generators of imported libraries from which it drew nothing.
     unused_random: &'a [String],
-    /// What it asked for that differs each time, such as the time.
+    /// Nondeterministic inputs that it used, such as the current time.
     nondeterministic: &'a [String],
     /// Libraries that it may have used, besides those of its values.
     libraries: &'a [String],
-    /// Modules that it had imported.
+    /// Packages and own modules that it imported.
     modules: Vec<ModulePage<'a>>,
-    /// The same for packages that no cell imported.
+    /// Packages that the kernel or restored values loaded before the run, and that no cell imported.
     preloaded_modules: Vec<ModulePage<'a>>,
     /// Modules inside packages that it imported, if its code names them or they are your own, in the order of import.
     submodules: &'a [String],
-    /// The interpreter, in the first run of a session. Else null.
+    /// The interpreter, in the first run of a session; else null.
     interpreter: Option<InterpreterPage<'a>>,
-    /// Roots that its imports set.
+    /// Other session state that its import statements set.
     set_by_imports: &'a [String],
-    /// What it may have set in libraries.
+    /// Attributes and settings of libraries that it may have set, such as `pandas.DataFrame.f` or `%precision`.
     patched: &'a [String],
-    /// Those of `patched` that no restore restores.
+    /// Those of `patched` that Clew cannot restore.
     unrestored: &'a [String],
-    /// What Clew removed from its source before it stored the source.
+    /// Descriptions of the parts that Clew removed from its source before it stored the source, such as credentials.
     masked: &'a [String],
     /// Tasks of distributed computations; null if there were none, or if they are not cached.
     tasks: Option<TasksPage<'a>>,
@@ -78,7 +78,7 @@ pub(crate) struct EvidencePage<'a> {
     import_nanoseconds: u64,
 }
 
-/// A file that a run may have touched, as it was right after the run.
+/// A file that a run may have used, as it was right after the run.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct FilePage<'a> {
@@ -98,7 +98,7 @@ pub(crate) struct FilePage<'a> {
     of_environment: bool,
 }
 
-/// A module that a run had imported.
+/// A module that a run imported.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ModulePage<'a> {
@@ -106,7 +106,7 @@ pub(crate) struct ModulePage<'a> {
     name: &'a str,
     /// Its version.
     version: Option<&'a str>,
-    /// The package to install for it; null if unknown.
+    /// The package that provides it; null if unknown.
     distribution: Option<&'a str>,
     /// For a package whose installed files were edited: a hash of these files. For a module inside a package: `imported` if an earlier
     /// cell imported it.
@@ -123,23 +123,23 @@ pub(crate) struct ModulePage<'a> {
 pub(crate) struct InterpreterPage<'a> {
     /// Python's version.
     version: &'a str,
-    /// Which Python it is, such as `cpython`.
+    /// The Python implementation, such as `cpython`.
     implementation: &'a str,
-    /// The system, such as `linux`.
+    /// The operating system, such as `linux`.
     platform: &'a str,
     /// The processor, such as `x86_64`.
     machine: &'a str,
     /// `little` or `big`.
     byte_order: &'a str,
-    /// Whether `clew run` started it to write another notebook than it read.
+    /// Whether `clew run` started the kernel, to write the results to another notebook.
     is_batch: bool,
-    /// Whether the notebook is one that `clew run` wrote.
+    /// Whether the notebook is an output of `clew run`.
     is_output: bool,
-    /// Whether a program started it beside its own kernel.
+    /// Whether `clew.session().fork()` started the kernel.
     is_fork: bool,
-    /// The notebook's own history, if you put the notebook into this one. Else null.
+    /// The notebook's own history, if you chose this one for the notebook with `history NAME`; else null.
     own_history: Option<HistoryId>,
-    /// `PYTHONPATH` and `PYTHONWARNINGS`, those that were set.
+    /// The values of `PYTHONPATH` and `PYTHONWARNINGS` at the start, if they were set.
     started_with: &'a BTreeMap<String, String>,
 }
 
@@ -147,13 +147,13 @@ pub(crate) struct InterpreterPage<'a> {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct TasksPage<'a> {
-    /// All tasks.
+    /// The number of all tasks.
     total: u64,
-    /// Those with a cached result.
+    /// The number of tasks with a cached result.
     cached: u64,
-    /// Those that ran.
+    /// The number of tasks that ran.
     run: u64,
-    /// Why tasks cannot be cached, with their number.
+    /// Reasons why tasks cannot be cached, each with the number of tasks.
     uncacheable: &'a BTreeMap<String, u64>,
 }
 

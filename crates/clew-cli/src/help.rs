@@ -1,4 +1,4 @@
-//! What `--help` says beyond the doc comments: the commands in groups, with examples.
+//! The help texts that are not doc comments: the list of commands in groups, and the examples.
 
 use std::fmt::Write;
 
@@ -12,7 +12,7 @@ use crate::interface::Interface;
 const REVISIONS: &str = "A run (REV) is a number (`14`, `14a`), `@` (the current run), `@-` or `@-3` (one or three runs before), a \
 branch or a tag, the beginning of an id, an operation (`op:7`) or a time (`\"10m ago\"`).";
 
-/// Everything that can be typed, with its help, as it is told at this interface.
+/// Returns the grammar of all commands, with help texts for this interface.
 pub(crate) fn command(context: &Context) -> Command {
     let interface = context.interface;
     let command = (context.registry.definition)()
@@ -38,7 +38,7 @@ pub(crate) fn command(context: &Context) -> Command {
         ))
 }
 
-/// One command with its examples.
+/// Adds the examples to a command's help.
 fn told(word: Command, registry: &Registry, interface: Interface) -> Command {
     let word = punctuated(word);
     let Some(info) = registry.find(word.get_name()) else {
@@ -74,7 +74,7 @@ fn told(word: Command, registry: &Registry, interface: Interface) -> Command {
     word.after_help(format!("Examples{place}:\n{}", lines.join("\n")))
 }
 
-/// The same with a full stop behind every text that has one within: clap takes the last one away.
+/// Restores the full stop at the end of help texts with several sentences, which clap removes.
 fn punctuated(word: Command) -> Command {
     let whole = |text: Option<&StyledStr>| {
         let text = text.map(ToString::to_string).filter(|text| text.contains(". "));
@@ -90,7 +90,7 @@ fn punctuated(word: Command) -> Command {
     }
 }
 
-/// All words with what they do, group by group.
+/// Returns the list of commands with their descriptions, by group.
 fn grouped(command: &Command, registry: &Registry) -> String {
     let mut text = String::new();
     for (group, commands) in registry.groups {
@@ -105,13 +105,13 @@ fn grouped(command: &Command, registry: &Registry) -> String {
     text
 }
 
-/// The first thing a sentence says: in a list of fifty words nobody reads on.
+/// Returns the beginning of a description, up to its first colon or full stop: a long list needs short descriptions.
 fn in_short(about: &str) -> &str {
     let end = [": ", ". "].iter().filter_map(|stop| about.find(stop)).min();
     about[..end.unwrap_or(about.len())].trim_end_matches('.')
 }
 
-/// Lines of at most `width` columns.
+/// Wraps a text into lines of at most `width` columns.
 fn folded(text: &str, width: usize) -> String {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {

@@ -589,7 +589,7 @@ fn not_opened(error: &StoreError, directory: &Path, context: &Context) -> Proble
         problem.message += " any more";
         let doctor = context.command("doctor");
         return problem.with_hint(format!(
-            "{doctor} prints what was in it when you last saw it, and how to continue"
+            "{doctor} prints the histories that it contained when you last used it, and how to continue"
         ));
     }
     problem

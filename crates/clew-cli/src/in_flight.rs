@@ -16,7 +16,7 @@ use crate::input_files::modified_at;
 use crate::process::{ProcessStatus, life, this_process};
 use crate::text;
 
-/// A cell that began.
+/// A cell in flight.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InFlight {
@@ -28,12 +28,12 @@ pub struct InFlight {
     cell: Option<String>,
     /// When it started.
     started: String,
-    /// How many seconds it ran at least.
+    /// The minimum number of seconds that it ran.
     seconds: f64,
     /// `running`; `ended` (Clew is recording it); `crashed` (its kernel is gone); `unknown` (its kernel is on another machine or in
     /// another container).
     state: &'static str,
-    /// The code, unless it may not be kept.
+    /// The code; null if Clew must not store it.
     source: Option<String>,
     #[serde(skip)]
     told: InFlightMessage,

@@ -31,7 +31,7 @@ pub(crate) struct InputFile {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum InputFileStatus {
-    /// It is as the run read it.
+    /// It has not changed since the run.
     Same,
     /// It has changed since the run.
     Changed,
@@ -41,7 +41,7 @@ pub(crate) enum InputFileStatus {
     Hidden,
     /// Its name is not valid on every system.
     InvalidName,
-    /// It is one too many: a bundle cannot list more.
+    /// The bundle already lists the maximum number of files.
     TooMany,
 }
 

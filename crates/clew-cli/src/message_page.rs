@@ -1,33 +1,33 @@
-//! A page with one sentence about what a front end did.
+//! Pages with one sentence about what a command did.
 
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::page::Page;
 
-/// What was done.
+/// The result of the command.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct MessagePage {
-    /// What was done, in words.
+    /// The result in a sentence.
     pub message: String,
-    /// The same as data.
+    /// The result as data.
     pub data: MessageData,
 }
 
-/// What was done, as data.
+/// The result of the command, as data.
 #[derive(Debug, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MessageData {
-    /// `history`: the name of the history of this notebook. Else null.
+    /// `history`: the name of the history of this notebook; else null.
     pub history: Option<String>,
-    /// `history`: its id. Else null.
+    /// `history`: its id; else null.
     pub id: Option<String>,
-    /// `pause`, `resume-recording`: whether recording is paused. Else null.
+    /// `pause`, `resume-recording`: whether recording is paused; else null.
     pub is_paused: Option<bool>,
     /// `resume-recording`: the run with the changes made during the pause, if there are any.
     pub run: Option<String>,
-    /// `exclude`: excluded variables and patterns. Else null.
+    /// `exclude`: excluded variables and patterns; else null.
     pub excluded: Option<Vec<String>>,
 }
 

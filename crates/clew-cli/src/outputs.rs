@@ -33,7 +33,7 @@ pub enum OutputKind {
     DisplayData,
     /// The value of the cell's last expression.
     ExecuteResult,
-    /// What the cell failed with.
+    /// The exception with which the cell failed.
     Error,
 }
 
@@ -41,19 +41,19 @@ pub enum OutputKind {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CellOutput {
-    /// What kind of output it is.
+    /// The kind of output.
     pub kind: OutputKind,
     /// `stdout` or `stderr`.
     pub stream: Option<String>,
-    /// The whole text as people read it: no escape sequences, and only the last state of a progress bar.
+    /// The whole text as displayed: without escape sequences, and with only the last state of a progress bar.
     pub text: String,
-    /// Everything that was kept, by MIME type: text, base64 for pictures, JSON for JSON types.
+    /// All stored data, by MIME type: text, base64 for pictures, JSON for JSON types.
     pub data: BTreeMap<String, Value>,
     /// The pictures in `data`.
     pub pictures: Vec<Picture>,
     /// The exception.
     pub error: Option<Failure>,
-    /// Outputs that were not kept.
+    /// Outputs that were not stored.
     pub left_out: Vec<OmittedOutput>,
 }
 
@@ -69,14 +69,14 @@ pub struct Failure {
     pub traceback: String,
 }
 
-/// An output that is not kept.
+/// Outputs that were not stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct OmittedOutput {
     /// `text`, `outputs` or a MIME type.
     pub what: String,
-    /// How many.
+    /// The number of these outputs.
     pub count: u64,
     /// Their size in bytes.
     pub size: u64,

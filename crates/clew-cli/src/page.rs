@@ -1,4 +1,4 @@
-//! Pages: what a command has to say, as data. One serializer makes JSON of it, one function of its own the text.
+//! Pages: the results of commands, as data. One serializer formats all of them as JSON; each has its own function that formats its text.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -11,45 +11,45 @@ use crate::python_call;
 use crate::terminal_text::TerminalText;
 use crate::text;
 
-/// The version of the JSON that commands write. Fields are added, never renamed or taken away, within a version.
+/// The version of the JSON output. Within a version, fields are added, but never renamed or removed.
 pub const SCHEMA: u32 = 1;
 
-/// What a command has to say.
+/// The result of a command.
 pub trait Page: Serialize {
-    /// The text for people: one line first, then the exceptions.
+    /// Formats the text for people: a summary line, then the exceptions.
     fn text(&self, context: &Context) -> String;
 
-    /// What a notebook shows instead of the text: a piece of HTML that needs no script and no network, every word of
-    /// it escaped. `None` where text says it all.
+    /// Formats the HTML that a notebook displays instead of the text. It contains no script, loads nothing from the network, and escapes
+    /// all texts. `None` if there is only text.
     fn html(&self, _: &Context) -> Option<String> {
         None
     }
 
-    /// How the command ended.
+    /// Returns the exit code.
     fn exit(&self) -> Exit {
         Exit::Done
     }
 }
 
-/// What a command left for whoever called it.
+/// The formatted result of a command.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Output {
-    /// How it ended.
+    /// The exit code.
     pub exit: Exit,
-    /// The text for people, empty if JSON was asked for.
+    /// The text for people; empty if JSON was requested.
     pub text: TerminalText,
-    /// What a notebook shows instead of the text.
+    /// The HTML that a notebook displays instead of the text.
     pub html: Option<String>,
-    /// The answer as data: if JSON was asked for, and for programs.
+    /// The result as data, if JSON was requested, or for the Python API.
     pub data: Option<Value>,
-    /// Whether JSON was asked for.
+    /// Whether JSON was requested.
     pub is_json: bool,
-    /// Whether the text says why nothing was done. What only shows what would be done does not.
+    /// Whether the text explains why nothing was done. A preview (`--dry-run`) is not such a text.
     pub is_problem: bool,
 }
 
 impl Output {
-    /// Words that are no page.
+    /// Creates the output of a text that is not a page.
     pub(crate) fn said(exit: Exit, text: &str) -> Self {
         Self {
             exit,
@@ -61,7 +61,7 @@ impl Output {
         }
     }
 
-    /// What is printed: the JSON if it was asked for, else the text.
+    /// Returns the printed text: the JSON if it was requested, else the text for people.
     pub fn printed(&self) -> TerminalText {
         match self.data.as_ref().filter(|_| self.is_json) {
             Some(json) => TerminalText::of(&format!("{}\n", escape(&format!("{json:#}")))),
@@ -70,7 +70,7 @@ impl Output {
     }
 }
 
-/// Writes what could steer a terminal as JSON escapes. Outside strings JSON has none of these.
+/// Writes characters that could control a terminal as JSON escapes. JSON contains such characters only in strings.
 fn escape(json: &str) -> String {
     let one = |letter: char| {
         if text::is_harmless(letter) {
@@ -102,7 +102,7 @@ pub(crate) struct ErrorBody<'a> {
 }
 
 impl Problem {
-    /// The same with commands as they are typed where it was asked. Whoever gets it as an exception types Python.
+    /// Returns the problem with commands as they are typed in this interface. Exceptions in Python show Python calls.
     #[must_use]
     pub fn told(&self, context: &Context) -> Self {
         let message = match context.interface {
@@ -117,19 +117,19 @@ impl Problem {
     }
 }
 
-/// Formats the result of a command as the caller wants it: text or JSON.
+/// Formats the result of a command as text or JSON.
 #[derive(Debug, Clone, Copy)]
 pub struct OutputFormatter<'a> {
-    /// The word that was typed.
+    /// The name of the command.
     pub word: &'a str,
-    /// Whether JSON was asked for.
+    /// Whether JSON was requested.
     pub as_json: bool,
-    /// Where it was typed.
+    /// The context in which it was typed.
     pub context: &'a Context,
 }
 
 impl OutputFormatter<'_> {
-    /// Turns what a command said, or its failure, into output.
+    /// Formats a command's page, or its failure.
     pub fn give<P: Page>(&self, result: Result<P, Problem>) -> Output {
         match result {
             Ok(page) => self.show(&page),
@@ -137,7 +137,7 @@ impl OutputFormatter<'_> {
         }
     }
 
-    /// Turns a page into output.
+    /// Formats a page.
     pub fn show<P: Page>(&self, page: &P) -> Output {
         let mut output = self.output(page.exit(), page);
         if !self.as_json {
@@ -152,7 +152,7 @@ impl OutputFormatter<'_> {
         output
     }
 
-    /// Turns a failure into output.
+    /// Formats a failure.
     pub fn fail(&self, problem: &Problem) -> Output {
         let mut problem = problem.told(self.context);
         let command = self.context.registry.find(self.word);

@@ -1,43 +1,43 @@
-//! Exit codes, and errors in three parts: what happened, what is untouched, what to type next.
+//! Exit codes, and errors in three parts: what happened, what did not change, and what to type next.
 
 use serde::Serialize;
 
-/// How a command ended, as its exit code.
+/// The exit code of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
-    /// Done.
+    /// The command succeeded.
     Done = 0,
-    /// Done, with something lost or different.
+    /// The command succeeded, but something is lost or different.
     Inexact = 1,
-    /// Not understood: nothing was done.
+    /// The command is not valid. Nothing was done.
     Usage = 2,
-    /// Refused: untrusted, locked, dirty. Nothing was done.
+    /// The command was refused, for example because data is untrusted or locked. Nothing was done.
     Refused = 3,
-    /// The store is damaged.
+    /// The store is corrupted.
     Damaged = 4,
 }
 
 impl Exit {
-    /// This one, or `Done` if all is well.
+    /// Returns this code, or `Done` if `is_well`.
     #[must_use]
     pub(crate) fn unless(self, is_well: bool) -> Self {
         if is_well { Self::Done } else { self }
     }
 
-    /// The number a process exits with.
+    /// Returns the exit status of the process.
     pub fn code(self) -> u8 {
         self as u8
     }
 }
 
-/// What did not change, unless a failure has more to report.
+/// The default text about what did not change.
 const UNCHANGED: &str = "Nothing was changed";
 
-/// An expected failure, in words.
+/// An expected failure, with texts for the user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Problem {
-    /// Its exit code.
+    /// The exit code.
     #[serde(skip)]
     pub exit: Exit,
     /// What happened.
@@ -49,12 +49,12 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A command that can't be done as it was asked for.
+    /// Creates the error for an invalid command.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::of(Exit::Usage, message)
     }
 
-    /// Any failure after which nothing has changed.
+    /// Creates the error for a failure that changed nothing.
     pub fn of(exit: Exit, message: impl Into<String>) -> Self {
         Self {
             exit,
@@ -64,21 +64,21 @@ impl Problem {
         }
     }
 
-    /// The same with a next step.
+    /// Adds what to type next.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// The same, where more can be said of what did not change.
+    /// Replaces the text about what did not change.
     #[must_use]
     pub(crate) fn with_unchanged(mut self, unchanged: &str) -> Self {
         unchanged.clone_into(&mut self.unchanged);
         self
     }
 
-    /// The same after a command that only reads: that it changed nothing is no news.
+    /// Removes the default text about what did not change, for commands that only read.
     #[must_use]
     pub(crate) fn of_reading(mut self) -> Self {
         if self.unchanged == UNCHANGED {
@@ -87,7 +87,7 @@ impl Problem {
         self
     }
 
-    /// The text for people.
+    /// Formats the text for people.
     pub fn text(&self) -> String {
         let mut text = format!("Error: {}.", self.message.trim_end_matches('.'));
         if !self.unchanged.is_empty() {

@@ -23,7 +23,7 @@ const FILE: &str = "remotes.json";
 /// The longest name.
 const MOST_NAME: usize = 64;
 
-/// What is known of heads in a place.
+/// The result of the test whether several machines can push to a remote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]

@@ -39,7 +39,7 @@ pub struct ReportPage<'a> {
     report: &'a Report,
     /// Whether no variable is lost or not identical.
     is_exact: bool,
-    /// `resume`: parts of the history that Clew saw before and that are gone.
+    /// `resume`: parts of the history that Clew saw before and that are missing now.
     rolled_back: Vec<String>,
     /// `resume`: cells during which earlier kernels died.
     crashed_runs: &'a [String],

@@ -28,17 +28,17 @@ pub struct RunPage {
     pub cell: Option<String>,
     /// When it started.
     pub started: String,
-    /// How many seconds it ran.
+    /// The duration in seconds.
     pub seconds: f64,
     /// `done`, `failed` or `interrupted`.
     pub ending: &'static str,
     /// The type of the exception.
     pub exception: Option<String>,
-    /// Set if the kernel died during the run. Then nothing that the cell did is recorded.
+    /// Set if the kernel died during the run. In this case no changes of the cell are recorded.
     pub crash: Option<CrashPage>,
     /// The code that ran.
     pub source: Option<String>,
-    /// What it changed.
+    /// The changes.
     #[serde(flatten)]
     pub changes: Changes,
     /// Your description of the run.
@@ -49,7 +49,7 @@ pub struct RunPage {
     pub is_current: bool,
     /// Whether it is signed by a key that you do not trust.
     pub is_untrusted: bool,
-    /// What Clew could not record.
+    /// Warnings about state that Clew could not record.
     pub warnings: Vec<String>,
     #[serde(skip)]
     pub(crate) time: Timestamp,
@@ -57,7 +57,7 @@ pub struct RunPage {
     pub(crate) nanoseconds: u64,
 }
 
-/// How a run ended that its kernel died in.
+/// The end of a run during which the kernel died.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CrashPage {

@@ -77,7 +77,7 @@ pub(crate) struct EffectiveSetting {
     pub origins: Vec<Origin>,
 }
 
-/// Something in a layer that is not as it should be, and was passed over.
+/// An invalid file or value in a layer, which was ignored.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SettingProblem {
@@ -85,7 +85,7 @@ pub struct SettingProblem {
     pub place: String,
     /// The line of the file.
     pub line: Option<usize>,
-    /// What is wrong.
+    /// The problem.
     pub what: String,
 }
 

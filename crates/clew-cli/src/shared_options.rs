@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ArgAction;
 
-/// What every command takes.
+/// The options of every command.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Shared {
     /// Print JSON, errors included

@@ -1,10 +1,10 @@
-//! What was typed, as far as hints repeat it: the command that is told next is about the same store, history and kernel.
+//! The typed command, for hints: a suggested command repeats its options for store, history and kernel.
 
 use crate::command_info::{CommandScope, Registry};
 use crate::interface::Interface;
 use crate::text::typed;
 
-/// The words of a command, and what they name.
+/// The words of a command, and the store, history and kernel that they name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TypedCommand {
     words: Vec<String>,
@@ -13,7 +13,7 @@ pub struct TypedCommand {
     kernel: Option<String>,
 }
 
-/// The words that were typed: in front of those of a notebook its kernel puts where that records (`clew.native_commands`).
+/// Returns the words that the user typed. In a notebook, the kernel inserts its own store and history before them (`clew.native_commands`).
 pub(crate) fn by_people(words: &[String], interface: Interface) -> &[String] {
     let is_of_kernel = |word: &&String| word.starts_with("--store=") || word.starts_with("--history=");
     match interface {
@@ -24,7 +24,7 @@ pub(crate) fn by_people(words: &[String], interface: Interface) -> &[String] {
     }
 }
 
-/// What a command is about that stands in a hint. Options and words that are no command belong to a history.
+/// Returns the scope of a command in a hint. Options and unknown words have the scope of a history.
 fn scope(words: &str, registry: &Registry) -> CommandScope {
     let mut pieces = words.split_whitespace();
     let (first, second) = (pieces.next().unwrap_or_default(), pieces.next());
@@ -37,7 +37,7 @@ fn scope(words: &str, registry: &Registry) -> CommandScope {
 }
 
 impl TypedCommand {
-    /// What these words name.
+    /// Parses the options in these words.
     pub fn of(words: &[String]) -> Self {
         let mut found = Self {
             words: words.to_vec(),
@@ -60,7 +60,7 @@ impl TypedCommand {
         found
     }
 
-    /// The same, where this history was chosen among several.
+    /// Returns a copy with this history, which was chosen among several.
     #[must_use]
     pub(crate) fn in_history(&self, name: String) -> Self {
         Self {
@@ -69,7 +69,7 @@ impl TypedCommand {
         }
     }
 
-    /// A command about the same, in backticks.
+    /// Formats a suggested command with the same store, history and kernel, in backticks.
     pub(crate) fn command(&self, words: &str, interface: Interface, registry: &Registry) -> String {
         let scope = scope(words, registry);
         let named = [
@@ -86,7 +86,7 @@ impl TypedCommand {
                 options += &format!(" {option} {}", typed(value));
             }
         }
-        // In a notebook it would act on that notebook, or be refused.
+        // In a notebook, the command would act on that notebook's session, or be refused.
         let is_elsewhere = scope == CommandScope::Kernel && !options.is_empty() || registry.is_of_terminal(words);
         let is_elsewhere = is_elsewhere && interface != Interface::Terminal;
         let (interface, place) = if is_elsewhere {
@@ -97,7 +97,7 @@ impl TypedCommand {
         format!("{}{place}", interface.command(&with_options(words, &options)))
     }
 
-    /// The command that was typed, with another option, or another value of one; where it is not known the option alone.
+    /// Formats the typed command with another option, or with another value for it. If the command is unknown, formats only the option.
     pub(crate) fn again(&self, option: &str, interface: Interface) -> String {
         if self.words.is_empty() {
             return format!("`{option}`");
@@ -111,7 +111,7 @@ impl TypedCommand {
         interface.command(&with_options(&words, &option))
     }
 
-    /// The command that was typed, without an option; where it is not known `otherwise`.
+    /// Formats the typed command without an option. If the command is unknown, formats `otherwise`.
     pub(crate) fn without(&self, option: &str, otherwise: &str, interface: Interface) -> String {
         if self.words.is_empty() {
             return interface.command(otherwise);
@@ -119,7 +119,7 @@ impl TypedCommand {
         interface.command(&line(&self.without_options(&[option], false)))
     }
 
-    /// The command that was typed, as the notebook takes it that it is about.
+    /// Formats the typed command for the notebook whose history it names.
     pub(crate) fn in_notebook(&self) -> String {
         if self.words.is_empty() {
             return "the same".to_owned();
@@ -144,7 +144,7 @@ impl TypedCommand {
     }
 }
 
-/// The long form of an option.
+/// Returns the long form of an option.
 fn long(option: &str) -> &str {
     match option {
         "-o" => "--output",
@@ -152,13 +152,13 @@ fn long(option: &str) -> &str {
     }
 }
 
-/// Words as they are typed.
+/// Joins words into a command line, quoted where necessary.
 fn line(words: &[String]) -> String {
     let words: Vec<String> = words.iter().map(|word| typed(word)).collect();
     words.join(" ")
 }
 
-/// Options stand before the names.
+/// Inserts options before `--` and the names.
 fn with_options(words: &str, options: &str) -> String {
     match words.split_once(" -- ") {
         Some((before, names)) => format!("{before}{options} -- {names}"),
@@ -196,7 +196,7 @@ mod tests {
             typed("undo --kernel 7").command("switch 3", Interface::Terminal, REGISTRY),
             "`clew switch 3 --kernel 7`"
         );
-        // A command that only reads asks no kernel, and what stands behind `--` is a name.
+        // A command that only reads does not use a kernel. Words after `--` are names.
         assert_eq!(
             typed("undo --kernel=7").command("log", Interface::Terminal, REGISTRY),
             "`clew log`"

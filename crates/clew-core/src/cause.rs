@@ -9,7 +9,7 @@ pub enum Cause<'a> {
     /// Only some names of the co-variable were requested.
     #[error("a detached copy: it shared objects with {others} more; `--with-shared` restores all")]
     Detached {
-        /// How many other roots it shared objects with.
+        /// The number of other roots with which it shared objects.
         others: usize,
     },
     /// It was set aside, and its objects no longer exist.

@@ -1,16 +1,16 @@
 //! Random numbers from a seed.
 
-/// A generator of random numbers whose sequence never changes, so that a printed seed stays good (`SplitMix64`).
+/// A random number generator whose sequence never changes, so that a printed seed stays valid (`SplitMix64`).
 #[derive(Debug, Clone)]
 pub struct Dice(u64);
 
 impl Dice {
-    /// A generator that starts at `seed`.
+    /// Creates a generator with this seed.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// The next number.
+    /// Returns the next number.
     pub fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -19,20 +19,20 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number under `bound`.
+    /// Returns a number below `bound`.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.roll() % bound.max(1)
     }
 
-    /// Whether something of one chance in `chances` happens.
+    /// Returns true with a probability of one in `chances`.
     pub fn one_in(&mut self, chances: u64) -> bool {
         self.below(chances) == 0
     }
 
-    /// One of several.
+    /// Returns one of several items.
     ///
     /// # Panics
-    /// If there are none.
+    /// The slice is empty.
     pub fn pick<'a, T>(&mut self, among: &'a [T]) -> &'a T {
         &among[self.below(among.len() as u64) as usize]
     }

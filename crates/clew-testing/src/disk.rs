@@ -1,8 +1,8 @@
-//! A simulated disk: what is live, what is durable, and every way in which the two can differ after a crash.
+//! A simulated disk: live data, durable data, and every possible difference between them after a crash.
 //!
-//! A write is live at once and durable after a sync of its file; a name is durable after a sync of its folder. Effects
-//! (all that change something, syncs included) are counted, so that a test can let the n-th one fail, or cut the power
-//! before it, for every n. [`SimDisk::crash`] then gives the disk that a machine would find when it starts again.
+//! A write is live at once, and durable after a sync of its file. A name is durable after a sync of its folder. Effects (all changes, and
+//! syncs) are counted. So a test can make the n-th effect fail, or cut the power before it, for every n. [`SimDisk::crash`] then returns
+//! the disk that the machine would find after a restart.
 
 mod crash;
 mod file;
@@ -22,28 +22,28 @@ pub use lying::LyingDisk;
 use machines::Machine;
 pub use machines::Turns;
 
-/// What happens to the n-th effect.
+/// The fault at the n-th effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// It fails with an I/O error and has no effect; the next ones work.
+    /// It fails with an I/O error and has no effect. The next effects succeed.
     Error,
-    /// It and all further effects that need space fail: the disk is full. Half of a write is done first.
+    /// It fails, and so do all later effects that need space: the disk is full. Half of a write is executed first.
     Full,
-    /// It is done in part (a short write, half the bytes), and the rest of it fails.
+    /// It is executed partially (a short write, half of the bytes), and then fails.
     Short,
-    /// It fails, and so does the next one (taking it back).
+    /// It fails, and so does the next one (the rollback).
     Stuck,
-    /// It is done, but says that it failed; the next effect (taking it back) fails and is not done.
+    /// It is executed, but reports an error. The next effect (the rollback) fails and is not executed.
     Phantom,
-    /// The power goes: it and everything after it fails.
+    /// The power fails: it and all later effects fail.
     PowerCut,
-    /// The program panics before it is done.
+    /// The program panics before the effect.
     Panic,
-    /// The program panics after it was done, if it is a write, else before.
+    /// The program panics after the effect if it is a write, otherwise before it.
     PanicAfter,
 }
 
-/// Which effect of a disk something is.
+/// The kind of an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
     Write,
@@ -60,14 +60,14 @@ enum NameChange {
 }
 
 #[derive(Debug, Default)]
-#[allow(clippy::struct_excessive_bools)] // each is a way in which a disk may be
+#[allow(clippy::struct_excessive_bools)] // each is a property that a disk may have
 struct State {
     inodes: Vec<Inode>,
     names: BTreeMap<PathBuf, usize>,
     durable_names: BTreeMap<PathBuf, usize>,
     /// Changes of names since the last sync of their folder, in order.
     name_changes: Vec<NameChange>,
-    /// A folder is taken to be durable as soon as it is made: nothing here depends on an empty one being gone.
+    /// Folders count as durable as soon as they are created: no test depends on the loss of an empty one.
     folders: BTreeSet<PathBuf>,
     effects: u64,
     lists: u64,
@@ -77,46 +77,46 @@ struct State {
     is_read_only: bool,
     only_says_synced: bool,
     open_to_others: Vec<PathBuf>,
-    /// Files in which a place got another byte than it had, where that is watched.
+    /// If enabled: files of which a byte was overwritten with another value.
     rewritten: Option<BTreeSet<usize>>,
     random: u64,
 }
 
-/// A simulated disk. Clones are handles on the same one.
+/// A simulated disk. Clones are handles of the same disk.
 #[derive(Debug, Clone, Default)]
 pub struct SimDisk {
     state: Arc<Mutex<State>>,
-    /// The machine that this is a handle of, where there are several.
+    /// The machine to which this handle belongs, if there are several.
     machine: Option<Arc<Machine>>,
 }
 
 impl SimDisk {
-    /// An empty disk whose random bytes follow from `seed`.
+    /// Creates an empty disk whose random bytes are determined by `seed`.
     pub fn new(seed: u64) -> Self {
         let disk = Self::default();
         disk.state().random = seed;
         disk
     }
 
-    /// Lets the n-th effect from now on, counted from 0, fail.
+    /// Makes the n-th effect from now on fail, counted from 0.
     pub fn fail_at(&self, n: u64, fault: Fault) {
         let mut state = self.state();
         state.fault = Some((state.effects + n, fault));
     }
 
-    /// Takes back what [`SimDisk::fail_at`] said; a full disk has space again. A power cut stays.
+    /// Cancels [`SimDisk::fail_at`]. A full disk has space again. A power cut remains.
     pub fn heal(&self) {
         let mut state = self.state();
         state.fault = None;
         state.is_full = false;
     }
 
-    /// How many effects there were.
+    /// Returns the number of effects so far.
     pub fn effects(&self) -> u64 {
         self.state().effects
     }
 
-    /// How often the names in a folder were asked for.
+    /// Returns how often folders were listed.
     pub fn lists(&self) -> u64 {
         self.state().lists
     }
@@ -126,18 +126,18 @@ impl SimDisk {
         self.state().is_read_only = is_read_only;
     }
 
-    /// Makes syncs of files do nothing from now on, and say that they did.
+    /// Makes syncs of files do nothing from now on, and report success.
     pub fn only_say_synced(&self) {
         self.state().only_says_synced = true;
     }
 
-    /// Watches from now on where files are written twice.
+    /// Starts to track overwritten bytes.
     pub fn watch_places(&self) {
         self.state().rewritten = Some(BTreeSet::new());
     }
 
-    /// Files that have names, and in which a place got another byte than it had since [`SimDisk::watch_places`], whether it
-    /// was cut off in between or not.
+    /// Returns the named files of which a byte was overwritten with another value since [`SimDisk::watch_places`], even if the file was
+    /// truncated in between.
     pub fn rewritten(&self) -> Vec<PathBuf> {
         let state = self.state();
         let is_rewritten = |inode: &usize| state.rewritten.as_ref().is_some_and(|all| all.contains(inode));
@@ -145,12 +145,12 @@ impl SimDisk {
         names.map(|(path, _)| path.clone()).collect()
     }
 
-    /// Lets others read the file.
+    /// Makes the file readable for other users.
     pub fn open_to_others(&self, path: &Path) {
         self.state().open_to_others.push(path.to_owned());
     }
 
-    /// All files, with their live bytes.
+    /// Returns all files with their live bytes.
     pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let state = self.state();
         let live = |inode: &usize| state.inodes[*inode].live.clone();
@@ -161,7 +161,7 @@ impl SimDisk {
             .collect()
     }
 
-    /// A disk that holds these files, all of them durable.
+    /// Creates a disk with these files, all of them durable.
     pub fn with_files(files: &BTreeMap<PathBuf, Vec<u8>>) -> Self {
         let disk = Self::new(0x5eed);
         let mut state = disk.state();
@@ -176,7 +176,7 @@ impl SimDisk {
         disk
     }
 
-    /// Changes bits of one byte of a file, as a bad disk does: nobody wrote, and nobody is told.
+    /// Flips bits of one byte of a file silently, as a defective disk does.
     pub fn rot(&self, path: &Path, at: usize, bits: u8) {
         let mut state = self.state();
         let Some(inode) = state.names.get(path).copied() else {
@@ -196,7 +196,7 @@ impl SimDisk {
 }
 
 impl State {
-    /// Counts an effect, and says how much of it may be done before it fails: all, half or nothing.
+    /// Counts an effect, and returns how much of it is executed before it fails.
     fn effect(&mut self, effect: Effect) -> Result<Share, io::Error> {
         if self.is_off {
             return Err(power_cut());
@@ -283,7 +283,7 @@ impl State {
         self.name_changes.push(NameChange::Remove(path.to_owned()));
     }
 
-    /// Like a folder that is made, one that is moved is taken to be durable at once.
+    /// Moved folders count as durable at once, like created ones.
     fn move_folder(&mut self, from: &Path, to: &Path) {
         let moved = |path: PathBuf| path.strip_prefix(from).map_or(path.clone(), |rest| to.join(rest));
         for names in [&mut self.names, &mut self.durable_names] {
@@ -305,14 +305,14 @@ impl State {
     }
 }
 
-/// How much of an effect is done.
+/// The part of an effect that is executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Share {
     All,
     Half,
-    /// All of it, and an error all the same.
+    /// All of it, followed by an error.
     Phantom,
-    /// All of it, and a panic.
+    /// All of it, followed by a panic.
     Panicking,
 }
 
@@ -384,7 +384,7 @@ impl Disk for SimDisk {
         self.come();
         let mut state = self.state();
         state.inode(path)?;
-        // Taking a name away needs no space.
+        // Removing a name needs no space.
         state.effect(Effect::Truncate)?;
         state.remove_name(path);
         Ok(())

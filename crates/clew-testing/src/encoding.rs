@@ -1,10 +1,10 @@
-//! Memory for streams that no walk wrote: as much of it as they may ask for.
+//! Encodings for streams that were not written by the object walk, with as much memory as the streams may refer to.
 
 use clew_core::format::{Encoding, StoredExtent};
 use clew_core::graph::Mention;
 use clew_core::id::BlockId;
 
-/// An encoding with memory and no stream: two blocks, the first with an id of `first` bytes, and a hundred buffers in them.
+/// Returns an encoding with memory and without a stream: two blocks, the first with an id of `first` bytes, and a hundred buffers in them.
 pub fn encoding(first: u8) -> Encoding {
     let extent = StoredExtent {
         length: 100_000,

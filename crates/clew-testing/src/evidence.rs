@@ -1,4 +1,4 @@
-//! What a shell would tell of toy cells.
+//! The evidence of toy cells.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use clew_core::format::Evidence;
 
 use crate::toy::{Value, World, run_cell};
 
-/// What a shell would tell of a cell before it runs in `world`.
+/// Returns the evidence that a shell would report for a cell, before the cell runs in `world`.
 pub fn evidence_of(world: &World, source: &str, count: u64) -> Evidence {
     let mut preview = world.clone();
     let (mut reads, mut bound, mut writes, mut later) =
@@ -43,7 +43,7 @@ pub fn evidence_of(world: &World, source: &str, count: u64) -> Evidence {
     }
 }
 
-/// Names that a line loads, and the one it binds or takes away.
+/// Returns the names that a line reads, and the name that it binds or deletes.
 fn used(words: &[&str], world: &World) -> (BTreeSet<String>, Option<String>) {
     let named = |words: &[&str]| -> BTreeSet<String> {
         let names = words

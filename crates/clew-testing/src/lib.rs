@@ -1,4 +1,4 @@
-//! What tests are made of: a toy kernel, a reference model, strategies. Development only.
+//! Tools for tests: a toy kernel, a reference model, and generators of test data. Development only.
 #![forbid(unsafe_code)]
 
 pub mod disk;

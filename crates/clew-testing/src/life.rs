@@ -1,5 +1,5 @@
-//! What a process records that may die at any moment: cells told by a seed, so that another process knows what must be
-//! there. The crash kit (`tests/crash`) lets it die in every way there is.
+//! A recording process that may be killed at any moment. Its cells follow from a seed, so another process knows the expected contents of
+//! the store. The crash tests (`tests/crash`) kill it in many ways.
 
 mod found;
 mod spoil;
@@ -25,68 +25,68 @@ use crate::toy::{CellError, ToyKernel, World, run_cell};
 pub use found::Found;
 pub use spoil::{Spoiled, Spoiling, places, spoil};
 
-/// Everything in its cells can be stored, and some of them fail.
+/// All values in its cells can be stored, and some cells fail.
 const FLAVOUR: Flavour = Flavour {
     hostile: false,
     live: false,
     failing: true,
     process: false,
 };
-/// So long that it lies raw in a pack, on pages of its own.
+/// Long enough to be stored uncompressed in a pack, on pages of its own.
 const LONG: u64 = 70_000;
 
-/// The key that lives sign with. Where a command is to trust them, it has it from a file.
+/// The secret key of the recording processes. Commands that must trust them read it from a file.
 pub const SECRET: [u8; 32] = [7; 32];
 
-/// A life, told by its seed.
+/// A recording process, determined by its seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Life {
-    /// The same seed tells the same cells.
+    /// The seed of the cells.
     pub seed: u64,
-    /// How many of them.
+    /// The number of cells.
     pub cells: u64,
-    /// After so many cells what was saved is flushed.
+    /// The number of cells after which saved runs are flushed to disk.
     pub sync_every: u64,
 }
 
-/// What a life says of itself.
+/// A report of a recording process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Said {
-    /// It begins, as this session.
+    /// It starts, with this session.
     Began(Life, SessionId),
-    /// The cell of that number is saved.
+    /// The cell with this number is saved.
     Saved(u64),
-    /// All that was saved is synced.
+    /// All saved runs are flushed to disk.
     Synced,
-    /// The cell of that number could not be recorded, or not all of it.
+    /// The cell with this number could not be recorded, or not completely.
     Refused(u64, String),
-    /// It is over.
+    /// It ends.
     Ended,
 }
 
-/// How it lies, so that the kit can be shown to find out.
+/// A false report, to test that the checks detect it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lie {
-    /// It does not.
+    /// All reports are true.
     None,
-    /// It says of a cell that is not recorded that it is saved.
+    /// It reports a cell as saved that is not recorded.
     Saved,
-    /// It never flushes, and says that it does.
+    /// It never flushes, but reports that it does.
     Synced,
-    /// It records something else than its cells say.
+    /// It records values that its cells did not create.
     Value,
 }
 
-/// A life as far as somebody heard of it.
+/// The reports of a recording process that were received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heard {
-    /// Which.
+    /// The process.
     pub life: Life,
-    /// The session that it was.
+    /// Its session.
     pub session: SessionId,
-    /// Cells of which it said that they are saved.
+    /// The cells that it reported as saved.
     pub saved: Vec<u64>,
-    /// How many of these it said are synced.
+    /// The number of these cells that it reported as flushed.
     pub synced: usize,
 }
 
@@ -110,7 +110,7 @@ impl fmt::Display for Said {
 }
 
 impl Heard {
-    /// Reads what lives said, a line each, one life after another. What is no whole line of theirs is passed over.
+    /// Parses the reports of several processes, one line each, one process after another. Ignores incomplete lines.
     pub fn read(said: &str) -> Vec<Self> {
         let mut heard: Vec<Self> = Vec::new();
         for line in said.lines() {
@@ -141,37 +141,37 @@ fn began(words: &[&str]) -> Option<Heard> {
     })
 }
 
-/// The key that lives sign with.
+/// Returns the key with which the recording processes sign.
 pub fn key() -> SigningKey {
     SigningKey::from_secret(&SECRET)
 }
 
-/// Opens the store in which lives are recorded.
+/// Opens the store of the recording processes.
 ///
 /// # Errors
-/// It does not open.
+/// The store cannot be opened.
 pub fn open(disk: Arc<dyn Disk>, directory: &Path, access: Access) -> Result<Store, StoreError> {
     Ok(Store::open(disk, directory, access)?.with_trust(Trust::own(key().public())))
 }
 
 impl Life {
-    /// What must be live after each cell, from 0 on: before the first.
+    /// Returns the expected state after each cell. The first item is the state before the first cell.
     pub fn worlds(self) -> Vec<World> {
         let (mut dice, mut world) = (Dice::new(self.seed), ToyKernel::new(1).world);
         let mut worlds = vec![world.clone()];
         for number in 1..=self.cells {
             let cell = cell(&mut dice, &world, number);
-            // What fails stays half done, here as there.
+            // A failed cell keeps its effects so far, as in the recording process.
             let _ = run_cell(&mut world, &cell, number);
             worlds.push(world.clone());
         }
         worlds
     }
 
-    /// Records it, in a session of its own, and says so.
+    /// Records the cells in a new session, and reports the progress.
     ///
     /// # Errors
-    /// Not even the session could be begun.
+    /// The session could not be started.
     pub fn record(self, store: &Store, lie: Lie, say: &mut dyn FnMut(&Said)) -> Result<(), SessionError> {
         let histories = store.histories()?;
         let history = match histories.first() {
@@ -186,7 +186,7 @@ impl Life {
             let cell = cell(&mut dice, &kernel.world, number);
             let ended = run_cell(&mut kernel.world, &cell, number);
             if lie == Lie::Value && number == 3 {
-                // A cell that nobody told.
+                // A cell that is not recorded.
                 let _ = run_cell(&mut kernel.world, "m0 = bytes 80 99", number);
             }
             if lie == Lie::Saved && number == self.cells {
@@ -207,10 +207,10 @@ impl Life {
     }
 }
 
-/// Leaves something in the store that nothing refers to, and takes it away: what `gc` writes down and what it takes.
+/// Writes unneeded data to the store and collects it, so that the store contains the records of `gc`.
 ///
 /// # Errors
-/// The store refused.
+/// The store returned an error.
 pub fn collect(store: &Store) -> Result<(), StoreError> {
     let order = Collection {
         with_dead: false,
@@ -220,7 +220,7 @@ pub fn collect(store: &Store) -> Result<(), StoreError> {
         forgotten_only: false,
         dry_run: false,
     };
-    // Found and taken away, then some more that is only found.
+    // The first data is marked and deleted, the second data is only marked.
     leave_dead(store, b"what nothing will ever refer to")?;
     for now in [1, 2] {
         store.collect(Collection { now, ..order }, &mut || false)?;
@@ -245,13 +245,13 @@ fn sync(session: &mut Session, number: u64, lie: Lie, say: &mut dyn FnMut(&Said)
     }
     match session.sync() {
         Ok(()) if session.is_synced() => say(&Said::Synced),
-        // After a failed flush nothing of this session is called synced any more.
+        // After a failed flush, this session never reports its data as flushed again.
         Ok(()) => {}
         Err(error) => say(&Said::Refused(number, error.to_string())),
     }
 }
 
-/// A cell of long memory, new or written to, and some others.
+/// Creates a cell with a long array, new or modified, and some other statements.
 fn cell(dice: &mut Dice, world: &World, number: u64) -> String {
     let (name, other) = (number % 3, (number + 1) % 3);
     let length = LONG + 4096 * (number % 5);
@@ -273,10 +273,10 @@ fn input(cell: &str, number: u64, ended: Result<(), CellError>) -> RunInput {
     }
 }
 
-/// All files below a folder.
+/// Returns all files below a folder.
 ///
 /// # Errors
-/// They can't be read.
+/// The files cannot be read.
 pub fn files_of(folder: &Path) -> std::io::Result<BTreeMap<std::path::PathBuf, Vec<u8>>> {
     let mut files = BTreeMap::new();
     for entry in std::fs::read_dir(folder)? {

@@ -1,4 +1,4 @@
-//! Long histories, recorded by the engine itself: what benchmarks and tests of looking look at.
+//! Long histories, recorded by the engine, for benchmarks and tests of commands that read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,18 +17,18 @@ use crate::toy::{ToyKernel, run_cell};
 const BEGAN: Timestamp = 1_790_000_000_000_000_000;
 const SECOND: i64 = 1_000_000_000;
 
-/// What a long history is like.
+/// The parameters of a long history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LongHistory {
-    /// Cells run, in all sessions together.
+    /// The number of executed cells in all sessions.
     pub cells: u64,
-    /// Kernels, one after another; each takes up what the one before it left.
+    /// The number of kernels, one after another. Each resumes the state of the previous one.
     pub sessions: u64,
-    /// Names that are bound.
+    /// The number of variables.
     pub names: u64,
-    /// After so many cells a session goes back some runs, and a new line begins.
+    /// The number of cells after which a session undoes some runs and starts a new branch.
     pub line: u64,
-    /// The same seed records the same cells.
+    /// The seed of the cells.
     pub seed: u64,
 }
 
@@ -44,7 +44,7 @@ impl Default for LongHistory {
     }
 }
 
-/// A clock that goes on by a second whenever somebody asks, in one session after the other.
+/// A clock that advances by one second for each query, across all sessions.
 #[derive(Clone, Default)]
 struct Ticking(Arc<AtomicI64>);
 
@@ -59,10 +59,10 @@ impl Clock for Ticking {
 }
 
 impl LongHistory {
-    /// Records it in `store`.
+    /// Records the history in `store`.
     ///
     /// # Errors
-    /// The store refused.
+    /// The store returned an error.
     pub fn record(&self, store: &Store, key: &SigningKey, name: &str) -> Result<HistoryId, SessionError> {
         let clock = Ticking::default();
         let description = HistoryDescription {
@@ -121,13 +121,13 @@ impl LongHistory {
         Ok(())
     }
 
-    /// Binds all names.
+    /// Returns a cell that binds all variables.
     fn first_cell(&self) -> String {
         let line = |name| format!("n{name} = text what {name} is at the beginning\n");
         (0..self.names).map(line).collect()
     }
 
-    /// Binds one to three names anew; now and then lets two share objects, or fails.
+    /// Returns a cell that rebinds one to three variables. Some cells make two variables share objects, or fail.
     fn cell(&self, count: u64, dice: &mut Dice) -> String {
         let mut cell = String::new();
         for _ in 0..=dice.below(3) {
@@ -147,7 +147,7 @@ impl LongHistory {
     }
 }
 
-/// A run as a kernel tells of it: a source of some lines, and evidence as notebooks leave it.
+/// Returns a run as a kernel reports it: with some lines of source, and evidence as in real notebooks.
 fn input(cell: &str, count: u64, ending: Ending, started: Timestamp, dice: &mut Dice) -> RunInput {
     let names: Vec<String> = cell
         .lines()

@@ -1,4 +1,4 @@
-//! The state machine: random programs with random moves, each checked against the reference after every step.
+//! The state machine test: random programs with random restores. Every step is compared with the reference model.
 
 mod player;
 mod verdict;
@@ -19,53 +19,53 @@ pub use player::{Player, other_process};
 pub enum Step {
     /// A cell runs and is recorded.
     Run {
-        /// Its source.
+        /// The source of the cell.
         source: String,
-        /// Whether the hooks tell which names it may have touched.
+        /// Whether the hooks report which names it may have touched.
         hooked: bool,
     },
-    /// A thread runs these lines between cells; nobody records them yet.
+    /// A thread runs these lines between cells. They are not recorded yet.
     Outside(String),
-    /// The engine looks for changes from outside.
+    /// The engine checks for external changes.
     Look,
-    /// Back.
+    /// Undo.
     Undo(u64),
-    /// Forward.
+    /// Redo.
     Redo(u64),
-    /// To the run of that index (modulo how many there are).
+    /// Switch to the run with this index (modulo the number of runs).
     Switch(u64),
-    /// Some names come back as they were in the run of that index.
+    /// Restore some names, as they were after the run with this index.
     Restore {
-        /// Index of the run.
+        /// The index of the run.
         run: u64,
         /// The names.
         names: Vec<String>,
-        /// Whether all of each co-variable comes along.
+        /// Whether to restore each co-variable completely.
         with_shared: bool,
     },
-    /// The next mover meets a fault.
+    /// Inject a fault into the next restore.
     Fault(Fault),
-    /// One byte of what is stored of values is flipped.
+    /// Flip one byte of the stored values.
     Damage(u64),
-    /// A name that is kept out of the record is bound to something else, or to nothing.
+    /// Rebind or unbind an excluded name.
     Secret(Option<u64>),
-    /// A thread takes hold of what a name is bound to.
+    /// A thread takes a reference to the value of a name.
     Hold(String),
-    /// What was saved is flushed.
+    /// Flush saved data.
     Sync,
-    /// The process dies; a new one resumes.
+    /// Kill the process. A new process resumes.
     Crash,
-    /// The power goes at a later effect on the disk; a new process resumes from what survived.
+    /// Cut the power at a later disk effect. A new process resumes from the surviving data.
     PowerCut {
-        /// How many effects still happen.
+        /// The number of effects before the power cut.
         after: u64,
-        /// What survives of what was not synced.
+        /// The unsynced data that survives.
         surviving: Surviving,
     },
 }
 
 impl Step {
-    /// Whether it moves the session.
+    /// Whether the step restores a state.
     pub fn is_move(&self) -> bool {
         matches!(
             self,
@@ -74,28 +74,28 @@ impl Step {
     }
 }
 
-/// What kinds of programs are played.
+/// The kind of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools)] // each doubles the kinds of programs
+#[allow(clippy::struct_excessive_bools)] // each doubles the number of kinds
 pub struct Mode {
-    /// What appears in cells.
+    /// The features that appear in cells.
     pub flavour: Flavour,
-    /// Whether faults hit movers.
+    /// Whether faults are injected into restores.
     pub faults: bool,
-    /// Whether looking at everything is dear, so that only touched names are looked at after a run.
+    /// Whether complete checks are expensive, so that only touched names are checked after a run.
     pub dear: bool,
-    /// Whether movers may run cells again.
+    /// Whether restores may rerun cells.
     pub replay: bool,
-    /// Whether what is stored of values is damaged now and then.
+    /// Whether stored values are corrupted now and then.
     pub damage: bool,
-    /// Whether there is a name that is kept out of the record.
+    /// Whether there is an excluded name.
     pub secret: bool,
     /// Whether the store is encrypted.
     pub encrypted: bool,
 }
 
 impl Mode {
-    /// One of the sixty-four kinds of programs, in a plain store or an encrypted one, by seed.
+    /// Returns the kind for a seed: one of sixty-four, with an encrypted or unencrypted store.
     pub fn of(seed: u64) -> Self {
         Self {
             flavour: Flavour {
@@ -109,12 +109,12 @@ impl Mode {
             replay: seed & 8 == 8,
             damage: seed & 16 == 16,
             secret: seed & 32 == 32,
-            // Beside the sixty-four, so that few programs have some of them.
+            // Independent of the sixty-four kinds, so that a few programs cover some combinations.
             encrypted: seed % 3 == 2,
         }
     }
 
-    /// A fresh process for such a program.
+    /// Creates a new process for such a program.
     fn kernel(self, life: u64) -> ToyKernel {
         if self.flavour.process {
             ToyKernel::with_setting(life)
@@ -124,31 +124,31 @@ impl Mode {
     }
 }
 
-/// What was played.
+/// Counts of executed programs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Programs.
     pub programs: u64,
     /// Steps of all kinds.
     pub steps: u64,
-    /// Moves that happened.
+    /// Restores that were executed.
     pub moves: u64,
-    /// Moves that a fault stopped.
+    /// Restores that were stopped by a fault.
     pub stopped: u64,
-    /// Outcomes kept, loaded and lost.
+    /// The number of outcomes of each kind, in the order of `OutcomeKind::ALL`.
     pub words: [u64; 6],
-    /// Outcomes flagged uncertain.
+    /// Unverified outcomes.
     pub uncertain: u64,
-    /// Images of crashed disks from which a session was resumed.
+    /// Crashed disk images from which a session was resumed.
     pub images: u64,
-    /// Cells that ran again in a process of their own.
+    /// Cells that were rerun in another process.
     pub apart: u64,
     /// Runs that changed nothing.
     pub quiet: u64,
 }
 
 impl Tally {
-    /// Counts a move and its outcomes.
+    /// Counts a restore and its outcomes.
     fn count(&mut self, report: &Report) {
         self.moves += 1;
         for outcome in &report.outcomes {
@@ -186,14 +186,14 @@ impl fmt::Display for Tally {
     }
 }
 
-/// A program that went wrong, cut down to what is needed for it.
+/// A failed program, reduced to the steps that are needed for the failure.
 #[derive(Debug, Clone)]
 pub struct Failure {
     /// Its seed.
     pub seed: u64,
-    /// The steps that are left.
+    /// The remaining steps.
     pub steps: Vec<Step>,
-    /// What was wrong.
+    /// The failure.
     pub what: String,
 }
 
@@ -204,10 +204,10 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Plays the program of a seed: `steps` steps.
+/// Runs `steps` steps of the program of a seed.
 ///
 /// # Errors
-/// The program, cut down, and what went wrong.
+/// The reduced program and the failure.
 pub fn play(seed: u64, steps: usize) -> Result<Tally, Box<Failure>> {
     let mode = Mode::of(seed);
     let mut dice = Dice::new(seed);
@@ -226,21 +226,21 @@ pub fn play(seed: u64, steps: usize) -> Result<Tally, Box<Failure>> {
     Err(Box::new(shrink(seed, mode, played, what)))
 }
 
-/// Plays given steps again.
+/// Runs the given steps again.
 ///
 /// # Errors
-/// What went wrong.
+/// The failure.
 pub fn replay(seed: u64, mode: Mode, steps: &[Step]) -> Result<Tally, String> {
     let mut player = Player::new(seed, mode);
     steps.iter().try_for_each(|step| player.apply(step))?;
     Ok(player.tally)
 }
 
-/// Plays the program of a seed once for each effect it has on the disk, and lets the power go there; a new process then
-/// resumes from what survived. `stride` leaves effects out.
+/// Runs the program of a seed once for each of its disk effects, and cuts the power there. A new process then resumes from the surviving
+/// data. With `stride`, only every `stride`-th effect is tested.
 ///
 /// # Errors
-/// The steps and what went wrong.
+/// The steps and the failure.
 pub fn crash_everywhere(seed: u64, steps: usize, stride: usize) -> Result<Tally, Box<Failure>> {
     let mode = Mode {
         faults: false,
@@ -275,7 +275,7 @@ pub fn crash_everywhere(seed: u64, steps: usize, stride: usize) -> Result<Tally,
     Ok(tally)
 }
 
-/// Leaves out steps, then lines of cells, as long as something still goes wrong.
+/// Removes steps, then lines of cells, as long as the program still fails.
 fn shrink(seed: u64, mode: Mode, mut steps: Vec<Step>, mut what: String) -> Failure {
     let fails = |steps: &[Step]| {
         std::panic::catch_unwind(|| replay(seed, mode, steps))
@@ -303,7 +303,7 @@ fn shrink(seed: u64, mode: Mode, mut steps: Vec<Step>, mut what: String) -> Fail
     Failure { seed, steps, what }
 }
 
-/// The steps without the one at `at`, or with a part of it.
+/// Returns variants of the steps, without the step at `at` or with a part of it.
 fn smaller(steps: &[Step], at: usize) -> Vec<Vec<Step>> {
     let without = [&steps[..at], &steps[at + 1..]].concat();
     let mut found = vec![without];

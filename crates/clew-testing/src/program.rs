@@ -1,34 +1,34 @@
-//! Random cells of the toy language, made to fit the world they will run in.
+//! Random cells of the toy language that fit the state in which they run.
 
 use std::fmt::Write;
 
 use crate::dice::Dice;
 use crate::toy::{Ref, SETTING, Value, World, run_cell};
 
-/// Names that cells bind.
+/// The variables that cells bind.
 const NAMES: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "C", "D", "x", "y"];
 
-/// What may appear in cells.
+/// The features that may appear in cells.
 #[allow(clippy::struct_excessive_bools)] // each is a choice of its own
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flavour {
-    /// Objects without an encoding or without a value: handles, raising reducers, refusing constructors.
+    /// Objects that cannot be encoded or have no value: live objects, reducers that raise, constructors that fail.
     pub hostile: bool,
-    /// Many objects without a value.
+    /// Many live objects.
     pub live: bool,
-    /// Cells that fail or are interrupted half-way.
+    /// Cells that fail or are interrupted before their end.
     pub failing: bool,
-    /// Settings of the process, and values in the place of members of libraries.
+    /// Process settings, and replaced members of libraries.
     pub process: bool,
 }
 
-/// A random cell of one to four statements. Most of them do what they say in `world`.
+/// Returns a random cell of one to four statements. Most of the statements have an effect in `world`.
 pub fn random_cell(dice: &mut Dice, world: &World, flavour: Flavour) -> String {
     let mut preview = world.clone();
     let mut cell = String::new();
     for _ in 0..=dice.below(4) {
         let line = statement(dice, &preview, flavour);
-        // Calls draw on what the preview holds; what fails there fails later too.
+        // Calls depend on the previewed state. If a statement fails here, it fails later, too.
         let _ = run_cell(&mut preview, &line, 0);
         let _ = writeln!(cell, "{line}");
     }
@@ -53,7 +53,7 @@ fn statement(dice: &mut Dice, world: &World, flavour: Flavour) -> String {
     }
 }
 
-/// Something that outlives the names: a setting, or a member of a library.
+/// Returns a statement that changes state outside of the variables: a setting, or a member of a library.
 fn process(dice: &mut Dice, world: &World) -> String {
     let (name, member) = (*dice.pick(&NAMES), *dice.pick(&["m", "n"]));
     match (dice.below(8), any(dice, world)) {
@@ -65,7 +65,7 @@ fn process(dice: &mut Dice, world: &World) -> String {
     }
 }
 
-/// Names bound to what `fits`.
+/// Returns the names of variables whose values fit.
 fn bound<'w>(world: &'w World, fits: impl Fn(&Value) -> bool) -> Vec<&'w str> {
     let fitting = |(name, object): (&'w str, Ref)| fits(world.heap.value(object)).then_some(name);
     NAMES
@@ -153,7 +153,7 @@ fn fresh(dice: &mut Dice) -> String {
     }
 }
 
-/// Another way to see memory that is there.
+/// Returns an expression for another view of existing memory.
 fn window(dice: &mut Dice, world: &World) -> Option<String> {
     let seen = one(dice, world, has_memory)?;
     let (start, length) = (dice.below(8), 1 + dice.below(8));

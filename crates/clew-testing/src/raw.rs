@@ -1,10 +1,10 @@
-//! What the raw bytes of a store hold, also where they lie compressed: a search that asks nobody whose word is to be proven.
+//! Searches the raw bytes of a store, also in compressed data. The search does not use the code under test.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clew_core::format::{FRAME_MAGIC, FrameDecoder, FrameHeader, HEADER_LENGTH};
-/// Whether any file holds `text`, as it lies or in any frame that decompresses.
+/// Returns whether any file contains `text`, uncompressed or in a frame that can be decompressed.
 pub fn holds(files: &BTreeMap<PathBuf, Vec<u8>>, text: &[u8]) -> bool {
     files
         .values()
@@ -15,7 +15,7 @@ fn has(bytes: &[u8], text: &[u8]) -> bool {
     memchr::memmem::find(bytes, text).is_some()
 }
 
-/// What every frame decompresses to, wherever in the bytes one begins.
+/// Returns the decompressed contents of every frame that begins anywhere in the bytes.
 fn payloads(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut decoder = FrameDecoder::default();
     let mut payloads = Vec::new();

@@ -15,40 +15,40 @@ use crate::disk::SimDisk;
 use crate::still::Still;
 use crate::toy::{ToyKernel, Value, run_cell};
 
-/// A key of somebody's.
+/// Returns a key that is determined by a seed.
 pub fn key_of(seed: u8) -> SigningKey {
     SigningKey::from_secret(&[seed; 32])
 }
 
-/// The store on a disk, as whoever has the key sees it.
+/// Opens the store on a disk, for the owner of `key`.
 ///
 /// # Panics
-/// It can't be opened.
+/// The store cannot be opened.
 pub fn store_of(disk: &SimDisk, key: &SigningKey) -> Store {
     let store = Store::open(Arc::new(disk.clone()), Path::new("/store"), Access::ReadWrite);
     store.expect("it opens").with_trust(Trust::own(key.public()))
 }
 
-/// A new session of theirs in a history.
+/// Starts a new session in a history, for the owner of `key`.
 ///
 /// # Panics
-/// The history is not there.
+/// The history does not exist.
 pub fn session_of(disk: &SimDisk, key: &SigningKey, history: HistoryId) -> Session {
     session_by(Box::new(Still), disk, key, history)
 }
 
-/// The same, by another clock.
+/// Starts a new session with another clock.
 ///
 /// # Panics
-/// The history is not there.
+/// The history does not exist.
 pub fn session_by(clock: Box<dyn Clock>, disk: &SimDisk, key: &SigningKey, history: HistoryId) -> Session {
     session_in(&store_of(disk, key), key, history, clock).expect("the history is there")
 }
 
-/// A new session in a history of a store.
+/// Starts a new session in a history of a store.
 ///
 /// # Errors
-/// The store refused.
+/// The store returned an error.
 pub fn session_in(
     store: &Store,
     key: &SigningKey,
@@ -63,7 +63,7 @@ pub fn session_in(
 /// Runs a cell and records it.
 ///
 /// # Panics
-/// It fails, or can't be recorded.
+/// The cell fails, or cannot be recorded.
 pub fn record_cell(session: &mut Session, kernel: &mut ToyKernel, source: &str) {
     run_cell(&mut kernel.world, source, 1).expect("it runs");
     let input = RunInput {
@@ -73,10 +73,10 @@ pub fn record_cell(session: &mut Session, kernel: &mut ToyKernel, source: &str) 
     session.record(kernel, input).expect("it is recorded");
 }
 
-/// A session that starts in a new history of a new store, and has recorded these cells.
+/// Starts a session in a new history of a new store, and records these cells.
 ///
 /// # Panics
-/// A cell fails, or can't be recorded.
+/// A cell fails, or cannot be recorded.
 pub fn begin(kernel: &mut ToyKernel, cells: &[&str]) -> Session {
     let (disk, key) = (SimDisk::new(1), key_of(1));
     let store = store_of(&disk, &key);
@@ -89,7 +89,8 @@ pub fn begin(kernel: &mut ToyKernel, cells: &[&str]) -> Session {
     session
 }
 
-/// The roots that hooks would tell: names in the source, what its functions read, classes behind names.
+/// Returns the roots that hooks would report for a cell: the names in the source, the names that its functions read, and the classes of
+/// these objects.
 pub fn touched_by(kernel: &ToyKernel, session: &Session, source: &str) -> BTreeSet<Root> {
     let world = &kernel.world;
     let mut found: BTreeSet<Root> = source

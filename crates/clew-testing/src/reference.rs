@@ -1,8 +1,8 @@
-//! What a session must be like: a list of deep copies, one for each run, and the list of places it was at.
+//! A reference model of a session: a deep copy of the state after each run, and the list of places for undo and redo.
 //!
-//! Written from the rules for users alone, without the engine: undo is sequential, redo works until something new is
-//! done, a change from outside goes away with the run before it, a restore changes the names asked for. A run that changed nothing is
-//! gone over by undo and ends no redo.
+//! It follows the rules in the user documentation, and uses no code of the engine. Undo is sequential. Redo works until something new is
+//! done. External changes are undone with the run before them. A restore changes the requested names. Undo skips runs that changed nothing,
+//! and these do not end redo.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,39 +11,39 @@ use clew_core::id::{Root, RootKind};
 
 use crate::toy::{Ref, Value, Window, World};
 
-/// Deep copies of all states, and where the session is among them.
+/// Deep copies of all states, and the place of the session among them.
 #[derive(Debug, Clone, Default)]
 pub struct Reference {
-    /// What must be live now.
+    /// The expected live state.
     pub world: World,
-    /// What was live when the engine last wrote anything down.
+    /// The live state when the engine last wrote a record.
     pub settled: World,
-    /// What each run left, by the engine's label.
+    /// The state after each run, by the engine's label.
     states: BTreeMap<String, World>,
-    /// Where undo and redo lead.
+    /// The places to which undo and redo lead.
     places: Vec<Place>,
-    /// Which of the places is the present one.
+    /// The index of the current place.
     present: usize,
-    /// What came before each run.
+    /// The predecessor of each run.
     before: BTreeMap<String, Before>,
 }
 
-/// What came before a run.
+/// The predecessor of a run.
 #[derive(Debug, Clone)]
 struct Before {
-    /// The run before it.
+    /// The label of the previous run.
     label: String,
-    /// How undo takes it back: not at all, as a step, or as one that changed nothing.
+    /// How undo treats the run: not as a step, as a step, or as a step that changed nothing.
     step: Option<Quiet>,
 }
 
 /// Whether a step changed nothing.
 type Quiet = bool;
 
-/// Where a step led.
+/// The place to which a step led.
 #[derive(Debug, Clone)]
 struct Place {
-    /// The run's label.
+    /// The label of the run.
     label: String,
     /// Whether the step that led there changed nothing.
     is_quiet: bool,
@@ -59,7 +59,7 @@ impl Place {
 }
 
 impl Reference {
-    /// A session that starts with `world` as the run `label`.
+    /// Creates a session that starts with `world` as the run `label`.
     pub fn start(world: World, label: &str) -> Self {
         Self {
             states: BTreeMap::from([(label.to_owned(), world.clone())]),
@@ -71,35 +71,35 @@ impl Reference {
         }
     }
 
-    /// The run whose state is live.
+    /// Returns the run whose state is live.
     pub fn at(&self) -> &str {
         &self.places[self.present].label
     }
 
-    /// What a run left.
+    /// Returns the state after a run.
     pub fn state(&self, label: &str) -> Option<&World> {
         self.states.get(label)
     }
 
-    /// Labels of all runs.
+    /// Returns the labels of all runs.
     pub fn labels(&self) -> Vec<String> {
         self.states.keys().cloned().collect()
     }
 
-    /// Something new was done, by a run or a restore: a new line begins.
+    /// Adds a new step, by a run or a restore: redo ends.
     pub fn step(&mut self, label: &str) {
         let at = self.at().to_owned();
         self.come_from(label, &at, Some(false));
         self.go_on(label);
     }
 
-    /// A switch to `to` led to the run `label`, which is another one where not everything could be restored.
+    /// Adds a switch to `to` that led to the run `label`. The labels differ if something could not be restored.
     pub fn switch(&mut self, to: &str, label: &str) {
         self.come_from(label, to, None);
         self.go_on(label);
     }
 
-    /// A resume at `to`, in a process that had no variables, led to the run `label`: its line can be undone.
+    /// Resumes `to` in a process without variables, which led to the run `label`. The runs before it can be undone.
     pub fn resume(&mut self, to: &str, label: &str) {
         self.come_from(label, to, None);
         let mut places = vec![Place::of(label)];
@@ -129,7 +129,7 @@ impl Reference {
     fn go_on(&mut self, label: &str) {
         let is_there = self.at() == label;
         self.present += 1;
-        // A move to where the session is changes nothing.
+        // Restoring the current state changes nothing.
         if is_there {
             self.pass_over(label);
         } else {
@@ -147,12 +147,12 @@ impl Reference {
         self.places.insert(self.present, place);
     }
 
-    /// A run changed nothing: what was undone can still be redone.
+    /// Adds a run that changed nothing: undone steps can still be redone.
     ///
     /// # Errors
-    /// What it did change.
+    /// A change that it did make.
     pub fn step_quietly(&mut self, label: &str) -> Result<(), String> {
-        // What a move left is the state of its run, but for live objects, which it can't take back.
+        // After a restore, the state is that of its run, except for live objects, which cannot be restored.
         let before = &self.settled;
         let roots = before.bound.keys().chain(self.world.bound.keys());
         let variables = roots.filter(|root| !is_output(root)).cloned().collect();
@@ -166,7 +166,7 @@ impl Reference {
         Ok(())
     }
 
-    /// The present place is another run now: something changed that no step made.
+    /// Renames the current place to another run: an external change was recorded.
     pub fn drift(&mut self, label: &str) {
         let at = self.at().to_owned();
         self.come_from(label, &at, None);
@@ -174,7 +174,7 @@ impl Reference {
         self.remember(label);
     }
 
-    /// Where so many undos (or redos, if negative) lead.
+    /// Returns the place after this many undos (or redos, if negative).
     pub fn place(&self, back: i64) -> Option<&str> {
         self.index(back).map(|index| self.places[index].label.as_str())
     }
@@ -182,7 +182,7 @@ impl Reference {
     fn index(&self, back: i64) -> Option<usize> {
         let mut index = self.present;
         for _ in 0..back {
-            // A step without an effect counts for none.
+            // A step that changed nothing is not counted.
             while self.places[index].is_quiet {
                 index = index.checked_sub(1)?;
             }
@@ -201,7 +201,7 @@ impl Reference {
         Some(index)
     }
 
-    /// So many undos (or redos, if negative) were done.
+    /// Performs this many undos (or redos, if negative).
     pub fn shift(&mut self, back: i64) {
         self.present = self.index(back).expect("that much can be undone");
     }
@@ -213,12 +213,12 @@ impl Reference {
         }
     }
 
-    /// Some runs are gone.
+    /// Removes some runs.
     pub fn forget(&mut self, is_gone: impl Fn(&str) -> bool) {
         self.states.retain(|label, _| !is_gone(label));
     }
 
-    /// A new process begins: only what the runs left is still known.
+    /// Starts a new process: only the states of the runs remain.
     pub fn restart(&mut self, world: World, label: &str) {
         self.world = world;
         self.places = vec![Place::of(label)];
@@ -226,8 +226,8 @@ impl Reference {
         self.remember(label);
     }
 
-    /// Binds some roots of the live world to deep copies of what they are in `from`. Classes stay the live ones where
-    /// they live; those that are among the roots get the attributes they had.
+    /// Binds some roots of the live state to deep copies of their values in `from`. Live classes are kept; those among the roots get their
+    /// recorded attributes.
     pub fn graft(&mut self, from: &World, roots: &BTreeSet<Root>) {
         let ids = roots
             .iter()
@@ -272,7 +272,7 @@ impl Reference {
     }
 }
 
-/// A deep copy from one world into another. Classes that live there already are not copied.
+/// A deep copy from one world into another. Classes that exist there are not copied.
 struct Graft<'a> {
     from: &'a World,
     into: &'a mut World,
@@ -307,7 +307,7 @@ impl Graft<'_> {
             let copy = self.copies[&object];
             self.into.heap.update(copy, |shell| *shell = value);
         }
-        // What sets hold is whole only now.
+        // The members of sets are only complete now.
         for (object, copy) in self.copies.clone() {
             if let Value::Set(members) = self.from.heap.value(object) {
                 let members = members.iter().map(|member| self.copies[member]).collect();

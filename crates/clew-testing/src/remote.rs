@@ -1,4 +1,4 @@
-//! A remote that fails by plan: before it does what is asked, after it did, in the middle of it, or slowly.
+//! A remote that fails as planned: before, after or during a call, or by being slow.
 
 use std::fmt;
 use std::ops::{ControlFlow, Range};
@@ -10,28 +10,28 @@ use clew_remote::{
     Backend, Head, ListedObject, Name, Part, RemoteError, Token, TransferCallback, Upload, WriteOutcome,
 };
 
-/// What becomes of one call.
+/// The effect of a fault on one call.
 #[derive(Debug, Clone)]
 pub enum Fault {
-    /// It is done.
+    /// The call succeeds.
     None,
-    /// It fails and nothing was done.
+    /// The call fails and does nothing.
     Before(RemoteError),
-    /// It is done, and the answer says that it failed.
+    /// The call is executed, but reports an error.
     After(RemoteError),
-    /// It breaks off when so many bytes have moved; calls that move none are done.
+    /// The call is interrupted after this many bytes. Calls that transfer no bytes succeed.
     CutAfter(u64),
-    /// It is done after a while.
+    /// The call succeeds after a delay.
     Slow(Duration),
-    /// A swap is made whatever its condition is; all else is done.
+    /// A swap is executed whatever its condition is. Other calls succeed.
     Blind,
-    /// A swap looks at its condition first and is made some time later.
+    /// A swap checks its condition first, and is executed some time later.
     Late(Duration),
-    /// A swap is said to be made and is not.
+    /// A swap reports success, but is not executed.
     Pretended,
 }
 
-/// What is asked of a remote.
+/// A call of a remote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
     /// [`Backend::read`]
@@ -54,15 +54,15 @@ pub enum Asked {
     Remove,
     /// [`Backend::head`]
     Head,
-    /// [`Backend::swap`] of what is there
+    /// [`Backend::swap`] of an existing head
     Swap,
-    /// [`Backend::swap`] of what is not there
+    /// [`Backend::swap`] of a missing head
     Create,
 }
 
 type Plan = dyn Fn(u64, Asked) -> Fault + Send + Sync;
 
-/// A remote before which a plan stands.
+/// A remote with planned faults.
 #[derive(Clone)]
 pub struct Failing {
     inner: Arc<dyn Backend>,
@@ -78,7 +78,7 @@ impl fmt::Debug for Failing {
 }
 
 impl Failing {
-    /// Each call of `inner` as the plan says, which is told how many calls came before.
+    /// Wraps `inner`. The plan decides about each call; its argument is the number of earlier calls.
     pub fn new(inner: Arc<dyn Backend>, plan: impl Fn(u64, Asked) -> Fault + Send + Sync + 'static) -> Self {
         Self {
             inner,
@@ -88,12 +88,12 @@ impl Failing {
         }
     }
 
-    /// How many calls were made.
+    /// Returns the number of calls.
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::SeqCst)
     }
 
-    /// How many bytes of objects went to the remote or came from it, those that came in vain too.
+    /// Returns the number of bytes of objects that were transferred in either direction, including failed calls.
     pub fn moved(&self) -> u64 {
         self.moved.load(Ordering::SeqCst)
     }
@@ -125,7 +125,7 @@ impl Failing {
         }
     }
 
-    /// What a server does that does not know of conditions.
+    /// Swaps without checking the condition, like a server that does not support conditions.
     fn overwrite(&self, name: &Name, bytes: &[u8]) -> Result<Token, RemoteError> {
         loop {
             let current = self.inner.head(name)?.map(|head| head.token);
@@ -136,7 +136,7 @@ impl Failing {
         }
     }
 
-    /// Gives up by the watch what the network would break off.
+    /// Interrupts a transfer through its callback, as a broken connection would.
     fn cut<T>(
         &self,
         most: u64,
@@ -159,7 +159,7 @@ impl Failing {
     }
 }
 
-/// What a remote says that is away for a moment.
+/// Returns the error of a remote that is temporarily unreachable.
 pub fn unreachable(said: &str) -> RemoteError {
     RemoteError::Unreachable {
         place: "the failing remote".to_owned(),

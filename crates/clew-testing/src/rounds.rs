@@ -1,4 +1,4 @@
-//! One notebook that was run again and again: what whoever decides about its cells looks through.
+//! A history of a notebook that was run many times, for tests and benchmarks of the decisions of `clew run`.
 
 use clew_core::format::{HistoryDescription, RunKind, Timestamp};
 use clew_core::id::HistoryId;
@@ -13,24 +13,24 @@ use crate::toy::{ToyKernel, run_cell};
 
 const SECOND: Timestamp = 1_000_000_000;
 
-/// A notebook whose cells are all run, from the first to the last, in one session; before each round one of them is edited.
+/// A notebook whose cells are all run in order, in one session. Before each round, one cell is edited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rounds {
-    /// How many cells it has.
+    /// The number of cells.
     pub cells: u64,
-    /// How often it is run.
+    /// The number of rounds.
     pub rounds: u64,
 }
 
 impl Rounds {
-    /// Its cells as they are in a round.
+    /// Returns the cells' sources in a round.
     pub fn sources(&self, round: u64) -> Vec<String> {
         (0..self.cells).map(|cell| self.source(cell, round)).collect()
     }
 
-    /// Values, and lists that share them.
+    /// Returns a source with values, or with lists that share them.
     fn source(&self, cell: u64, round: u64) -> String {
-        // The round in which it was edited last.
+        // The last round in which the cell was edited.
         let edited = (0..=round).rev().find(|round| round % self.cells == cell).unwrap_or(0);
         match cell % 5 {
             1 => format!("n{cell} = list n{}", cell - 1),
@@ -40,10 +40,10 @@ impl Rounds {
         }
     }
 
-    /// Records them in a history of its own.
+    /// Records the rounds in a new history.
     ///
     /// # Errors
-    /// The store refused.
+    /// The store returned an error.
     ///
     /// # Panics
     /// A cell fails.

@@ -1,8 +1,8 @@
-//! A run's record, where most of it does not matter.
+//! Run records with default values.
 
 use clew_core::format::{RECORD_VERSION, Run, RunKind, Timestamp};
 
-/// A cell that ran at `started` without leaving or taking anything. What matters is said over it.
+/// Returns a run of a cell at `started` without any changes. Callers override the fields that matter.
 pub fn bare_run(number: u64, started: Timestamp) -> Run {
     Run {
         version: RECORD_VERSION,

@@ -1,6 +1,6 @@
-//! Whether two toy worlds are the same to whoever looks: names, values, aliasing, shared memory, classes.
+//! Compares two toy worlds by everything that is observable: names, values, aliasing, shared memory, classes.
 //!
-//! Written without the engine's walk: a search for a one-to-one match of objects, members of sets by trying.
+//! It does not use the engine's object walk. It searches a one-to-one match of objects, and tries all matches of set members.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use clew_core::id::{Root, RootKind};
 
 use crate::toy::{Function, Ref, Value, Window, World};
 
-/// Compares the given roots of two worlds; all that are no definitions if `None`.
+/// Compares the given roots of two worlds; without `roots`, all except definitions.
 ///
 /// # Errors
 /// The path to the first difference.
@@ -16,7 +16,7 @@ pub fn same(one: &World, other: &World, roots: Option<&BTreeSet<Root>>) -> Resul
     Match::default().compare(one, other, roots)
 }
 
-/// The same, but for how far live objects are: nobody can see that without using them.
+/// Compares like [`same`], but ignores the positions of live objects, which cannot be observed without using the objects.
 ///
 /// # Errors
 /// The path to the first difference.
@@ -51,11 +51,11 @@ fn names(roots: &BTreeMap<Root, Ref>) -> Vec<String> {
     roots.keys().map(ToString::to_string).collect()
 }
 
-/// Whether the same roots are bound to one object in both worlds. Numbers and texts that are not shared inside of a
-/// co-variable may come back as equal ones, so this holds only for a world and what was built from it.
+/// Checks that the same roots are bound to one object in both worlds. Numbers and texts that are not shared within a co-variable may be
+/// restored as equal ones, so this only holds for a world and one that was built from it.
 ///
 /// # Errors
-/// Two roots that are one object in one world only.
+/// Two roots that are one object in only one of the worlds.
 pub fn bound_alike(one: &World, other: &World) -> Result<(), String> {
     for (root, object) in &one.bound {
         for (name, alias) in &one.bound {
@@ -80,7 +80,7 @@ fn is_told_apart(world: &World, object: Ref) -> bool {
 
 type Pairs = Vec<(Ref, Ref, String)>;
 
-/// A one-to-one match of objects, as far as it got.
+/// A partial one-to-one match of objects.
 #[derive(Clone, Default)]
 struct Match {
     forward: BTreeMap<Ref, Ref>,
@@ -95,7 +95,7 @@ impl Match {
         found.memory(one, other)
     }
 
-    /// Matches all pairs, then members of sets in every way that may work.
+    /// Matches all pairs, then members of sets in every possible way.
     fn solve(
         mut self,
         one: &World,
@@ -126,7 +126,7 @@ impl Match {
                 open.push((*left, *right, format!("{path}/target")));
             }
         }
-        // Sets whose members are matched already are not worth a search.
+        // If the members of two sets are matched already, no search is needed.
         sets.sort_by_key(|(left, _, _)| left.iter().filter(|member| !self.forward.contains_key(member)).count());
         sets.reverse();
         let Some((mut left, right, path)) = sets.pop() else {
@@ -152,7 +152,7 @@ impl Match {
         Err(failed)
     }
 
-    /// Matches two objects; says whether their children have still to be.
+    /// Matches two objects. Returns whether their children must still be matched.
     fn pair(&mut self, one: &World, other: &World, left: Ref, right: Ref) -> Result<bool, String> {
         let (value, twin) = (one.heap.value(left), other.heap.value(right));
         let is_value = matches!(value, Value::None | Value::Int(_) | Value::Text(_)) || one.heap.is_value(left);
@@ -172,7 +172,7 @@ impl Match {
         Ok(true)
     }
 
-    /// Memory that overlaps in one world overlaps alike in the other.
+    /// Checks that memory that overlaps in one world overlaps in the same way in the other.
     fn memory(&self, one: &World, other: &World) -> Result<(), String> {
         let windows = |world: &World, object: Ref| match world.heap.value(object) {
             Value::Array(window) => Some((*window, false)),
@@ -200,7 +200,7 @@ impl Match {
     }
 }
 
-/// What two objects are, their children left out but for how many.
+/// Compares two objects without their children, except for the number of children.
 fn shallow(one: &World, other: &World, left: &Value, right: &Value) -> Result<(), String> {
     let differ = || Err(format!("{left:?} is not {right:?}"));
     let keys = |fields: &[(String, Ref)]| fields.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
@@ -256,7 +256,7 @@ fn shallow(one: &World, other: &World, left: &Value, right: &Value) -> Result<()
     Ok(())
 }
 
-/// Where a function stands in its file is not compared.
+/// Ignores the position of a function in its file.
 fn is_same_function(left: &Function, right: &Function) -> bool {
     (&left.reads, left.cells.len(), left.scope) == (&right.reads, right.cells.len(), right.scope)
 }

@@ -3,7 +3,7 @@
 use clew_core::clock::Clock;
 use clew_core::format::Timestamp;
 
-/// It is always the same moment, and nothing takes time.
+/// A clock that always returns the same time.
 #[derive(Debug, Clone, Copy)]
 pub struct Still;
 

@@ -1,8 +1,8 @@
-//! Tables of what people read: an example of every variant, which stops compiling where a variant has none.
+//! Tables of user-facing texts: an example of every variant of an enum. A missing variant is a compile error.
 
 use std::fmt::Display;
 
-/// Examples of every variant of an enum. Each must match its pattern, and the patterns must be all there are.
+/// Creates examples of every variant of an enum. Each must match its pattern, and the patterns must be exhaustive.
 #[macro_export]
 macro_rules! every {
     ($type:ty { $($pattern:pat => [$($example:expr),+ $(,)?]),+ $(,)? }) => {{
@@ -17,7 +17,7 @@ macro_rules! every {
     }};
 }
 
-/// Texts as lines, for a snapshot.
+/// Formats texts as lines, for a snapshot.
 pub fn lines(texts: impl IntoIterator<Item: Display>) -> String {
     let texts: Vec<String> = texts.into_iter().map(|text| text.to_string()).collect();
     texts.join("\n")

@@ -1,8 +1,8 @@
-//! `ToyKernel`: a tiny heap and a cell language, so that the engine is tested whole without an interpreter.
+//! `ToyKernel`: a small heap and a cell language, to test the whole engine without an interpreter.
 //!
-//! The heap behaves as `CPython`'s does where the engine could notice: addresses of dead objects and of freed memory are
-//! used again at once, reference counts are real and cycles need a sweep, sets iterate in an order that depends on
-//! addresses and on a seed, and memory can be seen through several objects.
+//! The heap behaves like `CPython`'s where the engine could notice a difference. Addresses of dead objects and of freed memory are reused
+//! at once. Reference counts are real, and cycles need a garbage collection. The iteration order of sets depends on addresses and on a
+//! seed. Several objects can share memory.
 
 mod build;
 mod cell;

@@ -1,9 +1,9 @@
-//! An outside in which everything is what it was.
+//! An environment in which no external state has changed.
 
 use clew_core::format::{FileEvidence, ModuleEvidence};
 use clew_core::history::flow::ExternalInputs;
 
-/// Nothing outside is another than it was.
+/// Reports that no external state has changed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unchanged;
 

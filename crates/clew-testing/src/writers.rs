@@ -1,7 +1,7 @@
-//! Many writers: processes that record into one store, while others take away, look, stop, die, and go by clocks that jump.
+//! A test with many processes on one store: recorders, garbage collectors and readers, which are stopped and killed and whose clocks jump.
 //!
-//! The program `writers` is all of them: called without words it is the one that starts the others, writes down what they
-//! say was saved, and holds that in the end against what is there.
+//! The program `writers` contains all roles. Without arguments it is the supervisor: it starts the other processes, notes which runs they
+//! report as saved, and at the end compares these with the store.
 
 mod roles;
 mod value;

@@ -1,5 +1,5 @@
-//! Searches for bytes that a reader does not bear. `CLEW_READER` names the reader; `CLEW_NOTES` a file in which the longest
-//! time and the most memory are kept, with the input that took the time beside it. `tools/fuzz.py` starts this.
+//! Searches for inputs that break a reader. `CLEW_READER` names the reader. `CLEW_NOTES` is a file for the longest time and the peak
+//! memory; the slowest input is stored beside it. `tools/fuzz.py` starts this program.
 
 #![no_main]
 
@@ -34,7 +34,7 @@ impl Noted {
         (began.elapsed(), memory)
     }
 
-    /// Another process may have had the core: what seems slow is read again, and the best time counts.
+    /// Another process may have used the CPU. An input that seems slow is read again, and the best time counts.
     fn note(&mut self, bytes: &[u8], mut taken: Duration, memory: usize) {
         for _ in 0..4 {
             if taken > self.slowest {

@@ -1,5 +1,5 @@
-//! Makes seeds for every reader from a real store: `seeds STORE CORPUS`. What it writes is where a search begins; what the
-//! search keeps lies in the repository.
+//! Creates seed inputs for every reader from a real store: `seeds STORE CORPUS`. A search starts from these seeds; the inputs that it keeps
+//! are in the repository.
 
 #![forbid(unsafe_code)]
 
@@ -20,10 +20,10 @@ use clew_fuzz::{Section, files_of, mended, sections};
 
 type Done = Result<(), Box<dyn Error>>;
 
-/// Longer seeds take a search too long.
+/// Longer seeds make a search too slow.
 const LONGEST: usize = 12 << 10;
 
-/// Frames of blocks that are longer are left out: blocks that are missing are borne too.
+/// Larger block frames are left out: readers must also handle missing blocks.
 const LONGEST_BLOCKS: usize = 4 << 10;
 
 fn main() -> Done {
@@ -106,7 +106,7 @@ impl Seeds<'_> {
         Ok(())
     }
 
-    /// Streams, alone and in pairs, and the texts of runs.
+    /// Writes streams, alone and in pairs, and the texts of runs.
     fn values(&self, store: &Store) -> Done {
         let mut before = Vec::new();
         for (history, _) in store.histories()? {
@@ -121,7 +121,7 @@ impl Seeds<'_> {
                     self.put("source", text.as_bytes())?;
                 }
                 for version in &run.changed {
-                    // What was forgotten is not there.
+                    // Forgotten values do not exist.
                     let Ok(manifest) = store.manifest(version.manifest) else {
                         continue;
                     };
@@ -154,7 +154,7 @@ impl Seeds<'_> {
         Ok(())
     }
 
-    /// An index over the logs of the store that the reader of indexes stands on.
+    /// Writes an index over the logs of the store that the index reader uses.
     fn index(&self, whole: &[u8]) -> Done {
         let (cache, folder) = (tempfile::tempdir()?, tempfile::tempdir()?);
         let key = SigningKey::from_secret(&[42; 32]);
@@ -238,7 +238,7 @@ impl Seeds<'_> {
     }
 }
 
-/// What a bundle says lies in it.
+/// Returns a table of contents of a bundle.
 fn contents() -> Contents {
     let bundled = |(path, at, length): (&str, u64, u64)| BundleEntry {
         path: path.to_owned(),
@@ -267,13 +267,13 @@ fn numbered_evidence(seeds: &Seeds<'_>, run: &clew_core::format::Run) -> Done {
     seeds.put("record", &[&[5], encode_record(&run.evidence).as_slice()].concat())
 }
 
-/// All files of a store one after another, payloads as they are when they are not compressed: a search can't change what
-/// is compressed in a way that means anything. The other frames' checksums are left to who mends them.
+/// Concatenates all files of a store, with decompressed payloads: mutations of compressed data rarely produce valid data. Checksums of the
+/// frames are not updated; `mended` repairs them.
 fn one_run(folder: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut files = Vec::new();
     collect(folder, &mut files)?;
     files.sort();
-    // What refers comes behind what is referred to.
+    // Data comes before the records that refer to it.
     files.sort_by_key(|path| path.extension().is_none_or(|extension| extension != "pack"));
     let mut out = Vec::new();
     for file in files {
@@ -309,7 +309,7 @@ fn loosened(file: &[u8], out: &mut Vec<u8>) -> Done {
             continue;
         }
         let mut head = header.to_bytes();
-        // Codec, flags, both lengths; checksums as nobody has them.
+        // Codec, flags, both lengths; invalid checksums.
         head[6] = 0;
         head[8..12].fill(0);
         head[16..24].copy_from_slice(&(plain.len() as u64).to_le_bytes());

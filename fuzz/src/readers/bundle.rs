@@ -1,4 +1,4 @@
-//! Bundles.
+//! The reader of bundles.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -15,10 +15,11 @@ use super::is_clear;
 use super::store::{STORE, files, key, opened};
 
 const FILE: &str = "/b.clew";
-/// So many bytes lie between a bundle's first frame and its last, where a search says what they are.
+/// The number of bytes between the first and last frame of a bundle; the fuzzed contents describe them.
 const BODY: usize = 16 << 10;
 
-/// Behind `#` what somebody signed who wants to do harm; else a store, which goes into a bundle and out of it.
+/// After `#`, the input is the signed table of contents of a malicious bundle. Otherwise it is a store, which is exported to a bundle and
+/// imported again.
 pub(super) fn bundle(bytes: &[u8]) {
     if let Some(contents) = bytes.strip_prefix(b"#") {
         look_into(&signed(contents));
@@ -34,7 +35,7 @@ pub(super) fn bundle(bytes: &[u8]) {
     }
 }
 
-/// A bundle that says this of itself, sealed as it should be.
+/// Returns a correctly signed bundle with this table of contents.
 fn signed(contents: &[u8]) -> Vec<u8> {
     let frame = |kind, plain: Vec<u8>| {
         let mut frame = Vec::new();
@@ -73,7 +74,7 @@ fn look_into(bytes: &[u8]) {
     }
 }
 
-/// What can be read of a history is the same behind the way through a bundle.
+/// Exports a history to a bundle and imports it. All readable data must be the same afterwards.
 fn there_and_back(store: &Store, history: HistoryId) -> Result<(), StoreError> {
     let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
     disk.create_dir(Path::new("/")).expect("a simulated disk makes folders");
@@ -82,7 +83,7 @@ fn there_and_back(store: &Store, history: HistoryId) -> Result<(), StoreError> {
     maker.finish(history, &key(), 7)?;
     let bundle = Bundle::open(&disk, Path::new(FILE))?;
     let before = store.load(history)?;
-    // One's own runs are looked into when they are needed, those of others before they show.
+    // The user's own runs are decoded when they are needed, and other people's runs before they are displayed.
     let readable = before.runs.values().filter(|run| run.run().is_some()).count() as u64;
     let to =
         Store::open(Arc::clone(&disk), Path::new(STORE), Access::ReadWrite)?.with_trust(Trust::own(key().public()));

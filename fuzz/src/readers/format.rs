@@ -1,4 +1,4 @@
-//! Readers of what lies on disk, each on its own.
+//! Readers of the file formats, each tested separately.
 
 use std::fmt::Debug;
 
@@ -16,7 +16,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::is_clear;
 
-/// A frame as it is, and with checksums that hold: behind them lies the rest of the reader.
+/// Reads a frame as it is, and once more with correct checksums, so that the code after the checksum tests is reached.
 pub(super) fn frame(bytes: &[u8]) {
     one_frame(bytes);
     if let Some(sealed) = sealed(bytes) {
@@ -24,7 +24,7 @@ pub(super) fn frame(bytes: &[u8]) {
     }
 }
 
-/// The header of an encrypted file stands twice; one of the two is as what was read is written.
+/// The header of an encrypted file is stored twice. Checks that one of the two copies equals the written form of the parsed header.
 fn header_of_encrypted(bytes: &[u8]) {
     let Some(first) = bytes.first_chunk::<ENCRYPTED_HEADER_LENGTH>() else {
         return;
@@ -77,7 +77,7 @@ fn one_frame(bytes: &[u8]) {
     }
 }
 
-/// The same bytes with the magic and the checksums that belong there. Lengths stay as they are where they fit.
+/// Returns the bytes with the correct magic number and checksums. Lengths are unchanged if they are valid.
 fn sealed(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut sealed = bytes.to_vec();
     sealed.get_mut(..HEADER_LENGTH)?[..4].copy_from_slice(&FRAME_MAGIC);
@@ -98,7 +98,7 @@ fn sealed(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(sealed)
 }
 
-/// Kinds of records, in the order of the byte that picks one.
+/// The kinds of records, by the byte that selects one.
 type ReadRecord = fn(&[u8]);
 const RECORDS: [ReadRecord; 14] = [
     run,
@@ -117,18 +117,18 @@ const RECORDS: [ReadRecord; 14] = [
     again::<TaskEntry>,
 ];
 
-/// The first byte picks the kind.
+/// The first byte selects the kind.
 pub(super) fn record(bytes: &[u8]) {
     if let Some((kind, bytes)) = bytes.split_first() {
         RECORDS[usize::from(*kind) % RECORDS.len()](bytes);
     }
 }
 
-/// What is read comes back when it is written and read again.
+/// Checks that a decoded record can be written and decoded again with the same result.
 fn again<T: DeserializeOwned + Serialize + PartialEq + Debug>(bytes: &[u8]) {
     match decode_record::<T>(bytes) {
         Ok(read) => match decode_record::<T>(&encode_record(&read)) {
-            // A version counts where it comes first, as it is written; elsewhere nobody wrote it.
+            // A version number is only checked at the beginning of a record, where Clew writes it.
             Err(RecordDecodeError::Newer(_)) => {}
             again => assert_eq!(again.as_ref(), Ok(&read)),
         },
@@ -136,8 +136,8 @@ fn again<T: DeserializeOwned + Serialize + PartialEq + Debug>(bytes: &[u8]) {
     }
 }
 
-/// A run, and the outline that is read of it alone. What the outline refuses (a field whose name is no text) counts as
-/// damaged before the run is decoded.
+/// Reads a run, and separately its outline. If the outline is rejected (a field whose name is not text), the run counts as corrupted before
+/// it is decoded.
 fn run(bytes: &[u8]) {
     again::<Run>(bytes);
     match (decode_record::<Run>(bytes), Outline::parse(bytes)) {
@@ -148,7 +148,7 @@ fn run(bytes: &[u8]) {
     }
 }
 
-/// Lists and tables that manifests name.
+/// Reads the lists and tables to which manifests refer.
 pub(super) fn lists(bytes: &[u8]) {
     if let Some(ids) = decode_ids(bytes) {
         assert_eq!(encode_ids(&ids), bytes);
@@ -165,7 +165,7 @@ pub(super) fn lists(bytes: &[u8]) {
     }
 }
 
-/// The first byte says how many roots there are.
+/// The first byte is the number of roots.
 pub(super) fn stream(bytes: &[u8]) {
     let Some((roots, bytes)) = bytes.split_first() else {
         return;
@@ -185,7 +185,7 @@ pub(super) fn stream(bytes: &[u8]) {
     assert!(stream::bodies(bytes).map(|(_, payload)| payload.len()).sum::<usize>() <= bytes.len());
 }
 
-/// What is read comes back when it is written and read again.
+/// Checks that a decoded value can be written and decoded again with the same result.
 pub(super) fn handover(bytes: &[u8]) {
     match CoVariableHandover::read(&mut &bytes[..], bytes.len() as u64) {
         Ok(read) => {

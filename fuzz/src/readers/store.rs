@@ -1,4 +1,4 @@
-//! Stores, and the small files beside them.
+//! Readers of stores, and of the small files in and beside them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,12 +17,12 @@ use crate::{files_of, mended};
 
 pub(super) const STORE: &str = "/store";
 
-/// The key that operations of inputs are sealed with.
+/// Returns the key with which operations in inputs are signed.
 pub(crate) fn key() -> SigningKey {
     SigningKey::from_secret(&[42; 32])
 }
 
-/// A store of these files, judged by its own key.
+/// Opens a store with these files, which trusts its own key.
 pub(super) fn opened(files: &BTreeMap<PathBuf, Vec<u8>>) -> Option<Store> {
     let disk = Arc::new(SimDisk::with_files(files));
     match Store::open(disk, Path::new(STORE), Access::ReadOnly) {
@@ -34,7 +34,7 @@ pub(super) fn opened(files: &BTreeMap<PathBuf, Vec<u8>>) -> Option<Store> {
     }
 }
 
-/// The files of an input, mended if its first byte says so.
+/// Returns the files of an input. Unless its first byte is `=`, checksums and ids are repaired first.
 pub(super) fn files(bytes: &[u8], root: &str) -> BTreeMap<PathBuf, Vec<u8>> {
     match bytes.split_first() {
         Some((b'=', bytes)) => files_of(bytes, Path::new(root)),
@@ -42,7 +42,7 @@ pub(super) fn files(bytes: &[u8], root: &str) -> BTreeMap<PathBuf, Vec<u8>> {
     }
 }
 
-/// Everything that lies in a store is read.
+/// Reads all data of a store.
 pub(super) fn store(bytes: &[u8]) {
     let Some(store) = opened(&files(bytes, STORE)) else {
         return;
@@ -99,14 +99,12 @@ fn parts(store: &Store, encoding: &Encoding, roots: usize) -> Result<(), clew_co
     Ok(())
 }
 
-/// What people type to look.
-const WORDS: [&str; 16] = [
+/// Commands that only read.
+const WORDS: [&str; 13] = [
     "log",
     "log --all --json",
-    "log --html",
     "show @",
     "show @- --json",
-    "show @ --html",
     "diff @- @",
     "diff @- @ --json",
     "vars",
@@ -114,12 +112,11 @@ const WORDS: [&str; 16] = [
     "annotate x",
     "stale",
     "op log",
-    "graph --html",
     "extract x",
     "list",
 ];
 
-/// A store that a stranger made is looked at in every way.
+/// Runs every command that only reads on an untrusted store.
 pub(super) fn looking(bytes: &[u8]) {
     let Some(store) = opened(&files(bytes, STORE)) else {
         return;
@@ -135,7 +132,7 @@ pub(super) fn looking(bytes: &[u8]) {
     }
 }
 
-/// A desk on which nothing moves.
+/// Returns a context that never changes.
 pub(crate) fn context() -> &'static Context {
     static DESK: OnceLock<Context> = OnceLock::new();
     DESK.get_or_init(|| Context {
@@ -157,7 +154,7 @@ pub(crate) fn context() -> &'static Context {
     })
 }
 
-/// A store on the disk beside an index of these bytes: what is read with the index is what is read without.
+/// Reads a store with these bytes as its index. The result must be the same as without an index.
 pub(super) fn log_index(bytes: &[u8]) {
     static LOGS: OnceLock<(tempfile::TempDir, Store)> = OnceLock::new();
     let (folder, store) = LOGS.get_or_init(|| {
@@ -185,10 +182,10 @@ pub(super) fn log_index(bytes: &[u8]) {
     }
 }
 
-/// The store that readers of something else stand on.
+/// A store for the readers that need one.
 pub(crate) const STORED: &[u8] = include_bytes!("../../stored.bin");
 
-/// The first half is `numbers`, the second `generation`.
+/// The first half of the input is the file `numbers`, the second half is `generation`.
 pub(super) fn counters(bytes: &[u8]) {
     let disk = SimDisk::new(1);
     let open = |disk: &SimDisk| Store::open(Arc::new(disk.clone()), Path::new(STORE), Access::ReadWrite);
@@ -215,7 +212,7 @@ pub(super) fn counters(bytes: &[u8]) {
     );
 }
 
-/// The first 32 bytes are the key's, the others whom it trusts; what is shorter is a key of another length.
+/// The first 32 bytes are the key, the rest is the list of trusted keys. A shorter input is a key of the wrong length.
 pub(super) fn keys(bytes: &[u8]) {
     let config = Path::new("/config");
     let (secret, trusted) = bytes.split_at(bytes.len().min(32));
@@ -237,7 +234,7 @@ pub(super) fn keys(bytes: &[u8]) {
     }
 }
 
-/// A hash that ends no line is put right, so that a search gets past it.
+/// If the input ends in an unfinished hash, the correct hash is added, so that fuzzing gets past its check.
 pub(super) fn last_seen(bytes: &[u8]) {
     let (config, store) = (Path::new("/config"), Path::new(STORE));
     let path = LastSeen::new(Arc::new(SimDisk::new(1)), config, store, "machine").path();

@@ -1,4 +1,4 @@
-//! Stored values, read without Python.
+//! Readers of stored values, without Python.
 
 use clew_core::id::{BlockId, Root};
 use clew_core::store::StoreError;
@@ -8,7 +8,7 @@ use clew_value::{Blocks, ReadLimits, StoredValue, name_gaps};
 
 use super::is_clear;
 
-/// Blocks that hold the first byte of their ids.
+/// Blocks contain only the first byte of their id, repeated.
 struct Alike;
 
 impl Blocks for Alike {
@@ -17,7 +17,7 @@ impl Blocks for Alike {
     }
 }
 
-/// Two bytes say how long the first stream is; the second one follows it.
+/// The first two bytes are the length of the first stream; the second stream follows it.
 pub(super) fn value(bytes: &[u8]) {
     let Some((length, streams)) = bytes.split_first_chunk() else {
         return;

@@ -1,4 +1,4 @@
-//! What people type, and texts that others wrote.
+//! Readers of typed commands, and of texts from other people and programs.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::store::{STORED, context, key};
 use crate::{files_of, mended};
 
 thread_local! {
-    /// A history to find things in.
+    /// A history for revisions and names.
     static HISTORY: StoredHistory = history();
 }
 
@@ -44,12 +44,12 @@ fn found(text: &str, place: &HistoryView<'_>) {
     }
 }
 
-/// What was typed is repeated, once.
+/// An error may repeat the typed text once.
 fn is_no_longer_than(error: &impl std::fmt::Display, typed: &str) {
     assert!(error.to_string().len() <= 2 * typed.len() + 600);
 }
 
-/// A package, as it comes; a notebook, as it is packed: what comes of that is one again, and the same the second time.
+/// Reads the input as a package, and as a notebook to pack. Packing a packed notebook again must not change it.
 pub(super) fn package(bytes: &[u8]) {
     if let Err(problem) = untrusted_input::package(bytes) {
         is_clear(&problem.message);

@@ -154,7 +154,10 @@ def _stored(scope: Scope, name: str, depth: int) -> bool | str:
     """Checks a local variable: bound by a loop or `with`, or bound once."""
     steps = scope.steps
     places = [at for at, one in enumerate(steps) if one.opname == "STORE_FAST" and one.argval == name]
-    before = {steps[at - 1].opname for at in places}
+    # Since Python 3.14, `with` calls the loaded method `__enter__`.
+    before = {
+        "BEFORE_WITH" if steps[at - 2].opname == "LOAD_SPECIAL" else steps[at - 1].opname for at in places
+    }
     if any(one.opname == "LOAD_FAST_AND_CLEAR" and one.argval == name for one in steps):
         # After a comprehension, the previous value of the name is put back.
         before -= {"SWAP", "END_FOR", "POP_TOP"}

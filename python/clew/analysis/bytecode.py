@@ -306,6 +306,16 @@ def loaded_constants(code: CodeType) -> list[object]:
     return [step.argval for step in steps_of(code) if step.opname in _CONSTANTS or step.opname == "KW_NAMES"]
 
 
+_ASSERTIONS = numbers_of("LOAD_ASSERTION_ERROR", "LOAD_COMMON_CONSTANT")
+
+
+def asserts(code: CodeType) -> bool:
+    """Returns whether the code has an `assert`, unless Python optimizes it away."""
+    if not does_any(code, _ASSERTIONS):
+        return False
+    return not _COMMON_CONSTANTS or any(one is AssertionError for one in loaded_constants(code))
+
+
 def texts_of(code: CodeType) -> set[str]:
     """Returns the texts among its constants."""
     return {one for one in constants(code) if isinstance(one, str)}

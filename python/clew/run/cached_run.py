@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,10 @@ def read(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise Mistake(f"There is no {path}", "`ls` lists the files", FAILED) from None
+        folder, name = Path(path).parent, Path(path).name
+        near = get_close_matches(name, [one.name for one in folder.glob("*.ipynb")], 1)
+        hint = f"did you mean {folder / near[0]}?" if near else "`ls` lists the files"
+        raise Mistake(f"There is no {path}", hint, FAILED) from None
     except IsADirectoryError:
         raise Mistake(f"{path} is a folder", "give the path of a notebook in it", FAILED) from None
     except (OSError, UnicodeDecodeError) as error:

@@ -52,7 +52,8 @@ class RecordedRuns(Decider):
         known = {str(number) for number, _ in self._cells.values()} | {cell.id for cell in cells}
         if first is not None and first not in known:
             raise Mistake(
-                f"There is no cell {first}", "repeat the command with `--plan` to list the cells by number"
+                f"There is no cell {first}",
+                f"`clew run {self._notebook or 'IN'} --plan` lists the code cells by number",
             )
         notebook: NotebookFacts | str | None = None
         environment: Environment | None = None

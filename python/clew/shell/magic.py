@@ -1,4 +1,4 @@
-"""`%clew WORDS`: splits the line, hands it to the session, shows the answer."""
+"""The line magic `%clew`: splits the line into words, runs the command, and displays its result."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from clew._engine import Answer
     from clew.shell.session import Session
 
-#: What a line begins with that is completed here.
+#: The beginning of the lines that are completed here.
 PREFIX = "%clew "
 
 
 def fail(line: str, exit_code: int, message: str, unchanged: str, hint: str | None = None) -> None:
-    """Says that a line could not be answered at all, where a refusal would be said."""
+    """Reports a line that could not be executed, in the same place as a refused command."""
     if AS_JSON in line.split():
         error = ClewError(message, hint=hint)
         print(printed(error, line.split(), exit_code), flush=True)
@@ -31,7 +31,7 @@ def fail(line: str, exit_code: int, message: str, unchanged: str, hint: str | No
 
 
 class Magic:
-    """The line magic, and the completion of its words."""
+    """The line magic, and tab completion for it."""
 
     def __init__(self, shell: Any, session: Session) -> None:
         self._shell = shell
@@ -44,7 +44,7 @@ class Magic:
         self._shell.Completer.custom_matchers.append(self._matcher)
 
     def detach(self) -> None:
-        """Takes it away again."""
+        """Unregisters `%clew`."""
         self._shell.magics_manager.magics["line"].pop("clew", None)
         if self._matcher in self._shell.Completer.custom_matchers:
             self._shell.Completer.custom_matchers.remove(self._matcher)
@@ -57,7 +57,7 @@ class Magic:
                 display.show(answer, command)
 
         def clew(line: str) -> None:
-            """Undo, switch, restore, and look at every state this session ever had (`%clew status`)."""
+            """Inspect and restore earlier states of this session. `%clew help` lists the commands."""
             try:
                 try:
                     meant = read_line(line)
@@ -68,7 +68,7 @@ class Magic:
                     answer = session.perform(meant if meant["words"] else intent(["status"]))
             except KeyboardInterrupt:
                 raise
-            except BaseException as error:  # A panic of the engine is one, too.
+            except BaseException as error:  # Includes a panic of the engine.
                 hint = "run `%clew doctor` to find the cause"
                 fail(
                     line,
@@ -80,7 +80,7 @@ class Magic:
                 return
             guarded("show the report", show, answer, command)
             if answer.get("interrupted"):
-                # The move is done, and said; who pressed Ctrl+C means what comes after it too.
+                # The command is already done and reported. Ctrl+C is also meant for the code that follows it.
                 raise KeyboardInterrupt
 
         marked: Callable[[str], None] = no_var_expand(clew)
@@ -94,10 +94,10 @@ class Magic:
             if not line.startswith(PREFIX):
                 return {"completions": []}
             try:
-                # IPython parts words at `@`, `-` and `:`; the engine tells which piece of the line it means.
+                # IPython splits words at `@`, `-` and `:`. The engine returns the part of the line that it completes.
                 fragment, found = session.complete(line.removeprefix(PREFIX))
             except BaseException:
-                # Whoever presses Tab wants no traceback.
+                # The Tab key must not print a traceback.
                 return {"completions": []}
             return {
                 "completions": [SimpleCompletion(text=text, type="magic") for text in found],

@@ -1,4 +1,4 @@
-"""One recorded session: joins the engine with the hooks."""
+"""A recorded session: connects the engine with the hooks in IPython and the kernel."""
 
 from __future__ import annotations
 
@@ -47,45 +47,45 @@ EngineFactory = Callable[[Any], "_engine.Engine"]
 
 
 class Session:
-    """Records one shell until it is closed."""
+    """Records one IPython shell until it is closed."""
 
     def __init__(self, shell: Any, engine: _engine.Engine) -> None:
         self._shell = shell
         self._engine = engine
         self._process = os.getpid()
         self._watch = watch_for(shell.user_ns)
-        #: What runs show.
+        #: Records the outputs of runs.
         self.outputs = Outputs(shell, self._redacting)
-        #: Decides when runs are recorded.
+        #: Records the runs.
         self.recorder = Recorder(engine, self._watch, self.outputs, self._before_work)
         self.recorder.masked = self._masked
         self.recorder.kept_before = self._kept_before
         self.recorder.source_of = self._source_of
-        #: Cells of which it was said that something is left out of their source.
         self._caches_tasks = False
+        #: Cells, each with what was removed from its recorded source, that the user was already warned about.
         self._said_masked: set[tuple[str | None, str]] = set()
         self._hooks = Hooks(shell, self.recorder, self.outputs)
         self._ending = Ending(self._hooks.loop, self.recorder.has_saved, self._begin_push, self._push)
         self._magic = Magic(shell, self)
         self._path = told_path(shell.user_ns)
         self._has_recorded = False
-        #: The run that was recorded last, until somebody takes it.
+        #: The last recorded run. The code that uses it resets it to `None`.
         self.last_run: str | None = None
         self.recorder.listeners.append(self._note_recorded)
         self.recorder.before_run = self._before_run
         self.recorder.foresee = self._foresee
-        #: The statement that runs.
+        #: The code of the statement that is running.
         self._foreseen: CodeType | None = None
         self.recorder.as_for_cells = self._as_for_cells
-        #: Whether the last state is still to be brought back, before any cell runs.
+        #: Whether the last state must still be restored before the first cell runs.
         self._is_to_resume = False
-        #: How what that came to is told.
+        #: The function that prints the report of this restore.
         self._tell = tell
 
     def open(self) -> None:
-        """Records what exists as the starting state, then listens.
+        """Records what exists as the starting state, then installs the hooks.
 
-        Where nothing can be recorded (no usable store) that is said once, and `%clew` answers all the same.
+        If nothing can be recorded, for example without a usable store, prints one warning. `%clew` works anyway.
         """
         self._magic.attach()
         secrets.begin()
@@ -106,7 +106,7 @@ class Session:
         self._resume_first()
 
     def close(self) -> bool:
-        """Finishes what is left, stops listening and closes the history; whether that is done."""
+        """Finishes pending work, removes the hooks and closes the history. Returns whether all hooks were removed."""
         if os.getpid() != self._process:
             return True
         atexit.unregister(self.close)
@@ -118,24 +118,24 @@ class Session:
         place = guarded_at_end("find the current line of the cell", place_in_cell, sys._getframe(), namespace)
         guarded_at_end("stop reading sources of cells", restored_source.use, None, None)
         guarded_at_end("close the history", self.recorder.close, place or NOWHERE)
-        # Behind the last look: a state without `%clew` would take it away where it is brought back.
+        # After the last capture: restoring a state without `%clew` would remove `%clew` there.
         guarded_at_end("remove `%clew`", self._magic.detach)
         guarded_at_end("stop observing what cells use", self._watch.close)
         secrets.end()
         return bool(is_detached)
 
     def abandon(self) -> None:
-        """In the child of a fork: drops recording without a word."""
+        """Stops recording silently, in the child of a fork."""
         self.recorder.abandon()
 
     # -- commands --------------------------------------------------------------------------------------------
 
     def command(self, *words: str, through: Through | None = None) -> _engine.Answer:
-        """Does what `%clew WORDS` does. `through` says where it was typed, if not in the notebook."""
+        """Executes a command, as `%clew WORDS` does. `through` is the interface that it was given to, if not the notebook."""
         return self.perform(intent(words), through)
 
     def perform(self, meant: _engine.Intent, through: Through | None = None) -> _engine.Answer:
-        """Does what a command means, as `command` does it."""
+        """Executes a command whose effects were determined already (`intent`)."""
         words = meant["words"]
         if rerun.is_asked(words):
             place = place_in_cell(sys._getframe(1), self._shell.user_ns)
@@ -157,7 +157,7 @@ class Session:
             at = self._run_meant(words, meant, place) if meant["seals"] else None
             if at is not None and at["exit"]:
                 return as_said(at, words, is_program=is_called)
-            # What was recorded by now is what is sent.
+            # Only runs that are recorded by now are sent.
             self.flush()
             run = at["json"]["id"] if at is not None else None
             where = (self._engine.store(), self._engine.history())
@@ -172,7 +172,8 @@ class Session:
     def _check_running(
         self, words: Sequence[str], meant: _engine.Intent, place: Place, frame: FrameType | None
     ) -> None:
-        """Refuses a move in a script that would take away a function that runs: the script has no earlier cell that could define it."""
+        """Refuses a command in a script if it would remove a function that is running. A script has no earlier cell that could define
+        it."""
         running = functions_in(frame, self._shell.user_ns)
         if not running or "--dry-run" in words:
             return
@@ -191,7 +192,7 @@ class Session:
             )
 
     def _source_of(self, file: str) -> str | None:
-        """The source of a file that runs in no cell: as it was typed, where IPython counts it as a cell."""
+        """Returns the source of a file that does not run in a cell. If IPython counts it as a cell, returns the source as typed."""
         number = getattr(self._shell.compile, "_filename_map", {}).get(file)
         typed = self._shell.history_manager.input_hist_raw
         if isinstance(number, int) and number < len(typed):
@@ -199,17 +200,18 @@ class Session:
         return "".join(linecache.getlines(file))
 
     def _run_meant(self, words: Sequence[str], meant: _engine.Intent, place: Place) -> _engine.Answer:
-        """The run whose state is carried, as this session means it, once what the cell did so far is recorded."""
+        """Resolves the revision in a command that sends a state, after recording what the cell did so far."""
         return self.recorder.command(("show", "--json", revision_in(words)), meant, place=place)
 
     def bring(self, run: str | None, source: str | None, at_least: int) -> list[tuple[str, str]]:
-        """Goes to a run, or stays, and has live what a cell with this source may touch, and all that is smaller than `at_least` bytes; what is
-        larger may be left in the store. Without a source it is all left there. What can't be had as it was, and why."""
+        """Switches to a run, or stays at the current one, and loads the variables that a cell with this source may use. Also loads all that
+        are smaller than `at_least` bytes; larger ones may stay in the store. Without a source, all may stay there. Returns what cannot be
+        restored exactly, and why."""
         names = set[str]() if source is None else needed(source, self._shell, self._watch)
         wrong = self.recorder.bring(run, names, at_least) if run is not None else []
         self._watch.moved()
         while source is not None and (left := self.recorder.stored_only()):
-            # Functions came with it that lead on.
+            # Loaded functions may need more variables.
             names = needed(source, self._shell, self._watch)
             if names is not None:
                 names |= held_by_functions(self._shell.user_ns)
@@ -220,27 +222,27 @@ class Session:
         return wrong
 
     def complete(self, line: str) -> tuple[str, list[str]]:
-        """What may come next after `%clew `: the piece of the line that it stands for, and the words."""
+        """Completes a line after `%clew `: returns the part to replace, and the candidates."""
         return self._engine.complete(line)
 
     def history(self) -> str | None:
-        """The id of the history that is recorded."""
+        """Returns the id of the recorded history, if there is one."""
         return self._engine.history()
 
     def hooks(self) -> list[tuple[str, bool]]:
-        """What hangs on IPython and the kernel, and whether it still does."""
+        """Returns the hooks in IPython and the kernel, each with whether it is still installed."""
         return self._hooks.hung()
 
     def flush(self) -> None:
-        """Waits until everything recorded would survive a power cut."""
+        """Waits until everything recorded would survive a power failure."""
         self.recorder.sync()
 
     def _begin_push(self) -> subprocess.Popen[bytes]:
-        """Sends what was recorded by now to the store's remote."""
+        """Starts to push the runs recorded so far to the store's remote, in another process."""
         return begin(["push"], self._engine.store(), self._engine.history())
 
     def _push(self) -> str:
-        """Sends the rest, and says what came of it."""
+        """Pushes the remaining runs. Returns a message with the result."""
         self.flush()
         answer = carry(["push"], self._engine.store(), self._engine.history(), is_program=True)
         found = answer["json"] or {}
@@ -248,21 +250,21 @@ class Session:
         return f"Clew: not everything was pushed: {why}." if why else "Clew: all recorded runs are pushed."
 
     def _configure(self) -> None:
-        """Has the settings act that are this side's."""
+        """Applies the settings that the Python side implements."""
         self.outputs.is_wanted = self._engine.setting("record.outputs") is not False
         self._ending.listen(self._engine.setting("push.when_ended") == "always")
         guarded("read the limits for fetching from clusters", self._configure_reaching)
         guarded("cache tasks", self._cache_tasks, self._engine.setting("tasks.cache") is True)
 
     def _configure_reaching(self) -> None:
-        """Says what handles and results on clusters may have, where nobody could ask the engine."""
+        """Sets the store's folder and the size limit for fetching results from clusters, for code that has no access to the engine."""
         handle_reach.store = self._engine.store()
         most = self._engine.setting("tasks.fetch_mb")
         handle_reach.most_fetched = (most if isinstance(most, int) else 0) * 1_000_000
         spark_calls.watch()
 
     def _cache_tasks(self, is_wanted: bool) -> None:
-        """Has tasks of distributed engines cached, or not any more. Nothing of these is imported before the user does."""
+        """Turns the cache for tasks of distributed engines on or off. Imports no engine before the user does."""
         if is_wanted == self._caches_tasks:
             return
         from ..adapters import every
@@ -277,7 +279,7 @@ class Session:
         foresee(self._shell, list(nested(code)))
 
     def _foresee_file(self, code: CodeType) -> None:
-        """The same for a module or a script: what a cell runs was foreseen."""
+        """Does the same for the code of a module or script. The code of a cell was handled before (`_foresee`)."""
         if code is not self._foreseen:
             guarded("determine what this code may set", foresee, self._shell, list(nested(code)))
 
@@ -285,7 +287,8 @@ class Session:
         self._hooks.flush()
 
     def _redacting(self, run: Running) -> Redact | None:
-        """What takes secrets out of a run's outputs. Where it names something excluded, none of them may be kept."""
+        """Returns a function that removes secrets from a run's outputs. Returns `None` if the run names an excluded variable: then no
+        output may be stored."""
         words = IDENTIFIER.findall(run.source) + (run.seen.touched() or [])
         hidden = self._engine.hidden(words)
         if hidden["named"]:
@@ -293,14 +296,14 @@ class Session:
         return partial(redacted, known=self._texts(hidden["names"]))
 
     def _masked(self, run: Running) -> tuple[str, list[str]]:
-        """A run's source without secrets, and what was left out. That is said once for a cell."""
+        """Returns a run's source without secrets, and descriptions of what was removed. Warns about each cell once."""
         self._remember_given(run.source)
         source = run.source
         excluded = self._engine.excluded(IDENTIFIER.findall(source)) if self._engine.excludes() else []
         if excluded:
             source = without_values(source, set(excluded), self._shell.user_ns)
         taken = [WHAT] if source != run.source else []
-        # Who writes nothing out names no secret. To look at all names costs more than all else here.
+        # A source without strings, comments and magics contains no secret. Checking all names is the most expensive step here.
         names = self._engine.hidden([], run.seen.touched())["names"] if has_writing(source) else []
         source, others = masked(source, self._texts(names))
         taken += others
@@ -311,13 +314,13 @@ class Session:
         return source, taken
 
     def _remember_given(self, source: str) -> None:
-        """Has what a cell looked up as a credential known as one, under whatever name."""
+        """Remembers values that a cell fetched as credentials, so that they are recognized under any name."""
         names = given_names(source)
         secrets.remember_given(self._shell.user_ns[name] for name in names if name in self._shell.user_ns)
 
     def _kept_before(self, run: Running) -> tuple[str | None, list[str]]:
-        """The same before it ran. What its names will hold nobody knows yet, so nothing is kept of a source that names
-        something excluded, or is about to exclude something."""
+        """Returns the same as `_masked`, before the run. The values of its variables are not known yet. So returns no source if it names an
+        excluded variable, or may exclude one."""
         if not has_writing(run.source):
             return run.source, []
         words = IDENTIFIER.findall(run.source)
@@ -327,7 +330,7 @@ class Session:
         return masked(run.source, self._texts(hidden["names"]))
 
     def _texts(self, names: Sequence[str]) -> set[str]:
-        """What names that are kept out hold, where it is text."""
+        """Returns the texts in the values of names that must not be recorded."""
         namespace = self._shell.user_ns
         return texts_of(map(namespace.get, names))
 
@@ -339,29 +342,30 @@ class Session:
             arrays.release_texts()
 
     def _say_first(self, opened: dict[str, Any]) -> None:
-        """Says what became of earlier kernels and offers the last state, or notes that it is to be brought back."""
+        """Reports crashed kernels and offers to restore the last state, or notes that it must be restored."""
         self._is_to_resume = bool(opened.get("resumes"))
-        # Where that is done the report says what earlier kernels died in.
+        # The report of the restore also lists crashed runs.
         deaths = [] if self._is_to_resume else [f"Clew: {text}." for text in opened.get("deaths", [])]
         offer = opened.get("offer")
         for text in [*deaths, offer] if offer else deaths:
             tell(self._shell, self._say, text)
-        # Who typed the line wants to know whether it worked; a kernel that begins by itself says nothing.
+        # A user who typed `%load_ext clew` wants to see that it worked. A kernel that loads Clew automatically prints nothing.
         has_said = deaths or offer or opened.get("warnings") or opened.get("can_resume")
         recording = None if has_said or identity.in_batch else opened.get("recording")
         if recording and is_heard(self._shell):
             self._say(f"{recording}.")
 
     def _resume_first(self) -> None:
-        """Has the last state brought back: at once where somebody listens, else when the kernel that starts first rests, and in
-        any case before the first cell runs."""
+        """Restores the last state: at once if printed text reaches a front end. Otherwise when the new kernel is first idle, and in any
+        case before the first cell runs."""
         if self._is_to_resume and is_heard(self._shell):
             self._resume()
         elif self._is_to_resume:
             self._hooks.when_started(self._resume_at_rest)
 
     def _resume_at_rest(self) -> None:
-        """Does so where no request is being answered, and nobody could say whose output the report is."""
+        """Restores the last state while no request is handled. The report is printed with the next cell, because no cell could show it
+        now."""
         self._tell = tell_later
         try:
             self.recorder.barrier()
@@ -369,20 +373,21 @@ class Session:
             self._tell = tell
 
     def _resume(self) -> None:
-        """Brings the last state back, as the user wants it of every new kernel."""
+        """Restores the last state, as the user's setting requires for every new kernel."""
         self._is_to_resume = False
         answer = guarded("restore the last state", self.command, "resume")
         if answer is not None:
             self._tell(self._shell, self._say, answer["text"].rstrip())
 
     def _say(self, text: str) -> None:
-        """Says something that belongs to no cell's outputs."""
+        """Prints a message that is not recorded as an output of a cell."""
         with self.outputs.muted():
             print(text, flush=True)
 
     @contextmanager
     def _as_for_cells(self) -> Iterator[None]:
-        """What is brought back finds what cells find, and is shown as what cells made."""
+        """Restores values in the environment of a cell: with IPython's builtins, and figures are displayed as if a cell had created
+        them."""
         with self._shell.builtin_trap:
             yield
             figures = sys.modules.get("clew.codecs.matplotlib")
@@ -391,12 +396,12 @@ class Session:
 
     def _before_run(self) -> None:
         self._adopt_path()
-        # What somebody made by a cell is not taken away unasked.
+        # Once a cell has run, restoring would remove its variables without being requested.
         if self._is_to_resume and not self._has_recorded:
             self._resume()
 
     def _adopt_path(self) -> None:
-        """A front end may tell the path only after the session began; then it begins again, where it belongs."""
+        """Attaches to the notebook's own history if the front end sends the path only after the session started."""
         path = told_path(self._shell.user_ns)
         if path is not None and path != self._path and not self._has_recorded:
             self._path = path
@@ -404,13 +409,14 @@ class Session:
 
 
 def masked_source(taken: Sequence[str]) -> str:
-    """What is said of a source that is not kept whole."""
+    """Returns the warning for a source that is not recorded completely."""
     return f"{left_out(list(taken))} of the recorded source of this cell. The cell itself is unchanged."
 
 
 def place_in_cell(frame: FrameType | None, namespace: dict[str, Any], *, is_called: bool = False) -> Place:
-    """Where the cell that runs stands: the line and the file of its outermost frame, and whether other code than its own statement is what runs
-    there: a function of the notebook, a file that `%run -i` runs, and, where the mover `is_called` by a program, any code but Clew's."""
+    """Returns the position of the running cell: the line and file of its outermost frame, and whether other code than its own statement
+    runs there. Such code is a function of the notebook or a file run by `%run -i`. If the command `is_called` by a program, any code except
+    Clew's counts."""
     line, file, is_inside, is_met = None, None, False, False
     while frame is not None:
         if frame.f_globals is namespace:
@@ -426,7 +432,7 @@ def place_in_cell(frame: FrameType | None, namespace: dict[str, Any], *, is_call
 
 
 def functions_in(frame: FrameType | None, namespace: dict[str, Any]) -> list[str]:
-    """Functions of a script that run, by the names that they have there."""
+    """Returns the names of the functions of a script that are running."""
     found = []
     while frame is not None:
         code = frame.f_code
@@ -438,7 +444,8 @@ def functions_in(frame: FrameType | None, namespace: dict[str, Any]) -> list[str
 
 
 def check_names(frame: FrameType | None, namespace: dict[str, Any]) -> None:
-    """Refuses a move in a file that `%run` runs: its names become the session's when it has ended, and no move reaches them before."""
+    """Refuses a command in a file run by `%run`: its variables are not variables of the session before it ends, so Clew cannot restore
+    them."""
     while frame is not None and frame.f_globals is not namespace:
         if frame.f_globals.get("__name__") == "__main__":
             raise RefusedError(
@@ -455,7 +462,7 @@ _follows_forks = False
 
 
 def load(shell: Any, engine: EngineFactory | None = None) -> Session:
-    """Starts a session on `shell`. Loading twice is harmless: the one that records goes on."""
+    """Starts a session on `shell`. If a session records already, returns that one."""
     global _current
     if _current is not None:
         return _current
@@ -474,20 +481,20 @@ def unload() -> None:
     """Ends the session, if there is one."""
     global _current
     session, _current = _current, None
-    # What stays hung would record beside the next session.
+    # Remaining hooks would record in parallel to the next session, so try again.
     if session is not None and not guarded_at_end("end the session", session.close):
         session.close()
 
 
 def current() -> Session:
-    """The session that records this process."""
+    """Returns the session that records this process. Raises `NotRecordingError` if there is none."""
     if _current is None:
         raise not_recording()
     return _current
 
 
 def not_recording() -> NotRecordingError:
-    """Why nothing is recorded in this process, with what to type."""
+    """Returns the error that explains why nothing is recorded in this process, and what to type."""
     shell = get_ipython()
     if not is_on():
         return NotRecordingError(
@@ -504,21 +511,21 @@ def not_recording() -> NotRecordingError:
 
 
 def recording() -> Session | None:
-    """The session that records this process, if one does."""
+    """Returns the session that records this process, if there is one."""
     return _current
 
 
 def new_engine(shell: Any) -> _engine.Engine:
-    """The engine on a shell's own namespace."""
+    """Creates an engine for a shell's namespace."""
     from clew._engine import Engine
 
     return Engine(shell.user_ns, None, None, {"shell": shell})
 
 
 def follow_forks() -> None:
-    """Has the child of every fork drop recording.
+    """Makes the child of every fork stop recording.
 
-    Such a hook can't be taken back, so it is hung once and may be idle.
+    Python cannot remove such a hook, so it is installed once and does nothing without a session.
     """
     global _follows_forks
     if not _follows_forks:
@@ -530,7 +537,7 @@ def _after_fork() -> None:
     global _current
     session, _current = _current, None
     if session is not None:
-        # Kept for ever: in the child nothing may be written, not even by a destructor.
+        # Kept forever: the child must not write anything, not even in a destructor.
         _abandoned.append(session)
         guarded_at_end("stop recording in the child process", session.abandon)
 

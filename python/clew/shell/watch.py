@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from clew import unseen_reads
 from clew._engine import Fired, codes_within, runs_elsewhere
 from clew.analysis import Callees, Effects, effects
-from clew.analysis.bytecode import constants, does_any, nested, numbers_of
+from clew.analysis.bytecode import asserts, constants, nested
 from clew.analysis.dependencies import Dependencies, dependencies_of
 from clew.analysis.implicit_reads import are_texts_given, in_annotations, reach_back
 from clew.analysis.imports import imported_by_statements, imported_modules
@@ -46,9 +46,6 @@ from clew.shell.warn import guarded
 
 if TYPE_CHECKING:
     from clew._engine import Evidence
-
-#: The instruction of an `assert`, unless Python optimizes it away.
-_ASSERTS = numbers_of("LOAD_ASSERTION_ERROR")
 
 
 @dataclass(eq=False)
@@ -223,9 +220,7 @@ class Seen:
         every = [*codes, *within_texts(codes, live)]
         imported = imported_modules(every)
         own = list(own)
-        if sys.flags.optimize or any(
-            does_any(code, _ASSERTS) for code in (*codes, *(one.code for one in own))
-        ):
+        if sys.flags.optimize or any(map(asserts, (*codes, *(one.code for one in own)))):
             asks.environment_variables.add("PYTHONOPTIMIZE")
         submodules = found_of(codes, live, imported, own)
         imported |= (

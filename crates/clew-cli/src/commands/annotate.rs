@@ -1,4 +1,4 @@
-//! `clew annotate`: the runs that made a variable what it is.
+//! `clew annotate`: the runs that a variable's value depends on.
 
 mod rows;
 
@@ -21,7 +21,7 @@ use crate::run_page::RunPage;
 use crate::table::TextTable;
 use crate::text;
 
-/// Show the runs that a variable's value depends on, oldest first.
+/// Show the runs that a variable's value depends on, as a tree.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
     /// The variable
@@ -66,7 +66,7 @@ pub struct InputVariable {
     /// The root.
     #[serde(flatten)]
     root: Root,
-    /// The run that made the input.
+    /// The last run that changed the input.
     run: String,
 }
 
@@ -77,29 +77,29 @@ pub struct ContributingRun {
     /// The run.
     #[serde(flatten)]
     run: RunPage,
-    /// What the run did to the variable and to its inputs.
+    /// The effects of the run on the variable and on its inputs.
     effects: Vec<RunEffect>,
-    /// What the run may have read.
+    /// Variables and other session state that the run may have read.
     inputs: Vec<InputVariable>,
 }
 
-/// The runs that made a name what it is.
+/// The runs that a variable's value depends on.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Annotate {
     /// The variable.
     variable: String,
-    /// The run at which it is described.
+    /// The run whose state is shown.
     at: String,
-    /// The runs that made it what it is, oldest first.
+    /// The runs that its value depends on, oldest first.
     runs: Vec<ContributingRun>,
-    /// A run whose record is missing. What it did, and the runs before it, are unknown.
+    /// A run whose record is missing. Its effects and the runs before it are unknown.
     missing: Option<String>,
     #[serde(skip)]
     root: Root,
 }
 
-/// Lists the runs that made a variable what it is.
+/// Lists the runs that a variable's value depends on.
 pub fn annotate(arguments: &Arguments, place: &HistoryView<'_>, context: &Context) -> Result<Annotate, Problem> {
     let at = place.resolve(&arguments.revision, context)?;
     let root = place.root(&arguments.name, at, context)?;
@@ -263,7 +263,8 @@ impl Page for Annotate {
             text::count(own, "run")
         );
         if others > 0 {
-            text += &format!(", from what {} left", text::count(others, "other run"));
+            let them = if own == 1 { "it" } else { "them" };
+            text += &format!(", and through {them} on {}", text::count(others, "other run"));
         }
         text += "\n";
         text += &self.table(context).render(context);

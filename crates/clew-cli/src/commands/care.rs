@@ -37,9 +37,9 @@ const HOUR: i64 = 3_600_000_000_000;
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct PieceCount {
-    /// How many values, texts and runs.
+    /// The number of values, texts and runs.
     pieces: u64,
-    /// Their size.
+    /// Their size in bytes.
     bytes: u64,
 }
 

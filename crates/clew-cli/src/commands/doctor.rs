@@ -24,7 +24,7 @@ use crate::text;
 /// The command changes nothing without `--rebuild`, `--accept-end` or `--requirements`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Rebuild missing or wrong files of the store that follow from its other files
+    /// Rebuild missing or wrong files of the store from its other files
     #[arg(long)]
     pub rebuild: bool,
     /// Accept that histories end where they do now, not where you last saw them end
@@ -54,7 +54,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-/// What is looked at, in this order.
+/// The groups of checks, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -68,7 +68,7 @@ enum Group {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct GroupedCheck {
-    /// To what it belongs.
+    /// The group of the check.
     group: Group,
     #[serde(flatten)]
     check: Check,
@@ -78,13 +78,13 @@ struct GroupedCheck {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Check {
-    /// What was checked.
+    /// The name of the check.
     what: &'static str,
-    /// Whether it is in order.
+    /// Whether no problem was found.
     is_fine: bool,
-    /// What was found.
+    /// The result of the check.
     found: String,
-    /// The command that fixes it.
+    /// The command, or the change, that fixes the problem.
     hint: Option<String>,
 }
 
@@ -108,7 +108,7 @@ impl Check {
     }
 }
 
-/// What was checked.
+/// The results of all checks.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Doctor {
@@ -116,7 +116,7 @@ pub struct Doctor {
     version: &'static str,
     /// The folder of the store.
     store: String,
-    /// What was checked.
+    /// The checks and their results.
     checks: Vec<GroupedCheck>,
     #[serde(skip)]
     is_damaged: bool,

@@ -93,23 +93,23 @@ impl TargetVariable {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ScriptCheck {
-    /// Whether all variables came out as recorded.
+    /// Whether all variables have the recorded values.
     pub is_same: bool,
-    /// What differs: for each difference, the variable and the difference.
+    /// The differences: for each, the variable and a description.
     pub differs: Vec<(String, String)>,
 }
 
-/// A script of the cells that made some names.
+/// A script of the cells that created some variables.
 #[derive(Debug, Clone, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Extract {
     /// The variables.
     variables: Vec<String>,
-    /// The run at which they are extracted.
+    /// The run whose state the script recreates.
     at: String,
     /// The runs in the script, in its order.
     runs: Vec<String>,
-    /// How many cells led to `at`.
+    /// The number of runs of cells up to `at`.
     cells: usize,
     /// The script; null if it was written to a file.
     script: Option<String>,
@@ -123,11 +123,11 @@ pub struct Extract {
     reads: Vec<String>,
     /// Files that its cells may write.
     writes: Vec<String>,
-    /// Why the script may give another result, and other remarks.
+    /// Reasons why the script may give another result, and other notes.
     notes: Vec<String>,
     /// Whether the script may give another result.
     may_differ: bool,
-    /// With `--check`: the result.
+    /// With `--check`: the result of the check.
     checked: Option<ScriptCheck>,
 }
 

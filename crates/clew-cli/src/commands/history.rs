@@ -34,7 +34,7 @@ pub struct HistoryOf {
     pub word: Option<HistoryCommand>,
 }
 
-/// What to do with a history.
+/// A subcommand of `history`.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum HistoryCommand {
     /// Rename a history; the notebook file keeps its name
@@ -119,15 +119,15 @@ pub struct DeletedHistory {
     notebook: Option<String>,
     /// Whether it was deleted. This needs `--yes`.
     is_done: bool,
-    /// How many runs it has.
+    /// The number of its runs.
     runs: usize,
-    /// What only this history needs.
+    /// Data that only this history needs.
     exclusive: PieceCount,
-    /// What was deleted.
+    /// Deleted data.
     removed: PieceCount,
-    /// Why values are still in the store.
+    /// The reason why some of its data is still in the store.
     why_left: Option<String>,
-    /// What to type for it.
+    /// The command that deletes it.
     #[serde(skip)]
     typed: String,
 }

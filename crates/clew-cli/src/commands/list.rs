@@ -42,9 +42,9 @@ struct Entry {
     notebook: Option<String>,
     /// The language and its version.
     kernel: String,
-    /// How many runs it has.
+    /// The number of its runs.
     runs: usize,
-    /// How many sessions it has.
+    /// The number of its sessions.
     sessions: usize,
     /// When it was last used.
     last_used: String,
@@ -62,7 +62,7 @@ pub struct List {
     store: String,
     /// Whether the store is encrypted.
     is_encrypted: bool,
-    /// All histories, the one used last first.
+    /// All histories, most recently used first.
     histories: Vec<Entry>,
 }
 

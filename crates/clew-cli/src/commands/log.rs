@@ -92,7 +92,7 @@ impl Arguments {
 /// A run, and the run that is drawn as its parent.
 type Line = (RunId, Option<RunId>);
 
-/// The runs.
+/// The output of `log`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Log {
@@ -100,9 +100,9 @@ pub struct Log {
     history: String,
     /// The id of the history.
     history_id: String,
-    /// How many runs there are to list.
+    /// The number of runs, including those that `--limit` leaves out.
     total: usize,
-    /// The runs that are shown, newest first.
+    /// The listed runs, newest first.
     runs: Vec<RunPage>,
     #[serde(skip)]
     rows: Vec<Row>,

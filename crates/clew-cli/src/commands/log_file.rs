@@ -20,7 +20,7 @@ use crate::whole_file::{cannot_write, is_folder, refuse_notebook};
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LogFilePage {
-    /// With `--html`: what was written.
+    /// With `--html`: the page that was written.
     written: WrittenPage,
 }
 
@@ -31,7 +31,7 @@ struct WrittenPage {
     file: PathBuf,
     /// Its size in bytes.
     bytes: u64,
-    /// How many runs the page shows.
+    /// The number of runs on the page.
     runs: usize,
 }
 

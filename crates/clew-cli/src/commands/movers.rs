@@ -10,7 +10,7 @@ use crate::problem::{Exit, Problem};
 use crate::session_request::SessionRequest;
 use crate::text;
 
-/// How every mover can be asked for.
+/// The options of every command that restores a state.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct CommonOptions {
     /// Show what would change, and change nothing

@@ -84,7 +84,7 @@ pub struct Describe {
     /// The description; an empty text removes it
     #[arg(short, long, value_name = "TEXT")]
     pub message: String,
-    /// Credentials that were left out of them.
+    /// Descriptions of the credentials that were removed from the text.
     #[arg(skip)]
     pub(super) left_out: Vec<String>,
 }
@@ -218,11 +218,11 @@ impl Page for NameList {
     }
 }
 
-/// What a change of names did.
+/// The result of a change of branches, tags or descriptions.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NamePage {
-    /// What was done.
+    /// The result in a sentence.
     message: String,
     /// The run.
     run: String,

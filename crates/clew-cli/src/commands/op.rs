@@ -40,7 +40,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-/// What to do with operations.
+/// A subcommand of `op`.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum OpCommand {
     /// List all operations, newest first: runs, restores, branches, tags
@@ -88,31 +88,31 @@ struct Entry {
     id: String,
     /// When it happened.
     time: String,
-    /// The session that did it: the first digits of its id.
+    /// The session that recorded it: the first digits of its id.
     session: String,
     /// Whether this is your session.
     is_own: bool,
     /// `run`, `undo`, `switch` and so on.
     action: &'static str,
-    /// The same in words.
+    /// A description of the operation.
     what: String,
     /// The run at which the session was afterwards.
     at: Option<String>,
-    /// The branch on which it was.
+    /// The branch on which the session was afterwards.
     branch: Option<String>,
     #[serde(skip)]
     when: Timestamp,
 }
 
-/// What was done to a history.
+/// The operations of a history.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OpLog {
     /// The name of the history.
     history: String,
-    /// How many operations there are.
+    /// The number of operations, including those that `--limit` leaves out.
     total: usize,
-    /// Those that are shown, newest first.
+    /// The listed operations, newest first.
     operations: Vec<Entry>,
 }
 

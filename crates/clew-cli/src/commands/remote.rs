@@ -41,7 +41,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-/// What to do with the list.
+/// A subcommand of `remote`.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum RemoteCommand {
     /// List the remotes, and whether several machines can push to them
@@ -69,17 +69,17 @@ pub enum RemoteCommand {
     },
 }
 
-/// The list, as it is or after a change.
+/// The list of remotes, after a change if there was one.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RemotePage {
-    /// What was asked for.
+    /// The subcommand.
     action: Action,
     /// The remote that was added or removed.
     remote: Option<RemoteEntry>,
     /// The remotes of the store.
     remotes: Vec<RemoteEntry>,
-    /// Whether its folder was made by this.
+    /// Whether this command created its folder.
     #[serde(skip)]
     is_new: bool,
 }

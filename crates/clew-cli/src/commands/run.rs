@@ -22,7 +22,7 @@ use crate::text::clean;
 #[derive(Debug, Clone, Args, Serialize)]
 #[allow(clippy::struct_excessive_bools, clippy::struct_field_names)] // papermill's switches and names
 pub struct Arguments {
-    /// The notebook: a file, a percent script, a package, an address that papermill knows, or `-` for standard input
+    /// The notebook: a file, a percent script, a package, a URL that papermill supports, or `-` for standard input
     #[arg(value_name = "IN")]
     pub input: Option<String>,
     /// The file to write; `-`, or nothing in a pipe, is standard output
@@ -30,7 +30,7 @@ pub struct Arguments {
     pub output: Option<String>,
 
     // The notebook's parameters.
-    /// Set a parameter; numbers, `True`, `False` and `None` are taken as such
+    /// Set a parameter; numbers, `True`, `False` and `None` are converted
     #[arg(short, long, num_args = 2, value_names = ["NAME", "VALUE"], action = clap::ArgAction::Append, allow_hyphen_values = true)]
     pub parameters: Vec<String>,
     /// Set a parameter that is always a text
@@ -186,7 +186,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-/// How much is said.
+/// The levels of `--log-level`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[allow(missing_docs)] // Python's own names
 #[serde(rename_all = "UPPERCASE")]

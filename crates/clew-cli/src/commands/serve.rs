@@ -14,7 +14,7 @@ use crate::text;
 /// The command works in this folder only. In `authorized_keys`, `command="clew serve --stdio FOLDER",restrict` allows a key to do this and nothing else.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Use standard input and output, the only way there is
+    /// Use standard input and output; required
     #[arg(long, required = true)]
     pub stdio: bool,
     /// The folder

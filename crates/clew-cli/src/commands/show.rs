@@ -52,7 +52,7 @@ pub struct Show {
     values: Vec<Variable>,
     /// The outputs of the cell.
     outputs: Vec<CellOutput>,
-    /// What the run may have touched.
+    /// The variables, files and other state that the run may have used.
     #[serde(serialize_with = "evidence_page::serialize")]
     #[cfg_attr(test, schemars(with = "evidence_page::EvidencePage<'static>"))]
     evidence: Evidence,

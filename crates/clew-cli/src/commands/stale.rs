@@ -58,7 +58,7 @@ pub enum StaleReason {
     Removed {
         /// The input.
         root: Root,
-        /// The run that took it away.
+        /// The run that removed it.
         by: String,
     },
     /// A file is `changed`, `gone` or `new`.
@@ -91,7 +91,7 @@ pub struct StaleCell {
     /// Its last run.
     #[serde(flatten)]
     run: RunPage,
-    /// How many runs came before the first run of the cell.
+    /// The number of runs before the first run of the cell.
     runs_before: usize,
     /// Why the cell is stale.
     reasons: Vec<StaleReason>,
@@ -101,15 +101,15 @@ pub struct StaleCell {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StalePage {
-    /// The run at which Clew looked.
+    /// The run whose state was checked.
     at: String,
-    /// How many cells there are.
+    /// The number of cells.
     cells: usize,
     /// The last runs of stale cells, in the order in which they ran.
     stale: Vec<StaleCell>,
-    /// Runs that may have read anything. Clew does not know whether they are stale.
+    /// Runs that may have read any variable, so that Clew cannot determine whether they are stale.
     unknown: Vec<String>,
-    /// A run whose record is missing. What it did, and the runs before it, are unknown.
+    /// A run whose record is missing. Its effects and the runs before it are unknown.
     missing: Option<String>,
 }
 

@@ -34,7 +34,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-/// Where a session is.
+/// The state of a session.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Status {
@@ -53,15 +53,15 @@ pub struct Status {
     is_encrypted: bool,
     /// The size of the store in bytes.
     store_bytes: Option<u64>,
-    /// How many bytes the store may have; null without a limit.
+    /// The maximum size of the store in bytes; null without a limit.
     budget_bytes: Option<u64>,
     /// Free bytes on the disk of the store.
     free_bytes: Option<u64>,
-    /// All runs of the history.
+    /// The number of all runs of the history.
     runs: usize,
     /// The run at which the session is.
     at: Option<RunPage>,
-    /// The branch that follows the session.
+    /// The branch on which the session is.
     branch: Option<String>,
     /// Whether Clew records runs; null outside a kernel.
     is_recording: Option<bool>,
@@ -71,9 +71,9 @@ pub struct Status {
     is_synced: Option<bool>,
     /// Why some runs are not saved; null if all are.
     unsaved: Option<String>,
-    /// How many steps can be undone.
+    /// The number of steps that can be undone.
     undo: u64,
-    /// How many steps can be redone.
+    /// The number of steps that can be redone.
     redo: u64,
     /// Variables, or parts of them, that are not stored.
     not_stored: Vec<String>,
@@ -87,7 +87,7 @@ pub struct Status {
     last_operation: Option<String>,
     /// Problems, such as a full disk.
     warnings: Vec<String>,
-    /// What is missing or corrupted in the store.
+    /// Missing or corrupted items of the store.
     corruption: Vec<String>,
     /// Cells in flight.
     in_flight: Vec<InFlight>,

@@ -43,7 +43,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-/// What to do with the list.
+/// A subcommand of `trust`.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum TrustCommand {
     /// List your key, trusted keys, and keys that signed data in the store
@@ -66,15 +66,15 @@ pub enum TrustCommand {
         #[arg(value_name = "KEY|NAME", required = true)]
         key: Vec<String>,
     },
-    /// Create a new key for you; what the old key signed stays yours
+    /// Create a new key for you; runs that the old key signed stay yours
     Rotate,
 }
 
-/// The list, as it is or after a change.
+/// The list of keys, after a change if there was one.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TrustPage {
-    /// What was asked for.
+    /// The subcommand.
     action: Action,
     /// The key that was changed.
     key: Option<KnownKey>,
@@ -84,7 +84,7 @@ pub struct TrustPage {
     keys: Vec<KnownKey>,
 }
 
-/// What was asked for.
+/// The subcommand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]

@@ -64,15 +64,15 @@ pub struct Variable {
     pub last_checked: Option<String>,
     /// How it is stored.
     pub stored: &'static str,
-    /// Why it is not stored, or not as a whole.
+    /// The reason why it is not stored, or not completely.
     pub why: Option<String>,
     /// Whether another process recreated it from the store; null if this was not tried, or if restoring it needs no code.
     pub is_proved: Option<bool>,
-    /// Why the other process failed.
+    /// The reason why the other process failed.
     pub why_unproved: Option<String>,
 }
 
-/// The names of a state.
+/// The output of `vars`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Vars {
@@ -80,7 +80,7 @@ pub struct Vars {
     run: String,
     /// The variables after this run.
     variables: Vec<Variable>,
-    /// How many roots are not listed. `--all` lists them.
+    /// The number of roots that are not listed. `--all` lists them.
     others: usize,
     /// A run whose record is missing. Variables may be missing here, too.
     missing: Option<String>,

@@ -32,45 +32,45 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-/// One thing that is wrong.
+/// A missing or corrupted item.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Finding {
     /// The run or the file.
     place: String,
-    /// What is wrong.
+    /// The problem.
     what: String,
     /// Variables that cannot be restored because of it.
     affects: Vec<String>,
 }
 
-/// What was checked and what was found.
+/// The result of `verify`.
 #[derive(Debug, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Verify {
     /// The name of the history.
     history: String,
-    /// How many operations were checked.
+    /// The number of checked operations.
     operations: usize,
-    /// How many runs were checked.
+    /// The number of checked runs.
     runs: usize,
-    /// How many values were checked.
+    /// The number of checked values.
     values: usize,
-    /// Values that `forget` deleted.
+    /// The number of values that `forget` deleted.
     forgotten: usize,
-    /// Values that `gc` deleted, by your retention rules.
+    /// The number of values that `gc` deleted, by your retention rules.
     dropped: usize,
-    /// Values that a planned push did not send.
+    /// The number of values that a planned push did not send.
     left_out: usize,
-    /// How many bytes were read.
+    /// The number of bytes that were read.
     bytes_read: u64,
     /// Whether all data was read: `--read-data`.
     is_data_read: bool,
-    /// What is missing or corrupted.
+    /// Missing or corrupted items.
     findings: Vec<Finding>,
     /// Runs to which you cannot switch, because an earlier record is missing.
     unreachable: Vec<String>,
-    /// Parts of the history that Clew saw before and that are gone. The rest is not corrupted.
+    /// Parts of the history that Clew saw before and that are missing now. The rest is not corrupted.
     rolled_back: Vec<String>,
 }
 

@@ -21,7 +21,7 @@ pub struct Picture {
     pub height: Option<u64>,
     /// The size in bytes.
     pub bytes: u64,
-    /// Its bytes in base64: letters, digits, `+`, `/` and `=` only, whatever the record held. In JSON it stands in `data`.
+    /// Its bytes in base64. Only letters, digits, `+`, `/` and `=`, whatever the record contained. In JSON, `data` contains it.
     #[serde(skip)]
     pub base64: String,
 }

@@ -43,10 +43,10 @@ impl Readme<'_> {
         }
         told += "| `ro-crate-metadata.json` | the same for programs: what ran when, what it read and wrote |\n";
         told += &format!(
-            "\n## Without Clew\n\nUnpack it and open `{}`. Its cells look for files where they were read: what lies in `inputs/` is called as \
-             it was below the notebook's folder.\n\n## With Clew\n\n    pip install clew\n    clew import {} --preview\n    clew import {}\n\nThe first \
-             shows what is in it and runs nothing. The history is signed with the key {}; values that run code when they are built \
-             come back only after `clew trust add KEY`, so ask its owner for it.\n",
+            "\n## Without Clew\n\nUnpack it and open `{}`. Its cells look for files where they were read. The files in `inputs/` have the paths \
+             that they had below the notebook's folder.\n\n## With Clew\n\n    pip install clew\n    clew import {} --preview\n    clew import {}\n\nThe first \
+             command shows the contents and runs nothing. The history is signed with the key {}. Values that run code when they are \
+             built are restored only after `clew trust add KEY`: ask the owner whether this is their key.\n",
             self.notebook, self.package, self.package, self.key,
         );
         if let Some(license) = self.license {

@@ -192,7 +192,9 @@ impl History {
         let mut began: HashMap<SessionId, u64> = HashMap::new();
         for (id, outline) in self.outlines() {
             if let Some(maker) = self.maker(&id) {
-                began.entry(maker).or_insert(outline.number);
+                // A run such as `3a` comes after run 3.
+                let number = outline.number + u64::from(!outline.suffix.is_empty());
+                began.entry(maker).or_insert(number);
             }
         }
         let mut found: Vec<(u64, RunId)> = apart

@@ -185,52 +185,60 @@ file_id!(
 content_id!(
     BlockId,
     "clew 2026 block v1",
-    "Names a block: at most 64 KiB of a buffer."
+    "The id of a block: at most 64 KiB of a buffer."
 );
 content_id!(
     SegmentId,
     "clew 2026 segment v1",
-    "Names a segment: a part of an encoded object stream."
+    "The id of a segment: a part of an encoded object stream."
 );
 content_id!(
     BlobId,
     "clew 2026 blob v1",
-    "Names a salted text (a source or an output); the salt is inside the hashed bytes."
+    "The id of a salted text (a source or an output). The hashed bytes include the salt."
 );
 content_id!(
     ManifestId,
     "clew 2026 manifest v1",
-    "Names a manifest record by its bytes."
+    "The id of a manifest record: the hash of its bytes."
 );
-content_id!(RunId, "clew 2026 run v1", "Names a run record by its bytes.");
+content_id!(
+    RunId,
+    "clew 2026 run v1",
+    "The id of a run record: the hash of its bytes."
+);
 content_id!(
     OperationId,
     "clew 2026 operation v1",
-    "Names an operation record by its bytes, its signature apart."
+    "The id of an operation record: the hash of its bytes without the signature."
 );
 content_id!(
     TaskKey,
     "clew 2026 task v1",
-    "Names a task by what it does and what it is given: two of one key come to the same."
+    "The key of a task: the hash of its code and inputs. Tasks with the same key have the same result."
 );
 content_id!(
     TaskResultId,
     "clew 2026 task result v1",
-    "Names what a task came to by its bytes."
+    "The id of a task's result: the hash of its bytes."
 );
-byte_id!(PackId, 16, "Names a pack. Random, made once.");
-byte_id!(HistoryId, 16, "Names a history. Random, made once.");
-byte_id!(SessionId, 16, "Names a session (one kernel's life). Random, made once.");
-byte_id!(PublicKey, 32, "A public key: who wrote something.");
+byte_id!(PackId, 16, "The id of a pack: random, created once.");
+byte_id!(HistoryId, 16, "The id of a history: random, created once.");
+byte_id!(
+    SessionId,
+    16,
+    "The id of a session (the lifetime of one kernel): random, created once."
+);
+byte_id!(PublicKey, 32, "A public key: identifies the author of a record.");
 byte_id!(
     KeyId,
     16,
-    "Names the key of an encrypted store by a hash of it, which tells nothing of it."
+    "The id of the key of an encrypted store: a hash that does not disclose the key."
 );
 byte_id!(
     Fingerprint,
     16,
-    "Equal when no difference between two values of a co-variable can be observed."
+    "A fingerprint of the value of a co-variable. It is equal for two values if no difference between them can be observed."
 );
 
 impl Fingerprint {

@@ -55,87 +55,87 @@ impl OutcomeKind {
     }
 }
 
-/// What became of one root.
+/// The outcome of a restore for one root, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Outcome {
     /// The variable, or other session state.
     pub root: Root,
-    /// What became of it.
+    /// The outcome.
     #[serde(rename = "outcome")]
     pub kind: OutcomeKind,
     /// Whether Clew had not finished checking the run for background changes.
     pub unverified: bool,
     /// The reason.
     pub why: Option<String>,
-    /// Whether a live object goes on with the object that it replaces ([`crate::cause::Cause::NotAttached`]).
+    /// Whether another live object still refers to the object that this one replaces ([`crate::cause::Cause::NotAttached`]).
     #[serde(skip)]
     pub is_detached: bool,
 }
 
-/// What a run may have changed that no move puts back.
+/// Changes that a run may have made and that Clew cannot restore.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UnrestoredEffects {
     /// The run.
     pub run: String,
-    /// What it may have changed.
+    /// The state that it may have changed.
     pub what: Vec<String>,
 }
 
-/// A step that an undo took back, or a redo took again.
+/// A step that was undone or redone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TakenStep {
     /// `run`, `switch`, `restore`, `resume` and so on.
     pub action: String,
-    /// The run or the branch to which it led.
+    /// The run or branch that the session was at after it.
     pub to: String,
 }
 
-/// What a move did.
+/// The report of a restore.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Report {
     /// The command.
     pub action: String,
-    /// The run at which the session was.
+    /// The run at which the session was before.
     pub from: String,
-    /// The run whose state you asked for.
+    /// The run whose state was requested.
     pub to: String,
     /// The branch on which the session is now.
     pub branch: Option<String>,
-    /// The run at which the session is now: `to`, or a run of its own such as `14a`.
+    /// The run at which the session is now: `to`, or a new run such as `14a` if the session's state differs from that of `to`.
     pub at: String,
     /// `undo`, `redo`: runs that were undone or redone, newest first.
     pub runs: Vec<String>,
     /// `undo`, `redo`: the steps.
     pub steps: Vec<TakenStep>,
-    /// `undo`, `redo`: how many runs that changed only outputs were skipped.
+    /// `undo`, `redo`: the number of skipped runs, which changed only outputs.
     pub skipped: u64,
     /// Variables that `--keep` left as they are.
     pub keep: Vec<Root>,
     /// `resume`: the run at which this kernel was, if its variables were removed or replaced.
     pub left_run: Option<String>,
-    /// `resume`: where other kernels are that worked in parallel, newest first.
+    /// `resume`: the current runs of other kernels that worked in parallel, newest first.
     pub other_kernels: Vec<String>,
-    /// `resume`: the end of a later `clew run`, whose state is not resumed.
+    /// `resume`: the last run of a later `clew run`, whose state is not restored.
     pub batch_run: Option<String>,
-    /// `resume`: the end of the last session, if a missing record forces an older state.
+    /// `resume`: the last run of the last session, if an older state is restored because a record is missing.
     pub unreachable: Option<String>,
     /// The run of external changes that Clew recorded before the restore.
     pub external_change: Option<String>,
-    /// `undo`, `redo`: runs of external changes that went with the steps.
+    /// `undo`, `redo`: runs of external changes that were undone or redone with the steps.
     pub included_changes: Vec<String>,
-    /// Runs that may have changed state which Clew does not restore.
+    /// Runs that may have changed state that Clew cannot restore.
     pub unrestored: Vec<UnrestoredEffects>,
     /// State that only imported libraries set.
     pub set_by_imports: Vec<Root>,
-    /// One for each root.
+    /// One outcome for each root.
     pub outcomes: Vec<Outcome>,
-    /// Whether this is only the plan.
+    /// Whether this is only the plan (`--dry-run`).
     pub dry_run: bool,
-    /// How many bytes were, or would be, read from the store.
+    /// The number of bytes that were, or would be, read from the store.
     pub bytes: u64,
     /// The time for the comparison with the recorded state, in nanoseconds.
     pub compare_nanoseconds: u64,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::capture::{Interruptibility, RecordingReport};
 use super::{Deed, Request, RestoreOptions, Session, SessionError, UndoStep};
-use crate::cause::Cause;
-use crate::format::{Action, Encoding, Ending, Manifest, Position, Run, RunKind, Version};
+use crate::cause::{Cause, EXCLUDED};
+use crate::format::{Action, Body, Encoding, Ending, Manifest, Position, Run, RunKind, Version};
 use crate::graph::{CoVariable, Heap, look};
 use crate::history::{History, State, UndoEntry};
 use crate::id::{Fingerprint, ManifestId, Root, RootKind, RunId};
@@ -890,6 +890,15 @@ impl AvailableValues for HeldBySession<'_> {
 
     fn stays(&self, root: &Root, version: &Version) -> Option<StepKind> {
         let (live, objects) = (&self.session.live, &self.session.live_objects);
+        let was_excluded = |manifest: &Manifest| matches!(&manifest.body, Body::Withheld { why } if why == EXCLUDED);
+        if live.holding(root).is_some() && self.manifest(&version.manifest).is_ok_and(|at| was_excluded(&at)) {
+            // No value is known for that state, and the live one must not be lost.
+            let why = Cause::LeftAlone {
+                why: "it was excluded in that state",
+            }
+            .into();
+            return Some(StepKind::Leave { why });
+        }
         if self.is_registered(version) {
             // A class without variables may still be live: building it will show.
             let may_live = root.kind == RootKind::Definition || live.holding(root).is_some();

@@ -23,7 +23,7 @@ pub enum SessionError {
     #[error(transparent)]
     Name(#[from] NameError),
     /// There are fewer steps to undo than requested.
-    #[error("{}", too_few("undo", "undone", *asked, *available))]
+    #[error("{}", too_few("There is nothing to undo", "undone", *asked, *available))]
     NothingToUndo {
         /// The requested number of steps.
         asked: u64,
@@ -31,7 +31,11 @@ pub enum SessionError {
         available: u64,
     },
     /// There are fewer steps to redo than requested.
-    #[error("{}{}", too_few("redo", "redone", *asked, *available), undone_before(*available, left_behind.as_deref()))]
+    #[error(
+        "{}{}",
+        too_few("There is nothing to redo", "redone", *asked, *available),
+        undone_before(*available, left_behind.as_deref())
+    )]
     NothingToRedo {
         /// The requested number of steps.
         asked: u64,
@@ -94,9 +98,9 @@ impl SessionError {
     }
 }
 
-fn too_few(word: &str, done: &str, asked: u64, available: u64) -> String {
+fn too_few(none: &str, done: &str, asked: u64, available: u64) -> String {
     match available {
-        0 => format!("There is nothing to {word}"),
+        0 => none.to_owned(),
         _ => format!("Only {available} of {asked} steps can be {done}"),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A dict that has never been requested does not exist: since 3.11 the values are stored in or beside the instance,
 //! and the names in the class. Requesting `__dict__` would create it for good (64 bytes per instance), so both are
-//! read in place. The layouts are those of 3.11, 3.12 and 3.13; [`layout_is_known`] tests them on a probe, and if
+//! read in place. The layouts are those of 3.11, 3.12, and 3.13 to 3.15; [`layout_is_known`] tests them on a probe, and if
 //! they differ, the dict of instances is requested after all.
 //!
 //! ```text
@@ -214,7 +214,8 @@ unsafe fn managed(object: *mut ffi::PyObject, class: Type) -> Attributes {
     unsafe {
         let dict = *object.cast::<*mut ffi::PyObject>().sub(3);
         if dict.is_null() && ffi::PyType_GetFlags(class) & INLINE_VALUES != 0 {
-            let block = object.cast::<u8>().add(size_of::<ffi::PyObject>());
+            // Up to 3.13 only classes of the size of `PyObject` have them.
+            let block = object.byte_offset((*class).tp_basicsize).cast::<u8>();
             return match Values::at(block) {
                 Some(values) => Attributes::Values(values.pairs(class)),
                 None => Attributes::None,

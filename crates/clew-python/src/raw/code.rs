@@ -19,7 +19,9 @@ use super::scalar::{text, write_name};
 use crate::payload::Write;
 
 /// The version of this Python's bytecode: other minor versions cannot run it.
-pub(crate) const BYTECODE: u64 = if cfg!(Py_3_14) {
+pub(crate) const BYTECODE: u64 = if cfg!(Py_3_15) {
+    0x030f
+} else if cfg!(Py_3_14) {
     0x030e
 } else if cfg!(Py_3_13) {
     0x030d

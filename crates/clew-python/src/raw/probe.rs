@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::attributes::{Attributes, attributes, slots};
+use super::attributes::{Attributes, attributes, named_pairs, slots};
 use super::codecs::Sharing;
 use super::facts::{Shape, TypeFacts, WellKnownObjects};
 use super::scalar::write_text;
@@ -163,28 +163,34 @@ pub(super) fn layout_is_known(py: Python<'_>) -> PyResult<()> {
     super::leaf::layout_is_known(py)?;
     super::scalar::texts_are_known(py)?;
     let scope = PyDict::new(py);
+    // From 3.14, the values follow the slots of the instance.
     py.run(
-        c"class Probe: pass\nProbe().first = 0\nprobe = Probe()\nprobe.second = 2\nprobe.first = 1\n",
+        c"class Probe: pass\nclass Slotted: __slots__ = ('slot', '__dict__')\n\
+          plain, slotted = Probe(), Slotted()\nslotted.slot = 3\n\
+          for probe in plain, slotted: type(probe)().first = 0; probe.second = 2; probe.first = 1\n",
         Some(&scope),
         None,
     )?;
-    let probe = scope.as_any().get_item("probe")?;
-    // SAFETY: a live object.
-    let found = unsafe { attributes(probe.as_ptr()) };
-    let Attributes::Values(pairs) = found else {
-        return Err(PyImportError::new_err(
-            "Attributes do not lie where this build of clew reads them",
-        ));
-    };
-    let mut names = Vec::new();
-    for (name, _) in pairs {
-        // SAFETY: names of a live object's attributes are live str.
-        unsafe { write_text(name, &mut names) };
-    }
-    if names != b"secondfirst" {
-        return Err(PyImportError::new_err(
-            "Attributes have other names than this build of clew reads",
-        ));
+    for name in ["plain", "slotted"] {
+        let probe = scope.as_any().get_item(name)?;
+        // SAFETY: a live object, whose dict is live, too.
+        let pairs = unsafe {
+            match attributes(probe.as_ptr()) {
+                Attributes::Values(pairs) => pairs.collect(),
+                Attributes::Dict(dict) if name == "slotted" => named_pairs(dict).unwrap_or_default(),
+                _ => Vec::new(),
+            }
+        };
+        let mut names = Vec::new();
+        for (name, _) in pairs {
+            // SAFETY: names of a live object's attributes are live str.
+            unsafe { write_text(name, &mut names) };
+        }
+        if names != b"secondfirst" {
+            return Err(PyImportError::new_err(
+                "Attributes are not stored where this build of clew reads them",
+            ));
+        }
     }
     Ok(())
 }

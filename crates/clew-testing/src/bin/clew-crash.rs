@@ -1,4 +1,4 @@
-//! The engine's part of the crash kit (`tests/crash`): lives that may be killed, and what is found of them.
+//! The engine's part of the crash tests (`tests/crash`): recording processes that may be killed, and checks of their stores.
 
 use std::error::Error;
 use std::io::{Read, Write, stdin, stdout};
@@ -61,7 +61,7 @@ fn write(store: &Path, words: &[&str]) -> Result<(), Failed> {
         _ => Lie::None,
     };
     let store = open(Arc::new(RealDisk), store, Access::ReadWrite)?;
-    // Whoever listens may be gone, or the pipe be made to fail: what is not heard is not said.
+    // The reader may be gone, or the pipe may fail. Such reports are lost, and the checks do not rely on them.
     let mut say = |said: &Said| drop(stdout().write_all(format!("{said}\n").as_bytes()));
     Ok(life.record(&store, lie, &mut say)?)
 }

@@ -1,4 +1,4 @@
-//! Many writers on one store, for `CLEW_SECONDS` (600): `make writers`. Ends with an error where anything was lost.
+//! Tests many processes on one store for `CLEW_SECONDS` (600): `make writers`. Exits with an error if anything was lost.
 
 use std::process::ExitCode;
 use std::time::Duration;

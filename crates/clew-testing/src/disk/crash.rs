@@ -1,4 +1,4 @@
-//! What a machine finds after a crash.
+//! The state of a disk after a crash.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,22 +6,22 @@ use std::path::PathBuf;
 use super::file::{Change, apply};
 use super::{NameChange, SimDisk, State};
 
-/// Disks tear writes at multiples of this.
+/// Disks tear writes at multiples of this size.
 const SECTOR: usize = 512;
 
-/// What survives of everything that was not synced.
+/// The unsynced data that survives a crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Surviving {
-    /// All of it: the process was killed, the machine went on.
+    /// All of it: the process was killed, but the machine kept running.
     All,
-    /// Nothing of it.
+    /// None of it.
     Nothing,
-    /// Any subset of its sectors, of the files' lengths and of the first so many changes of names, drawn by a seed.
+    /// A random subset, determined by a seed: some sectors, some lengths of files, and a prefix of the changes of names.
     Some(u64),
 }
 
 impl SimDisk {
-    /// The disk that a machine finds when it starts again. The one that crashed stays as it is.
+    /// Returns the disk that the machine finds after a restart. The crashed disk does not change.
     #[must_use]
     pub fn crash(&self, surviving: Surviving) -> Self {
         let state = self.state();
@@ -41,7 +41,7 @@ impl SimDisk {
             files.insert(path, bytes);
         }
         let folders = state.folders.clone();
-        // The machine that starts again draws other random bytes than any before it did.
+        // The restarted machine gets random bytes that no earlier one had.
         let random = state.random;
         drop(state);
         let disk = Self::with_files(&files);
@@ -75,10 +75,10 @@ pub(super) fn apply_name(names: &mut BTreeMap<PathBuf, usize>, change: &NameChan
     }
 }
 
-/// The durable bytes with some sectors of some changes, which may reach the disk in any order.
+/// Returns the durable bytes with some sectors of some changes, which may reach the disk in any order.
 fn torn(durable: &[u8], changes: &[Change], draw: &mut u64) -> Vec<u8> {
     let mut bytes = durable.to_vec();
-    // A third of the draws keep a beginning, as most file systems do; the others keep anything.
+    // A third of the draws keep a prefix of the changes, as most file systems do. The others keep any subset.
     let style = next_random(draw) % 3;
     let kept = next_random(draw) as usize % (changes.len() + 1);
     for (number, change) in changes.iter().enumerate() {
@@ -105,7 +105,7 @@ fn tear(bytes: &mut Vec<u8>, offset: u64, written: &[u8], style: u64, draw: &mut
         if style == 0 || !next_random(draw).is_multiple_of(4) {
             apply(bytes, &whole);
         } else if next_random(draw).is_multiple_of(2) {
-            // The length grew, the bytes did not come.
+            // The length grew, but the bytes were not written.
             let length = bytes.len().max(offset as usize + end);
             bytes.resize(length, 0);
         }
@@ -113,7 +113,7 @@ fn tear(bytes: &mut Vec<u8>, offset: u64, written: &[u8], style: u64, draw: &mut
     }
 }
 
-/// The next number of a small generator (xorshift*), enough to sample crash images and repeatable for ever.
+/// Returns the next number of a small generator (xorshift*). It is good enough to sample crash images, and repeatable.
 pub(super) fn next_random(state: &mut u64) -> u64 {
     if *state == 0 {
         *state = 0x9e37_79b9_7f4a_7c15;

@@ -20,7 +20,7 @@ pub(super) struct Inode {
     pub durable: Vec<u8>,
     /// Changes since the last sync, in order.
     pub changes: Vec<Change>,
-    /// What was ever written at each place: nothing (0), or a byte (and 256).
+    /// The last byte that was written at each offset, plus 256; 0 if none was.
     ever: Vec<u16>,
     pub lock: Arc<LockState>,
 }
@@ -34,7 +34,7 @@ impl Inode {
         }
     }
 
-    /// Takes note of a write, and says whether one of its places held another byte before, cut off since or not.
+    /// Records a write. Returns whether it overwrites an earlier byte with another value, even if the file was truncated in between.
     fn note(&mut self, offset: usize, bytes: &[u8]) -> bool {
         let end = offset + bytes.len();
         if self.ever.len() < end {
@@ -50,7 +50,7 @@ impl Inode {
     }
 }
 
-/// Does a change to a file's bytes.
+/// Applies a change to a file's bytes.
 pub(super) fn apply(bytes: &mut Vec<u8>, change: &Change) {
     match change {
         Change::Write(offset, written) => {
@@ -131,7 +131,7 @@ impl DiskFile for SimFile {
             inode.changes.push(change);
         }
         let changes = std::mem::take(&mut inode.changes);
-        // After a failed sync the system takes the pages for clean: a later sync succeeds without them.
+        // After a failed sync the system marks the pages as clean: a later sync succeeds without them.
         outcome?;
         for change in &changes {
             apply(&mut inode.durable, change);
@@ -161,7 +161,7 @@ impl DiskFile for SimFile {
     }
 }
 
-/// Who holds a lock: one alone, or several together.
+/// The holders of a lock: one exclusive or several shared ones.
 #[derive(Debug, Default)]
 struct Holders {
     is_taken: bool,
@@ -202,13 +202,13 @@ impl SimLock {
         Self { file, lock, is_shared }
     }
 
-    /// Takes it alone, if nobody holds it.
+    /// Takes the lock exclusively, if it is free.
     pub fn attempt(file: SimFile, lock: Arc<LockState>) -> Option<Self> {
         let mut holders = lock.holders();
         let is_free = !holders.is_taken && holders.sharing == 0;
         holders.is_taken |= is_free;
         drop(holders);
-        // Not `then_some`: a lock that was not taken must not be let go of.
+        // Not `then_some`: a lock that was not taken must not be released.
         is_free.then(|| Self {
             file,
             lock,

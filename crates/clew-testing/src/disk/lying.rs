@@ -1,4 +1,4 @@
-//! A real folder in which every lock is given to everybody, as on a file system that only says that it has locks.
+//! A real folder in which every lock is granted, as on a file system without working locks.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clew_core::store::disk::{Disk, DiskFile, DiskLock, RealDisk};
 
-/// The real disk, whose locks keep nobody out.
+/// The real disk, with locks that exclude no other process.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LyingDisk;
 

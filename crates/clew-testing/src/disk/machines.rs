@@ -1,11 +1,10 @@
-//! Machines that share a disk and not its locks, and the order in which they come to it.
+//! Machines that share a disk but not its locks, and the order of their calls.
 //!
-//! Each machine has handles of its own ([`SimDisk::machine`]), whose locks keep out only each other, as on a network file
-//! system that keeps locks to itself. [`Turns`] says how many calls one machine makes before the other one goes on, so that
-//! a test can go through all orders. Calls that read one file one after the other count as one.
+//! Each machine has its own handles ([`SimDisk::machine`]). Their locks only exclude each other, as on a network file system with local
+//! locks. [`Turns`] determines how many calls one machine makes before the next one continues, so a test can try all orders. Consecutive
+//! reads of one file count as one call.
 //!
-//! A machine may also keep what it writes to itself until it flushes it ([`SimDisk::keeping_back`]), as network file systems
-//! do.
+//! A machine may also buffer its writes until it flushes them ([`SimDisk::keeping_back`]), as network file systems do.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,17 +12,17 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use super::file::{Change, LockState, apply};
 use super::{SimDisk, State};
 
-/// A machine of several.
+/// One of several machines.
 #[derive(Debug)]
 pub(super) struct Machine {
     number: usize,
     turns: Arc<Turns>,
     locks: Mutex<BTreeMap<usize, Arc<LockState>>>,
-    /// What it wrote to each file and keeps back, where it does.
+    /// The buffered writes to each file, if the machine buffers writes.
     kept: Option<Mutex<BTreeMap<usize, Vec<Change>>>>,
 }
 
-/// The order in which machines come to a disk.
+/// The order of the machines' calls.
 #[derive(Debug, Default)]
 pub struct Turns {
     order: Mutex<Order>,
@@ -32,15 +31,15 @@ pub struct Turns {
 
 #[derive(Debug, Default)]
 struct Order {
-    /// Whose turn it is, and how many calls are left of it; then the next. Nobody waits where there is none.
+    /// The machine whose turn it is, with the number of its remaining calls; then the next ones. Without an entry, no machine waits.
     turns: VecDeque<(usize, u64)>,
     calls: BTreeMap<usize, u64>,
-    /// The file that a machine read last, if that was its last call.
+    /// The file that each machine read last, if that was its last call.
     reads: BTreeMap<usize, usize>,
 }
 
 impl Turns {
-    /// Lets machines come to the disk in this order from now on: so many calls each time, and then as they like.
+    /// Sets the order of calls from now on: each entry is a machine and a number of calls. After the last entry, the order is free.
     pub fn begin(&self, turns: impl IntoIterator<Item = (usize, u64)>) {
         let mut order = self.order();
         order.turns = turns.into_iter().collect();
@@ -48,13 +47,13 @@ impl Turns {
         order.reads.clear();
     }
 
-    /// Says that a machine has nothing to do any more.
+    /// Removes a machine that makes no more calls.
     pub fn leave(&self, machine: usize) {
         self.order().turns.retain(|(number, _)| *number != machine);
         self.passed.notify_all();
     }
 
-    /// How many calls a machine made since [`Turns::begin`].
+    /// Returns the number of calls of a machine since [`Turns::begin`].
     pub fn calls(&self, machine: usize) -> u64 {
         self.order().calls.get(&machine).copied().unwrap_or(0)
     }
@@ -63,7 +62,7 @@ impl Turns {
         self.order.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for its turn. A turn ends with the next call, so that nobody comes while one goes on.
+    /// Waits for the machine's turn. A turn ends with the next call of the machine, so no other call interferes.
     fn come(&self, machine: usize, reads: Option<usize>) {
         let mut order = self.order();
         let before = order.reads.remove(&machine);
@@ -89,14 +88,13 @@ impl Turns {
 }
 
 impl SimDisk {
-    /// A handle for another machine: its locks keep out nobody who has not a clone of this handle.
+    /// Creates a handle for another machine. Its locks only exclude clones of this handle.
     #[must_use]
     pub fn machine(&self, number: usize, turns: &Arc<Turns>) -> Self {
         self.machine_that(number, turns, None)
     }
 
-    /// The same, where other machines see what it writes to a file when it flushes that, and not before. Names are seen at
-    /// once.
+    /// Creates a handle for another machine that buffers its writes: other machines see them after a flush. Names are visible at once.
     #[must_use]
     pub fn keeping_back(&self, number: usize, turns: &Arc<Turns>) -> Self {
         self.machine_that(number, turns, Some(Mutex::default()))
@@ -125,7 +123,7 @@ impl SimDisk {
         Some(kept.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The bytes of a file as this machine sees them, where these are others than all see.
+    /// Returns the bytes of a file as this machine sees them, if it has buffered writes to the file.
     pub(super) fn seen(&self, state: &State, inode: usize) -> Option<Vec<u8>> {
         let kept = self.kept()?;
         let changes = kept.get(&inode)?;
@@ -134,14 +132,14 @@ impl SimDisk {
         Some(bytes)
     }
 
-    /// Keeps a change of a file back, if this machine does so.
+    /// Buffers a change of a file, if this machine buffers writes. Returns whether it does.
     pub(super) fn keep_back(&self, inode: usize, change: &Change) -> bool {
         let Some(mut kept) = self.kept() else { return false };
         kept.entry(inode).or_default().push(change.clone());
         true
     }
 
-    /// What was kept back of a file, which is not kept back any more.
+    /// Removes the buffered writes of a file, and returns them.
     pub(super) fn let_out(&self, inode: usize) -> Vec<Change> {
         self.kept().and_then(|mut kept| kept.remove(&inode)).unwrap_or_default()
     }

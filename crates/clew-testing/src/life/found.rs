@@ -1,4 +1,4 @@
-//! What is found of lives in a store: whether all they said is there, and nothing else in its place.
+//! Checks a store after a crash: whether everything that was reported exists, with the right values.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -15,23 +15,23 @@ use clew_core::store::{Access, LoadedHistory, Store, StoreError};
 use super::{Heard, Lie, Life, open};
 use crate::toy::{ToyKernel, World};
 
-/// What was found.
+/// The result of a check.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
     /// Whether the store opened.
     pub is_open: bool,
     /// Runs that were loaded and compared.
     pub compared: u64,
-    /// Runs that must be there.
+    /// Runs that must exist.
     pub expected: u64,
-    /// What of these is not.
+    /// Descriptions of the runs and values among these that are missing.
     pub lost: Vec<String>,
-    /// What is something else than it was.
+    /// Descriptions of wrong values.
     pub wrong: Vec<String>,
 }
 
 impl Found {
-    /// Looks at lives in a store after the process died, or after the power went: then only what was synced must be there.
+    /// Checks the store after the process died, or after a power failure. After a power failure only flushed runs must exist.
     pub fn of(disk: &Arc<dyn Disk>, directory: &Path, lives: &[Heard], is_power_cut: bool) -> Self {
         let mut found = Self::default();
         let opened = open(Arc::clone(disk), directory, Access::ReadOnly).and_then(|store| all(&store));
@@ -43,7 +43,7 @@ impl Found {
                     .for_each(|heard| found.look(&store, &loaded, heard, is_power_cut));
             }
             Err(error) => {
-                // Where nobody was told that anything is kept there may be no store yet.
+                // If nothing was reported as saved, the store may not exist yet.
                 found.is_open = lives.iter().all(|heard| must_be(heard, is_power_cut).is_empty());
                 found.lost.extend((!found.is_open).then(|| error.to_string()));
             }
@@ -51,13 +51,13 @@ impl Found {
         found
     }
 
-    /// Records on in a store that somebody died over, and looks at that too.
+    /// Continues to record in a store after a crash, and checks the new runs, too.
     pub fn going_on(disk: &Arc<dyn Disk>, directory: &Path, life: Life) -> Self {
         let mut said = String::new();
         let recorded = open(Arc::clone(disk), directory, Access::ReadWrite).map_err(|error| error.to_string());
         let recorded = recorded.and_then(|store| {
             let mut say = |line: &super::Said| {
-                // A text never refuses.
+                // Writing to a string never fails.
                 let _ = writeln!(said, "{line}");
             };
             let recorded = life.record(&store, Lie::None, &mut say);
@@ -75,7 +75,7 @@ impl Found {
         found
     }
 
-    /// Adds another one.
+    /// Adds the results of another check.
     pub fn add(&mut self, other: Self) {
         self.is_open &= other.is_open;
         self.compared += other.compared;
@@ -142,7 +142,7 @@ fn must_be(heard: &Heard, is_power_cut: bool) -> BTreeSet<u64> {
     heard.saved[..count].iter().copied().collect()
 }
 
-/// The runs of a life, with the numbers of their cells.
+/// Returns the runs of a recording process, with the numbers of their cells.
 fn cells_of<'l>(loaded: &'l LoadedHistory, heard: &Heard) -> Vec<(RunId, &'l Run, u64)> {
     let session = loaded.sessions.get(&heard.session);
     let operations = session.into_iter().flat_map(|session| &session.operations);

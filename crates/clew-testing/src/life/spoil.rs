@@ -1,4 +1,5 @@
-//! A store's files, spoiled at every kind of place: a bit of each part of each kind of record, and cut between and within.
+//! Corrupts a store's files at every kind of position: flips a bit in each part of each kind of record, and truncates files between and
+//! within records.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,40 +14,40 @@ use crate::disk::SimDisk;
 
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
-/// What is done to a file.
+/// A kind of corruption.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spoiling {
-    /// One bit of the byte there is another one.
+    /// One bit of a byte is flipped.
     Flip,
-    /// It ends there.
+    /// The file is truncated.
     Cut,
 }
 
-/// A place in a file.
+/// A position in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The file.
     pub path: PathBuf,
-    /// Which byte.
+    /// The offset of the byte.
     pub at: usize,
-    /// In what kind of record.
+    /// The kind of the record there.
     pub kind: &'static str,
 }
 
-/// What became of a store whose files were spoiled, in turn.
+/// The results for a store whose files were corrupted, one position after another.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Spoiled {
-    /// How often, by kind of record.
+    /// The number of corrupted positions, by kind of record.
     pub times: BTreeMap<&'static str, u64>,
-    /// Where the store did not open.
+    /// Positions for which the store could not be opened.
     pub unopened: Vec<String>,
-    /// Where something wrong came back.
+    /// Positions for which a wrong value was restored.
     pub wrong: Vec<String>,
-    /// Where something was lost and nobody said that anything is damaged.
+    /// Positions for which data was lost and no corruption was reported.
     pub unsaid: Vec<String>,
 }
 
-/// Names of the fields of a header, with their first bytes: each is spoiled by itself.
+/// The offsets of the fields in a record header. Each field is corrupted separately.
 const FIELDS: [usize; 11] = [0, 4, 5, 6, 8, 12, 16, 24, 32, 64, 80];
 
 fn name(kind: FrameKind) -> &'static str {
@@ -68,7 +69,7 @@ fn name(kind: FrameKind) -> &'static str {
     }
 }
 
-/// Every place worth spoiling, file by file.
+/// Returns every position to corrupt, file by file.
 pub fn places(files: &Files) -> Vec<Place> {
     files
         .iter()
@@ -101,7 +102,7 @@ fn places_in(bytes: &[u8]) -> Vec<(usize, &'static str)> {
         found.extend(inside.filter(|place| *place < end).map(|place| (place, kind)));
         at = end;
     }
-    // What is no frame is short: a count with its checksum.
+    // Other data is short: a number with its checksum.
     let rest = (at..bytes.len()).take_while(|_| at == 0);
     found.extend(rest.map(|place| (place, "number")));
     found.dedup();
@@ -113,7 +114,7 @@ fn header_at(bytes: &[u8], at: usize) -> Option<FrameHeader> {
     (header.end(at as u64) <= bytes.len() as u64).then_some(header)
 }
 
-/// Spoils each of `places` in turn, in a copy, and looks at what is left.
+/// Corrupts a copy of the files at each of `places`, and checks what can still be restored.
 pub fn spoil(files: &Files, store: &Path, lives: &[Heard], places: &[Place], how: Spoiling) -> Spoiled {
     let mut spoiled = Spoiled::default();
     for place in places {
@@ -145,7 +146,7 @@ impl Spoiled {
         }
         self.wrong
             .extend(found.wrong.iter().map(|wrong| format!("{what}: {wrong}")));
-        // What is cut off at the end of a file looks like what was never written.
+        // Data that is cut off at the end of a file cannot be distinguished from data that was never written.
         if how == Spoiling::Flip && damage == 0 && !found.lost.is_empty() {
             self.unsaid.push(format!("{what}: {}", found.lost[0]));
         }

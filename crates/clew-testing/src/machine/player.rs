@@ -1,4 +1,4 @@
-//! Plays steps on the engine and on the reference alike.
+//! Executes steps with the engine and with the reference model.
 
 mod process;
 
@@ -22,7 +22,7 @@ use crate::recording::touched_by;
 use crate::reference::Reference;
 use crate::toy::{CellError, Ref, ToyKernel, Value, World, run_cell};
 
-/// Live objects that names are bound to, by their serials.
+/// Returns the serials of the live objects to which names are bound.
 fn handles(world: &World) -> BTreeMap<Root, u64> {
     let is_live = |object: Ref| matches!(world.heap.value(object), Value::Handle { .. });
     let bound = world.bound.iter().filter(|(_, object)| is_live(**object));
@@ -31,40 +31,40 @@ fn handles(world: &World) -> BTreeMap<Root, u64> {
         .collect()
 }
 
-/// A session of toy objects, its reference beside it.
+/// A session of toy objects, with its reference model.
 pub struct Player {
     kernel: ToyKernel,
     session: Session,
     reference: Reference,
     mode: Mode,
     disk: SimDisk,
-    /// The effect at which the power goes, and what then survives.
+    /// The disk effect at which the power is cut, and the data that then survives.
     cut: Option<(u64, Surviving)>,
-    /// Runs that survive the loss of power.
+    /// Runs that survive a power failure.
     synced: Vec<String>,
-    /// Runs that were found after a loss of power without having been synced: parts of them may be missing.
+    /// Runs that survived a power failure without having been synced. Parts of them may be missing.
     torn: BTreeSet<String>,
     history: HistoryId,
     life: u64,
-    /// Cells and changes from outside so far.
+    /// The number of cells and external changes so far.
     count: u64,
-    /// Whether what is stored of values was damaged: it may be gone, and must still not be wrong.
+    /// Whether stored values were corrupted. Values may then be missing, but must not be wrong.
     is_damaged: bool,
-    /// What the name that is kept out of the record was bound to when a run ended, by the run's label.
+    /// The value of the excluded name at the end of each run, by the run's label.
     secrets: BTreeMap<String, Option<u64>>,
-    /// The live objects that names were bound to when a run ended, by the run's label: those of this process.
+    /// The live objects of this process to which names were bound at the end of each run, by the run's label.
     handles: BTreeMap<String, BTreeMap<Root, u64>>,
-    /// The report of the last move.
+    /// The report of the last restore.
     last: Option<Report>,
-    /// What was played.
+    /// The counts so far.
     pub tally: Tally,
 }
 
 impl Player {
-    /// A fresh session in a fresh store.
+    /// Creates a new session in a new store.
     ///
     /// # Panics
-    /// If the store can't be made.
+    /// The store cannot be created.
     pub fn new(seed: u64, mode: Mode) -> Self {
         let disk = SimDisk::new(seed);
         let store = store(&disk, &key(), mode.encrypted).expect("the store opens");
@@ -87,7 +87,7 @@ impl Player {
             life: 1,
             count: 0,
             is_damaged: false,
-            // The first state has no live objects, also where the first thing that happens is a change from outside.
+            // The first state has no live objects, even if the first step is an external change.
             handles: BTreeMap::from([(started.label.clone(), BTreeMap::new())]),
             secrets: BTreeMap::from([(started.label, None)]),
             last: None,
@@ -98,7 +98,7 @@ impl Player {
         }
     }
 
-    /// The names of which nobody can be sure where the session is.
+    /// Returns the names that are unverified in the current state.
     pub fn uncertain(&self) -> Vec<String> {
         let (history, at) = (self.session.history(), self.session.at());
         let Some(at) = at else { return Vec::new() };
@@ -107,17 +107,17 @@ impl Player {
         roots.map(ToString::to_string).collect()
     }
 
-    /// What must be live.
+    /// Returns the expected live state.
     pub fn world(&self) -> &World {
         &self.reference.world
     }
 
-    /// The report of the last move that happened.
+    /// Returns the report of the last executed restore.
     pub fn report(&self) -> Option<&Report> {
         self.last.as_ref()
     }
 
-    /// One or two names of some state.
+    /// Returns one or more names of some state.
     pub fn names(&self, dice: &mut Dice) -> Vec<String> {
         let labels = self.reference.labels();
         let state = self
@@ -131,10 +131,10 @@ impl Player {
         (0..=dice.below(2)).map(|_| dice.pick(&names).key.clone()).collect()
     }
 
-    /// Plays one step.
+    /// Executes one step.
     ///
     /// # Errors
-    /// What the engine did that the reference does not.
+    /// A difference between the engine and the reference model.
     pub fn apply(&mut self, step: &Step) -> Result<(), String> {
         self.tally.steps += 1;
         let done = self.play(step);
@@ -156,12 +156,12 @@ impl Player {
         }
     }
 
-    /// Lets its disk lie about syncs, so that it can be shown that this is found out.
+    /// Makes the disk ignore syncs, to test that this is detected.
     pub fn only_say_synced(&self) {
         self.disk.only_say_synced();
     }
 
-    /// Effects on the disk so far.
+    /// Returns the number of disk effects so far.
     pub fn effects(&self) -> u64 {
         self.disk.effects()
     }
@@ -197,7 +197,7 @@ impl Player {
             } => self.restore(*run, names, *with_shared)?,
             Step::Fault(fault) => self.kernel.fault = Some(*fault),
             Step::Hold(name) => self.hold(name),
-            // Another process has none of the texts that this one has.
+            // Values of other processes differ from those of this one.
             Step::Secret(mark) => self.kernel.secret = mark.map(|mark| mark + 10 * self.life),
             Step::Damage(at) => self.damage(*at),
             Step::Sync => {
@@ -221,7 +221,7 @@ impl Player {
     fn run_both(&mut self, source: &str) -> Result<Result<(), CellError>, String> {
         self.count += 1;
         if source.contains(" weak ") {
-            // A weak reference would tell what only a thread keeps alive, which the reference does not know.
+            // A weak reference would show which objects only a thread keeps alive, which the reference model does not know.
             self.kernel.let_go();
         }
         let live = run_cell(&mut self.kernel.world, source, self.count);
@@ -272,7 +272,7 @@ impl Player {
     fn hold(&mut self, name: &str) {
         let world = &self.kernel.world;
         let is_weak = |object| matches!(world.heap.value(object), Value::Weak(_));
-        // What only a thread keeps alive can't be told from what names keep alive.
+        // Objects that only a thread keeps alive must not be visible through weak references.
         if !world.bound.values().any(|object| is_weak(*object)) {
             self.kernel.hold(name);
         }
@@ -287,7 +287,7 @@ impl Player {
         }
     }
 
-    /// Undo, redo, switch: the whole state. `back` is how many places undo goes back.
+    /// Executes an undo, redo or switch: a restore of the whole state. `back` is the number of places that undo goes back.
     fn go(&mut self, request: &Request, back: i64) -> Result<(), String> {
         let place = match request {
             Request::Switch(label) => Some(label.clone()),
@@ -337,10 +337,10 @@ impl Player {
         let done = self.session.perform(&mut self.kernel, request, options);
         self.tally.apart += std::mem::take(&mut self.kernel.others.count);
         self.kernel.fault = None;
-        // The collector runs, as it does in the reference: weak references into a cycle die with it.
+        // The garbage collector runs, as in the reference model: weak references into a cycle die with the cycle.
         self.kernel.world.heap.sweep();
         let drifted = match &done {
-            // One that changed no value is not told as such, and is where the move began all the same.
+            // An external change without changed values is not reported as one, but the restore still begins there.
             Ok(report) => (Some(&report.from) != was.as_ref()).then(|| report.from.clone()),
             Err(_) if self.session.at() != at => self.session.at().map(|at| self.session.history().label(&at)),
             Err(_) => None,
@@ -355,7 +355,7 @@ impl Player {
         Ok(done)
     }
 
-    /// The report, or `None` if a fault stopped the move, which must then have done nothing.
+    /// Returns the report, or `None` if a fault stopped the restore, which must have changed nothing.
     fn arrived(&mut self, done: Result<Report, SessionError>, before: &Before) -> Result<Option<Report>, String> {
         match done {
             Ok(report) => {
@@ -371,7 +371,7 @@ impl Player {
         }
     }
 
-    /// Checks where a move landed; the reference follows, or takes over what is there if the move was not exact.
+    /// Checks the state after a restore. The reference model follows; if the restore was not exact, it takes over the live state.
     fn land(&mut self, report: &Report, before: &Before, expected: World) -> Result<(), String> {
         self.tally.count(report);
         self.tally.uncertain += report.outcomes.iter().filter(|outcome| outcome.unverified).count() as u64;
@@ -422,10 +422,10 @@ impl Player {
             &state,
             &with(&|_, word| matches!(word, OutcomeKind::Restored | OutcomeKind::Rerun)),
         );
-        // What was parked is the old object again, and may share what it always shared.
+        // An object that was set aside is the old object again, and may share objects as before.
         let is_same = |root: &Root| self.kernel.world.serial(root).as_ref() == before.serials.get(root);
         let unparked = with(&|root, word| word == OutcomeKind::Unchanged && !is_same(root));
-        // A live object that is not verified may hold anything.
+        // An unverified live object may contain anything.
         let doubtful: BTreeSet<&Root> = report
             .outcomes
             .iter()

@@ -1,4 +1,4 @@
-//! Whether a move did what it says: values, aliasing, identity, and the truth of every word.
+//! Checks the result of a restore: values, aliasing, identity, and whether every reported outcome is true.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,17 +11,17 @@ use clew_core::session::Session;
 use crate::toy::{Ref, SECRET, ToyKernel, Value, World};
 use crate::{same, visibly_same};
 
-/// What was live before a move.
+/// The live state before a restore.
 pub(super) struct Before {
     pub world: World,
-    /// Which object each root was bound to.
+    /// The object to which each root was bound.
     pub serials: BTreeMap<Root, u64>,
-    /// Objects that were parked.
+    /// Objects that were set aside.
     pub parked: BTreeSet<u64>,
     pub tickets: Vec<u64>,
 }
 
-/// A stopped move has done nothing (promise P4).
+/// Checks that a stopped restore changed nothing (promise P4).
 pub(super) fn judge_stopped(kernel: &ToyKernel, before: &Before) -> Result<(), String> {
     same(&kernel.world, &before.world, None).map_err(|what| format!("a stopped move left traces: {what}"))?;
     if kernel.world.serials() != before.serials {
@@ -33,7 +33,7 @@ pub(super) fn judge_stopped(kernel: &ToyKernel, before: &Before) -> Result<(), S
     Ok(())
 }
 
-/// Judges a move of the whole state. Says whether everything is exactly as in `expected`.
+/// Checks a restore of a whole state. Returns whether everything is exactly as in `expected`.
 pub(super) fn judge(
     kernel: &ToyKernel,
     session: &Session,
@@ -63,7 +63,7 @@ pub(super) fn judge(
     let state = session.history().state(target);
     let in_part = seen_in_part(session.history(), target);
     let mut good: BTreeSet<Root> = BTreeSet::new();
-    // Of live objects that a cell made anew it is said that nothing can be compared.
+    // Live objects that a cell recreated. The report states that they cannot be compared.
     let mut anew: BTreeSet<Root> = BTreeSet::new();
     for (root, outcome) in words.iter().filter(|(root, _)| root.kind != RootKind::Definition) {
         let together = state
@@ -109,11 +109,11 @@ pub(super) fn judge(
     if inexact && report.at == report.to {
         return Err("something is lost, and yet the session is at the target".to_owned());
     }
-    // What a live object made anew holds is known from the object alone.
+    // The contents of a recreated live object are only known from the object itself.
     Ok(exact && in_part.is_empty() && anew.is_empty() && good.len() == expected.bound.len())
 }
 
-/// Live objects that names were bound to, and that were bound to some name before the move, are bound to theirs again.
+/// Checks that names are bound to their live objects again, if these objects were bound to some name before the restore.
 pub(super) fn judge_live(kernel: &ToyKernel, before: &Before, handles: &BTreeMap<Root, u64>) -> Result<(), String> {
     let now = kernel.world.serials();
     let unbound = handles
@@ -131,13 +131,12 @@ fn is_bound(before: &Before, serial: u64) -> bool {
     before.serials.values().any(|bound| *bound == serial)
 }
 
-/// Judges what is said of the name that is kept out of the record: what it was bound to in the target state, what it is
-/// bound to. Moves leave it alone.
+/// Checks the reported outcome of the excluded name, given its value in the target state and its value now. Restores do not change it.
 fn judge_secret(then: Option<u64>, now: Option<u64>, word: Option<OutcomeKind>) -> Result<(), String> {
     let is_true = match (then, now, word) {
         (None, None, None) | (Some(_), None, Some(OutcomeKind::Lost)) => true,
         (Some(then), Some(now), Some(OutcomeKind::Unchanged)) => then == now,
-        // It may have been something else in between: that the same came again is more than marks can tell.
+        // It may have had another value in between: marks cannot show that the same value was bound again.
         (_, Some(_), Some(OutcomeKind::NotIdentical)) => true,
         _ => false,
     };
@@ -147,7 +146,8 @@ fn judge_secret(then: Option<u64>, now: Option<u64>, word: Option<OutcomeKind>) 
     Err(format!("the secret was {then:?} and is {now:?}, and {word:?} is said"))
 }
 
-/// Judges a move of some names: whatever is bound must be what is expected, the words true, the rest untouched.
+/// Checks a restore of some names: bound names must have the expected values, the outcomes must be true, and all other names must be
+/// unchanged.
 pub(super) fn judge_restored(
     kernel: &ToyKernel,
     report: &Report,
@@ -161,7 +161,7 @@ pub(super) fn judge_restored(
             return Err(format!("{root} was not asked for and is another object now"));
         }
     }
-    // What is uncertain is not expected to be there; a weak reference to it then reads dead in the reference alone.
+    // Unverified values need not exist. A weak reference to one is then dead in the reference model only.
     let is_unsure = words.values().any(|outcome| outcome.unverified);
     let fits = |root: &&Root| {
         let said = words
@@ -179,8 +179,8 @@ pub(super) fn judge_restored(
     compare(kernel, expected, &good, &BTreeSet::new())
 }
 
-/// What the run itself looked at where nobody looked at everything: what that shares with the rest was not seen, so that it may be loaded, or
-/// lost, where more was known it would not have been.
+/// Returns the roots that a run checked, if the check was not complete. Sharing with other roots is unknown then. So these roots may be
+/// restored or lost although a complete check would have allowed a better outcome.
 fn seen_in_part(history: &History, target: RunId) -> Vec<Root> {
     match history.run(&target).map(|run| &run.looked) {
         Some(CheckedRoots::Only(roots)) if !history.is_checked(&target) => roots.clone(),
@@ -203,7 +203,7 @@ fn compare(kernel: &ToyKernel, expected: &World, good: &BTreeSet<Root>, anew: &B
     result.map_err(|what| format!("wrong value: {what}"))
 }
 
-/// Ids of classes that did not come back as they were.
+/// Returns the ids of classes that were not restored exactly.
 fn tainted(words: &BTreeMap<&Root, &Outcome>) -> BTreeSet<String> {
     let lost = words.values().filter(|outcome| {
         let is_inexact = matches!(outcome.kind, OutcomeKind::Lost | OutcomeKind::NotIdentical) || outcome.unverified;
@@ -216,7 +216,7 @@ fn is_class_of(world: &World, object: Ref, ids: &BTreeSet<String>) -> bool {
     matches!(world.heap.value(object), Value::Class { id, .. } if ids.contains(id))
 }
 
-/// Whether a word about one root is true.
+/// Checks whether the outcome of one root is true.
 fn judge_word(
     kernel: &ToyKernel,
     before: &Before,
@@ -229,7 +229,7 @@ fn judge_word(
     let now = kernel.world.serial(root);
     let belongs = expected.bound.contains_key(root) || outcome.unverified;
     let is_true = match outcome.kind {
-        // A live object may have been bound to another name meanwhile.
+        // A live object may have been bound to another name in between.
         OutcomeKind::Unchanged => {
             now.is_some_and(|now| is_bound(before, now) || before.parked.contains(&now)) && belongs
         }
@@ -263,7 +263,7 @@ fn is_excuse(world: &World, object: Ref) -> bool {
     )
 }
 
-/// Roots whose co-variable is the same before and after are kept, their objects untouched.
+/// Checks that roots with the same co-variable before and after are reported as unchanged, with the same objects.
 fn untouched(
     before: &Before,
     expected: &World,
@@ -306,7 +306,7 @@ fn untouched(
     Ok(())
 }
 
-/// Whether no other root reaches what these roots reach, and they reach no memory.
+/// Whether no other root reaches objects that these roots reach, and these roots reach no memory.
 fn is_closed(world: &World, roots: &BTreeSet<Root>) -> bool {
     let chosen: Vec<Root> = roots.iter().cloned().collect();
     let others: Vec<Root> = world
@@ -323,8 +323,8 @@ fn is_closed(world: &World, roots: &BTreeSet<Root>) -> bool {
         .any(|object| outside.contains(object) || has_memory(object) || is_class(object))
 }
 
-/// Whether a root reaches, over a weak reference, what no root keeps alive: only parking or a thread does, and neither is
-/// known to the reference.
+/// Whether a root reaches, through a weak reference, an object that no root keeps alive. Only objects that are set aside and threads keep
+/// such objects alive, and the reference model does not know these.
 fn reaches_unbound(world: &World, root: &Root) -> bool {
     let kept = world.heap.reachable(world.bound.values().copied());
     !reachable(world, std::slice::from_ref(root)).is_subset(&kept)

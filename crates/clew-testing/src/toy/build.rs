@@ -1,4 +1,4 @@
-//! From a parsed stream back to objects: shells of what can change first, what can't change from the inside out.
+//! Builds objects from a parsed stream: first shells of mutable objects, then immutable objects from the inside out.
 
 use clew_core::graph::ArenaNode;
 use clew_core::kernel::{BuildError, StoredCoVariable};
@@ -7,12 +7,12 @@ use super::describe::kinds;
 use super::heap::ToyHeap;
 use super::object::{Function, Ref, Value, Window};
 
-/// Built objects. Each holds one reference, which whoever takes them lets go of.
+/// Built objects. Each holds one reference, which the caller must release.
 #[derive(Debug, Default)]
 pub struct Built {
     /// The objects of the roots, in order.
     pub roots: Vec<Ref>,
-    /// Everything that was made, the roots too: one reference each.
+    /// All created objects, including the roots, with one reference each.
     pub made: Vec<Ref>,
 }
 
@@ -21,12 +21,12 @@ struct Builder<'a> {
     stored: &'a StoredCoVariable<'a, Vec<u8>>,
     regions: Vec<u64>,
     objects: Vec<Option<Ref>>,
-    /// Nodes whose children are being made.
+    /// Nodes whose children are being created.
     entered: Vec<bool>,
     made: Vec<Ref>,
-    /// Stands in shells until they are filled.
+    /// A placeholder in shells until they are filled.
     nothing: Ref,
-    /// Shells whose children have still to be made and filled in.
+    /// Shells whose children must still be created and inserted.
     shells: Vec<u32>,
 }
 
@@ -34,10 +34,10 @@ fn failed(what: &str) -> BuildError {
     BuildError::Failed(what.to_owned())
 }
 
-/// Builds all roots of a co-variable. What was made before a failure is freed.
+/// Builds all roots of a co-variable. After a failure, the objects created so far are freed.
 ///
 /// # Errors
-/// The stream means nothing to this heap, or an object refuses to be built.
+/// The stream is not valid for this heap, or an object cannot be built.
 pub(super) fn build(heap: &mut ToyHeap, stored: &StoredCoVariable<'_, Vec<u8>>) -> Result<Built, BuildError> {
     let nothing = heap.make(Value::None);
     let regions = stored
@@ -96,7 +96,7 @@ impl<'a> Builder<'a> {
         stored.arena.node(number)
     }
 
-    /// Makes what `number` and its unchangeable descendants are; shells wait.
+    /// Creates the object `number` and its immutable descendants. Mutable ones become shells.
     fn tree(&mut self, number: u32) -> Result<Ref, BuildError> {
         let root = number;
         let mut open = vec![(number, false)];
@@ -128,7 +128,7 @@ impl<'a> Builder<'a> {
         self.objects[number as usize] = Some(object);
     }
 
-    /// What can be made before its children.
+    /// Returns the value of an object that can be created before its children.
     fn shell(&self, number: u32) -> Option<Value> {
         Some(match self.node(number).kind {
             kinds::LIST => Value::List(Vec::new()),
@@ -145,8 +145,8 @@ impl<'a> Builder<'a> {
         })
     }
 
-    /// The class of that id, staged or live: instances keep their class whatever version it has. Classes may hold
-    /// instances of each other, so one that is still to come is declared.
+    /// Uses the class with this id, staged or live: instances keep their class in all of its versions. Classes may contain instances of
+    /// each other, so a class that comes later in the stream is declared.
     fn named_class(&mut self, number: u32) -> Result<(), BuildError> {
         let id = text(self.node(number).payload)?;
         let class = match self.heap.class(&id) {
@@ -169,7 +169,7 @@ impl<'a> Builder<'a> {
         })
     }
 
-    /// A class whose attributes wait: the declared one, or one beside the live one.
+    /// Creates a class without its attributes: the declared class, or a second one besides the live one.
     fn class(&mut self, number: u32, id: &str) -> Result<(), BuildError> {
         let names = texts(self.node(number).payload)?;
         let name = names.first().map(String::as_str).unwrap_or_default();
@@ -335,7 +335,7 @@ fn texts(mut bytes: &[u8]) -> Result<Vec<String>, BuildError> {
     Ok(found)
 }
 
-/// Pairs names of the payload, the first `skip` left out, with children.
+/// Pairs the names in the payload, except for the first `skip`, with children.
 fn named(node: &ArenaNode<'_>, skip: usize, children: &[Ref]) -> Result<Vec<(String, Ref)>, BuildError> {
     let names = texts(node.payload)?;
     let names = names.get(skip..).filter(|names| names.len() == children.len());

@@ -1,4 +1,4 @@
-//! The cell language: a line a statement, words between blanks.
+//! The cell language: one statement per line, with words separated by blanks.
 //!
 //! ```text
 //! x = none | int 5 | text s | token | list a b | tuple a b | set a b | dict k=a | new C k=a | cell [a] | bytes 64 1 | noise 64 1
@@ -10,8 +10,7 @@
 //! del x · show x · draw x · fail · interrupt
 //! ```
 //!
-//! A setting of the process always has a value, in a world that has settings. A member of a library is a root only while a
-//! cell's value is in its place.
+//! In a world with process settings, a setting always has a value. A member of a library is only a root while a cell has replaced it.
 
 mod mutate;
 
@@ -24,20 +23,20 @@ use super::heap::ToyHeap;
 use super::object::{Function, Ref, Value, Window};
 use crate::dice::Dice;
 
-/// The setting of a process.
+/// The process setting.
 pub const SETTING: &str = "depth";
 
 /// How a cell failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CellError {
-    /// With an exception of that name.
+    /// With an exception of this name.
     Raised(String),
-    /// By the user.
+    /// Interrupted by the user.
     Interrupted,
 }
 
 impl CellError {
-    /// How a cell ended, as a run records it.
+    /// Converts the end of a cell to the form in which a run records it.
     pub fn ending(ended: Result<(), Self>) -> Ending {
         match ended {
             Ok(()) => Ending::Done,
@@ -47,14 +46,14 @@ impl CellError {
     }
 }
 
-/// A heap and what is bound in it. A clone is a deep copy.
+/// A heap and its bindings. A clone is a deep copy.
 #[derive(Debug, Clone, Default)]
 pub struct World {
     /// The objects.
     pub heap: ToyHeap,
     /// Roots, each holding one reference.
     pub bound: BTreeMap<Root, Ref>,
-    /// Which namespace this is: 0 for the live one.
+    /// The number of this namespace: 0 for the live one.
     pub scope: u32,
 }
 
@@ -67,10 +66,10 @@ fn number<T: std::str::FromStr>(word: Option<&&str>) -> Result<T, CellError> {
         .ok_or_else(|| CellError::Raised("SyntaxError".to_owned()))
 }
 
-/// Runs a cell; `count` is the number of the execution, under which `show` keeps its value. Garbage is swept at the end.
+/// Runs a cell. `count` is the execution number under which `show` stores its value. Garbage is collected at the end.
 ///
 /// # Errors
-/// The first line that fails; what came before it stays done.
+/// The first line that fails. The lines before it keep their effects.
 pub fn run_cell(world: &mut World, source: &str, count: u64) -> Result<(), CellError> {
     let lines = source
         .lines()
@@ -85,7 +84,7 @@ pub fn run_cell(world: &mut World, source: &str, count: u64) -> Result<(), CellE
 }
 
 impl World {
-    /// An empty world of the process numbered `life`.
+    /// Creates an empty world for the process numbered `life`.
     pub fn new(life: u64) -> Self {
         let mut heap = ToyHeap::new(life);
         let random = heap.make(Value::Int(1));
@@ -96,7 +95,7 @@ impl World {
         }
     }
 
-    /// The same process, which has a setting.
+    /// Adds a process setting.
     #[must_use]
     pub fn with_setting(mut self) -> Self {
         let setting = self.heap.make(Value::Int(1_000));
@@ -111,24 +110,24 @@ impl World {
         }
     }
 
-    /// Takes a root away.
+    /// Removes a root.
     pub fn unbind(&mut self, root: &Root) {
         if let Some(old) = self.bound.remove(root) {
             self.heap.let_go(old);
         }
     }
 
-    /// What a name is bound to.
+    /// Returns the object of a name.
     pub fn name(&self, name: &str) -> Option<Ref> {
         self.bound.get(&Root::name(name)).copied()
     }
 
-    /// The serial of the object that a root is bound to.
+    /// Returns the serial of a root's object.
     pub fn serial(&self, root: &Root) -> Option<u64> {
         Some(self.heap.serial_of(*self.bound.get(root)?))
     }
 
-    /// The serials of the objects that roots are bound to.
+    /// Returns the serials of the objects of all roots.
     pub fn serials(&self) -> BTreeMap<Root, u64> {
         let bound = self.bound.iter();
         bound
@@ -162,7 +161,7 @@ impl World {
             }
             ["def", name, rest @ ..] => self.define(name, rest),
             ["class", name, rest @ ..] => {
-                // The same in every world that runs the same cells, and never given twice.
+                // The same in every world that runs the same cells, and never reused.
                 let id = format!("{:08x}{:04x}{count:08x}{at:04x}", self.heap.life, self.scope);
                 self.class(name, id, rest)
             }
@@ -188,7 +187,7 @@ impl World {
         }
     }
 
-    /// Binds a root to what a name is bound to.
+    /// Binds a root to the object of a name.
     fn share(&mut self, root: Root, name: &str) -> Result<(), CellError> {
         let object = self.look_up(name)?;
         self.heap.hold(object);
@@ -196,7 +195,7 @@ impl World {
         Ok(())
     }
 
-    /// A new object, or one more reference to an old one.
+    /// Returns a new object, or a new reference to an existing one.
     fn expression(&mut self, what: &str, rest: &[&str]) -> Result<Ref, CellError> {
         let value = match what {
             "none" => Value::None,
@@ -324,7 +323,7 @@ impl World {
         })
     }
 
-    /// The memory behind an array, a view or a frame, or a part of it.
+    /// Returns the memory of an array, view or frame, or a part of it.
     fn window(&self, rest: &[&str]) -> Result<Window, CellError> {
         let whole = self.memory_of(self.first(rest)?)?;
         if rest.len() == 1 {
@@ -371,7 +370,7 @@ impl World {
         })
     }
 
-    /// A frame with memory of its own, copied from an array and cut into columns.
+    /// Creates a frame with its own memory, copied from an array and cut into columns.
     fn columns(&mut self, rest: &[&str]) -> Result<Ref, CellError> {
         let (window, count): (Window, u64) = (self.window(&rest[..1.min(rest.len())])?, number(rest.get(1))?);
         let region = self.heap.memory.copy(&window);
@@ -393,7 +392,7 @@ impl World {
         }
     }
 
-    /// Lists in lists.
+    /// Creates nested lists.
     fn deep(&mut self, levels: u32) -> Ref {
         let mut inner = self.heap.make(Value::List(Vec::new()));
         for _ in 0..levels {
@@ -404,7 +403,7 @@ impl World {
         inner
     }
 
-    /// Counts the first cell up and returns what the function sees: its globals, its defaults, its cells.
+    /// Increments the first closure variable. Returns the objects that the function reads: globals, defaults, closure variables.
     fn call(&mut self, rest: &[&str]) -> Result<Ref, CellError> {
         let Value::Function(function) = self.heap.value(self.first(rest)?).clone() else {
             return raise("TypeError");

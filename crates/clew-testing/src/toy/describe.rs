@@ -1,4 +1,4 @@
-//! The toy heap as the engine walks it.
+//! The toy heap, for the engine's object walk.
 
 use clew_core::graph::{BufferView, Extent, Halt, Heap, Identity, Node};
 use clew_core::id::{Root, RootKind};
@@ -31,10 +31,10 @@ pub(super) mod kinds {
 
 /// Texts up to this length are interned.
 const INTERNED: usize = 12;
-/// Ints up to this size are made once for all.
+/// Integers up to this size are shared.
 const SMALL: i64 = 256;
 
-/// Appends texts, each after its length.
+/// Appends texts, each preceded by its length.
 pub(super) fn put_texts<'a>(out: &mut Vec<u8>, texts: impl IntoIterator<Item = &'a str>) {
     for text in texts {
         out.extend_from_slice(&(text.len() as u32).to_be_bytes());
@@ -43,7 +43,7 @@ pub(super) fn put_texts<'a>(out: &mut Vec<u8>, texts: impl IntoIterator<Item = &
 }
 
 impl ToyHeap {
-    /// Whether no difference can be seen between the object and an equal one, but by `is`.
+    /// Whether the object differs from an equal one only by `is`.
     pub fn is_value(&self, object: Ref) -> bool {
         let mut open = vec![object];
         let mut budget = 1_000;
@@ -224,7 +224,7 @@ impl Heap for ToyHeap {
         let Value::Reduced(inner) = *self.value(object) else {
             return Err("raising: its reducer raised TypeError".to_owned());
         };
-        // As reducers do: a tuple that nothing but this walk refers to.
+        // Like a real reducer, it returns a new tuple to which only this walk refers.
         let made = self.make(Value::Tuple(vec![inner]));
         self.kept.push(made);
         node.kind(kinds::REDUCED);

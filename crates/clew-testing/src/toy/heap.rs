@@ -1,4 +1,4 @@
-//! The heap: reference counts, a sweep for cycles, addresses that are used again.
+//! The heap: reference counts, garbage collection of cycles, reused addresses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,23 +8,23 @@ use super::memory::Memory;
 use super::object::{Ref, Value, Window};
 use super::watched::Watched;
 
-/// Objects and memory of one toy process. A clone is a deep copy of everything, addresses included.
+/// The objects and memory of one toy process. A clone is a deep copy with the same addresses.
 #[derive(Debug, Clone, Default)]
 pub struct ToyHeap {
     slots: Vec<Option<Slot>>,
-    /// Last in, first out, as allocators of small objects do.
+    /// Free addresses; the last freed one is reused first, as in allocators of small objects.
     free: Vec<u32>,
     pub(super) memory: Memory,
     /// Live classes by their ids.
     pub(super) classes: BTreeMap<String, Ref>,
     next_serial: u64,
-    /// Tells processes apart: hash seeds and ids of classes depend on it.
+    /// The number of the process. Hash seeds and ids of classes depend on it.
     pub(super) life: u64,
     pub(super) kept: Vec<Ref>,
     pub(super) met: Vec<Ref>,
-    /// Ends looks without a result.
+    /// Stops object walks without a result.
     pub halt: Option<Halt>,
-    /// Tells looks what nobody wrote to, if the system watches memory.
+    /// The write tracking of the system, if it has one.
     pub watched: Option<Watched>,
 }
 
@@ -38,17 +38,17 @@ struct Slot {
 }
 
 impl ToyHeap {
-    /// An empty heap of the process numbered `life`.
+    /// Creates an empty heap for the process numbered `life`.
     pub fn new(life: u64) -> Self {
         Self {
             life,
-            // The system of every other process watches memory.
+            // Every other process runs on a system with write tracking.
             watched: life.is_multiple_of(2).then(Watched::default),
             ..Self::default()
         }
     }
 
-    /// Makes an object. The caller owns one reference to it.
+    /// Creates an object. The caller owns one reference to it.
     pub fn make(&mut self, value: Value) -> Ref {
         value.children().into_iter().for_each(|child| self.hold(child));
         if let Some(region) = value.region() {
@@ -70,7 +70,7 @@ impl ToyHeap {
         made
     }
 
-    /// Makes an array over memory of its own.
+    /// Creates an array with new memory.
     pub fn make_array(&mut self, bytes: Vec<u8>) -> Ref {
         let length = bytes.len() as u64;
         let region = self.memory.allocate(bytes);
@@ -94,72 +94,72 @@ impl ToyHeap {
         }
     }
 
-    /// Whether something lives at that address.
+    /// Whether there is a live object at this address.
     pub fn is_live(&self, object: Ref) -> bool {
         self.slots.get(object.object().0 as usize).is_some_and(Option::is_some)
     }
 
-    /// What an object is.
+    /// Returns the value of an object.
     pub fn value(&self, object: Ref) -> &Value {
         &self.slot(object).value
     }
 
-    /// References to it.
+    /// Returns the number of references to the object.
     pub fn count(&self, object: Ref) -> u32 {
         self.slot(object).count
     }
 
-    /// Whether weak references know it.
+    /// Whether there are weak references to the object.
     pub fn is_weakly_known(&self, object: Ref) -> bool {
         !self.slot(object).weak.is_empty()
     }
 
-    /// Tells the object from every other one that ever lived here.
+    /// Returns a number that no other object of this heap ever has.
     pub fn serial_of(&self, object: Ref) -> u64 {
         self.slot(object).serial
     }
 
-    /// How many objects live.
+    /// Returns the number of live objects.
     pub fn len(&self) -> usize {
         self.slots.iter().flatten().count()
     }
 
-    /// Whether none lives.
+    /// Whether there are no live objects.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The memory.
+    /// Returns the memory.
     pub fn memory(&self) -> &Memory {
         &self.memory
     }
 
-    /// Makes it the heap of another process, as far as hashes and ids go.
+    /// Changes hashes and class ids to those of another process.
     pub(crate) fn set_life(&mut self, life: u64) {
         self.life = life;
     }
 
-    /// The memory, to be changed.
+    /// Returns the memory for changes.
     pub(crate) fn memory_mut(&mut self) -> &mut Memory {
         &mut self.memory
     }
 
-    /// The class of that id.
+    /// Returns the class with this id.
     pub fn class(&self, id: &str) -> Option<Ref> {
         self.classes.get(id).copied()
     }
 
-    /// Whether it is a class that instances refer to and that has no body yet.
+    /// Whether it is a class that was declared for its instances and has no body yet.
     pub fn is_declared(&self, object: Ref) -> bool {
         matches!(self.value(object), Value::Class { name, .. } if name.is_empty())
     }
 
-    /// Counts one more reference.
+    /// Adds a reference.
     pub fn hold(&mut self, object: Ref) {
         self.slot_mut(object).count += 1;
     }
 
-    /// Counts one reference less; the last one frees the object and what only it held.
+    /// Removes a reference. The last one frees the object, and all objects that only it referred to.
     pub fn let_go(&mut self, object: Ref) {
         let mut dying = vec![object.object()];
         while let Some(object) = dying.pop() {
@@ -171,7 +171,7 @@ impl ToyHeap {
         }
     }
 
-    /// Frees an object and returns what it held.
+    /// Frees an object and returns the objects to which it referred.
     fn free(&mut self, object: Ref) -> Vec<Ref> {
         let slot = self.slots[object.0 as usize]
             .take()
@@ -217,7 +217,7 @@ impl ToyHeap {
         old.children().into_iter().for_each(|child| self.let_go(child));
     }
 
-    /// Frees cycles that nothing outside of them holds. Returns how many objects went.
+    /// Frees cycles without references from outside. Returns the number of freed objects.
     pub fn sweep(&mut self) -> usize {
         let mut outside: BTreeMap<Ref, u32> = BTreeMap::new();
         for (object, slot) in self.live() {
@@ -243,7 +243,7 @@ impl ToyHeap {
         garbage.len()
     }
 
-    /// Objects, and all that they keep alive.
+    /// Returns the objects, and all objects that they keep alive.
     pub fn reachable(&self, from: impl IntoIterator<Item = Ref>) -> BTreeSet<Ref> {
         let mut open: Vec<Ref> = from.into_iter().collect();
         let mut reached = BTreeSet::new();
@@ -261,7 +261,7 @@ impl ToyHeap {
             .filter_map(|(number, slot)| slot.as_ref().map(|slot| (Ref(number), slot)))
     }
 
-    /// All live frames and arrays over memory.
+    /// Returns all live frames and arrays with memory.
     pub fn windows(&self) -> Vec<(Ref, Window, bool)> {
         self.live()
             .filter_map(|(object, slot)| match &slot.value {
@@ -272,7 +272,7 @@ impl ToyHeap {
             .collect()
     }
 
-    /// Where in a set the object stands: by address, by seed.
+    /// Returns the hash of an object, which determines its position in a set: by address or by seed.
     pub fn hash_of(&self, object: Ref) -> u64 {
         match self.value(object) {
             Value::None => 1,
@@ -289,7 +289,7 @@ impl ToyHeap {
         }
     }
 
-    /// Members in the order of a set.
+    /// Sorts members in the order of a set.
     #[must_use]
     pub fn set_order(&self, mut members: Vec<Ref>) -> Vec<Ref> {
         members.sort_by_key(|member| (self.hash_of(*member), *member));

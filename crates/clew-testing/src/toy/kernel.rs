@@ -1,4 +1,4 @@
-//! The toy session as the engine sees it, with faults on demand.
+//! The kernel of a toy session, as the engine uses it, with faults on demand.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,38 +17,38 @@ use super::describe::kinds;
 use super::heap::ToyHeap;
 use super::object::{Ref, Value};
 
-/// The name that is kept out of the record.
+/// The excluded name.
 pub const SECRET: &str = "secret";
 
-/// What a fault does to the step it hits.
+/// The effect of a fault on a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
     /// The step fails.
     Fails,
-    /// There is no memory to build anything.
+    /// There is no memory for new objects.
     Starves,
     /// The user interrupts.
     Interrupts,
 }
 
-/// A fault that hits one of the next steps (builds, installs, polls for Ctrl+C).
+/// A fault in one of the next steps (building, installing, polling for Ctrl+C).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
-    /// How many steps still go well.
+    /// The number of steps before the fault.
     pub after: u32,
-    /// What then happens.
+    /// The effect of the fault.
     pub kind: FaultKind,
 }
 
-/// Runs a cell in a process of its own.
+/// Runs a cell in another process.
 pub type Runs = dyn FnMut(&SandboxRerun<'_>) -> Result<CoVariableHandover, BuildError>;
 
-/// The other processes that a session may start; none by itself.
+/// Other processes that a session may start. By default, none.
 #[derive(Default)]
 pub struct Others {
-    /// How a cell runs there.
+    /// The function that runs a cell there.
     pub run: Option<Box<Runs>>,
-    /// How often one did.
+    /// The number of cells that ran there.
     pub count: u64,
 }
 
@@ -61,31 +61,31 @@ impl std::fmt::Debug for Others {
 /// A live session of toy objects.
 #[derive(Debug, Default)]
 pub struct ToyKernel {
-    /// Objects and names.
+    /// The objects and names.
     pub world: World,
     /// The next fault.
     pub fault: Option<Fault>,
-    /// Steps that a fault could have hit so far.
+    /// The number of steps so far that a fault could have hit.
     pub steps: u32,
-    /// The processes beside it.
+    /// The other processes.
     pub others: Others,
-    /// What a name that is kept out of the record is bound to, if it is bound: its mark.
+    /// The value of the excluded name (its mark), if it is bound.
     pub secret: Option<u64>,
-    /// Objects that something outside of the engine's reach holds: a thread.
+    /// Objects that a thread holds outside of the engine's view.
     held: Vec<Ref>,
-    /// What a thread does the next time that the engine waits: a cell's source.
+    /// The source of a cell that a thread runs the next time the engine waits.
     pub meanwhile: Option<String>,
     staged: Vec<Ref>,
     parked: BTreeMap<u64, Vec<(Root, Ref)>>,
     next_scope: u32,
-    /// What was bound when that was last shown, and whether that was taken over.
+    /// The bindings that were returned last, and whether the engine has accepted them.
     bindings: Option<Bindings>,
     is_settled: bool,
-    /// What was bound when all of it was shown last, until the engine speaks of it.
+    /// The last complete bindings, until the engine accepts or rejects them.
     noted: Option<Bindings>,
 }
 
-/// What is bound to what.
+/// The bound objects.
 #[derive(Debug, Clone)]
 struct Bindings {
     bound: BTreeMap<Root, Ref>,
@@ -93,7 +93,7 @@ struct Bindings {
 }
 
 impl ToyKernel {
-    /// A fresh process, numbered `life`.
+    /// Creates a new process, numbered `life`.
     pub fn new(life: u64) -> Self {
         Self {
             world: World::new(life),
@@ -101,7 +101,7 @@ impl ToyKernel {
         }
     }
 
-    /// A fresh process whose cells may change its settings.
+    /// Creates a new process whose cells may change its settings.
     pub fn with_setting(life: u64) -> Self {
         Self {
             world: World::new(life).with_setting(),
@@ -109,7 +109,7 @@ impl ToyKernel {
         }
     }
 
-    /// Lets a thread hold what a name is bound to, for ever.
+    /// Makes a thread hold the object of a name forever.
     pub fn hold(&mut self, name: &str) {
         if let Some(object) = self.world.name(name) {
             self.world.heap.hold(object);
@@ -117,30 +117,30 @@ impl ToyKernel {
         }
     }
 
-    /// Has all threads let go of what they hold.
+    /// Makes all threads release their objects.
     pub fn let_go(&mut self) {
         for object in std::mem::take(&mut self.held) {
             self.world.heap.let_go(object);
         }
     }
 
-    /// How many objects are staged.
+    /// Returns the number of staged objects.
     pub fn staged(&self) -> usize {
         self.staged.len()
     }
 
-    /// Tickets of what is parked.
+    /// Returns the tickets of objects that are set aside.
     pub fn tickets(&self) -> Vec<u64> {
         self.parked.keys().copied().collect()
     }
 
-    /// Serials of all parked objects.
+    /// Returns the serials of all objects that are set aside.
     pub fn parked_serials(&self) -> Vec<u64> {
         let parked = self.parked.values().flatten();
         parked.map(|(_, object)| self.world.heap.serial_of(*object)).collect()
     }
 
-    /// How many objects live that nothing holds but a leak: no name, no thread, no parking.
+    /// Returns the number of leaked objects: live ones that no name or thread holds and that are not set aside.
     pub fn leaked(&mut self) -> usize {
         self.world.heap.sweep();
         let parked = self.parked.values().flatten().map(|(_, object)| object.object());
@@ -155,7 +155,7 @@ impl ToyKernel {
         }
     }
 
-    /// Counts a step; says whether a fault hits it.
+    /// Counts a step; returns the fault that hits it, if any.
     fn hit(&mut self) -> Option<FaultKind> {
         self.steps += 1;
         match &mut self.fault {
@@ -172,7 +172,7 @@ impl ToyKernel {
         }
     }
 
-    /// Counts a step that makes objects, and fails if a fault hits it.
+    /// Counts a step that creates objects, and fails if a fault hits it.
     fn hit_building(&mut self) -> Result<(), BuildError> {
         match self.hit() {
             Some(FaultKind::Fails) => Err(BuildError::Failed("its maker raised".to_owned())),
@@ -187,7 +187,7 @@ impl ToyKernel {
         self.staged.push(object);
     }
 
-    /// Binds one root. A class keeps its identity: its attributes are put in place.
+    /// Binds one root. A class keeps its identity: its attributes are replaced in place.
     fn apply(&mut self, root: Root, change: RootChange<Ref>) {
         match change {
             RootChange::Bind(object) if object.is_body() => self.apply_body(&root.key, object.object()),
@@ -210,7 +210,7 @@ impl ToyKernel {
         }
     }
 
-    /// A namespace of its own over the same objects, seeded with `inputs`.
+    /// Creates a separate namespace over the same heap, with the variables `inputs`.
     fn scratch(&mut self, inputs: &[(Root, Ref)]) -> World {
         self.next_scope += 1;
         let mut scratch = World {
@@ -285,7 +285,7 @@ impl Kernel for ToyKernel {
     fn settle(&mut self, is_taken_over: bool) {
         match (self.noted.take(), is_taken_over) {
             (Some(noted), true) => self.bindings = Some(noted),
-            // What was taken over before holds on.
+            // The bindings that were accepted before stay valid.
             (Some(_), false) => return,
             (None, _) => {}
         }
@@ -440,7 +440,7 @@ impl Kernel for ToyKernel {
 
     fn wait(&mut self, wait: &(dyn Fn() + Sync)) {
         if let Some(source) = self.meanwhile.take() {
-            // What a thread does is not the engine's to judge.
+            // The engine ignores failures of a thread's code.
             run_cell(&mut self.world, &source, 0).ok();
         }
         wait();

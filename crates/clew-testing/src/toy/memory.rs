@@ -1,15 +1,15 @@
-//! Memory at made-up addresses: freed ranges are given out again, neighbours touch.
+//! Memory at simulated addresses: freed ranges are reused, and regions can be adjacent.
 
 use std::collections::BTreeMap;
 
 use super::object::Window;
 
-/// Where memory starts.
+/// The first address.
 const BASE: u64 = 0x1_0000;
-/// Regions start at multiples of this; a region of a multiple of it touches the next one.
+/// Regions start at multiples of this. If the length of a region is a multiple of it, the next region is adjacent.
 const ALIGNMENT: u64 = 16;
 
-/// Regions by their first address, each with the number of objects that hold it.
+/// Regions by their first address, each with the number of objects that refer to it.
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
     regions: BTreeMap<u64, Region>,
@@ -22,7 +22,7 @@ struct Region {
 }
 
 impl Memory {
-    /// Allocates a region that one object holds, at the lowest address where it fits.
+    /// Allocates a region with one reference, at the lowest free address.
     pub fn allocate(&mut self, bytes: Vec<u8>) -> u64 {
         let need = (bytes.len() as u64).max(1);
         let mut address = BASE;
@@ -36,18 +36,18 @@ impl Memory {
         address
     }
 
-    /// Allocates a copy of what a window shows.
+    /// Allocates a copy of the bytes in a window.
     pub fn copy(&mut self, window: &Window) -> u64 {
         let bytes = self.bytes(window.address(), window.length).unwrap_or_default();
         self.allocate(bytes.to_vec())
     }
 
-    /// Counts one more holder.
+    /// Adds a reference.
     pub fn hold(&mut self, region: u64) {
         self.region_mut(region).holders += 1;
     }
 
-    /// Counts one holder less; the last one frees the region.
+    /// Removes a reference; the last one frees the region.
     pub fn release(&mut self, region: u64) {
         let holders = &mut self.region_mut(region).holders;
         *holders -= 1;
@@ -56,12 +56,12 @@ impl Memory {
         }
     }
 
-    /// How long a region is.
+    /// Returns the length of a region.
     pub fn length(&self, region: u64) -> u64 {
         self.regions[&region].bytes.len() as u64
     }
 
-    /// The bytes of a range that lies within one region.
+    /// Returns the bytes of a range within one region.
     pub fn bytes(&self, address: u64, length: u64) -> Option<&[u8]> {
         let (start, region) = self.regions.range(..=address).next_back()?;
         let offset = usize::try_from(address - start).ok()?;
@@ -73,18 +73,18 @@ impl Memory {
     /// Writes one byte.
     ///
     /// # Panics
-    /// If no region holds the address.
+    /// No region contains the address.
     pub fn write(&mut self, address: u64, byte: u8) {
         let (start, region) = self.regions.range_mut(..=address).next_back().expect("memory is there");
         region.bytes[(address - start) as usize] = byte;
     }
 
-    /// How many regions there are.
+    /// Returns the number of regions.
     pub fn len(&self) -> usize {
         self.regions.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no regions.
     pub fn is_empty(&self) -> bool {
         self.regions.is_empty()
     }

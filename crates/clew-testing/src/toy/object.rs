@@ -1,13 +1,13 @@
 //! The objects of the toy heap.
 
-/// An object: its address, or the body of the class at that address.
+/// A reference to an object: its address, or the body of the class at that address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ref(pub u32);
 
 impl Ref {
     const BODY: u32 = 1 << 31;
 
-    /// The class's body as an object of its own: the root that discovering a class gives.
+    /// Returns the class's body as a separate object: the root that is recorded when a class is discovered.
     #[must_use]
     pub fn body(self) -> Self {
         Self(self.0 | Self::BODY)
@@ -18,29 +18,29 @@ impl Ref {
         self.0 & Self::BODY != 0
     }
 
-    /// The object itself; a class for its body.
+    /// Returns the object itself; for a body, its class.
     #[must_use]
     pub fn object(self) -> Self {
         Self(self.0 & !Self::BODY)
     }
 }
 
-/// What an object is.
+/// The value of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     /// Nothing.
     None,
     /// A number.
     Int(i64),
-    /// Immutable text; interned while short.
+    /// Immutable text; short texts are interned.
     Text(String),
-    /// A scalar without content that is compared by identity: a sentinel, a NaN.
+    /// A scalar without contents that is compared by identity: a sentinel, a NaN.
     Token,
     /// Mutable sequence.
     List(Vec<Ref>),
     /// Immutable sequence.
     Tuple(Vec<Ref>),
-    /// Members in the order of their hashes, which depend on addresses and the heap's seed.
+    /// A set. Its members are ordered by their hashes, which depend on addresses and the heap's seed.
     Set(Vec<Ref>),
     /// A dict (no class) or an instance.
     Record {
@@ -49,59 +49,59 @@ pub enum Value {
         /// Its fields in the order in which they were set.
         fields: Vec<(String, Ref)>,
     },
-    /// A variable shared by closures.
+    /// A variable that closures share.
     Cell(Option<Ref>),
     /// A function that reads globals of its namespace.
     Function(Function),
     /// A class of the notebook.
     Class {
-        /// Its identity for life.
+        /// Its identity, which never changes.
         id: String,
         /// Its name.
         name: String,
         /// Its attributes and counters.
         attributes: Vec<(String, Ref)>,
     },
-    /// Bytes of a region, which other arrays may see too.
+    /// Bytes of a region, which other arrays may share.
     Array(Window),
-    /// Bytes of an array, which it keeps alive.
+    /// Bytes of an array. The view keeps the array alive.
     View {
         /// The array.
         base: Ref,
-        /// Where in the array.
+        /// The offset in the array.
         offset: u64,
-        /// How many bytes.
+        /// The number of bytes.
         length: u64,
     },
-    /// Bytes that are copied before they are written while another frame sees them.
+    /// Bytes that are copied on write while another frame shares them.
     Frame(Window),
-    /// Something like a generator: running it is the only way to see what it holds.
+    /// A live object, like a generator: its contents are only visible by running it.
     Handle {
-        /// How far it got. No look may show it.
+        /// Its progress, which no inspection can show.
         position: u64,
-        /// What it holds.
+        /// The object that it refers to.
         holds: Option<Ref>,
     },
-    /// Only a reducer tells what it holds.
+    /// An object whose contents only its reducer returns.
     Reduced(Ref),
-    /// Its reducer raises.
+    /// An object whose reducer raises.
     Raising,
-    /// It can be described, but building it fails.
+    /// An object that can be described but not built.
     Unbuildable(Ref),
-    /// Knows its target without keeping it alive.
+    /// A weak reference: it does not keep its target alive.
     Weak(Option<Ref>),
 }
 
 /// A function of the toy language.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Function {
-    /// Global names that it reads when called.
+    /// The global names that it reads when it is called.
     pub reads: Vec<String>,
-    /// Cells it closes over; calling it counts the first one up.
+    /// The variables that it closes over. Each call increments the first one.
     pub cells: Vec<Ref>,
-    /// Default arguments, made at its definition.
+    /// Default arguments, created at its definition.
     pub defaults: Vec<Ref>,
-    /// Where it stood in its file: kept, never compared.
+    /// Its line in the file: stored, but never compared.
     pub line: u32,
     /// The namespace that it reads: 0 for the live one.
     pub scope: u32,
@@ -112,21 +112,21 @@ pub struct Function {
 pub struct Window {
     /// The region's first address.
     pub region: u64,
-    /// Where in it.
+    /// The offset in the region.
     pub offset: u64,
-    /// How many bytes.
+    /// The number of bytes.
     pub length: u64,
-    /// Bytes of one column; 0 for one column.
+    /// The bytes of one column; 0 for one column.
     pub column: u64,
 }
 
 impl Window {
-    /// The first address.
+    /// Returns the first address.
     pub fn address(&self) -> u64 {
         self.region + self.offset
     }
 
-    /// Whether both show a byte in common.
+    /// Whether both contain a common byte.
     pub fn overlaps(&self, other: &Self) -> bool {
         self.length > 0
             && other.length > 0
@@ -136,7 +136,7 @@ impl Window {
 }
 
 impl Value {
-    /// The objects it keeps alive, in order.
+    /// Returns the objects that it keeps alive, in order.
     pub fn children(&self) -> Vec<Ref> {
         match self {
             Self::None
@@ -161,7 +161,7 @@ impl Value {
         }
     }
 
-    /// The region it holds.
+    /// Returns the region that it holds.
     pub fn region(&self) -> Option<u64> {
         match self {
             Self::Array(window) | Self::Frame(window) => Some(window.region),
@@ -169,7 +169,7 @@ impl Value {
         }
     }
 
-    /// Its type's name.
+    /// Returns the name of its type.
     pub fn type_name(&self) -> &'static str {
         match self {
             Self::None => "none",

@@ -1,11 +1,11 @@
-//! Memory that the toy system watches: which blocks are as they were when a look hashed them.
+//! Write tracking of memory in the toy system: which blocks are unchanged since they were hashed.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 
 use clew_core::graph::{Extent, block_cuts};
 
-/// By address, length and column: the bytes that were hashed, and what the look said of each block.
+/// By address, length and column: the hashed bytes, and the hash of each block.
 #[derive(Debug, Clone, Default)]
 pub struct Watched(RefCell<HashMap<(u64, u64, u64), Seen>>);
 
@@ -20,7 +20,7 @@ fn key(extent: &Extent) -> (u64, u64, u64) {
 }
 
 impl Watched {
-    /// What was said of blocks whose bytes are the same still.
+    /// Returns the hashes of blocks whose bytes are unchanged.
     pub(super) fn untouched(&self, extent: &Extent, bytes: &[u8]) -> Vec<Option<u128>> {
         let watched = self.0.borrow();
         let Some(seen) = watched.get(&key(extent)) else {

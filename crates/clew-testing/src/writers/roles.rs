@@ -1,4 +1,4 @@
-//! What the processes do: record, take away, look. Each says in lines what came of it.
+//! The roles of the processes: record, collect garbage, read. Each process prints its results as lines.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,19 +16,19 @@ use crate::Dice;
 use crate::disk::LyingDisk;
 use crate::recording::key_of;
 
-/// A second of their clocks, in nanoseconds.
+/// One second of the processes' clocks, in nanoseconds.
 const SECOND: i64 = 1_000_000_000;
 const BEGAN: Timestamp = 1_790_000_000 * SECOND;
 
-/// The key of all of them.
+/// Returns the key that all processes use.
 pub fn key() -> SigningKey {
     key_of(7)
 }
 
-/// A store, on a disk whose locks lie or on one whose locks hold.
+/// Opens a store, on a disk whose locks work or on one whose locks do not.
 ///
 /// # Errors
-/// It can't be opened.
+/// The store cannot be opened.
 pub fn open(folder: &Path, is_lying: bool) -> Result<Store, StoreError> {
     let disk: Arc<dyn Disk> = if is_lying {
         Arc::new(LyingDisk)
@@ -39,7 +39,7 @@ pub fn open(folder: &Path, is_lying: bool) -> Result<Store, StoreError> {
     Ok(store.with_trust(Trust::own(key().public())))
 }
 
-/// What one of them was told.
+/// The arguments of a process.
 struct Told {
     store: PathBuf,
     is_lying: bool,
@@ -51,7 +51,7 @@ impl Told {
         self.store.with_extension("stop").exists()
     }
 
-    /// A clock that jumps: most times near the beginning, then by hours or years, forth and back.
+    /// Returns a time that jumps: mostly close to the start, sometimes hours or years before or after it.
     fn now(&mut self) -> Timestamp {
         let hours = match self.dice.below(20) {
             0 => self.dice.below(200_000) as i64 - 100_000,
@@ -62,10 +62,10 @@ impl Told {
     }
 }
 
-/// Plays the part that the program's words say; `false` where they say none.
+/// Runs the role that the program's arguments name; returns `false` without arguments.
 ///
 /// # Panics
-/// Where the store fails: that is what is looked for.
+/// The store fails, which is what the test looks for.
 pub fn play() -> bool {
     let words: Vec<String> = env::args().skip(1).collect();
     let [part, store, is_lying, seed, rest @ ..] = words.as_slice() else {
@@ -85,7 +85,7 @@ pub fn play() -> bool {
     true
 }
 
-/// Records, in one session after the other.
+/// Records runs, in one session after another.
 fn record(mut told: Told, history: HistoryId) {
     while !told.is_over() {
         let store = open(&told.store, told.is_lying).expect("the store opens");
@@ -98,7 +98,7 @@ fn record(mut told: Told, history: HistoryId) {
                 break;
             }
             if told.dice.one_in(3) {
-                // Something that is given up: another may take it up while it goes.
+                // Data of an abandoned run. Another process may start to use it while it is removed.
                 let (seed, now) = (told.dice.below(DIFFERENT), told.now());
                 value::put(&mut writer, (seed, 0), parent, now).expect("it is put");
                 if told.dice.one_in(2) {
@@ -133,7 +133,7 @@ fn last(loaded: &LoadedHistory) -> Option<RunId> {
     runs.max().map(|(_, id)| id)
 }
 
-/// Takes away what nothing needs, without any grace, again and again.
+/// Collects garbage without a grace period, repeatedly.
 fn collect(mut told: Told) {
     while !told.is_over() {
         let store = open(&told.store, told.is_lying).expect("the store opens");
@@ -168,7 +168,7 @@ fn collect(mut told: Told) {
     }
 }
 
-/// Looks at everything, as commands do.
+/// Reads all histories, as commands do.
 fn look(told: &Told) {
     let mut known: BTreeMap<HistoryId, LoadedHistory> = BTreeMap::new();
     while !told.is_over() {

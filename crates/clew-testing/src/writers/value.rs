@@ -1,4 +1,4 @@
-//! What a run leaves: told by one number, so that what comes back is held against it by whoever knows that.
+//! The values of runs. A seed determines a value completely, so another process can check a restored value.
 
 use clew_core::format::{Body, Encoding, Manifest, RECORD_VERSION, Run, Timestamp, Version};
 use clew_core::graph::{Mention, hash_blocks};
@@ -7,7 +7,7 @@ use clew_core::store::{SessionWriter, Store, StoreError};
 
 use crate::run::bare_run;
 
-/// So many different values there are: most are stored already, by others, when they are put again.
+/// The number of different values. It is small, so most values are already stored by another process.
 pub const DIFFERENT: u64 = 60;
 
 fn bytes(seed: u64) -> (Vec<u8>, Vec<u8>) {
@@ -40,7 +40,7 @@ fn manifest(seed: u64, writer: &mut SessionWriter) -> Result<Manifest, StoreErro
     })
 }
 
-/// Puts a run that leaves the value `seed`.
+/// Writes a run that creates the value of `seed`.
 pub fn put(
     writer: &mut SessionWriter,
     (seed, number): (u64, u64),
@@ -62,10 +62,10 @@ pub fn put(
     })
 }
 
-/// Whether a run left the value `seed`, and all of it can be read.
+/// Checks that a run created the value of `seed`, and that all of it can be read.
 ///
 /// # Errors
-/// Why not.
+/// The value differs or cannot be read.
 pub fn check(store: &Store, run: &Run, seed: u64) -> Result<(), String> {
     let told = |error: StoreError| error.to_string();
     let manifest = store.manifest(run.changed[0].manifest).map_err(told)?;

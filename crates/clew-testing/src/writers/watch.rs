@@ -1,4 +1,4 @@
-//! Who starts the others, stops and kills them, and holds what they said against what is there.
+//! The supervisor: starts, stops and kills the other processes, and compares their reports with the store.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -18,61 +18,61 @@ use super::value;
 use crate::Dice;
 use crate::life::files_of;
 
-/// What is to happen.
+/// The parameters of a test.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The folder for the stores.
     pub folder: PathBuf,
-    /// How long.
+    /// The duration of the test.
     pub duration: Duration,
-    /// How many record, two on each history.
+    /// The number of recorders, two for each history.
     pub writers: u64,
-    /// What is done to the store before it is judged.
+    /// A fault to inject into the store before it is checked.
     pub planted: Option<Planted>,
 }
 
-/// A fault that must be noticed.
+/// An injected fault that the check must detect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Planted {
-    /// A log is taken away.
+    /// A log is deleted.
     Loss,
     /// Bytes in packs are changed.
     Damage,
 }
 
-/// What happened.
+/// The result of a test.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Processes that recorded, one after another in their places.
+    /// The number of recorder processes, including replacements of killed ones.
     pub writers: u64,
-    /// Runs that were said to be saved.
+    /// Runs that were reported as saved.
     pub acknowledged: u64,
-    /// Of these, those that are there and as they were.
+    /// The runs among these that exist and are unchanged.
     pub found: u64,
-    /// Collections that went through.
+    /// Garbage collections that finished.
     pub collections: u64,
-    /// Packs that these took away.
+    /// Packs that the collections deleted.
     pub packs_removed: u64,
-    /// Bytes by which they made packs fewer.
+    /// Bytes by which the collections shrank the packs.
     pub bytes_removed: u64,
-    /// Collections that were refused where locks lie.
+    /// Garbage collections that were refused because locks do not work.
     pub refused: u64,
-    /// Times that all was looked at meanwhile.
+    /// Complete reads of the store during the test.
     pub looks: u64,
-    /// Processes that were stopped, and went on.
+    /// Processes that were stopped and continued.
     pub stopped: u64,
     /// Processes that were killed.
     pub killed: u64,
-    /// Lines of runs that parted: ends of lines beyond the first of each history.
+    /// Branches: ends of run sequences beyond the first one of each history.
     pub branches: u64,
-    /// Runs that were said to be saved and are not there.
+    /// Runs that were reported as saved and do not exist.
     pub lost: u64,
-    /// What is not as it was written, and processes that failed.
+    /// Data that differs from the written data, and processes that failed.
     pub corrupt: Vec<String>,
 }
 
 impl Counts {
-    /// Whether everything is as it should be.
+    /// Whether the test passed.
     pub fn is_good(&self) -> bool {
         self.lost == 0 && self.corrupt.is_empty()
     }
@@ -105,7 +105,7 @@ impl fmt::Display for Counts {
     }
 }
 
-/// What the others said so far.
+/// The reports of the other processes so far.
 #[derive(Debug, Default)]
 struct Heard {
     saved: BTreeMap<(HistoryId, RunId), u64>,
@@ -118,7 +118,7 @@ fn heard(shared: &Shared) -> std::sync::MutexGuard<'_, Heard> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One process and who listens to it.
+/// A running process, and the thread that reads its output.
 struct Playing {
     child: Child,
     listener: JoinHandle<()>,
@@ -163,7 +163,7 @@ fn start(words: Vec<String>, shared: &Shared) -> Playing {
                 hear(&String::from_utf8_lossy(&line), &shared);
             }
         }
-        // The last line of who was killed may be half of one; only a whole one says what it says.
+        // The last line of a killed process may be incomplete. Only complete lines are parsed.
         if let Some(line) = last {
             hear(&String::from_utf8_lossy(&line), &shared);
         }
@@ -176,13 +176,13 @@ fn signal(child: &Child, signal: &str) {
     assert!(status.is_ok_and(|status| status.success()), "kill {signal}");
 }
 
-/// Lets them play, then judges.
+/// Runs the test, then checks the stores.
 ///
 /// # Panics
-/// Where the machine refuses what the watch itself needs: processes, files.
+/// The machine cannot provide the processes or files that the supervisor needs.
 pub fn watch(plan: &Plan) -> Counts {
     let shared = Shared::default();
-    // Where locks lie nothing may be taken away, and nothing is lost. A short time tells.
+    // If locks do not work, nothing may be deleted, and nothing is lost. A short test is enough.
     let lying = plan.folder.join("lying");
     play_store(&lying, true, plan.duration / 5, plan.writers.min(3), &shared);
     let store = plan.folder.join("store");
@@ -240,7 +240,7 @@ fn play_store(folder: &Path, is_lying: bool, duration: Duration, writers: u64, s
     }
 }
 
-/// Stops one for a while, or kills one and starts another in its place, until the time is over.
+/// Pauses processes, or kills them and starts replacements, until the time is over.
 fn disturb(recording: &mut [Playing], duration: Duration, shared: &Shared) {
     let began = Instant::now();
     let mut dice = Dice::new(duration.as_secs());
@@ -268,7 +268,7 @@ fn disturb(recording: &mut [Playing], duration: Duration, shared: &Shared) {
     }
 }
 
-/// Files of a store, the smallest first.
+/// Returns the files of a store with this extension, the smallest first.
 fn files(store: &Path, extension: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let all = files_of(store).expect("they are read").into_iter();
     let mut found: Vec<_> = all
@@ -284,7 +284,7 @@ fn plant(store: &Path, planted: Planted) {
             let (largest, _) = files(store, "log").pop().expect("there is one");
             std::fs::remove_file(largest).expect("it goes");
         }
-        // In every pack: much of what lies in one is needed by nothing.
+        // In every pack, because much of the data in one pack is unneeded.
         Planted::Damage => {
             for (pack, mut bytes) in files(store, "pack") {
                 let part = bytes.len() / 4;

@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-/// Something as it was and as it is.
+/// The older and the newer state of something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Pair<T> {
-    /// As it was.
+    /// The older state.
     pub before: T,
-    /// As it is.
+    /// The newer state.
     pub after: T,
 }
 
@@ -34,14 +34,14 @@ impl Pair<String> {
     }
 }
 
-/// What lies between two values.
+/// The differences between two values.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Detail {
-    /// The values are equal; another difference, in words.
+    /// The values are equal. `note` describes another difference.
     Same {
-        /// The difference.
+        /// The description of the difference.
         note: String,
     },
     /// One value instead of another.
@@ -54,14 +54,14 @@ pub enum Detail {
     Table(Box<TableDetail>),
     /// Containers and objects, compared by member.
     Members(MembersDetail),
-    /// The values could not be compared, and why.
+    /// The values could not be compared. `why` gives the reason.
     Unread {
-        /// Why.
+        /// The reason.
         why: String,
     },
 }
 
-/// What lies between two texts, line by line.
+/// The differences between two texts, line by line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TextDetail {
@@ -75,7 +75,7 @@ pub struct TextDetail {
     pub more: u64,
 }
 
-/// What lies between two arrays.
+/// The differences between two arrays.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ArrayDetail {
@@ -91,7 +91,7 @@ pub struct ArrayDetail {
     pub examples: Vec<ElementChange>,
     /// The largest difference between two numbers.
     pub max_difference: Option<f64>,
-    /// What was not read.
+    /// Values that were not read; null if all were read.
     pub unread: Option<UnreadMemory>,
 }
 
@@ -107,7 +107,7 @@ pub struct ElementChange {
     pub after: String,
 }
 
-/// What was not read, since it was too much.
+/// Memory that was not read, because there was too much of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UnreadMemory {
@@ -115,11 +115,11 @@ pub struct UnreadMemory {
     pub blocks: u64,
     /// All blocks.
     pub of: u64,
-    /// How many bytes there are to read.
+    /// The number of bytes that were not read.
     pub bytes: u64,
 }
 
-/// What lies between two tables.
+/// The differences between two tables.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TableDetail {
@@ -127,7 +127,7 @@ pub struct TableDetail {
     pub form: &'static str,
     /// The types.
     pub type_name: Pair<String>,
-    /// How many rows.
+    /// The number of rows.
     pub rows: Pair<u64>,
     /// How rows were matched: `label` or `position`.
     pub matched_by: &'static str,
@@ -157,15 +157,15 @@ pub struct TableDetail {
     pub extras: Vec<Change>,
 }
 
-/// Rows, by their labels.
+/// Some rows, with their labels.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Rows {
-    /// How many rows.
+    /// The number of rows.
     pub count: u64,
     /// The first labels.
     pub examples: Vec<String>,
-    /// The last label, if not all are listed.
+    /// The last label, if not all labels are listed.
     pub last: Option<String>,
 }
 
@@ -179,7 +179,7 @@ pub struct ColumnName {
     pub dtype: String,
 }
 
-/// What lies between two columns.
+/// The differences between two columns.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ColumnDetail {
@@ -197,7 +197,7 @@ pub struct ColumnDetail {
     pub max_difference: Option<f64>,
     /// Statistics of all values.
     pub summary: Option<Pair<ColumnSummary>>,
-    /// What was not read.
+    /// Values that were not read; null if all were read.
     pub unread: Option<UnreadMemory>,
 }
 
@@ -213,15 +213,15 @@ pub struct Example {
     pub after: String,
 }
 
-/// All values of a column, in numbers.
+/// Statistics of all values of a column.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ColumnSummary {
-    /// How many values.
+    /// The number of values.
     pub count: u64,
     /// Missing values.
     pub missing: u64,
-    /// Different values; null if they were not counted.
+    /// The number of different values; null if they were not counted.
     pub distinct: Option<u64>,
     /// The smallest value.
     pub min: Option<String>,
@@ -231,32 +231,32 @@ pub struct ColumnSummary {
     pub mean: Option<f64>,
 }
 
-/// What lies between two containers or objects.
+/// The differences between two containers or objects.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MembersDetail {
     /// The types; null if they are the same.
     pub type_name: Option<Pair<String>>,
-    /// How many members; null if the number is the same.
+    /// The numbers of members; null if they are the same.
     pub length: Option<Pair<u64>>,
-    /// How many places differ.
+    /// The number of members, at any depth, that differ.
     pub differ: u64,
     /// The first changes.
     pub changes: Vec<Change>,
-    /// What else differs.
+    /// Other differences.
     pub note: Option<String>,
 }
 
-/// One place that differs.
+/// One member that differs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Change {
-    /// The way from the variable: `['lr']`, `.max_depth`, `[3]`.
+    /// The path from the variable to the member: `['lr']`, `.max_depth`, `[3]`.
     pub path: String,
-    /// The older value; null if it is new.
+    /// The older value; null if the member was added.
     pub before: Option<String>,
-    /// The newer value; null if it is gone.
+    /// The newer value; null if the member was removed.
     pub after: Option<String>,
-    /// The difference, if one line cannot show it.
+    /// The difference in detail, if it does not fit into `before` and `after`.
     pub detail: Option<Box<Detail>>,
 }

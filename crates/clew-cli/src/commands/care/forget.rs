@@ -56,7 +56,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-/// What goes in one history.
+/// The effects of `forget` in one history.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct AffectedHistory {
@@ -64,7 +64,7 @@ struct AffectedHistory {
     history: String,
     /// The id of the history.
     id: HistoryId,
-    /// How many values.
+    /// The number of values.
     values: usize,
     /// The runs that recorded them.
     runs: Vec<String>,
@@ -74,17 +74,17 @@ struct AffectedHistory {
     bytes: u64,
     /// Variables that are deleted with them, because they share objects.
     shares_with: Vec<Shared>,
-    /// Runs whose source names a variable; the source stays.
+    /// Runs whose source mentions a variable. Clew does not delete the source.
     cells: Vec<String>,
 }
 
-/// A name and the first run in which it was met so.
+/// Another variable that shares objects or data, and the first run at which this is so.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Shared {
     /// The variable.
     name: String,
-    /// The first run at which it is so.
+    /// The first run at which this is so.
     run: String,
     /// Its history; null for this one.
     history: Option<String>,
@@ -96,7 +96,7 @@ struct Shared {
 pub struct ForgetPage {
     /// The variables.
     variables: Vec<String>,
-    /// Whether all your histories are meant.
+    /// Whether the values are deleted from all your histories.
     everywhere: bool,
     /// Whether you typed `--dry-run`.
     dry_run: bool,
@@ -104,15 +104,15 @@ pub struct ForgetPage {
     is_done: bool,
     /// The histories with these variables.
     histories: Vec<AffectedHistory>,
-    /// Histories in which others recorded, too.
+    /// Histories that were skipped, because other people also recorded in them.
     skipped: Vec<String>,
-    /// Variables with the same data, which stay.
+    /// Other variables with the same data, which are not deleted.
     also_in: Vec<Shared>,
-    /// What was deleted.
+    /// The deleted data.
     removed: PieceCount,
     /// Forgotten data in files that a kernel is writing.
     remaining: PieceCount,
-    /// Why bytes could not be deleted yet.
+    /// The reason why some data could not be deleted yet.
     why_left: Option<String>,
 }
 

@@ -53,7 +53,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-/// A run of which values are dropped, or will be.
+/// A run whose values are deleted, or will be.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct DroppedRun {
@@ -61,21 +61,21 @@ struct DroppedRun {
     history: String,
     /// The run.
     run: String,
-    /// How many values.
+    /// The number of values.
     values: usize,
     /// Their size in bytes.
     bytes: u64,
-    /// Whether they are deleted now; else after the grace period.
+    /// Whether they are deleted now. If not, they are deleted after the grace period.
     is_due: bool,
 }
 
-/// Something that can't be read.
+/// A file that cannot be read.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct UnreadableFile {
     /// The file.
     place: String,
-    /// What is wrong with it.
+    /// The problem.
     what: String,
 }
 
@@ -87,41 +87,41 @@ pub struct GcPage {
     dry_run: bool,
     /// The setting `gc.grace`.
     grace_hours: u64,
-    /// What is needed.
+    /// Needed data.
     needed: PieceCount,
-    /// What was deleted; with `--dry-run`, what would be deleted.
+    /// Deleted data; with `--dry-run`, data that would be deleted.
     removed: PieceCount,
-    /// Those of `removed` that were forgotten.
+    /// The part of `removed` that was forgotten.
     forgotten: PieceCount,
-    /// Found unneeded now; deleted later.
+    /// Data that this `gc` found unneeded, and that a later one deletes.
     marked: PieceCount,
-    /// Found unneeded by an earlier `gc`; deleted later.
+    /// Data that an earlier `gc` found unneeded, and that a later one deletes.
     waiting: PieceCount,
-    /// Unneeded, in files that a kernel is writing.
+    /// Unneeded data in files that a kernel is writing.
     in_use: PieceCount,
-    /// Memory that only older states need, compressed now.
+    /// Data that only older states need, and that this `gc` compressed.
     compressed: PieceCount,
-    /// About how many bytes compressing saves.
+    /// The approximate number of bytes that compression saves.
     compressible_bytes: u64,
-    /// When the first waiting pieces may be deleted.
+    /// The earliest time at which waiting data may be deleted.
     next_deletion: Option<String>,
-    /// How many pack files were deleted.
+    /// The number of deleted pack files.
     packs_removed: u64,
-    /// How many pack files were written.
+    /// The number of written pack files.
     packs_written: u64,
-    /// By how many bytes the files shrank.
+    /// The number of bytes by which the files shrank.
     freed_bytes: u64,
-    /// Corrupted and perhaps needed; kept.
+    /// Corrupted data that may be needed, and was kept.
     corrupted_kept: PieceCount,
-    /// Corrupted, and deleted with forgotten values from which they could not be separated.
+    /// Corrupted data that was deleted, because it could not be separated from forgotten values.
     corrupted_deleted: PieceCount,
-    /// Runs whose values your retention rules do not keep.
+    /// Runs whose values your retention rules delete.
     dropped: Vec<DroppedRun>,
-    /// By how many bytes the needed values exceed the size limit.
+    /// The number of bytes by which the needed values exceed the size limit.
     over_limit: u64,
-    /// Files that stay as they are.
+    /// Files that `gc` could not rewrite and left unchanged.
     kept_files: Vec<UnreadableFile>,
-    /// What cannot be read. Pieces that it may need stay.
+    /// Files that cannot be read. Data that they may need was kept.
     unreadable: Vec<UnreadableFile>,
     #[serde(skip)]
     due: Option<Timestamp>,

@@ -55,7 +55,7 @@ pub struct Export {
     /// Write data of an encrypted store unencrypted
     #[arg(long)]
     pub plain: bool,
-    /// Lists those files with their hashes in any case: they lie beside the bundle
+    /// Always lists these files with their hashes: they are stored beside the bundle
     #[arg(skip)]
     pub lists_files: bool,
 }
@@ -77,13 +77,13 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
 pub(super) struct BundleValue {
     /// The variables of the value.
     pub roots: Vec<Root>,
-    /// How many bytes it adds to the bundle, before compression.
+    /// The number of bytes that it adds to the bundle, before compression.
     bytes: u64,
-    /// Why it is not in the bundle.
+    /// The reason why it is not in the bundle.
     pub why: Option<String>,
 }
 
-/// What was written.
+/// The result of `export`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ExportPage {
@@ -93,9 +93,9 @@ pub struct ExportPage {
     pub(super) bytes: u64,
     /// The name of the history.
     pub(super) history: String,
-    /// The run whose state it is; null with `--all`.
+    /// The run whose state was exported; null with `--all`.
     pub(super) run: Option<String>,
-    /// With `--all`: how many runs are in it.
+    /// With `--all`: the number of exported runs.
     pub(super) runs: u64,
     /// The values of the state.
     pub(super) values: Vec<BundleValue>,
@@ -103,13 +103,13 @@ pub struct ExportPage {
     pub(super) cells: Vec<String>,
     /// Files that the cells read.
     pub(super) files: Vec<InputPage>,
-    /// What could not be read.
+    /// Missing or corrupted items that could not be exported.
     pub(super) corruption: Vec<String>,
     /// The key that signed the bundle.
     pub(super) key: String,
 }
 
-/// Records take space besides the values: a fixed number of bytes, and a number per variable.
+/// The bytes that records take besides the values: a fixed number, and a number per variable.
 const RECORDS: u64 = 64 << 10;
 const RECORD: u64 = 2 << 10;
 

@@ -66,7 +66,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-/// A name in a bundle.
+/// A variable in a bundle.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Name {
@@ -88,7 +88,7 @@ struct PackedNotebook {
     why: Option<String>,
 }
 
-/// What is in a bundle, and what came of it.
+/// The contents of a bundle, and the result of importing it.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ImportPage {
@@ -98,11 +98,11 @@ pub struct ImportPage {
     is_preview: bool,
     /// Its size in bytes.
     bytes: u64,
-    /// When it was made.
+    /// The time when it was created.
     created: String,
     /// The key that signed it.
     key: String,
-    /// What you decided about the key, as in `clew trust`.
+    /// Your decision about the key, as in `clew trust`.
     trust: &'static str,
     /// The name of the history.
     history: String,
@@ -110,12 +110,12 @@ pub struct ImportPage {
     id: HistoryId,
     /// Whether the store had this history before.
     is_known: bool,
-    /// The run at which the history was left.
+    /// The current run of the history, whose state is restored by default.
     at: Option<String>,
-    /// The run that stands for the state, where it is one state.
+    /// The run of the exported state, if the bundle contains only one state.
     #[serde(skip)]
     state: Option<RunId>,
-    /// How many runs are in it.
+    /// The number of runs in it.
     runs: usize,
     /// Its variables.
     variables: Vec<Name>,
@@ -123,7 +123,7 @@ pub struct ImportPage {
     python: Option<PathBuf>,
     /// Packages that the values need, with the recorded versions.
     packages: Vec<String>,
-    /// Those of them that are not installed.
+    /// The packages among them that are not installed.
     missing_packages: Vec<String>,
     /// Files that the cells read.
     files: Vec<ListedPage>,
@@ -131,20 +131,20 @@ pub struct ImportPage {
     notebook: Option<PackedNotebook>,
     #[serde(skip)]
     is_writing: bool,
-    /// What was typed of paths.
+    /// The path mappings as typed (`--map`).
     #[serde(skip)]
     maps: Vec<PathMap>,
-    /// Runs that are new here.
+    /// The number of runs that are new here.
     new_runs: u64,
-    /// How many bytes of values are new here, before compression.
+    /// The number of bytes of values that are new here, before compression.
     new_bytes: u64,
-    /// Conflicts: sessions that continued in another way here. Clew keeps what is here.
+    /// The number of conflicts: sessions that continued differently in this store. Clew keeps the runs of this store.
     conflicts: usize,
-    /// What could not be read, and was not imported.
+    /// Items that could not be read and were not imported.
     corruption: Vec<String>,
     #[serde(skip)]
     time: Timestamp,
-    /// When the files that cells read had been written, by their paths.
+    /// The modification times of the files that cells read, by path.
     #[serde(skip)]
     times: BTreeMap<String, Timestamp>,
 }

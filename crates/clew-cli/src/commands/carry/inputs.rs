@@ -22,10 +22,10 @@ use crate::path_maps::PathMaps;
 use crate::problem::Problem;
 use crate::text;
 
-/// The most files that are named.
+/// The maximum number of files that are listed by name.
 const MOST: usize = 5;
 
-/// What an export did with a file that runs read.
+/// A file that runs read, and whether it was exported.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct InputPage {
@@ -39,11 +39,11 @@ pub(super) struct InputPage {
     pub size: u64,
     /// Its hash, if the export read it.
     pub digest: Option<String>,
-    /// What became of it since the run.
+    /// The state of the file, compared with that run.
     pub state: InputFileStatus,
     /// Whether it is in the bundle.
     pub is_included: bool,
-    /// Whether you asked for it: `--with-files`.
+    /// Whether you requested it with `--with-files`.
     pub is_requested: bool,
 }
 
@@ -54,7 +54,7 @@ impl InputPage {
     }
 }
 
-/// What a bundle includes of the files that cells read.
+/// The files, of those that cells read, that a bundle includes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct InputSelection {
     /// The files of all runs, with their hashes.
@@ -212,7 +212,7 @@ pub(super) fn why_left(now: InputFileStatus, run: &str) -> String {
     }
 }
 
-/// A file that runs of a bundle read, as an import sees it.
+/// A file that runs of a bundle read, compared with this machine.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct ListedPage {
@@ -232,7 +232,7 @@ pub(super) struct ListedPage {
     is_included: bool,
     /// The file that `--files` wrote.
     written: Option<PathBuf>,
-    /// Why it was not written.
+    /// The reason why it was not written.
     why: Option<String>,
 }
 

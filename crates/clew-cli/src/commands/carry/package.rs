@@ -49,7 +49,7 @@ pub struct Package {
     /// Leave out input files above this size
     #[arg(long, value_name = "SIZE", default_value = "100MB", conflicts_with = "embed")]
     pub max_file: String,
-    /// State the licence: an SPDX id, an address, or words
+    /// State the licence: an SPDX id, a URL, or words
     #[arg(long, value_name = "LICENCE")]
     pub license: Option<String>,
     /// Show what would be packed, and write nothing

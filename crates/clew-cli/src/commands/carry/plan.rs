@@ -26,7 +26,7 @@ use crate::text;
 
 /// Seconds to start a sandbox process, as measured for decision 10: the plan starts none to measure it.
 const START: f64 = 0.7;
-/// The most roots of one version that are named.
+/// The maximum number of roots of one version that are listed by name.
 const NAMED: usize = 4;
 
 /// Send a session to another machine.
@@ -45,7 +45,7 @@ pub struct Arguments {
     pub options: PlanOptions,
 }
 
-/// What a plan is made for.
+/// The options of a plan.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct PlanOptions {
     /// Send the state after this run; by default the current state
@@ -57,7 +57,7 @@ pub struct PlanOptions {
     /// Assume this many bytes per second to the target (`10MB`); by default, measure the rate
     #[arg(long, value_name = "BYTES", value_parser = of_text)]
     pub rate: Option<u64>,
-    /// Show what would be sent and what rerun, and send nothing
+    /// Show what would be sent and rerun, and send nothing
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -100,7 +100,7 @@ impl Target for TargetStore {
     }
 }
 
-/// A plan as a page.
+/// The output of a plan.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CarryPage {
@@ -110,15 +110,15 @@ pub struct CarryPage {
     target: Option<String>,
     /// Bytes per second to the target.
     rate: u64,
-    /// Bytes per second back from the target; null if the values are then already where they are needed.
+    /// Bytes per second at which the other machine reads from the target; null if the target is on that machine.
     rate_back: Option<u64>,
     /// When the rates were measured; null if you gave them.
     measured: Option<String>,
-    /// The most that may be sent.
+    /// The maximum number of bytes to send; null without a limit.
     budget: Option<u64>,
     /// The expected time in seconds.
     seconds: f64,
-    /// How many bytes are sent.
+    /// The number of bytes to send.
     bytes: u64,
     /// How good the plan is.
     proof: ProofPage,
@@ -128,29 +128,29 @@ pub struct CarryPage {
     rerun: Vec<ReplayedPage>,
     /// Values that will be lost there.
     lost: Vec<UnattainablePage>,
-    /// What it would take to send everything.
+    /// The cost of the alternative to send everything.
     send_all: InsteadPage,
-    /// What it would take to rerun everything.
+    /// The cost of the alternative to rerun everything.
     rerun_all: InsteadPage,
-    /// What was sent; null if this is only the plan.
+    /// The result of sending; null if this is only the plan.
     done: Option<DonePage>,
     #[serde(skip)]
     way: String,
 }
 
-/// What was sent.
+/// The result of sending.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct DonePage {
     /// The name of the history.
     pub history: String,
-    /// How many bytes are new there, before compression.
+    /// The number of bytes that are new on the target, before compression.
     pub new_bytes: u64,
-    /// How many bytes went over the network; null for a store on this machine.
+    /// The number of bytes transferred over the network; null for a store on this machine.
     pub bytes: Option<u64>,
-    /// What could not be read here.
+    /// Items that could not be read on this machine.
     pub corruption: Vec<String>,
-    /// What to type there.
+    /// The command to type on the other machine.
     #[serde(skip)]
     pub there: String,
 }
@@ -160,7 +160,7 @@ pub(crate) struct DonePage {
 struct ProofPage {
     /// How good the plan is: `optimal`; `bound` (Clew stopped searching for a better one); `budget` (a heuristic for the budget).
     kind: &'static str,
-    /// No plan takes fewer seconds.
+    /// A lower bound in seconds: no plan takes less time.
     least_seconds: f64,
 }
 
@@ -169,11 +169,11 @@ struct ProofPage {
 struct SentPage {
     /// The variables of the value.
     roots: Vec<Root>,
-    /// The run that left it.
+    /// The run that recorded the value.
     run: String,
     /// Its size in bytes.
     bytes: u64,
-    /// Whether it belongs to the state. If not, only a rerun reads it.
+    /// Whether it belongs to the state. If not, it is only an input of a rerun.
     is_in_state: bool,
 }
 

@@ -16,7 +16,7 @@ use crate::text;
 /// Timeout after which a comparison falls back to a coarser result: texts from an untrusted store could be crafted to take very long.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// One cell that differs: in its code, or in what it showed.
+/// One cell whose code or outputs differ.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CellDifference<T> {

@@ -19,7 +19,7 @@ use crate::requirements::{LocalInterpreter, Need, StateRequirements, devices, is
 use crate::text;
 use crate::whole_file::{self, StagedFile};
 
-/// What is held against each other.
+/// The kinds of compared items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -36,25 +36,25 @@ enum Kind {
     Device,
 }
 
-/// One of them.
+/// One compared item.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ComparedItem {
-    /// What was compared.
+    /// The kind of the item.
     kind: Kind,
     /// Its name.
     what: String,
-    /// Whether no difference was found that matters.
+    /// Whether it does not differ in a way that can affect values.
     is_fine: bool,
-    /// What was recorded.
+    /// The recorded value.
     recorded: Option<String>,
-    /// What is here.
+    /// The value on this machine.
     here: Option<String>,
     /// The variables that it affects.
     affects: Vec<Root>,
 }
 
-/// What differs.
+/// The result of a comparison.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ComparedPage {
@@ -64,15 +64,15 @@ pub struct ComparedPage {
     history: String,
     /// The id of the history.
     id: HistoryId,
-    /// The run at which the history was left.
+    /// The current run of the history, whose state is restored by default.
     at: Option<String>,
     /// The interpreter that was checked; null if there is none.
     python: Option<PathBuf>,
-    /// What was compared.
+    /// The compared items.
     compared: Vec<ComparedItem>,
     /// The requirements file that was written.
     requirements: Option<PathBuf>,
-    /// How many packages belong in this file.
+    /// The number of packages for this file.
     packages: usize,
 }
 

@@ -46,7 +46,7 @@ struct Entry {
     default: Option<SettingValue>,
     /// The environment variable that can set it.
     variable: String,
-    /// What it does.
+    /// Its description.
     description: &'static str,
 }
 

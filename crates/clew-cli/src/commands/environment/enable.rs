@@ -35,7 +35,7 @@ pub(crate) const DISABLE: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-/// What becomes of a file.
+/// The change of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -48,11 +48,11 @@ enum FileChange {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Step {
-    /// What was done with it.
+    /// The change of the file.
     action: FileChange,
     /// The path.
     path: PathBuf,
-    /// What it holds afterwards.
+    /// Its new content.
     #[serde(skip)]
     text: String,
 }
@@ -67,7 +67,7 @@ pub struct EnablePage {
     prefix: Option<PathBuf>,
     /// The files that were written or deleted.
     files: Vec<Step>,
-    /// What prevents recording.
+    /// Problems that prevent recording.
     warnings: Vec<String>,
     #[serde(skip)]
     site: Site,

@@ -44,13 +44,13 @@ pub struct InitPage {
     existed: bool,
     /// The id of the key, if the store is encrypted.
     key: Option<KeyId>,
-    /// The key file that was made.
+    /// The key file that was created.
     key_file: Option<PathBuf>,
     /// The setting that overrides this store, such as `CLEW_HOME`.
     overridden_by: Option<String>,
-    /// Histories of the project's notebooks that exist only in the store used so far.
+    /// Histories of the project's notebooks that exist only in the store that was used before.
     elsewhere: Vec<EarlierStoreHistory>,
-    /// The store used so far.
+    /// The store that was used before.
     #[serde(skip)]
     before: PathBuf,
 }
@@ -63,7 +63,7 @@ struct EarlierStoreHistory {
     history: String,
     /// The id of the history.
     id: HistoryId,
-    /// How many runs it has.
+    /// The number of its runs.
     runs: usize,
 }
 

@@ -23,9 +23,9 @@ const MOST: usize = 20;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ImportedPackage {
-    /// Its module.
+    /// The name of its module.
     pub name: String,
-    /// The version it had.
+    /// The recorded version.
     pub version: String,
 }
 

@@ -41,11 +41,11 @@ pub struct BisectPage {
     to: String,
     /// The runs that were tried, in order.
     tried: Vec<Step>,
-    /// How many seconds it took.
+    /// The time that the search took, in seconds.
     seconds: f64,
     /// Variables that the expression reads, and other session state, that are not as their run left them.
     not_restored: Vec<InexactVariable>,
-    /// Which protections the sandbox lacks on this machine.
+    /// Protections that the sandbox lacks on this machine.
     sandbox_gaps: Vec<String>,
     /// A run whose record is missing. States before `from` are unknown.
     missing: Option<String>,
@@ -57,7 +57,7 @@ pub struct BisectPage {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum Verdict {
-    /// It was found.
+    /// A run was found.
     Found,
     /// The expression is not true at the end.
     Never,
@@ -74,7 +74,7 @@ struct Step {
     is_true: bool,
     /// The exception that it raised.
     error: Option<String>,
-    /// The run whose result counts for this one, because nothing that the expression needs changed between them.
+    /// The run whose result is reused, because no variable that the expression needs changed between the two runs.
     same_as: Option<String>,
 }
 

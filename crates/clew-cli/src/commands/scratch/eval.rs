@@ -29,15 +29,15 @@ pub struct EvalPage {
     is_truncated: bool,
     /// The type of the result.
     type_name: String,
-    /// The result, as for a variable.
+    /// A summary of the result, as for a variable.
     #[serde(serialize_with = "as_in_vars")]
     #[cfg_attr(test, schemars(with = "SummaryPage<'static>"))]
     summary: Summary,
-    /// How many seconds it took.
+    /// The time that the evaluation took, in seconds.
     seconds: f64,
     /// Variables that the expression reads, and other session state, that are not as the run left them.
     not_restored: Vec<InexactVariable>,
-    /// Which protections the sandbox lacks on this machine.
+    /// Protections that the sandbox lacks on this machine.
     sandbox_gaps: Vec<String>,
 }
 

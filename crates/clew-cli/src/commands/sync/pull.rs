@@ -44,19 +44,19 @@ pub(super) struct PulledHistory {
     pub history: String,
     /// The id of the history.
     pub id: HistoryId,
-    /// Runs that are new here.
+    /// The number of runs that are new here.
     pub new_runs: u64,
-    /// How many bytes of values are new here, before compression.
+    /// The number of bytes of values that are new here, before compression.
     pub new_bytes: u64,
-    /// How many bytes went over the network.
+    /// The number of bytes transferred over the network.
     pub bytes: u64,
-    /// Conflicts: sessions that continued in another way here. Clew keeps what is here.
+    /// The number of conflicts: sessions that continued differently in this store. Clew keeps the runs of this store.
     pub conflicts: usize,
-    /// What could not be read.
+    /// Items that could not be read.
     pub corruption: Vec<String>,
 }
 
-/// What came.
+/// The result of `pull` or `clone`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PullPage {
@@ -68,7 +68,7 @@ pub struct PullPage {
     pub(super) store: String,
     /// The histories that were fetched.
     pub(super) histories: Vec<PulledHistory>,
-    /// Histories of the remote that you did not ask for.
+    /// The number of other histories of the remote.
     pub(super) others: usize,
     #[serde(skip)]
     pub(super) is_clone: bool,

@@ -51,7 +51,7 @@ pub(crate) const INFO: CommandInfo = CommandInfo {
     ..CommandInfo::DEFAULT
 };
 
-/// What was sent of one history.
+/// The result of the push of one history.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PushedHistory {
@@ -59,17 +59,17 @@ struct PushedHistory {
     history: String,
     /// The id of the history.
     id: HistoryId,
-    /// How many bytes of values are new there, before compression.
+    /// The number of bytes of values that are new on the remote, before compression.
     new_bytes: u64,
-    /// How many bytes went over the network.
+    /// The number of bytes transferred over the network.
     bytes: u64,
-    /// Whether the remote had everything before.
+    /// Whether the remote already had everything.
     was_up_to_date: bool,
-    /// What could not be read here.
+    /// Items that could not be read on this machine.
     corruption: Vec<String>,
 }
 
-/// What was sent.
+/// The result of `push`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PushPage {

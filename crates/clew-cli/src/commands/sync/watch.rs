@@ -72,7 +72,7 @@ fn minutes(text: &str) -> Result<f64, &'static str> {
     minutes.ok_or("it is a number of minutes: `5`, `0.5`")
 }
 
-/// What was pushed while it watched.
+/// The result of `watch`.
 #[derive(Debug, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WatchPage {
@@ -80,17 +80,17 @@ pub struct WatchPage {
     remote: String,
     /// Its URL.
     url: String,
-    /// Pushes that sent something.
+    /// The number of pushes that sent data.
     pushes: u64,
-    /// Runs that were recorded meanwhile.
+    /// The number of runs that were recorded meanwhile.
     runs: u64,
-    /// How many bytes went over the network.
+    /// The number of bytes transferred over the network.
     bytes: u64,
-    /// Pushes that failed, and attempts to read the store that failed.
+    /// The number of failed pushes and failed attempts to read the store.
     failures: u64,
-    /// Why the last push failed.
+    /// The reason why the last push failed.
     failure: Option<String>,
-    /// What could not be read here.
+    /// Items that could not be read on this machine.
     corruption: Vec<String>,
 }
 

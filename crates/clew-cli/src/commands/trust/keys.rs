@@ -30,7 +30,7 @@ pub(super) struct KnownKey {
     pub trust: &'static str,
     /// The name that you gave its owner.
     pub label: String,
-    /// When you decided.
+    /// The time of your decision.
     #[serde(serialize_with = "moment")]
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub time: Option<Timestamp>,

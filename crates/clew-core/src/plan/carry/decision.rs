@@ -42,7 +42,7 @@ pub struct CarryPlan {
 pub struct SentVersion {
     /// Its roots.
     pub roots: Vec<Root>,
-    /// The run that left it.
+    /// The run that recorded it.
     pub run: RunId,
     /// Its manifest.
     pub manifest: ManifestId,

@@ -38,7 +38,7 @@ pub type SendableManifest = Result<Arc<Manifest>, SendObstacle>;
 pub struct StoredVersion<'a> {
     /// The version.
     pub version: &'a Version,
-    /// The run that left it.
+    /// The run that recorded it.
     pub run: RunId,
     /// Its manifest.
     pub manifest: &'a Manifest,
@@ -77,7 +77,7 @@ pub struct IndexedChoice<'a> {
 pub struct IncludedVersion<'a> {
     /// The version.
     pub version: &'a Version,
-    /// The run that left it.
+    /// The run that recorded it.
     pub run: RunId,
     /// Its bytes that the target lacks.
     pub bytes: u64,

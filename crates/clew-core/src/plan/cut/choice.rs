@@ -120,7 +120,7 @@ pub struct ValueTransfer {
 /// A version of a co-variable that a plan may send or recreate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChoiceValue {
-    /// The run that left it, by position; `None` if no run did.
+    /// The run that recorded it, by position; `None` if no run did.
     pub maker: Option<usize>,
     /// The cost of sending it, or why that is impossible.
     pub sending: Result<ValueTransfer, SendObstacle>,

@@ -1,4 +1,4 @@
-//! Processes: a session opened on a disk, killed, resumed from what survived.
+//! Processes: sessions that are opened on a disk, killed, and resumed from the surviving data.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -36,7 +36,7 @@ impl Clock for Steady {
     }
 }
 
-/// Where the key of encrypted stores is; a store that is made is encrypted, or not.
+/// Returns the key of encrypted stores. New stores are encrypted if `is_encrypted`.
 fn keys(is_encrypted: bool) -> Keyring {
     Keyring::holding(StoreKey::from_secret(&[8; 32])).for_new(is_encrypted)
 }
@@ -72,7 +72,7 @@ pub(super) fn open(disk: &SimDisk, history: HistoryId, life: u64, mode: Mode) ->
     session_in(&store, &key, history, Box::new(clock)).map_err(|error| error.to_string())
 }
 
-/// How a cell runs in a process of its own: over what the store gives it, and nothing that lives here.
+/// Returns a function that runs a cell in another process, with values from the store and no live objects.
 pub fn other_process(disk: &SimDisk, history: HistoryId, life: u64, trust: &Trust) -> Box<Runs> {
     let (disk, trust) = (disk.clone(), trust.clone());
     let mut count = 0;
@@ -104,7 +104,7 @@ pub fn other_process(disk: &SimDisk, history: HistoryId, life: u64, trust: &Trus
 }
 
 impl Player {
-    /// Flips one byte in what is stored of values. Logs are not touched: without them there is no history.
+    /// Flips one byte of the stored values. Logs are not corrupted: without them there is no history.
     pub(super) fn damage(&mut self, at: u64) {
         let files = self.disk.files();
         let is_pack = |path: &Path| path.extension().is_some_and(|extension| extension == "pack");
@@ -118,7 +118,7 @@ impl Player {
         }
     }
 
-    /// A process that records nothing loads the run too, and writes nothing: what it loads is what was there.
+    /// Loads the run in another process that records nothing, and checks that it gets the recorded values and writes nothing.
     pub(super) fn visit(&self, label: &str) -> Result<(), String> {
         let effects = self.disk.effects();
         let store = to_look(&self.disk)
@@ -147,8 +147,8 @@ impl Player {
         Ok(())
     }
 
-    /// The machine starts again and finds what survived: every run that said it was synced, and each run that said it
-    /// was saved if only the process died (promises P1 and P2).
+    /// Restarts the machine with the surviving data: every run that was reported as synced, and every run that was reported as saved if
+    /// only the process died (promises P1 and P2).
     pub(super) fn lose_power(&mut self, surviving: Surviving) -> Result<(), String> {
         self.disk = self.disk.crash(surviving);
         let loaded = store(&self.disk, &key(), self.mode.encrypted)?
@@ -170,7 +170,7 @@ impl Player {
             return Err(format!("run {missing} was kept and what came before it is gone"));
         }
         self.reference.forget(|label| !there.contains(label));
-        // Numbers of lost runs are given out again.
+        // The numbers of lost runs are used again.
         self.secrets.clear();
         self.synced.retain(|label| there.contains(label));
         self.torn
@@ -182,7 +182,7 @@ impl Player {
         self.crash()
     }
 
-    /// A new process in which nothing was done yet.
+    /// Starts a new process in which nothing was done yet.
     fn begin_again(&mut self) -> Result<(), String> {
         self.handles.clear();
         self.life += 1;
@@ -197,7 +197,7 @@ impl Player {
         Ok(())
     }
 
-    /// A crash: the process is gone, and with it what lived only there.
+    /// Kills the process, with all live objects, and resumes.
     pub(super) fn crash(&mut self) -> Result<(), String> {
         let (target, inflight) = (self.reference.at().to_owned(), self.reference.world.clone());
         self.begin_again()?;
@@ -206,7 +206,7 @@ impl Player {
         let Some(report) = self.arrived(done, &before)? else {
             return Ok(());
         };
-        // After a loss of power an older run may be the last one, or one that was written and not yet said to be saved.
+        // After a power failure, the last run may be an older one, or one that was written but not yet reported as saved.
         let is_expected = report.to == target || self.tally.images > 0;
         if !is_expected {
             return Err(format!("the session was at {target}, and {} is resumed", report.to));

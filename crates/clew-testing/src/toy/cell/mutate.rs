@@ -72,8 +72,8 @@ impl World {
         self.heap.let_go(made);
     }
 
-    /// Writes one byte. A frame that shares memory with frames only gets memory of its own first; one over an array
-    /// writes through, and frames that see the byte without sharing the array's memory get memory of their own.
+    /// Writes one byte. A frame that shares memory only with frames first gets its own memory. A frame over an array writes to the array's
+    /// memory; other frames that contain the byte without sharing the array get their own memory.
     fn poke(&mut self, target: Ref, at: u64, byte: u8) -> Result<(), CellError> {
         let window = self.memory_of(target)?;
         if at >= window.length {
@@ -105,7 +105,7 @@ impl World {
         Ok(())
     }
 
-    /// Gives a frame memory of its own.
+    /// Gives a frame its own memory.
     fn detach(&mut self, frame: Ref) {
         let Value::Frame(window) = *self.heap.value(frame) else {
             return;

@@ -16,7 +16,7 @@ use crate::text;
 pub(super) struct MaskedCell {
     /// Its position in the notebook, from 1; null for the notebook's metadata.
     pub(super) cell: Option<usize>,
-    /// What was removed.
+    /// Descriptions of the removed parts.
     pub(super) left_out: Vec<String>,
 }
 
@@ -32,11 +32,11 @@ pub(super) struct PackedFile {
     pub(super) size: u64,
     /// Whether it is in the package.
     pub(super) is_included: bool,
-    /// Why it is not.
+    /// The reason why it is not.
     pub(super) why: Option<String>,
 }
 
-/// What was packed.
+/// The result of `package`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PackagePage {
@@ -50,19 +50,19 @@ pub struct PackagePage {
     pub(super) is_embedded: bool,
     /// The name of the history.
     pub(super) history: String,
-    /// The run whose state it is; null for all runs.
+    /// The run whose state was packed; null for all runs.
     pub(super) run: Option<String>,
-    /// How many runs are in it.
+    /// The number of runs in it.
     pub(super) runs: u64,
-    /// How many packages `requirements.txt` lists.
+    /// The number of packages in `requirements.txt`.
     pub(super) packages: usize,
     /// Files that the cells read.
     pub(super) files: Vec<PackedFile>,
-    /// Cells from whose copy something was removed.
+    /// Cells of which parts were removed in the copy, such as credentials.
     pub(super) masked: Vec<MaskedCell>,
     /// Values that are not in the package: for each, its name and the reason.
     pub(super) left_out: Vec<(String, String)>,
-    /// What could not be read.
+    /// Missing or corrupted items that could not be packed.
     pub(super) corruption: Vec<String>,
     /// The licence.
     pub(super) license: Option<String>,

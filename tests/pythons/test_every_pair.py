@@ -1,0 +1,56 @@
+"""Every supported Python resumes what every other one recorded. `make between` installs Clew for all of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+
+import pytest
+from harness import REPOSITORY, Kernel
+
+from pythons import definitions
+from pythons.asking import NOTEBOOK, answers, outcomes, unlike
+
+PYTHONS = {
+    minor: str(REPOSITORY / f".venv-3.{minor}/bin/python") for minor in range(11, sys.version_info.minor + 1)
+}
+#: Made by `exec`, so that no cell has its source.
+WITHOUT_SOURCE = "hidden"
+#: Values beside definitions; models and frames are read by libraries of the same version.
+VALUES = [
+    "from sklearn.linear_model import LinearRegression\nmodel = LinearRegression().fit([[0.0], [1.0]], [1.0, 3.0])",
+    "frame = pd.DataFrame({'n': range(1000), 't': [f'text {i}' for i in range(1000)]}).set_index('n')\n"
+    "blocks = {'a': np.arange(10**6), 'b': np.ones((3, 3), dtype='f4')}",
+    "going = (i for i in range(3))",
+]
+ANSWERS = {
+    "model": ("round(float(model.predict([[2.0]])[0]), 6)", 5.0),
+    "frame": ("frame.shape, frame.t[999], int(blocks['a'].sum()), str(blocks['b'].dtype)", ((1000, 1), "text 999", 499999500000, "float32")),
+}  # fmt: skip
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("recorded", "resumed"), list(product(PYTHONS, PYTHONS)))
+def test_p03_a_session_goes_from_each_python_to_each_other_one(
+    kernels: Callable[..., Kernel], recorded: int, resumed: int
+) -> None:
+    for python in (PYTHONS[recorded], PYTHONS[resumed]):
+        assert Path(python).exists(), "`make between` makes the environments"
+    kernel = kernels(python=PYTHONS[recorded], notebook=NOTEBOOK)
+    for cell in [*definitions.CELLS, *VALUES]:
+        kernel.run(cell).raised()
+    kernel.clew("switch @").raised()
+    kernel.close()
+
+    kernel = kernels(python=PYTHONS[resumed], notebook=NOTEBOOK)
+    told = outcomes(kernel, "resume --json")
+    lost = {WITHOUT_SOURCE, "going"} if recorded != resumed else {"going"}
+    assert unlike(told) == lost, {root: told[root] for root in unlike(told) ^ lost}
+    assert all(word == "lost" for word, _ in (told[root] for root in lost))
+    if recorded != resumed:
+        assert f"Python 3.{recorded} compiled its code" in told[WITHOUT_SOURCE][1]
+    print(f"3.{recorded} -> 3.{resumed}: {len(told) - len(lost)} restored, lost: {sorted(lost)}")
+    asked = {**definitions.ANSWERS, **ANSWERS}
+    assert answers(kernel, asked, but=WITHOUT_SOURCE if recorded != resumed else "") == {}
