@@ -4,7 +4,7 @@
     VENV/bin/python tools/pictures/take.py [NAME ...] [--clew COMMAND] [--browser PATH] [--all DIR]
 
 Everything is real: a JupyterLab with a real kernel runs the cells of `story.py`, and the native command reads the resulting store. A
-browser (by default Chromium on PATH) renders both in a light and a dark theme. With NAMEs, only matching pictures are written: `diff`
+browser (by default Chromium on PATH) renders both in a light and a dark theme. If names are given, only matching pictures are written: `diff`
 matches `lab-diff` and `terminal-diff`. `--all DIR` writes every picture to DIR instead. Clew need not be installed: set PYTHONPATH to a
 built `python/`, and `--clew` to the command.
 """
