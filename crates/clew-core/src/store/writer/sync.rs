@@ -76,17 +76,16 @@ impl SessionWriter {
     /// synced.
     pub fn end_sync(&mut self, job: &SyncJob, outcome: Result<(), StoreError>) -> Result<(), StoreError> {
         if let Err(error) = outcome {
+            let mut unproved: Vec<u32> = job.foreign.iter().map(|(number, _)| *number).collect();
             if job.part == self.part {
                 self.stop_writing(error.to_string(), false);
             } else {
                 // The session went on in other files meanwhile. A second flush of the old ones would succeed and prove nothing.
                 self.is_doubtful |= self.synced < job.saved;
+                unproved.extend(job.pack_end.map(|(number, _)| number));
             }
-            let own = job.pack_end.map(|(number, _)| number).filter(|_| job.part != self.part);
             let mut index = self.store.index();
-            own.into_iter()
-                .chain(job.foreign.iter().map(|(number, _)| *number))
-                .for_each(|number| index.distrust(number));
+            unproved.into_iter().for_each(|number| index.distrust(number));
             drop(index);
             return Err(error);
         }
