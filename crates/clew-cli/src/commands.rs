@@ -46,9 +46,12 @@ use crate::session_request::SessionRequest;
 
 /// Defines the enum that clap parses, and the list of commands, from groups with lines `Variant(arguments) = info`. clap derives the
 /// command's name from the variant: `ResumeRecording` is `resume-recording`. The variant's doc comment, or that of its arguments, is its
-/// help.
+/// help. A line that ends in `=> function` is a command that only reads an open history: the function returns its page, whose fields go to
+/// docs/json.md.
 macro_rules! commands {
-    ($($group:literal: { $($(#[doc = $help:literal])* $variant:ident($arguments:ty) = $info:expr,)* })*) => {
+    ($($group:literal: {
+        $($(#[doc = $help:literal])* $variant:ident($arguments:ty) = $info:expr $(=> $reader:path)?,)*
+    })*) => {
         /// The commands.
         #[derive(Debug, Clone, clap::Subcommand)]
         #[allow(clippy::large_enum_variant)] // one exists per command line
@@ -70,6 +73,25 @@ macro_rules! commands {
                     $($(Self::$variant(_) => &$info,)*)*
                 }
             }
+
+            /// Answers from an open history; `None` for commands that do not need one.
+            pub(crate) fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
+                match self {
+                    $($($(Self::$variant(arguments) => Some(answer.give($reader(arguments, history, answer.context))),)?)*)*
+                    _ => self.read_otherwise(history, answer),
+                }
+            }
+        }
+
+        /// Returns the fields of the page of a command whose line has a function, for docs/json.md.
+        #[cfg(test)]
+        pub(crate) fn fields_of_reader(reference: &mut crate::json_reference::Reference, name: &str) -> Option<String> {
+            $($($(
+                if $info.name == name {
+                    return Some(reference.fields_of($reader));
+                }
+            )?)*)*
+            None
         }
     };
 }
@@ -79,12 +101,12 @@ commands! {
     "Inspect": {
         Status(status::Arguments) = status::INFO,
         Log(log::Arguments) = log::INFO,
-        Show(show::Arguments) = show::INFO,
-        Diff(diff::Arguments) = diff::INFO,
-        Vars(vars::Arguments) = vars::INFO,
-        Annotate(annotate::Arguments) = annotate::INFO,
-        Extract(extract::Arguments) = extract::INFO,
-        Stale(stale::Arguments) = stale::INFO,
+        Show(show::Arguments) = show::INFO => show::show,
+        Diff(diff::Arguments) = diff::INFO => diff::diff,
+        Vars(vars::Arguments) = vars::INFO => vars::vars,
+        Annotate(annotate::Arguments) = annotate::INFO => annotate::annotate,
+        Extract(extract::Arguments) = extract::INFO => extract::extract,
+        Stale(stale::Arguments) = stale::INFO => stale::stale,
         Op(op::Arguments) = op::INFO,
         Eval(scratch::Eval) = scratch::EVAL,
         Bisect(scratch::Bisect) = scratch::BISECT,
@@ -110,7 +132,7 @@ commands! {
         Run(run::Arguments) = run::INFO,
     }
     "Share": {
-        Export(carry::export::Export) = carry::export::INFO,
+        Export(carry::export::Export) = carry::export::INFO => carry::export::export,
         Import(carry::import::Import) = carry::import::INFO,
         Package(carry::package::Package) = carry::package::INFO,
         Remote(remote::Arguments) = remote::INFO,
@@ -149,8 +171,8 @@ impl Subcommand {
         self.info().name
     }
 
-    /// Answers from an open history; `None` for commands that do not need one.
-    pub(crate) fn read(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
+    /// Does the same for the commands whose lines have no function.
+    fn read_otherwise(&self, history: &HistoryView<'_>, answer: &OutputFormatter<'_>) -> Option<Output> {
         let context = answer.context;
         Some(match self {
             Self::Status(_) => answer.show(&status::status(history, context)),
@@ -158,17 +180,10 @@ impl Subcommand {
                 Some(file) => answer.give(log_file::write(log, file, history, context)),
                 None => answer.give(log::log(log, history, context)),
             },
-            Self::Show(show) => answer.give(show::show(show, history, context)),
-            Self::Diff(diff) => answer.give(diff::diff(diff, history, context)),
-            Self::Vars(vars) => answer.give(vars::vars(vars, history, context)),
-            Self::Annotate(annotate) => answer.give(annotate::annotate(annotate, history, context)),
-            Self::Extract(extract) => answer.give(extract::extract(extract, history, context)),
-            Self::Stale(stale) => answer.give(stale::stale(stale, history, context)),
             Self::Op(op) => answer.show(&op::log(op.limit()?, history)),
             Self::Verify(verify) => answer.show(&verify::verify(verify, history)),
             Self::Branch(_) => answer.show(&names::NameList::branches(history)),
             Self::Tag(_) => answer.show(&names::NameList::tags(history)),
-            Self::Export(export) => answer.give(carry::export::export(export, history, context)),
             Self::Move(plan) => answer.give(carry::plan::plan(plan, history, context)),
             _ => return None,
         })

@@ -13,19 +13,19 @@ use schemars::JsonSchema;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::Value;
 
+use crate::arguments::REGISTRY;
 use crate::commands::care::PieceCount;
 use crate::commands::care::forget::ForgetPage;
 use crate::commands::care::gc::GcPage;
-use crate::commands::carry::export::ExportPage;
 use crate::commands::carry::import::ImportPage;
 use crate::commands::carry::package::page::PackagePage;
 use crate::commands::carry::plan::CarryPage;
-use crate::commands::diff::Diff;
 use crate::commands::doctor::Doctor;
 use crate::commands::doctor::environment_check::ComparedPage;
 use crate::commands::environment::config::ConfigPage;
 use crate::commands::environment::enable::EnablePage;
 use crate::commands::environment::init::InitPage;
+use crate::commands::fields_of_reader;
 use crate::commands::history::{DeletedHistory, RenamedHistory};
 use crate::commands::list::List;
 use crate::commands::log::Log;
@@ -36,21 +36,22 @@ use crate::commands::remote::RemotePage;
 use crate::commands::scratch::bisect::BisectPage;
 use crate::commands::scratch::eval::EvalPage;
 use crate::commands::shells::PrintedText;
-use crate::commands::show::Show;
-use crate::commands::stale::{StalePage, StaleReason};
+use crate::commands::stale::StaleReason;
 use crate::commands::status::Status;
 use crate::commands::sync::pull::PullPage;
 use crate::commands::sync::push::PushPage;
 use crate::commands::sync::watch::WatchPage;
 use crate::commands::trust::TrustPage;
-use crate::commands::vars::{Variable, Vars};
+use crate::commands::vars::Variable;
 use crate::commands::verify::Verify;
-use crate::commands::{annotate::Annotate, extract::Extract};
+use crate::context::Context;
 use crate::evidence_page::{EvidencePage, FilePage, InterpreterPage, ModulePage};
+use crate::history_view::HistoryView;
 use crate::in_flight::InFlight;
 use crate::message_page::MessagePage;
 use crate::outputs::CellOutput;
 use crate::page::ErrorBody;
+use crate::problem::Problem;
 use crate::report::ReportPage;
 use crate::run_page::RunPage;
 
@@ -65,7 +66,7 @@ struct Link {
 }
 
 /// The state of the generator.
-struct Reference {
+pub(crate) struct Reference {
     generator: SchemaGenerator,
     links: Vec<Link>,
     /// Types whose fields others include.
@@ -162,6 +163,14 @@ impl Reference {
             writeln!(text, "| `{}` | {} | {description} |", row.field, row.kind).expect("a text takes it");
         }
         text
+    }
+
+    /// Returns a table of the fields of the page that this function returns.
+    pub(crate) fn fields_of<A, P: JsonSchema>(
+        &mut self,
+        _: fn(&A, &HistoryView<'_>, &Context) -> Result<P, Problem>,
+    ) -> String {
+        self.fields::<P>()
     }
 
     /// Returns a table of the variants of a tagged enumeration, each with its own fields.
@@ -350,16 +359,9 @@ fn lowered(text: &str) -> String {
     }
 }
 
-/// The commands, the tables with the fields of their answers, and the sections that explain them.
-const COMMANDS: &[(&str, &str, &str)] = &[
-    ("status", "status", "status"),
-    ("log", "log", "log"),
-    ("show", "show", "show"),
-    ("diff", "diff", "diff"),
-    ("vars", "vars", "vars"),
-    ("annotate", "annotate", "annotate"),
-    ("extract", "extract", "extract"),
-    ("stale", "stale", "stale"),
+/// Rows of the table of commands that differ from the rule: the commands, the table with the fields of their answers, and the section
+/// that explains them. By the rule, all three are the command's name.
+const ROWS: &[(&str, &str, &str)] = &[
     ("op log", "op log", "op-log"),
     ("undo, redo, switch, restore, resume, op restore", "report", "reports"),
     ("branch, tag (without a name)", "names", "branch-and-tag"),
@@ -368,28 +370,36 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("history rename", "history rename", "history-rename"),
     ("history delete", "history delete", "history-delete"),
     ("run", "", "run"),
-    ("eval", "eval", "eval"),
-    ("bisect", "bisect", "bisect"),
     ("move, push --plan", "move", "move"),
     ("push", "push", "push"),
     ("pull, clone", "pull", "pull-and-clone"),
-    ("watch", "watch", "watch"),
-    ("remote", "remote", "remote"),
-    ("export", "export", "export"),
-    ("package", "package", "package"),
-    ("import", "import", "import"),
-    ("trust", "trust", "trust"),
     ("enable, disable", "enable", "enable-and-disable"),
-    ("init", "init", "init"),
-    ("config", "config", "config"),
-    ("list", "list", "list"),
     ("doctor", "doctor", "doctor"),
     ("doctor --for", "doctor --for", "doctor-for-a-bundle"),
-    ("verify", "verify", "verify"),
-    ("gc", "gc", "gc"),
-    ("forget", "forget", "forget"),
     ("completions, man", "text", "completions-and-man"),
 ];
+
+/// Commands without an answer in JSON.
+const WITHOUT_JSON: [&str; 2] = ["serve", "panel"];
+
+/// Returns the rows of the table of commands, in the order of the help.
+fn rows() -> Vec<(&'static str, &'static str, &'static str)> {
+    let words = |row: &str| {
+        row.split(", ")
+            .map(|word| word.split(' ').next().expect("a word").to_owned())
+            .collect()
+    };
+    let mut rows = Vec::new();
+    for info in REGISTRY.commands().filter(|info| !WITHOUT_JSON.contains(&info.name)) {
+        let irregular = || ROWS.iter().map(|row| (words(row.0), row));
+        let of_it = |(words, _): &(Vec<String>, _)| words[0] == info.name;
+        rows.extend(irregular().filter(of_it).map(|(_, row)| *row));
+        if !irregular().any(|(words, _)| words.iter().any(|word| word == info.name)) {
+            rows.push((info.name, info.name, info.name));
+        }
+    }
+    rows
+}
 
 /// The fields of `clew run`, which are written by Python.
 const OF_RUN: &str = "`input`, `output`, `is_planned`, `counts`, `cells`";
@@ -407,12 +417,10 @@ impl Reference {
             "status" => self.fields::<Status>(),
             "log" => self.fields::<Log>(),
             "log --html" => self.fields::<LogFilePage>(),
-            "show" => self.fields::<Show>(),
             "evidence" => self.fields::<EvidencePage<'static>>(),
             "evidence of files" => self.fields::<FilePage<'static>>(),
             "evidence of modules" => self.fields::<ModulePage<'static>>(),
             "evidence of the interpreter" => self.fields::<InterpreterPage<'static>>(),
-            "diff" => self.fields::<Diff>(),
             "kinds of differences" => self.kinds::<Detail>(),
             "text" => self.fields::<PrintedText>(),
             "difference of texts" => self.fields::<TextDetail>(),
@@ -422,10 +430,6 @@ impl Reference {
             "a change" => self.fields::<Change>(),
             "a changed column" => self.fields::<ColumnDetail>(),
             "unread" => self.fields::<UnreadMemory>(),
-            "vars" => self.fields::<Vars>(),
-            "annotate" => self.fields::<Annotate>(),
-            "extract" => self.fields::<Extract>(),
-            "stale" => self.fields::<StalePage>(),
             "reasons" => self.kinds::<StaleReason>(),
             "op log" => self.fields::<OpLog>(),
             "report" => self.fields::<ReportPage<'static>>(),
@@ -441,7 +445,6 @@ impl Reference {
             "pull" => self.fields::<PullPage>(),
             "watch" => self.fields::<WatchPage>(),
             "remote" => self.fields::<RemotePage>(),
-            "export" => self.fields::<ExportPage>(),
             "package" => self.fields::<PackagePage>(),
             "import" => self.fields::<ImportPage>(),
             "trust" => self.fields::<TrustPage>(),
@@ -454,21 +457,24 @@ impl Reference {
             "verify" => self.fields::<Verify>(),
             "gc" => self.fields::<GcPage>(),
             "forget" => self.fields::<ForgetPage>(),
-            other => panic!("docs/json.md asks for {other}, which is no table"),
+            reader => {
+                let fields = fields_of_reader(self, reader);
+                fields.unwrap_or_else(|| panic!("docs/json.md asks for {reader}, which is no table"))
+            }
         }
     }
 
     /// Returns the table of commands, with the top-level fields of their answers.
     fn commands(&mut self) -> String {
         let mut text = "| command | fields | explained in |\n|---|---|---|\n".to_owned();
-        for (commands, table, section) in COMMANDS {
+        for (commands, table, section) in rows() {
             let (words, note) = commands.split_once(" (").unwrap_or((commands, ""));
             let words: Vec<String> = words.split(", ").map(|word| format!("`{word}`")).collect();
             let note = note
                 .strip_suffix(')')
                 .map(|note| format!(" {note}"))
                 .unwrap_or_default();
-            let fields = match *table {
+            let fields = match table {
                 "" => OF_RUN.to_owned(),
                 table => self.top_fields(table),
             };
@@ -503,11 +509,18 @@ impl Reference {
     }
 }
 
-/// Returns the file with updated tables.
+/// Returns the file with updated tables, and with a section for each command that has none.
 fn written(page: &str) -> String {
     let mut reference = Reference::new();
+    let mut page = page.to_owned();
+    for (_, table, _) in rows().into_iter().filter(|(_, table, _)| !table.is_empty()) {
+        let mark = format!("<!-- table: {table} -->");
+        if !page.contains(&mark) {
+            write!(page, "\n### {table}\n\n{mark}\n<!-- end -->\n").expect("a text takes it");
+        }
+    }
     let mut text = String::new();
-    let mut rest = page;
+    let mut rest = page.as_str();
     while let Some((before, after)) = rest.split_once("<!-- table: ") {
         let (name, after) = after.split_once(" -->\n").expect("a mark ends");
         let (_, after) = after.split_once("<!-- end -->").expect("a table ends");

@@ -335,6 +335,9 @@ const CLASS_LOST: &str = "its class cannot be restored";
 /// The reason for a value that the user excluded.
 pub const EXCLUDED: &str = "it is excluded";
 
+/// The reason for a variable that keeps its value because it was excluded in the state to restore.
+pub(crate) const WAS_EXCLUDED: &str = "it was excluded in that state";
+
 fn kept_out(why: &str) -> String {
     match why {
         EXCLUDED => "it was excluded".to_owned(),

@@ -18,6 +18,7 @@ from clew.analysis.bytecode import (
     called,
     constant,
     dotted,
+    is_bound_by_with,
     mentions,
     texts_of,
 )
@@ -154,16 +155,13 @@ def _stored(scope: Scope, name: str, depth: int) -> bool | str:
     """Checks a local variable: bound by a loop or `with`, or bound once."""
     steps = scope.steps
     places = [at for at, one in enumerate(steps) if one.opname == "STORE_FAST" and one.argval == name]
-    # Since Python 3.14, `with` calls the loaded method `__enter__`.
-    before = {
-        "BEFORE_WITH" if steps[at - 2].opname == "LOAD_SPECIAL" else steps[at - 1].opname for at in places
-    }
+    before = {"with" if is_bound_by_with(steps, at) else steps[at - 1].opname for at in places}
     if any(one.opname == "LOAD_FAST_AND_CLEAR" and one.argval == name for one in steps):
         # After a comprehension, the previous value of the name is put back.
         before -= {"SWAP", "END_FOR", "POP_TOP"}
-    if not places or before <= {"BEFORE_WITH"}:
+    if not places or before <= {"with"}:
         return bool(places)
-    if before <= {"FOR_ITER", "BEFORE_WITH"}:
+    if before <= {"FOR_ITER", "with"}:
         return not _builds(scope)
     if len(places) > 1:
         return False

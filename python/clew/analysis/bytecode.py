@@ -35,6 +35,8 @@ ELEMENTS = frozenset(("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE"))
 """Instructions that set or delete an element, or a slice."""
 RETURNS = frozenset(("RETURN_VALUE", "RETURN_CONST"))
 CALLS = frozenset(("CALL", "CALL_KW", "CALL_FUNCTION_EX"))
+WITH_BEGINS = frozenset(("BEFORE_WITH", "BEFORE_ASYNC_WITH", "LOAD_SPECIAL"))
+"""The instructions that begin a `with`: one up to Python 3.13, then one for each method."""
 _CONSTANTS = frozenset(("LOAD_CONST", "RETURN_CONST"))
 _ELEMENT = frozenset(("BINARY_SUBSCR", "BINARY_OP_SUBSCR", "BINARY_SLICE"))
 _CALLED = frozenset(("PRECALL", "CALL", "CALL_KW"))
@@ -522,6 +524,13 @@ def is_annotation(steps: Sequence[Step], place: int) -> bool:
         if not one.opname.startswith(("LOAD_", "BUILD_", "BINARY_", "PUSH_NULL")):
             return False
     return False
+
+
+def is_bound_by_with(steps: Sequence[Step], store: int) -> bool:
+    """Returns whether `with … as` stores its value here."""
+    # Since Python 3.14, `with` calls the loaded method `__enter__`.
+    begin = store - 1 if sys.version_info < (3, 14) else store - 2
+    return begin >= 0 and steps[begin].opname in WITH_BEGINS
 
 
 def constant(steps: Sequence[Step] | None) -> Any:

@@ -24,6 +24,7 @@ from clew.analysis.bytecode import (
     GLOBAL_LOADS,
     LOCAL_LOADS,
     LOCAL_STORES,
+    WITH_BEGINS,
     Step,
     does_any,
     flattened,
@@ -196,12 +197,10 @@ def _is_patching(value: object) -> bool:
 
 #: The maximal number of steps from the context manager to its name in a `with` statement.
 _WITH = 7
-#: The instructions that begin a `with`: one up to Python 3.13, then one for each method.
-_WITH_BEGINS = frozenset(("BEFORE_WITH", "BEFORE_ASYNC_WITH", "LOAD_SPECIAL"))
 
 
 def _is_with(step: Step) -> bool:
-    return step.opname in _WITH_BEGINS
+    return step.opname in WITH_BEGINS
 
 
 def _magics(code: CodeType) -> Iterator[str]:
@@ -395,7 +394,7 @@ def _is_entered(steps: Sequence[Step], place: int) -> bool:
     """Returns whether the result of a call is entered by `with`, and so undone at its end."""
     after = (step.opname for step in steps[place + 1 :])
     called = next((name for name in after if name.startswith("CALL")), None)
-    return called is not None and next((name for name in after if name != "COPY"), "") in _WITH_BEGINS
+    return called is not None and next((name for name in after if name != "COPY"), "") in WITH_BEGINS
 
 
 def _homes(path: list[str], namespace: Mapping[str, Any]) -> Iterator[list[str]]:

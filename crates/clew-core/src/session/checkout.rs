@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::capture::{Interruptibility, RecordingReport};
 use super::{Deed, Request, RestoreOptions, Session, SessionError, UndoStep};
-use crate::cause::{Cause, EXCLUDED};
+use crate::cause::{Cause, EXCLUDED, WAS_EXCLUDED};
 use crate::format::{Action, Body, Encoding, Ending, Manifest, Position, Run, RunKind, Version};
 use crate::graph::{CoVariable, Heap, look};
 use crate::history::{History, State, UndoEntry};
@@ -893,10 +893,7 @@ impl AvailableValues for HeldBySession<'_> {
         let was_excluded = |manifest: &Manifest| matches!(&manifest.body, Body::Withheld { why } if why == EXCLUDED);
         if live.holding(root).is_some() && self.manifest(&version.manifest).is_ok_and(|at| was_excluded(&at)) {
             // No value is known for that state, and the live one must not be lost.
-            let why = Cause::LeftAlone {
-                why: "it was excluded in that state",
-            }
-            .into();
+            let why = Cause::LeftAlone { why: WAS_EXCLUDED }.into();
             return Some(StepKind::Leave { why });
         }
         if self.is_registered(version) {
