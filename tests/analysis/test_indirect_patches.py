@@ -14,9 +14,9 @@ import unittest
 from types import FunctionType
 from typing import Any
 
-import h5py
 import numpy
 import pandas
+import pyarrow
 import pytest
 
 from clew.analysis.bytecode import nested
@@ -134,7 +134,7 @@ class Keeps:
         ("sets(frame)", set()),
         ("len(dir(math))", set()),
         # On what a call returns, or an element.
-        ("h5py.get_config().track_order = True", {"h5py.track_order"}),
+        ("pyarrow.default_memory_pool().mine = True", {"pyarrow.mine"}),
         ("logging.getLogger('a').extra = 1", {"logging.getLogger.extra"}),
         ("getattr(logging, 'root').extra = 1", {"logging.extra"}),
         ("functools.reduce(getattr, ['TestCase'], unittest).mine = 1", {"unittest.mine"}),
@@ -187,7 +187,7 @@ class Keeps:
         ("deep(math)", {"math.mine"}),
         # What is the user's, and what is told of elsewhere.
         ("sys.path += ['a']\nmath.tau += 1\nframe.b += 1", set()),
-        ("h5py.get_config().count += 1", {"h5py.count"}),
+        ("pyarrow.default_memory_pool().count += 1", {"pyarrow.count"}),
         ("frame.b = 1\nframe['a'][0] = 2\nframe.loc[0, 'a'] = 3", set()),
         ("grid = numpy.zeros((3, 3))\ngrid[numpy.argmax(grid[0])][0] = 1", set()),
         ("things = [frame]\nthings[math.floor(0.5)].mine = 1", set()),
@@ -204,7 +204,20 @@ def test_what_is_set_where_no_dotted_name_leads_is_told_and_nothing_else(
     (tmp_path / "own_setting.py").write_text(OWN)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "own_setting", raising=False)
-    libraries = (functools, h5py, importlib, json, logging, math, mimetypes, numpy, pandas, re, sys, unittest)
+    libraries = (
+        functools,
+        importlib,
+        json,
+        logging,
+        math,
+        mimetypes,
+        numpy,
+        pandas,
+        pyarrow,
+        re,
+        sys,
+        unittest,
+    )
     namespace: dict[str, Any] = {library.__name__: library for library in libraries}
     namespace |= {"__name__": "__main__", "frame": pandas.DataFrame({"a": [1]}), "held": [re]}
     namespace |= {"types": mimetypes.types_map, "root": logging.root, "table": {"a": {}}}

@@ -28,6 +28,8 @@ import zoneinfo
 import pytest
 from heap import copy, fingerprint
 
+#: Iterators of itertools that Python 3.14 and later cannot read.
+WITHOUT_REDUCERS = ("cycle", "chain", "islice", "product", "accumulate")
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 EQUAL = [
     datetime.date(2020, 1, 2),
@@ -215,6 +217,10 @@ def test_iterators_go_on_where_they_were_and_are_not_used_up():
     for name, make in made.items():
         iterator = make()
         next(iterator)
+        if sys.version_info >= (3, 14) and name in WITHOUT_REDUCERS:
+            with pytest.raises(Exception, match="without consuming it"):
+                fingerprint(iterator)
+            continue
         back = copy(iterator)
         assert [next(back), next(back)] == [next(iterator), next(iterator)], name
 

@@ -69,7 +69,7 @@ THROUGH = {
     "own.patch(json, k)": "json.mine",
     "own.patch(pd.Series, k)": "pd.Series.mine",
     "class Sets:\n    def __init__(self, holder):\n        holder.mine = k\nmade = Sets(textwrap)": "textwrap.mine",
-    "h5py.get_config().track_order = bool(k % 2)": "h5py.get_config().track_order",
+    "threading.main_thread().mine = k": "threading.main_thread().mine",
     "for name in ('one', 'two'):\n    setattr(string, name, k)": "string.one",
     "vars(fractions)['mine'] = k": "fractions.mine",
     "importlib.import_module('statistics').mine = k": "statistics.mine",
@@ -82,17 +82,15 @@ THROUGH = {
 def test_p03_what_is_set_in_a_library_where_no_name_leads_counts_for_who_uses_it(desk: Desk) -> None:
     (desk.folder / "own.py").write_text("def patch(holder, value):\n    holder.mine = value\n")
     first = (
-        "import bisect, colorsys, fractions, heapq, importlib, json, math, statistics, string, sys, textwrap\n"
-        "import h5py, own\nimport pandas as pd"
+        "import bisect, colorsys, fractions, heapq, importlib, json, math, statistics, string, sys, textwrap, threading\n"
+        "import own\nimport pandas as pd"
     )
     for value in ("1", "2"):
         cells = (first, f"k = {value}", *THROUGH, *THROUGH.values())
         done, shown = ran(desk, "through", *cells)
         readers = dict(zip(THROUGH.values(), done[-len(THROUGH) :], strict=True))
         assert {reader for reader, outcome in readers.items() if outcome != EXECUTED} == set()
-        assert shown[-len(THROUGH) :] == [
-            str(value == "1") if "track_order" in reader else value for reader in THROUGH.values()
-        ]
+        assert shown[-len(THROUGH) :] == [value] * len(THROUGH)
         assert set(ran(desk, "through", *cells)[0]) == {RESTORED}
 
 

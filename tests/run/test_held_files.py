@@ -9,6 +9,8 @@ import pytest
 from run.desk import Desk
 from run.test_draws import EXECUTED, RESTORED, ran
 
+pytest.importorskip("h5py", reason="It has no wheel for this Python")
+
 #: What it holds is not part of what it is: pickled, it tells the path, and opens it again.
 LIBRARY = """
 import io, os, sqlite3, threading

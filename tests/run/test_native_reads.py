@@ -11,7 +11,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import polars as pl
 import pytest
@@ -21,6 +20,7 @@ from harness import Kernel, Reply
 from clew.observer import HEADER, NEXT, RECORD, SIZE, SLOTS, Kind, Log, preload
 from clew.observer_log import UNKNOWN
 
+h5py = pytest.importorskip("h5py", reason="It has no wheel for this Python")
 EXECUTED = "executed"
 
 #: Modules and settings of the notebook's author.

@@ -67,11 +67,15 @@ def _functions(space: dict[str, Any]) -> list[FunctionType] | None:
 
 def _read_by(function: FunctionType) -> Iterator[str]:
     # Imported here because most processes have no such function.
-    from clew.analysis.bytecode import names_of, nested
+    from clew.analysis.bytecode import names_of, nested, texts_of
 
-    for code in nested(function.__code__):
+    # Since Python 3.14, a function of its own computes the annotations when they are first read.
+    annotate = getattr(getattr(function, "__annotate__", None), "__code__", None)
+    bodies = [function.__code__] if annotate is None else [function.__code__, annotate]
+    for code in chain.from_iterable(map(nested, bodies)):
         yield from chain.from_iterable(names_of(code))
     # `typing.get_type_hints` looks up the names in annotations.
-    for annotation in function.__annotations__.values():
+    written = function.__annotations__.values() if annotate is None else texts_of(annotate)
+    for annotation in written:
         if isinstance(annotation, str):
             yield from _WORD.findall(annotation)

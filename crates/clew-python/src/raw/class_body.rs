@@ -56,7 +56,10 @@ pub(super) unsafe fn is_made_anew(class: Type, name: &[u8], value: *mut ffi::PyO
         let kind = ffi::Py_TYPE(value);
         let own = kind == &raw mut ffi::PyGetSetDescr_Type || kind == &raw mut ffi::PyMemberDescr_Type;
         let generated = matches!(name, b"_abc_impl" | b"__firstlineno__");
-        generated || (own && (*value.cast::<ffi::PyDescrObject>()).d_type == class)
+        // Since Python 3.15, all classes share the descriptors of these two.
+        let shared = matches!(name, b"__dict__" | b"__weakref__");
+        let owner = |own: Type| own == class || (shared && own == &raw mut ffi::PyBaseObject_Type);
+        generated || (own && owner((*value.cast::<ffi::PyDescrObject>()).d_type))
     }
 }
 
