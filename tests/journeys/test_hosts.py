@@ -22,7 +22,7 @@ SOURCES = [
     "delays = sum(frame['delay'])",
     "worst = max(frame['delay'])",
 ]
-UNNAMED = "Clew does not know the notebook's file, so a new kernel finds them only by a name"
+UNNAMED = "Clew does not know the notebook's file: `%clew history --new NAME` names this history"
 SESSION = "0b1c8a52-9d0e-4a55-8f3b-1234567890ab"
 COLAB = {"COLAB_RELEASE_TAG": "release-colab_20260819-060114_RC00", "COLAB_GPU": ""}
 DRIVE_FILE = "1NCaPOoxqmAEWb8c8V0kEHVunbW1yHVkL"
