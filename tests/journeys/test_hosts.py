@@ -151,6 +151,21 @@ def test_the_name_that_vs_code_gives_a_session_of_a_jupyter_server_is_no_path(
     assert UNNAMED in loaded(kernel)
 
 
+def test_a_kernel_of_vs_code_that_records_from_its_start_leaves_no_other_history(
+    kernels: Kernels, tmp_path: Path
+) -> None:
+    """After `clew enable` it records before VS Code reports the path."""
+    path = tmp_path / "flights.ipynb"
+    write(path, SOURCES)
+    for _ in range(2):
+        kernel = in_vs_code(kernels, path, arguments=["--IPKernelApp.extra_extensions=clew"])
+        kernel.run(SOURCES[0], cell_id=cell(path, 0)).raised()
+        assert history(kernel)[0] == "flights.ipynb"
+        kernel.close()
+    listed = json.loads(kernel.terminal("list", "--json").out)["histories"]
+    assert [entry["history"] for entry in listed] == ["flights.ipynb"]
+
+
 def test_a_notebook_with_such_a_name_is_a_notebook(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / f"flights-{SESSION}.ipynb"
     monkeypatch.setenv("JPY_SESSION_NAME", str(path))
