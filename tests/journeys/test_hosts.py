@@ -258,6 +258,21 @@ def test_two_notebooks_on_one_machine_of_colab_share_no_history(kernels: Kernels
     assert len(found) == 2
 
 
+def test_a_session_without_a_path_is_offered_to_a_notebook_with_its_cells_and_not_taken(
+    kernels: Kernels, tmp_path: Path
+) -> None:
+    """A notebook that was downloaded from Colab; or one whose cells were typed into a console, too."""
+    kernel = kernels(env=COLAB | {"COLAB_NOTEBOOK_ID": f"/drive/{DRIVE_FILE}"})
+    for source in SOURCES:
+        kernel.run(source).raised()
+    before = history(kernel)[1]
+    kernel.close()
+    write(tmp_path / "flights.ipynb", SOURCES)
+    kernel = kernels(notebook=tmp_path / "flights.ipynb", load=False)
+    assert f"`%clew history {before[:8]}`" in loaded(kernel)
+    assert history(kernel)[1] != before
+
+
 def test_kaggle_is_told_from_colab_on_whose_image_it_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (COLAB | {"KAGGLE_KERNEL_RUN_TYPE": "Interactive"}).items():
         monkeypatch.setenv(name, value)
