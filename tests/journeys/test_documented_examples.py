@@ -39,6 +39,7 @@ EXAMPLES = {
     "README.md": (10, 8, 1),
     "docs/guide.md": (12, 12, 1),
     "docs/guide/distributed.md": (6, 3, 1),
+    "docs/guide/hosts.md": (0, 0, 1),
     "docs/guide/identity.md": (5, 5, 0),
     "docs/guide/install.md": (2, 1, 2),
     "docs/guide/packages.md": (6, 6, 0),

@@ -190,18 +190,25 @@ fn cells_that_ran(store: &Store, id: HistoryId, with: SourceInclusion) -> Vec<(O
     cells.map(|(_, run)| (run.cell.clone(), known(run))).collect()
 }
 
-/// Returns the identities of the cells that ran in a history, of the same kind as `like`: with the source of each cell's last run.
+/// Returns the identities of the cells that ran in a history, of the same kind as `like`: with the source of each cell's last run. If the
+/// front end gave the cells no ids, or ids that are in no file (VS Code), returns their sources.
 fn cells_of(store: &Store, id: HistoryId, like: &CellIdentities, with: SourceInclusion) -> CellIdentities {
-    match like {
-        CellIdentities::Ids(_) => {
-            let cells = cells_that_ran(store, id, with).into_iter();
-            CellIdentities::Ids(cells.filter_map(|(id, source)| Some((id?, source))).collect())
-        }
-        CellIdentities::Sources(_) => {
-            let cells = cells_that_ran(store, id, SourceInclusion::Yes).into_iter();
-            CellIdentities::of_sources(cells.filter_map(|(_, source)| source))
+    if let CellIdentities::Ids(_) = like {
+        let cells = cells_that_ran(store, id, with).into_iter();
+        let in_files = cells.filter_map(|(id, source)| Some((id.filter(|id| may_be_in_file(id))?, source)));
+        let ids = CellIdentities::Ids(in_files.collect());
+        if !ids.is_empty() {
+            return ids;
         }
     }
+    let cells = cells_that_ran(store, id, SourceInclusion::Yes).into_iter();
+    CellIdentities::of_sources(cells.filter_map(|(_, source)| source))
+}
+
+/// Whether the format of notebooks permits an id of a cell.
+fn may_be_in_file(id: &str) -> bool {
+    id.chars()
+        .all(|letter| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_')
 }
 
 #[cfg(test)]

@@ -16,6 +16,8 @@ MODULE_NAMES = frozenset(
         "__session__",
         "__conditional_annotations__",
         "__warningregistry__",
+        # VS Code's, for the path of the notebook: a restore must not bring back the path of another place.
+        "__vsc_ipynb_file__",
     ]
 )
 USABLE_NAMES = frozenset(["__name__", "__doc__", "__package__", "__file__", "__cached__", "__path__"])

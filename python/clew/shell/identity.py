@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import sys
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +20,18 @@ if TYPE_CHECKING:
 #: Where front ends store the path: in Jupyter's session variable, and in VS Code's variable in the namespace.
 VARIABLE = "JPY_SESSION_NAME"
 NAME = "__vsc_ipynb_file__"
-#: The suffix that VS Code adds to the file name in a session of a Jupyter server, with ids that are new in each session.
-SESSION_IDS = re.compile(r"-jvsc-[0-9a-f-]+(?=\.ipynb$)")
-#: Services that start a machine for one notebook and report no path, by a variable that each sets.
-HOSTED = {"COLAB_RELEASE_TAG": "colab", "KAGGLE_KERNEL_RUN_TYPE": "kaggle"}
+#: The end of a session's name that VS Code gives to a Jupyter server. It leaves out the folder, so notebooks of one name look alike.
+VS_CODE_SESSION = re.compile(r"-(jvsc-[0-9a-f-]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\.ipynb$")
+#: The beginning of cell ids of VS Code. The part after `#` counts the cells from zero each time that the notebook is opened.
+VS_CODE_CELL = "vscode-notebook-cell:"
+#: Distinguishes these ids from those that other kernels received.
+KERNEL_ID = uuid.uuid4().hex[:8]
+#: Services whose notebooks are no files of the kernel's machine, by a variable that each sets. Kaggle's image is built on Colab's.
+HOSTED = {"KAGGLE_KERNEL_RUN_TYPE": "kaggle", "COLAB_RELEASE_TAG": "colab"}
+#: The variable in which Colab stores the notebook's address, and the last part of the address of a notebook that the user saved. Pages
+#: that everybody can open, such as the scratch page, have a name there instead.
+COLAB_NOTEBOOK = "COLAB_NOTEBOOK_ID"
+COLAB_ID = re.compile(r"[\w-]{20,}$", re.ASCII)
 #: The variable in which a program specifies the history, by its id.
 HISTORY = "CLEW_HISTORY"
 #: The variable in which some front ends store the name of the kernel's specification.
@@ -61,17 +70,44 @@ def notebook_of(shell: Any, name: str | None = None) -> Notebook:
 
 def told_path(namespace: dict[str, Any]) -> str | None:
     """Returns the notebook's absolute path, as the front end reports it."""
-    for told in (namespace.get(NAME), os.environ.get(VARIABLE)):
-        if type(told) is str and told.endswith(".ipynb"):
-            return str(Path(SESSION_IDS.sub("", told)).absolute())
-    return None
+    told = namespace.get(NAME)
+    if type(told) is str and told.endswith(".ipynb"):
+        return str(Path(told).absolute())
+    told = os.environ.get(VARIABLE, "")
+    if not told.endswith(".ipynb"):
+        return None
+    path = below_server(Path(told)).absolute()
+    is_address = hosted() is not None or VS_CODE_SESSION.search(told) is not None
+    return str(path) if path.exists() or not is_address else None
+
+
+def below_server(path: Path) -> Path:
+    """Returns a path that may be relative to the folder of a Jupyter server. The server starts the kernel in the notebook's folder."""
+    folder, here = path.parent.parts, Path.cwd()
+    is_here = not path.is_absolute() and here.parts[-len(folder) :] == folder
+    return here / path.name if is_here else path
+
+
+def hosted() -> str | None:
+    """Returns the service on whose machine the kernel runs."""
+    return next((service for variable, service in HOSTED.items() if variable in os.environ), None)
 
 
 def hosted_id() -> str | None:
-    """Returns an id of the service and the machine, if each machine has one notebook."""
-    services = (service for variable, service in HOSTED.items() if variable in os.environ)
-    service = next(services, None)
+    """Returns the service and the id that it gave the notebook. Kaggle starts a machine for one notebook, so the machine's name serves."""
+    service = hosted()
+    if service == "colab":
+        found = COLAB_ID.search(os.environ.get(COLAB_NOTEBOOK, ""))
+        return f"colab-{found.group()}" if found else None
     return f"{service}-{platform.node()}" if service is not None else None
+
+
+def cell_of(info: Any) -> str | None:
+    """Returns the id of a cell, from what IPython reports about its execution. IPython 7 reports none."""
+    cell: str | None = getattr(info, "cell_id", None)
+    if isinstance(cell, str) and cell.startswith(VS_CODE_CELL):
+        return f"vscode:{cell.rpartition('#')[2]}:{KERNEL_ID}"
+    return cell
 
 
 def read(path: str) -> dict[str, Any]:

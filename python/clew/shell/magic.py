@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
+from IPython.core import completer
 from IPython.core.magic import no_var_expand
 
 from clew._engine import intent, read_line
@@ -14,6 +14,8 @@ from clew.shell import display, progress
 from clew.shell.warn import describe, guarded, warn
 
 if TYPE_CHECKING:
+    from IPython.core.completer import CompletionContext, SimpleMatcherResult
+
     from clew._engine import Answer
     from clew.shell.session import Session
 
@@ -41,12 +43,13 @@ class Magic:
     def attach(self) -> None:
         """Registers `%clew`."""
         self._shell.register_magic_function(self._make_magic(), "line", "clew")
-        self._shell.Completer.custom_matchers.append(self._matcher)
+        if self._matcher is not None:
+            self._shell.Completer.custom_matchers.append(self._matcher)
 
     def detach(self) -> None:
         """Unregisters `%clew`."""
         self._shell.magics_manager.magics["line"].pop("clew", None)
-        if self._matcher in self._shell.Completer.custom_matchers:
+        if self._matcher is not None and self._matcher in self._shell.Completer.custom_matchers:
             self._shell.Completer.custom_matchers.remove(self._matcher)
 
     def _make_magic(self) -> Callable[[str], None]:
@@ -86,7 +89,10 @@ class Magic:
         marked: Callable[[str], None] = no_var_expand(clew)
         return marked
 
-    def _make_matcher(self) -> Callable[[CompletionContext], SimpleMatcherResult]:
+    def _make_matcher(self) -> Callable[[CompletionContext], SimpleMatcherResult] | None:
+        """Returns the function that completes `%clew`; `None` in IPython 7, which has no such functions."""
+        if not hasattr(completer, "context_matcher"):
+            return None
         session = self._session
 
         def clew_matcher(context: CompletionContext) -> SimpleMatcherResult:
@@ -100,11 +106,11 @@ class Magic:
                 # The Tab key must not print a traceback.
                 return {"completions": []}
             return {
-                "completions": [SimpleCompletion(text=text, type="magic") for text in found],
+                "completions": [completer.SimpleCompletion(text=text, type="magic") for text in found],
                 "matched_fragment": fragment,
                 "ordered": True,
                 "suppress": True,
             }
 
-        marked: Callable[[CompletionContext], SimpleMatcherResult] = context_matcher()(clew_matcher)
+        marked: Callable[[CompletionContext], SimpleMatcherResult] = completer.context_matcher()(clew_matcher)
         return marked

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 from clew._engine import Held
 from clew.errors import NotRecordingError
 from clew.shell.cell_parts import is_only_comments
+from clew.shell.identity import cell_of
 from clew.shell.run import Running, joined
 from clew.shell.warn import guarded, guarded_at_end, warn, warn_failed
 from clew.shell.watch import EVERYTHING
@@ -166,7 +167,7 @@ class Recorder:
             if outer is not None:
                 outer.nested.append(info)
                 return
-            run = Running(info.raw_cell, info.cell_id, info, execution_count)
+            run = Running(info.raw_cell, cell_of(info), info, execution_count)
             run.task = current_task()
             self.cells_begun += 1
             run.shown = [self._outputs.begin()]
@@ -469,7 +470,7 @@ class Recorder:
         """Handles the end of the cell that loaded Clew. It began before the hooks existed; everything since belongs to it."""
         if result is not None and result.info.raw_cell and not result.info.raw_cell.isspace():
             count = result.execution_count if result.info.store_history else None
-            run = Running(result.info.raw_cell, result.info.cell_id, result.info, count)
+            run = Running(result.info.raw_cell, cell_of(result.info), result.info, count)
             if self._script is not None:
                 # It contained a command that moved the session.
                 run.source, run.is_split = self._script[1].source, True

@@ -76,7 +76,9 @@ class Rerun:
         shell = self._shell
         shell.execution_count += after
         try:
-            result = shell.run_cell(cell["source"], store_history=True, cell_id=cell["cell"])
+            # IPython 7 has no ids of cells.
+            ids = {"cell_id": cell["cell"]} if cell["cell"] is not None else {}
+            result = shell.run_cell(cell["source"], store_history=True, **ids)
         finally:
             shell.execution_count -= after
         self._session.recorder.finish()

@@ -68,6 +68,8 @@ class Session:
         self._ending = Ending(self._hooks.loop, self.recorder.has_saved, self._begin_push, self._push)
         self._magic = Magic(shell, self)
         self._path = told_path(shell.user_ns)
+        #: The history that began because the front end has not reported the notebook yet.
+        self._provisional: str | None = None
         self._has_recorded = False
         #: The last recorded run. The code that uses it resets it to `None`.
         self.last_run: str | None = None
@@ -96,6 +98,8 @@ class Session:
             why = f"this session is not recorded: {error}. "
             tell(self._shell, warn, why + "Your session is unchanged; `%reload_ext clew` tries again.")
             return
+        if self._path is None and opened.get("belonging") == "new":
+            self._provisional = opened["id"]
         self._configure()
         restored_source.use(self._engine.cells, self._shell.compile)
         for text in opened.get("warnings", []):
@@ -406,6 +410,9 @@ class Session:
         if path is not None and path != self._path and not self._has_recorded:
             self._path = path
             self._say_first(self._engine.attach(notebook_of(self._shell)))
+            provisional, self._provisional = self._provisional, None
+            if provisional is not None:
+                guarded("delete the empty history", self.command, "history", "delete", provisional, "--yes")
 
 
 def masked_source(taken: Sequence[str]) -> str:

@@ -26,6 +26,11 @@ def start(shell: Any) -> None:
     try:
         if not is_on():
             return
+        if shell is None:
+            warn(
+                "this session is not recorded: Clew records IPython and Jupyter kernels, and this process has no IPython."
+            )
+            return
         from clew.shell import session
 
         session.load(shell)

@@ -92,9 +92,18 @@ impl CellIdentities {
             (Self::Sources(own), Self::Sources(others)) => {
                 (own.intersection(others).count(), own.len().min(others.len()), 2)
             }
-            _ => return None,
+            (Self::Ids(_), Self::Sources(_)) => return self.sources().shared(other),
+            (Self::Sources(_), Self::Ids(_)) => return self.shared(&other.sources()),
         };
         (shared >= least && shared * 2 >= fewer).then_some(shared)
+    }
+
+    /// Returns the distinctive sources of the cells.
+    fn sources(&self) -> Self {
+        match self {
+            Self::Ids(ids) => Self::of_sources(ids.values().flatten().cloned()),
+            Self::Sources(_) => self.clone(),
+        }
     }
 
     /// Returns whether there are no cells.
@@ -280,10 +289,10 @@ pub fn belonging_by_cells(
         list.push((shared, description.time, *id, file));
     }
     let name = |path: &str| Path::new(path).file_name().map(ToOwned::to_owned);
-    // Without a description of a history, it is unknown whether its file is gone.
-    let is_unreadable = |wanted: &HistoryId| {
+    // Without a path, it is unknown whether the file is gone: the description cannot be read, or the front end reported no file.
+    let has_no_path = |wanted: &HistoryId| {
         let found = histories.iter().find(|(id, _)| id == wanted);
-        found.is_some_and(|(_, description)| *description == HistoryDescription::default())
+        found.is_some_and(|(_, description)| description.path.is_none())
     };
     let original = there.iter().max().map(|(_, _, id, _)| *id);
     // A cell that was added to a copy is not in the file of its original, even if the original has run other cells.
@@ -301,7 +310,7 @@ pub fn belonging_by_cells(
             // Notebooks created from one template share its ids, but most of their sources differ.
             let cells = cells_of(*only, SourceInclusion::Yes);
             let is_other = own.shared(&cells).is_some_and(|shared| own.edited(&cells) * 2 > shared);
-            if is_other || is_unreadable(only) {
+            if is_other || has_no_path(only) {
                 NotebookMatch::Unclear(gone)
             } else {
                 NotebookMatch::Renamed(*only)
@@ -311,9 +320,9 @@ pub fn belonging_by_cells(
             // Either that copy of the other notebook was moved, or it was deleted and this is another copy.
             let edited = |id| own.edited(&cells_of(id, SourceInclusion::Yes));
             match edited(*only).cmp(&edited(original)) {
-                Ordering::Less if !is_unreadable(only) => NotebookMatch::Renamed(*only),
+                Ordering::Less if !has_no_path(only) => NotebookMatch::Renamed(*only),
                 Ordering::Greater => NotebookMatch::Copied(original),
-                _ if has_added(*only) && !is_unreadable(only) => NotebookMatch::Renamed(*only),
+                _ if has_added(*only) && !has_no_path(only) => NotebookMatch::Renamed(*only),
                 _ => NotebookMatch::Unclear(vec![*only, original]),
             }
         }
@@ -455,6 +464,20 @@ mod tests {
         assert_eq!(by_cells("/new.ipynb", &["x", "y"], &["z"], &[]), NotebookMatch::New);
         let little = by_cells("/new.ipynb", &["a", "x", "y", "z"], &[], &[]);
         assert_eq!(little, NotebookMatch::New, "little in common");
+    }
+
+    #[test]
+    fn cells_with_ids_are_compared_by_source_with_cells_without() {
+        let cells = ["frame = load('flights.csv')", "worst = frame.delay.max()", "x = 1"];
+        let with_ids = (0..)
+            .zip(cells)
+            .map(|(id, cell)| (format!("c-{id}"), Some(cell.to_owned())));
+        let (file, ran) = (CellIdentities::Ids(with_ids.collect()), |cells: &[&str]| {
+            CellIdentities::of_sources(cells.iter().map(|cell| (*cell).to_owned()))
+        });
+        assert_eq!(file.shared(&ran(&cells)), Some(2));
+        assert_eq!(ran(&cells).shared(&file), Some(2));
+        assert_eq!(file.shared(&ran(&cells[1..])), None, "one cell is not enough");
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub(crate) enum EngineMessage {
         is_known: bool,
     },
     /// Runs are recorded from here on.
-    #[error("Clew records your runs from here on{}. `%clew undo` undoes the last one, `%clew log` lists them", in_history(name.as_deref()))]
+    #[error("Clew records your runs from here on{}. `%clew undo` undoes the last one, `%clew log` lists them{}", in_history(name.as_deref()), naming(name.as_deref()))]
     Recording {
         /// The history's name, if a new kernel finds it again.
         name: Option<String>,
@@ -202,10 +202,15 @@ pub(crate) enum EngineMessage {
 }
 
 fn in_history(name: Option<&str>) -> String {
-    name.map_or_else(
-        || "; Clew does not know the notebook's file, so a new kernel finds them only by a name: `%clew history --new NAME`".to_owned(),
-        |name| format!(", in the history {name}"),
-    )
+    name.map_or_else(String::new, |name| format!(", in the history {name}"))
+}
+
+fn naming(name: Option<&str>) -> &'static str {
+    if name.is_some() {
+        ""
+    } else {
+        ". Clew does not know the notebook's file: `%clew history --new NAME` names this history, and `%clew history NAME` continues in it in a new kernel"
+    }
 }
 
 fn alike(candidates: &[String], is_copy: bool) -> String {

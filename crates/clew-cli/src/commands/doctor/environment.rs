@@ -13,7 +13,7 @@ use crate::site::{Site, version_of};
 use crate::text;
 
 /// The oldest supported versions: major, minor.
-const OLDEST: [(&str, (u32, u32)); 2] = [("ipython", (8, 18)), ("ipykernel", (6, 29))];
+const OLDEST: [(&str, (u32, u32)); 2] = [("ipython", (7, 34)), ("ipykernel", (6, 17))];
 /// The variable that disables Clew in a kernel.
 const VARIABLE: &str = "CLEW";
 
