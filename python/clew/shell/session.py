@@ -409,9 +409,10 @@ class Session:
         path = told_path(self._shell.user_ns)
         if path is not None and path != self._path and not self._has_recorded:
             self._path = path
-            self._say_first(self._engine.attach(notebook_of(self._shell)))
+            opened = self._engine.attach(notebook_of(self._shell))
+            self._say_first(opened)
             provisional, self._provisional = self._provisional, None
-            if provisional is not None:
+            if provisional not in (None, opened["id"]):
                 guarded("delete the empty history", self.command, "history", "delete", provisional, "--yes")
 
 
