@@ -96,6 +96,13 @@ impl CommandCall {
     }
 }
 
+/// Describes the fields of a page for docs/json.md.
+#[cfg(test)]
+pub(crate) trait PageFields {
+    /// Returns a table of the fields of this type.
+    fn fields<P: schemars::JsonSchema>(&mut self) -> String;
+}
+
 /// The most that a command may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CommandEffect {

@@ -85,15 +85,23 @@ macro_rules! commands {
 
         /// Returns the fields of the page of a command whose line has a function, for docs/json.md.
         #[cfg(test)]
-        pub(crate) fn fields_of_reader(reference: &mut crate::json_reference::Reference, name: &str) -> Option<String> {
+        pub(crate) fn fields_of_reader(fields: &mut impl crate::command_info::PageFields, name: &str) -> Option<String> {
             $($($(
                 if $info.name == name {
-                    return Some(reference.fields_of($reader));
+                    return Some(fields_of_page(fields, $reader));
                 }
             )?)*)*
             None
         }
     };
+}
+
+#[cfg(test)]
+fn fields_of_page<A, P: schemars::JsonSchema>(
+    fields: &mut impl crate::command_info::PageFields,
+    _: fn(&A, &HistoryView<'_>, &crate::context::Context) -> Result<P, crate::problem::Problem>,
+) -> String {
+    fields.fields::<P>()
 }
 
 // In the order of the help.

@@ -14,6 +14,7 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::Value;
 
 use crate::arguments::REGISTRY;
+use crate::command_info::PageFields;
 use crate::commands::care::PieceCount;
 use crate::commands::care::forget::ForgetPage;
 use crate::commands::care::gc::GcPage;
@@ -44,14 +45,11 @@ use crate::commands::sync::watch::WatchPage;
 use crate::commands::trust::TrustPage;
 use crate::commands::vars::Variable;
 use crate::commands::verify::Verify;
-use crate::context::Context;
 use crate::evidence_page::{EvidencePage, FilePage, InterpreterPage, ModulePage};
-use crate::history_view::HistoryView;
 use crate::in_flight::InFlight;
 use crate::message_page::MessagePage;
 use crate::outputs::CellOutput;
 use crate::page::ErrorBody;
-use crate::problem::Problem;
 use crate::report::ReportPage;
 use crate::run_page::RunPage;
 
@@ -66,7 +64,7 @@ struct Link {
 }
 
 /// The state of the generator.
-pub(crate) struct Reference {
+struct Reference {
     generator: SchemaGenerator,
     links: Vec<Link>,
     /// Types whose fields others include.
@@ -150,27 +148,6 @@ impl Reference {
             Some(name) => &self.generator.definitions()[name],
             None => schema,
         }
-    }
-
-    /// Returns a table of the fields of a type.
-    fn fields<T: JsonSchema>(&mut self) -> String {
-        let schema = self.schema_of::<T>();
-        let mut rows = Vec::new();
-        self.add_rows(&schema, "", &mut rows);
-        let mut text = "| field | type | meaning |\n|---|---|---|\n".to_owned();
-        for row in rows {
-            let description = row.description.replace('|', "\\|");
-            writeln!(text, "| `{}` | {} | {description} |", row.field, row.kind).expect("a text takes it");
-        }
-        text
-    }
-
-    /// Returns a table of the fields of the page that this function returns.
-    pub(crate) fn fields_of<A, P: JsonSchema>(
-        &mut self,
-        _: fn(&A, &HistoryView<'_>, &Context) -> Result<P, Problem>,
-    ) -> String {
-        self.fields::<P>()
     }
 
     /// Returns a table of the variants of a tagged enumeration, each with its own fields.
@@ -316,6 +293,20 @@ impl Reference {
             fields: Some((format!("[]{suffix}"), fields)),
             ..Kind::of(&one, "lists")
         }
+    }
+}
+
+impl PageFields for Reference {
+    fn fields<T: JsonSchema>(&mut self) -> String {
+        let schema = self.schema_of::<T>();
+        let mut rows = Vec::new();
+        self.add_rows(&schema, "", &mut rows);
+        let mut text = "| field | type | meaning |\n|---|---|---|\n".to_owned();
+        for row in rows {
+            let description = row.description.replace('|', "\\|");
+            writeln!(text, "| `{}` | {} | {description} |", row.field, row.kind).expect("a text takes it");
+        }
+        text
     }
 }
 
