@@ -6,7 +6,7 @@ where `man` searches.
 
 Kernels preload a small library, `native/observer.c`. It is compiled here, too, and installed beside the extension module.
 
-`third_party.py` writes the licence texts of all crates in the wheel, and its SBOM.
+`third_party.py` writes the licence texts of all crates in the wheel, and its SBOM. `sdist.py` adds the crates to the sdist.
 
 The Cargo profile is `release` for wheels and `dev` for editable installs; `CLEW_PROFILE` overrides both.
 """
@@ -21,10 +21,12 @@ import stat
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import maturin
+import sdist
 import third_party
 from maturin import (  # noqa: F401
     get_requires_for_build_editable,
@@ -60,9 +62,12 @@ def prepare_metadata_for_build_editable(
 
 
 def build_sdist(sdist_directory: str, config_settings: dict[str, Any] | None = None) -> str:
-    """Builds the sdist, with the licences of the crates."""
+    """Builds the sdist, with all crates in it."""
     _list_third_party(config_settings)
-    return str(maturin.build_sdist(sdist_directory, config_settings))
+    with tempfile.TemporaryDirectory() as scratch:
+        name = str(maturin.build_sdist(scratch, config_settings))
+        sdist.complete(Path(scratch) / name, Path(sdist_directory) / name)
+    return name
 
 
 def build_wheel(
