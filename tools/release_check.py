@@ -155,11 +155,11 @@ def wheel_contents(wheel: Path) -> Iterator[str]:
         ):
             yield "The command cannot be executed"
         for name, digest, _size in csv.reader(io.TextIOWrapper(archive.open(f"{info}/RECORD"), "utf-8")):
-            if name != f"{info}/RECORD":
-                found = (
-                    base64.urlsafe_b64encode(hashlib.sha256(archive.read(name)).digest()).decode().rstrip("=")
-                )
-                if digest != f"sha256={found}":
+            if name not in files:
+                yield f"RECORD lists {name}, which is missing"
+            elif name != f"{info}/RECORD":
+                found = base64.urlsafe_b64encode(hashlib.sha256(archive.read(name)).digest())
+                if digest != f"sha256={found.decode().rstrip('=')}":
                     yield f"RECORD has another hash for {name}"
         if {sbom, licences, f"{info}/METADATA"} <= set(files):
             yield from texts(*(archive.read(name).decode() for name in (f"{info}/METADATA", licences, sbom)))
