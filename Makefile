@@ -37,7 +37,7 @@ endif
 FOR_PYTHON = PYO3_PYTHON=$(shell tools/find_python.sh 3.11)
 
 .DEFAULT_GOAL := help
-.PHONY: help docs demo test test-long writers check format bench ratios promises promises-kept cases fuzz sanitize debug-python develop wheels between crash crash-kit system-packages prepare build-tests test-rust clean-venvs $(PYTHONS:%=test-%) $(PYTHONS:%=promised-%)
+.PHONY: help docs demo test test-long writers check format bench ratios promises promises-kept cases fuzz sanitize debug-python develop wheels between sdist release-check crash crash-kit system-packages prepare build-tests test-rust clean-venvs $(PYTHONS:%=test-%) $(PYTHONS:%=promised-%)
 .SUFFIXES:
 
 help: ## Lists what can be made.
@@ -153,6 +153,13 @@ develop: $(VENVS:%=%/.installed) ## Installs Clew into both environments for wor
 wheels: $(VENVS:%=%/.installed) ## Builds the wheel for both Pythons and installs it.
 	for python in $(PYTHONS); do tools/build.sh install $$python || exit 1; done
 
+sdist: .venv-release/.installed ## Builds the sdist with all crates, which builds without a network, in dist/.
+	PATH=$(CURDIR)/.venv-release/bin:$$PATH python -m build --no-isolation --sdist --outdir dist
+
+# It takes the sdist and the wheel that are in dist/, and builds those that are not there.
+release-check: .venv-release/.installed ## Checks the workflows, the versions, the sdist and the wheel, and tries the wheel.
+	.venv-release/bin/python tools/release_check.py all dist
+
 between: $(BETWEEN:%=.venv-%/.installed)
 	for python in $(BETWEEN); do tools/build.sh install $$python || exit 1; done
 
@@ -170,10 +177,11 @@ $(PYTHONS:%=test-%): test-%: .venv-%/.installed $(SERVERS)/.installed
 .venv-3.11/.installed: requirements/py311.txt
 .venv-3.12/.installed .venv-3.13/.installed .venv-3.14/.installed .venv-3.15/.installed: .venv-3.%/.installed: requirements/py3%.txt requirements/py313.txt
 .venv-docs/.installed: requirements/docs.txt
+.venv-release/.installed: requirements/release.txt requirements/release/package-lock.json
 .venv-servers/.installed: requirements/servers.txt requirements/servers/package-lock.json
 
 $(VINE)/.installed: tools/fetch_taskvine.sh requirements/taskvine.txt
 	tools/fetch_taskvine.sh
 
 clean-venvs: ## Removes all environments, those of the benchmarks' peers too.
-	rm -rf $(VENVS) $(BETWEEN:%=.venv-%) $(SERVERS) $(VINE) .venv-docs .venv-bench-* .venv-older
+	rm -rf $(VENVS) $(BETWEEN:%=.venv-%) $(SERVERS) $(VINE) .venv-docs .venv-release .venv-bench-* .venv-older

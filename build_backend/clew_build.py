@@ -6,6 +6,8 @@ where `man` searches.
 
 Kernels preload a small library, `native/observer.c`. It is compiled here, too, and installed beside the extension module.
 
+`third_party.py` writes the licence texts of all crates in the wheel, and its SBOM. `sdist.py` adds the crates to the sdist.
+
 The Cargo profile is `release` for wheels and `dev` for editable installs; `CLEW_PROFILE` overrides both.
 """
 
@@ -19,17 +21,17 @@ import stat
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import maturin
+import sdist
+import third_party
 from maturin import (  # noqa: F401
-    build_sdist,
     get_requires_for_build_editable,
     get_requires_for_build_sdist,
     get_requires_for_build_wheel,
-    prepare_metadata_for_build_editable,
-    prepare_metadata_for_build_wheel,
 )
 
 #: The minor versions of Python 3 whose objects the engine can read in memory (`crates/clew-python/src/raw`).
@@ -43,15 +45,43 @@ OBSERVER = ROOT / "python" / "clew" / "_observer.so"
 SCRIPTS.mkdir(parents=True, exist_ok=True)
 
 
+def prepare_metadata_for_build_wheel(
+    metadata_directory: str, config_settings: dict[str, Any] | None = None
+) -> str:
+    """Writes the metadata, which name the file with the licences of the crates."""
+    _list_third_party(config_settings)
+    return str(maturin.prepare_metadata_for_build_wheel(metadata_directory, config_settings))
+
+
+def prepare_metadata_for_build_editable(
+    metadata_directory: str, config_settings: dict[str, Any] | None = None
+) -> str:
+    """Writes the same metadata as for a wheel."""
+    _list_third_party(config_settings)
+    return str(maturin.prepare_metadata_for_build_editable(metadata_directory, config_settings))
+
+
+def build_sdist(sdist_directory: str, config_settings: dict[str, Any] | None = None) -> str:
+    """Builds the sdist, with all crates in it."""
+    _list_third_party(config_settings)
+    with tempfile.TemporaryDirectory() as scratch:
+        name = str(maturin.build_sdist(scratch, config_settings))
+        sdist.complete(Path(scratch) / name, Path(sdist_directory) / name)
+    return name
+
+
 def build_wheel(
     wheel_directory: str, config_settings: dict[str, Any] | None = None, metadata_directory: str | None = None
 ) -> str:
     """Builds the command, then the wheel."""
     _check_python()
     profile = _profile("release")
+    _list_third_party(config_settings)
     _place_command(profile)
     _place_observer()
-    return maturin.build_wheel(wheel_directory, _with_profile(config_settings, profile), metadata_directory)
+    return str(
+        maturin.build_wheel(wheel_directory, _with_profile(config_settings, profile), metadata_directory)
+    )
 
 
 def build_editable(
@@ -60,10 +90,11 @@ def build_editable(
     """Builds the command, then a wheel that points to `python/`."""
     _check_python()
     profile = _profile("dev")
+    _list_third_party(config_settings)
     _place_command(profile)
     _place_observer()
-    return maturin.build_editable(
-        wheel_directory, _with_profile(config_settings, profile), metadata_directory
+    return str(
+        maturin.build_editable(wheel_directory, _with_profile(config_settings, profile), metadata_directory)
     )
 
 
@@ -77,6 +108,16 @@ def _check_python() -> None:
         raise SystemExit(
             f"Clew needs {known} with the global interpreter lock; this is a free-threaded build."
         )
+
+
+def _list_third_party(config_settings: dict[str, Any] | None) -> None:
+    _check_cargo()
+    third_party.write(config_settings)
+
+
+def _check_cargo() -> None:
+    if shutil.which("cargo") is None:
+        raise SystemExit("Clew is built with Rust: `cargo` is not on PATH. See https://rustup.rs")
 
 
 def _profile(default: str) -> str:
@@ -126,7 +167,7 @@ def _place_observer() -> None:
     checks = ["-Wall", "-Wextra", "-Wno-nonnull-compare", "-U_FORTIFY_SOURCE"]
     # A running kernel has the old library mapped, so replace the file instead of overwriting it.
     target = OBSERVER.with_suffix(f".{os.getpid()}")
-    command = [*compiler, *flags, *checks, "-o", target, ROOT / "native" / "observer.c", "-ldl"]
+    command = [*compiler, *flags, *checks, "-o", str(target), str(ROOT / "native" / "observer.c"), "-ldl"]
     if shutil.which(compiler[0]) is None or subprocess.run(command, check=False).returncode != 0:
         raise SystemExit(f"native/observer.c was not compiled: Clew needs a C compiler (`{compiler[0]}`)")
     target.replace(OBSERVER)
@@ -136,8 +177,6 @@ def _cargo_build(profile: str) -> Path:
     """Returns the path of the binary, as reported by cargo (the target folder may be anywhere)."""
     command = ["cargo", "build", "--locked", "--package", "clew-cli", "--bin", "clew", "--profile", profile]
     command.append("--message-format=json-render-diagnostics")
-    if shutil.which("cargo") is None:
-        raise SystemExit("Clew is built with Rust: `cargo` is not on PATH. See https://rustup.rs")
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=False)
     if done.returncode != 0:
         raise SystemExit(f"`{' '.join(command)}` failed with exit code {done.returncode}")
