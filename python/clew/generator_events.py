@@ -51,8 +51,15 @@ class Unseeded:
         return self._are_some or bool(self._fresh) or self._is_any_held()
 
     def _is_any_held(self) -> bool:
-        # The references are the list, the loop and the call.
-        return any(sys.getrefcount(number) > 3 for number in self._taken)
+        return any(count > _LISTED_ONLY for count in _references(self._taken))
+
+
+def _references(objects: list[Any]) -> list[int]:
+    return [sys.getrefcount(one) for one in objects]
+
+
+#: The count for an object that only the list refers to. The loop and the call add two before Python 3.14, and then fewer.
+_LISTED_ONLY = _references([object()])[0]
 
 
 def is_undrawn(word: int) -> bool:
