@@ -210,9 +210,13 @@ def _modules_by_hand() -> Any:
     return tuple(found) or MISSING
 
 
+#: The beginnings of modules in which compiled libraries share their types.
+_OF_CYTHON = ("_cython_", "cython_runtime")
+
+
 def _is_users_module(name: str, module: Any) -> bool:
     """Returns whether a module belongs to the user: libraries create modules by hand, too, below their own names."""
-    if name == "__main__":
+    if name == "__main__" or name.startswith(_OF_CYTHON):
         return False
     top = sys.modules.get(name.partition(".")[0])
     is_of_library = top is not module and getattr(top, "__spec__", None) is not None
