@@ -287,6 +287,24 @@ CASES: dict[str, tuple[str, list[str]]] = {
         "import types\nd = {'a': [1]}; p = types.MappingProxyType(d); k, v, i = d.keys(), d.values(), d.items()",
         ["p['a'] is d['a']", "d.update(b=2) is None and list(k) == ['a', 'b'] and len(p) == 2"],
     ),
+    "attributes of classes": (
+        "import collections\nclass B:\n    x = [1]\nclass A(B):\n    y = B.x\n    def f(s): pass\na = vars(A); b = [vars(B)]; o = vars(collections.OrderedDict); i = vars(int); g = vars(A).get",
+        [
+            "a['y'] is B.x and b[0]['x'] is B.x",
+            "list(a) == list(vars(A)) and a['f'] is A.f",
+            "setattr(A, 'z', 3) is None and a['z'] == 3 and g('z') == 3",
+            "o['popitem'] is collections.OrderedDict.popitem and i['bit_length'] is int.bit_length",
+        ],
+    ),
+    "annotations that were not read yet": (
+        "import abc, dataclasses, typing\nclass A(abc.ABC):\n    x: 'Later' = None\n    def f(s, a: int) -> 'Later': pass\n    class Inner:\n        y: int\n        def g(s, b: str): pass\n@dataclasses.dataclass\nclass D(A):\n    n: int = 3\n    def h(s, c: float): pass\nf = A.f; g = A.Inner.g; class_getter = getattr(A, '__annotate__', None)",
+        [
+            "A.__annotations__ == {'x': 'Later'} and A.Inner.__annotations__ == {'y': int}",
+            "f.__annotations__ == {'a': int, 'return': 'Later'} and g.__annotations__ == {'b': str}",
+            "D.h.__annotations__ == {'c': float} and D(n=4).n == 4",
+            "class_getter is None or class_getter(1) == {'x': 'Later'}",
+        ],
+    ),
     "iterators where they stand": (
         "l = [1, 2, 3]; i = iter(l); next(i); r = iter(range(5)); next(r); e = enumerate('ab'); z = zip([1], [2])",
         [

@@ -366,7 +366,8 @@ fn check_node(py: Python<'_>, node: &ArenaNode<'_>) -> Result<(), BuildError> {
         | kinds::ENUM_MEMBER..=kinds::REDUCE
         | kinds::MEMORYVIEW..=kinds::PARTIAL
         | kinds::SUPER
-        | kinds::GLOBALS => Ok(()),
+        | kinds::GLOBALS
+        | kinds::CLASS_DICT => Ok(()),
         _ => Err(malformed("a node is of no known kind")),
     }
 }

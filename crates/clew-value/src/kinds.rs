@@ -118,12 +118,15 @@ pub const WHEREABOUTS: u16 = clew_core::graph::WHEREABOUTS;
 /// code in. Payload: 1, then, like the Python part's dict, the names that those functions may read; 0 if other
 /// objects refer to the dict, too: then the child is the dict itself.
 pub const GLOBALS: u16 = 53;
+/// The dict in which a class keeps its own attributes. Children: the class. Since Python 3.14, the function that creates
+/// a class's annotations has it in a closure cell.
+pub const CLASS_DICT: u16 = 54;
 
 /// Returns whether nodes of this kind are found by name instead of being built.
 pub fn is_by_name(kind: u16) -> bool {
     matches!(
         kind,
-        GLOBAL | MODULE | CLASS | METHOD | TOKEN | LOGGER | MODULE_DICT | ENUM_MEMBER | DESCRIPTOR
+        GLOBAL | MODULE | CLASS | METHOD | TOKEN | LOGGER | MODULE_DICT | CLASS_DICT | ENUM_MEMBER | DESCRIPTOR
     )
 }
 

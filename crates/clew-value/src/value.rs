@@ -257,6 +257,10 @@ impl<'a> NodeView<'a> {
                 let class = class.map(|class| format!("{}.", object::last_part(&class.name()).to_owned()));
                 class.unwrap_or_default() + &text(payload)
             }
+            kinds::CLASS_DICT => {
+                let class = self.child(0).filter(|class| class.child(0).is_none());
+                class.map(Self::name).unwrap_or_default() + ".__dict__"
+            }
             _ => text(payload),
         }
     }

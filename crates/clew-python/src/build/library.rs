@@ -135,6 +135,7 @@ impl<'py> Builder<'py, '_> {
             kinds::GLOBAL => self.global(node.payload),
             kinds::MODULE => self.module(utf8(node.payload)?).map(Bound::into_any),
             kinds::MODULE_DICT => self.module(utf8(node.payload)?).map(|module| module.dict().into_any()),
+            kinds::CLASS_DICT => Ok(make::class_dict(&self.child_of_type(node, 0, "no class")?).into_any()),
             kinds::CLASS => self.class(utf8(node.payload)?),
             kinds::METHOD => self.method(node.payload),
             kinds::TOKEN => self.token(utf8(node.payload)?),

@@ -11,7 +11,7 @@ use super::object::Object;
 use super::serial::Pin;
 use super::structure;
 use super::twin::Twin;
-use super::types::{Type, qualname};
+use super::types::{Type, own_dict, qualname};
 
 /// A class with its id and its rank.
 struct KnownClass {
@@ -118,6 +118,17 @@ impl Definitions {
     pub fn recognise(&mut self, class: &Bound<'_, PyAny>, id: &str) {
         self.adopt(class, id);
         self.index(class.as_ptr().cast());
+    }
+
+    /// Returns the class, met in this look, whose own attributes are in this dict.
+    pub(super) fn with_dict(&self, dict: *mut ffi::PyObject) -> Option<Type> {
+        let met = self
+            .by_class
+            .iter()
+            .filter(|(_, known)| matches!(known.hold, Pin::Strong(_)));
+        // SAFETY: strongly held, so live.
+        met.map(|(class, _)| *class)
+            .find(|class| unsafe { own_dict(*class) } == dict)
     }
 
     pub fn class_of<'py>(&self, py: Python<'py>, id: &str) -> Option<Bound<'py, PyAny>> {

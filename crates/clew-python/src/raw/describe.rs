@@ -13,7 +13,7 @@ use super::reach::referent;
 use super::remote_handles::Whereabouts;
 use super::scalar::{text, write_int, write_text};
 use super::twin::Twin;
-use super::types::{entries, type_names};
+use super::types::{Type, class_with_dict, entries, type_names};
 use super::{code, enums, function, sets};
 use crate::cause::PythonCause;
 use crate::kinds;
@@ -246,7 +246,7 @@ impl PythonHeap {
         node.payload().extend_from_slice(&value.to_le_bytes());
     }
 
-    unsafe fn describe_dict(&self, pointer: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
+    unsafe fn describe_dict(&mut self, pointer: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
         // SAFETY: a live dict.
         unsafe {
             // Dicts of modules and of the process have other references, too.
@@ -257,6 +257,11 @@ impl PythonHeap {
                 if let Some(module) = self.module_of_dict(pointer) {
                     node.kind(kinds::MODULE_DICT);
                     node.payload().extend_from_slice(&module);
+                    return;
+                }
+                if let Some(class) = self.class_of_dict(pointer) {
+                    node.kind(kinds::CLASS_DICT);
+                    node.child(Object::new(class.cast()));
                     return;
                 }
             }
@@ -550,6 +555,21 @@ impl PythonHeap {
                 return None;
             }
             Some(text(name))
+        }
+    }
+}
+
+impl PythonHeap {
+    /// Returns the class whose own attributes are in this dict.
+    unsafe fn class_of_dict(&self, dict: *mut ffi::PyObject) -> Option<Type> {
+        // SAFETY: a live dict.
+        unsafe {
+            // Every class has this key, which cannot be deleted; few dicts of users have it.
+            if super::types::item(dict, self.known.doc_key).is_null() {
+                return None;
+            }
+            let known = self.definitions.with_dict(dict);
+            known.or_else(|| class_with_dict(self.py(), dict))
         }
     }
 }

@@ -141,6 +141,7 @@ pub(super) struct TypeFacts {
 pub(super) struct WellKnownObjects {
     pub module_key: *mut ffi::PyObject,
     pub name_key: *mut ffi::PyObject,
+    pub doc_key: *mut ffi::PyObject,
     /// `__reduce_ex__`, `__reduce__`, `__getstate__`, `__setstate__`, then `__getnewargs__`, `__getnewargs_ex__`.
     pub reducers: [*mut ffi::PyObject; 6],
     pub enum_type: Type,

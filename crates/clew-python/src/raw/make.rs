@@ -80,6 +80,12 @@ pub(crate) fn class_attribute<'py>(
     }
 }
 
+/// Returns the dict in which a class keeps its own attributes.
+pub(crate) fn class_dict<'py>(class: &Bound<'py, PyType>) -> Bound<'py, PyDict> {
+    // SAFETY: the dict of a live class is an exact, live dict.
+    unsafe { Bound::from_borrowed_ptr(class.py(), own_dict(class.as_type_ptr())).cast_into_unchecked() }
+}
+
 /// Returns the class `depth` steps down the chain of first bases.
 pub(crate) fn base_at<'py>(class: &Bound<'py, PyType>, depth: u64) -> Option<Bound<'py, PyType>> {
     let mut at: Type = class.as_type_ptr();

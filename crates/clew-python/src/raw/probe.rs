@@ -146,6 +146,7 @@ pub(super) fn known(py: Python<'_>, held: &mut Vec<Py<PyAny>>) -> PyResult<WellK
     let known = WellKnownObjects {
         module_key: held_key(py, "__module__", held),
         name_key: held_key(py, "__name__", held),
+        doc_key: held_key(py, "__doc__", held),
         reducers,
         enum_type: enum_type.as_type_ptr(),
         logger: logger.as_type_ptr(),

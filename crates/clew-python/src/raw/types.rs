@@ -4,8 +4,10 @@ use std::ffi::{CStr, c_int};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyList, PyString, PyType};
+use rustc_hash::FxHashSet;
 
+use super::collector::CollectorPause;
 use super::scalar::{text, text_of};
 
 unsafe extern "C" {
@@ -48,6 +50,27 @@ pub(super) unsafe fn own_dict(class: Type) -> *mut ffi::PyObject {
     unsafe {
         (*class).tp_dict
     }
+}
+
+/// Returns the class whose own attributes are in this dict, among all classes of the process. Holders of the dict may
+/// exist longer than the class: then there is none.
+pub(super) fn class_with_dict(py: Python<'_>, dict: *mut ffi::PyObject) -> Option<Type> {
+    let _uncollected = CollectorPause::begin(py);
+    // The call goes past a metaclass's own `__subclasses__`.
+    let subclasses = py.get_type::<PyType>().getattr("__subclasses__").ok()?;
+    let mut seen = FxHashSet::default();
+    let mut open = vec![py.get_type::<PyAny>()];
+    while let Some(class) = open.pop() {
+        // SAFETY: a live class.
+        if unsafe { own_dict(class.as_type_ptr()) } == dict {
+            return Some(class.as_type_ptr());
+        }
+        if seen.insert(class.as_type_ptr()) {
+            let found = subclasses.call1((class,)).ok()?.cast_into::<PyList>().ok()?;
+            open.extend(found.iter().filter_map(|class| class.cast_into().ok()));
+        }
+    }
+    None
 }
 
 /// # Safety
