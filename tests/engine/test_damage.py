@@ -47,3 +47,26 @@ def test_p14_a_function_whose_last_instruction_is_not_whole_is_not_built() -> No
         assert opcode == code[-2] or damaged != stored.stream
         said.add(notebook.heap.build_damaged(stored, damaged))
     assert len(said) == 2 and any("an instruction of a function is cut short" in text for text in said), said
+
+
+SELF_CONTAINING = {
+    "a key": "x = {(7, 8): 1}",
+    "a member of a set": "x = {(7, 8)}",
+    "a tuple in a tuple": "x = {((7, 8), 9): 1}",
+    "a frozenset": "x = {(frozenset([(7, 8)]), 9): 1}",
+    "a namedtuple": "import collections\nT = collections.namedtuple('T', 'a b')\nx = {(T(7, 8), 9): 1}",
+    "constants": "def x(): return (7, 8, [])",
+}
+
+
+@pytest.mark.parametrize("cell", SELF_CONTAINING.values(), ids=SELF_CONTAINING.keys())
+def test_p14_a_tuple_that_contains_itself_is_not_built(cell: str) -> None:
+    """The interpreter hashes it, or interns its strings, without a check of the depth: the kernel would end."""
+    notebook = Notebook(cell)
+    seven = b"\x10\x01\x07"
+    (stored,) = (stored for stored in notebook.look() if seven in stored.stream)
+    assert notebook.heap.build_damaged(stored, stored.stream) == ""
+    # Kind 2 refers to an earlier object of the stream by its number.
+    streams = (stored.stream.replace(seven, bytes([2, number])) for number in range(120))
+    said = {notebook.heap.build_damaged(stored, stream) for stream in streams}
+    assert any("a tuple contains itself" in text for text in said), said

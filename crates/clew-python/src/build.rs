@@ -104,7 +104,7 @@ pub fn build(
             allocations: extents.iter().map(|_| None).collect(),
             bytearrays: FxHashSet::default(),
             objects: vec![None; stored.arena.len()],
-            order: Order::of(stored.arena, stored.arena.roots()),
+            order: Order::of(stored.arena, stored.arena.roots())?,
             begun: FxHashSet::default(),
             members: FxHashMap::default(),
             fresh: FxHashSet::default(),

@@ -9,7 +9,7 @@ use clew_core::graph::stream::holds_only;
 use clew_core::graph::{Arena, ArenaLimits, ArenaNode};
 use clew_core::kernel::BuildError;
 use pyo3::Python;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::definitions::EnumMembers;
 use super::{containers, definitions, library, malformed, part};
@@ -64,12 +64,16 @@ pub(super) struct Order<'a> {
 
 impl<'a> Order<'a> {
     /// Creates the order for these nodes and everything they need.
-    pub fn of(arena: &'a Arena<'a>, numbers: &[u32]) -> Self {
+    ///
+    /// # Errors
+    /// A tuple contains itself, as only a damaged stream says.
+    pub fn of(arena: &'a Arena<'a>, numbers: &[u32]) -> Result<Self, BuildError> {
+        check_tuples(arena)?;
         // Classes first: another stream may wait for one that this stream needs for an instance.
         let is_class = |number: &&u32| arena.node(**number).kind == kinds::DEFINITION;
         let (classes, others): (Vec<u32>, Vec<u32>) = numbers.iter().partition(is_class);
         let (own, members) = definitions::own(arena);
-        Self {
+        Ok(Self {
             arena,
             own,
             members,
@@ -79,7 +83,7 @@ impl<'a> Order<'a> {
             late: Vec::new(),
             next: Vec::new(),
             rounds: 0,
-        }
+        })
     }
 
     /// Treats nodes as if they had no parts: their objects are substituted.
@@ -327,6 +331,51 @@ fn hashed<'n>(node: &'n ArenaNode<'_>) -> impl Iterator<Item = &'n u32> {
     node.children.iter().skip(first).step_by(step)
 }
 
+/// Returns the children of a tuple or another object that the interpreter hashes by its parts, in C and without a check
+/// of the depth.
+fn tuple_parts<'n>(node: &ArenaNode<'n>) -> &'n [u32] {
+    match node.kind {
+        kinds::TUPLE | kinds::FROZENSET | kinds::SLICE | kinds::GENERIC_ALIAS => node.children,
+        // The class is the first child; attributes follow the items.
+        kinds::INSTANCE => node.children.get(1..part::needed_first(node)).unwrap_or_default(),
+        _ => &[],
+    }
+}
+
+/// Returns an error if a tuple contains itself through tuples alone: hashing it, or making code with it as a constant,
+/// would overflow the stack. No Python code makes such a tuple.
+fn check_tuples(arena: &Arena<'_>) -> Result<(), BuildError> {
+    let mut done: FxHashSet<u32> = FxHashSet::default();
+    for number in 0..arena.len() as u32 {
+        // Nodes are numbered as they are first met: each cycle has an edge to a node that is not later.
+        let is_back = |part: &u32| *part <= number && !tuple_parts(&arena.node(*part)).is_empty();
+        if done.contains(&number) || !tuple_parts(&arena.node(number)).iter().any(is_back) {
+            continue;
+        }
+        // Tuples from this one down to the current one, each with the number of its parts that were visited.
+        let mut path = vec![(number, 0)];
+        let mut on_path = FxHashSet::from_iter([number]);
+        while let Some((at, visited)) = path.last_mut() {
+            let parts = tuple_parts(&arena.node(*at));
+            let Some(part) = parts.get(*visited) else {
+                on_path.remove(at);
+                done.insert(*at);
+                path.pop();
+                continue;
+            };
+            *visited += 1;
+            if tuple_parts(&arena.node(*part)).is_empty() || done.contains(part) {
+                continue;
+            }
+            if !on_path.insert(*part) {
+                return Err(malformed("a tuple contains itself"));
+            }
+            path.push((*part, 0));
+        }
+    }
+    Ok(())
+}
+
 /// Returns why the objects of a stream with this number of roots cannot be built in any environment; `None` if the
 /// stream itself contains no such reason.
 pub(crate) fn refusal(py: Python<'_>, stream: &[u8], roots: usize) -> Option<BuildError> {
@@ -343,7 +392,10 @@ pub(crate) fn refusal(py: Python<'_>, stream: &[u8], roots: usize) -> Option<Bui
         Ok(arena) => arena,
         Err(error) => return Some(BuildError::Failed(error.to_string())),
     };
-    let mut order = Order::of(&arena, arena.roots());
+    let mut order = match Order::of(&arena, arena.roots()) {
+        Ok(order) => order,
+        Err(refused) => return Some(refused),
+    };
     loop {
         match order.next() {
             Ok(Some(BuildStep::Make(number))) => {
