@@ -12,6 +12,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from clew.reference_counts import HELD_ONCE, counts
+
 #: The number of numbers taken from the system that numpy may have kept, before unreferenced ones are dropped from the list.
 _MOST = 1000
 
@@ -51,15 +53,7 @@ class Unseeded:
         return self._are_some or bool(self._fresh) or self._is_any_held()
 
     def _is_any_held(self) -> bool:
-        return any(count > _LISTED_ONLY for count in _references(self._taken))
-
-
-def _references(objects: list[Any]) -> list[int]:
-    return [sys.getrefcount(one) for one in objects]
-
-
-#: The count for an object that only the list refers to. The loop and the call add two before Python 3.14, and then fewer.
-_LISTED_ONLY = _references([object()])[0]
+        return any(count > HELD_ONCE for count in counts(self._taken))
 
 
 def is_undrawn(word: int) -> bool:

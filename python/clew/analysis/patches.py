@@ -37,6 +37,7 @@ from clew.analysis.bytecode import (
 )
 from clew.analysis.own_modules import is_own, module_of
 from clew.codecs.libraries import ALL, having
+from clew.reference_counts import HELD_ONCE, counts
 from clew.secrets import is_secret
 
 _SETS = frozenset(("STORE_ATTR", "DELETE_ATTR"))
@@ -554,11 +555,12 @@ def named_held(codes: Iterable[CodeType], namespace: Mapping[str, Any]) -> dict[
 def held_by(values: dict[str, Any], besides: int = 0) -> dict[str, tuple[ModuleType, str]]:
     """Finds out which of these objects a library's module holds, too, and under which name: setting an attribute on one sets it there.
     `besides` is the number of references per object that the caller holds besides the namespace."""
-    counts = _references(values)
+    # The namespace is another holder.
+    counted = zip(values.items(), counts(values.values()), strict=True)
     wanted = {
         id(value): name
-        for name, value in values.items()
-        if counts[name] > _OF_ONE_NAME + besides and _may_be_held(value)
+        for (name, value), count in counted
+        if count > HELD_ONCE + 1 + besides and _may_be_held(value)
     }
     found: dict[str, tuple[ModuleType, str]] = {}
     for module_name, module in list(sys.modules.items()) if wanted else ():
@@ -618,15 +620,6 @@ def _may_be_held(value: object) -> bool:
         and not issubclass(kind, ModuleType | type)
         and not is_own(first, sys.modules.get(first))
     )
-
-
-def _references(values: dict[str, Any]) -> dict[str, int]:
-    """Returns the reference count of each object. The references of this function itself count differently in each Python version."""
-    return {name: sys.getrefcount(value) for name, value in values.items()}
-
-
-#: The reference count of an object that only a namespace and the argument hold.
-_OF_ONE_NAME = _references({"value": object()})["value"] + 1
 
 
 def library_of(held: object) -> str | None:

@@ -46,10 +46,18 @@ _roots: dict[int, Any] = {}
 one document."""
 
 
+def _count(held: dict[int, Any], key: int) -> int:
+    return sys.getrefcount(held[key])
+
+
+# The references that a call adds differ between versions of Python.
+_HELD_ONCE, _TEMPORARY = _count({0: object()}, 0), sys.getrefcount(object())
+
+
 def _root(element: Any) -> Any:
-    for key, root in list(_roots.items()):
-        # The references are this dict, the loop and the call: no other object holds the root, and only the root holds its document.
-        if sys.getrefcount(root) == 3 and sys.getrefcount(_document(root)) == 2:
+    for key in list(_roots):
+        # No other object holds the root, and only the root holds its document.
+        if _count(_roots, key) == _HELD_ONCE and sys.getrefcount(_document(_roots[key])) == _TEMPORARY + 1:
             del _roots[key]
     root = _E.getroottree(element).getroot()
     if root is not None:
