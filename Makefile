@@ -1,9 +1,9 @@
 # One recipe is one thing a person does. `make test` is what CI runs: every test on one Python at least, those of values on both.
 
-PYTHONS := 3.11 3.13
+PYTHONS := 3.11 3.15
 VENVS := $(PYTHONS:%=.venv-%)
 # Only `make test-long` tests them: `make between` installs Clew for each.
-BETWEEN := 3.12 3.14 3.15
+BETWEEN := 3.12 3.13 3.14
 # What tests of remotes start; apart from the kernels, which must not see its packages.
 SERVERS := .venv-servers
 # TaskVine of Debian's packages, with their Python 3.13.
@@ -49,7 +49,7 @@ demo: .venv-3.11/.installed ## Tells the story on real data: drop, undo, two lin
 
 # Downloads and compilers share the machine well, suites that start kernels don't. One failure must not hide another. The crash kit comes before
 # the wheel of another Python has what it needs compiled anew.
-test: ## Everything CI runs, on Python 3.11 and 3.13.
+test: ## Everything CI runs, on Python 3.11 and 3.15.
 	$(MAKE) --jobs=3 prepare
 	rm -rf $(REPORTS) $(RUST_REPORT)
 	$(MAKE) --keep-going check test-rust test-$(FIRST) crash-kit $(patsubst %,test-%,$(filter-out $(FIRST),$(PYTHONS))) ratios promises-kept CRASH_ARGS=--where-possible
@@ -68,7 +68,6 @@ test-long: wheels between $(SERVERS)/.installed $(VINE)/.installed ## The long s
 	for python in $(PYTHONS); do .venv-$$python/bin/python -m pytest -m long -rP $(PYTEST_ARGS) || exit 1; done
 	for python in $(filter-out $(FIRST),$(PYTHONS)); do .venv-$$python/bin/python -m pytest $(ONCE) $(PYTEST_ARGS) || exit 1; done
 	for python in $(BETWEEN); do .venv-$$python/bin/python -m pytest $(PYTEST_ARGS) || exit 1; done
-	.venv-$(lastword $(BETWEEN))/bin/python -m pytest -m long -rP tests/pythons
 	.venv-3.13/bin/python -m pytest -m taskvine -rP tests/adapters
 	CLEW_LONG=1 $(MAKE) system-packages crash-kit
 
