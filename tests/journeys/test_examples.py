@@ -32,7 +32,13 @@ def test_the_demo_tells_its_story(tmp_path: Path) -> None:
     demo = [sys.executable, str(EXAMPLES / "demo" / "run.py"), str(tmp_path / "playground")]
     told = subprocess.run(demo, capture_output=True, text=True, timeout=300, check=False)
     assert told.returncode == 0, told.stdout + told.stderr
-    assert "Your turn" in told.stdout and not told.stderr
+    # ipykernel 7.4 says so of each kernel that is started this way.
+    said = [
+        line
+        for line in told.stderr.splitlines()
+        if "Kernel is running over TCP without encryption" not in line
+    ]
+    assert "Your turn" in told.stdout and not said
 
 
 def test_three_slips_cost_no_restart(ada: Person) -> None:
