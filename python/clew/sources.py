@@ -12,6 +12,7 @@ import functools
 import hashlib
 import importlib.util
 import re
+import sys
 import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
@@ -30,11 +31,16 @@ BY_HASH = re.compile(r"[/\\](?:ipykernel|xpython)_\d+[/\\](\d+)\.py$")
 BY_DIGEST = re.compile(r"^<ipython-input-\d+-([0-9a-f]{12})>$")
 #: File names of cells, or of parts of them, that do not identify the cell.
 UNNAMED = ("<timed exec>", "<clew replay>", "<ipython-input-")
+#: The name of functions that create annotations.
+ANNOTATE = "__annotate__"
 #: Names that compilers insert themselves, differently in each version.
 COMPILERS = frozenset(
     ["__class__", "__classcell__", "__classdict__", "__classdictcell__", "__firstlineno__", "__static_attributes__", ".0",
      "__module__", "__qualname__", "__annotations__", "__type_params__", ".type_params", ".generic_base", ".defaults"]
 )  # fmt: skip
+
+
+_Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 class Wanted(NamedTuple):
@@ -83,6 +89,8 @@ class Sources:
             return self._generated(text, wanted)
         if wanted.module:
             return self._of_library(wanted)
+        if wanted.name == ANNOTATE and sys.version_info < (3, 14):
+            return self._annotations(wanted)
         is_exact = is_cell(wanted.file)
         if not is_exact and not self._is_whole:
             return "none"
@@ -98,11 +106,32 @@ class Sources:
             return "several" if fitting else "other"
         return _as_decorated(fitting[0], wanted)
 
+    def _annotations(self, wanted: Wanted) -> types.CodeType | str:
+        """Returns code that only holds the texts of annotations, for a version that has no functions to create annotations."""
+        path = wanted.qualname.removesuffix(ANNOTATE).removesuffix(".")
+        found = {
+            tuple(_annotation_texts(node))
+            for text in self._cells(wanted)
+            for name, node in _definitions(text)
+            if node.lineno == wanted.line and path in (name, "")
+        }
+        if len(found) != 1:
+            return "several" if found else "none"
+        return _stand_in(wanted).replace(
+            co_argcount=1,
+            co_posonlyargcount=1,
+            co_varnames=("format",),
+            co_nlocals=1,
+            co_freevars=wanted.free,
+            co_consts=(found.pop(),),
+        )
+
     def _cells(self, wanted: Wanted) -> Iterator[str]:
         """Yields cells that may define it; only the right one, if the file name identifies it."""
         is_it = _is_named(wanted.file)
         word = "lambda" if wanted.name == "<lambda>" else wanted.name.strip("<>")
-        is_anonymous = wanted.name.startswith("<")
+        # The function that creates annotations has its name from the compiler (3.14).
+        is_anonymous = wanted.name.startswith("<") or wanted.name == ANNOTATE
         return (text for text in self._texts if (is_anonymous or word in text) and is_it(text))
 
     def _within(self, text: str, wanted: Wanted) -> list[types.CodeType]:
@@ -138,6 +167,49 @@ class Sources:
             if code.co_qualname == wanted.qualname and _takes_the_same(code, wanted)
         ]
         return found[0] if len(found) == 1 else "library"
+
+
+def annotation_texts(annotate: Any) -> dict[str, str]:
+    """Returns the texts in the code that `Sources` made for a function that creates annotations. Does not call the function."""
+    held = annotate.__code__.co_consts if isinstance(annotate, types.FunctionType) else ()
+    return {str(name): str(text) for name, text in (held[0] if held and type(held[0]) is tuple else ())}
+
+
+def _definitions(text: str) -> Iterator[tuple[str, _Definition]]:
+    """Yields the functions and classes in a cell with their qualified names."""
+    try:
+        waiting: list[tuple[str, ast.AST]] = [("", ast.parse(plain(text)))]
+    except Exception:
+        return
+    while waiting:
+        path, node = waiting.pop()
+        for inner in ast.iter_child_nodes(node):
+            if isinstance(inner, _Definition):
+                name = path + inner.name
+                yield name, inner
+                waiting.append(
+                    (f"{name}." if isinstance(inner, ast.ClassDef) else f"{name}.<locals>.", inner)
+                )
+            else:
+                waiting.append((path, inner))
+
+
+def _annotation_texts(node: _Definition) -> Iterator[tuple[str, str]]:
+    """Yields the annotated names of a function or class with their annotations as texts, in Python's order."""
+    if isinstance(node, ast.ClassDef):
+        waiting: list[ast.AST] = list(reversed(node.body))
+        while waiting:
+            one = waiting.pop()
+            if isinstance(one, ast.AnnAssign) and one.simple and isinstance(one.target, ast.Name):
+                yield one.target.id, ast.unparse(one.annotation)
+            elif not isinstance(one, _Definition):
+                waiting += reversed(list(ast.iter_child_nodes(one)))
+        return
+    given = node.args
+    all_of_them = [*given.posonlyargs, *given.args, given.vararg, *given.kwonlyargs, given.kwarg]
+    yield from ((one.arg, ast.unparse(one.annotation)) for one in all_of_them if one and one.annotation)
+    if node.returns is not None:
+        yield "return", ast.unparse(node.returns)
 
 
 def _stand_in(wanted: Wanted) -> types.CodeType:

@@ -68,7 +68,13 @@ MUTATIONS: dict[str, tuple[str, str]] = {
 
 READS: dict[str, tuple[str, str]] = {
     "an instance's dict": ("class A: pass\nx = A(); x.a = 1", "vars(x)"),
-    "annotations": ("def x(a: int) -> str: pass", "x.__annotations__"),
+    # From Python 3.14 on, this creates them (docs/guide/limits.md).
+    **(
+        {}
+        if sys.version_info >= (3, 14)
+        else {"annotations": ("def x(a: int) -> str: pass", "x.__annotations__")}
+    ),
+    "annotations once more": ("def x(a: int) -> str: pass\nx.__annotations__", "x.__annotations__"),
     "a call": ("def x(a): return a", "[x(n) for n in range(100)]"),
     "code of a function": ("def x(a): return a", "x.__code__.co_code, x.__code__.co_consts"),
     "a hash of a text": ("x = ['a' * 100]", "hash(x[0])"),

@@ -296,6 +296,10 @@ CASES: dict[str, tuple[str, list[str]]] = {
             "o['popitem'] is collections.OrderedDict.popitem and i['bit_length'] is int.bit_length",
         ],
     ),
+    "descriptors that classes may share": (
+        "class A: pass\nd = vars(A)['__dict__']; w = [A.__dict__['__weakref__']]; a = A(); a.x = 1",
+        ["d is vars(A)['__dict__'] and w[0] is vars(A)['__weakref__']", "d.__get__(a) == {'x': 1}"],
+    ),
     "annotations that were not read yet": (
         "import abc, dataclasses, typing\nclass A(abc.ABC):\n    x: 'Later' = None\n    def f(s, a: int) -> 'Later': pass\n    class Inner:\n        y: int\n        def g(s, b: str): pass\n@dataclasses.dataclass\nclass D(A):\n    n: int = 3\n    def h(s, c: float): pass\nf = A.f; g = A.Inner.g; class_getter = getattr(A, '__annotate__', None)",
         [
@@ -371,6 +375,37 @@ def held(notebook: Notebook) -> dict[str, Any]:
         if type(value) is not int and id(value) not in shared
     }
     return {"referents": referents, "counts": counts, "random": random.getstate()}
+
+
+if sys.version_info >= (3, 14):
+    CASES["template strings"] = (
+        "n = [1]\nx = t'a{n!r:>3}b'; y = x.interpolations[0]",
+        [
+            "x.strings == ('a', 'b') and x.values[0] is n and x.interpolations[0] is y",
+            "(y.expression, y.format_spec, y.conversion) == ('n', '>3', 'r')",
+        ],
+    )
+    CASES["fields with and without a doc"] = (
+        "import dataclasses\n@dataclasses.dataclass\nclass A:\n    a: int = 1\n    b: int = dataclasses.field(default=2, doc='text')\nf = dataclasses.fields(A)",
+        ["[(one.name, one.doc) for one in f] == [('a', None), ('b', 'text')] and 'doc=None' in repr(f[0])"],
+    )
+if sys.version_info >= (3, 15):
+    CASES |= {
+        "frozendicts": (
+            "class F(frozendict): pass\nl = [1]; x = frozendict(a=l, b=2); y = {frozendict(a=1): 2}; z = F(a=1); z.k = x\n"
+            "i = iter(x); k = x.keys(); v = x.values(); w = z.items()",
+            [
+                "type(x) is frozendict and x == frozendict(a=[1], b=2) and x['a'] is l",
+                "y[frozendict(a=1)] == 2",
+                "type(z) is F and z['a'] == 1 and z.k is x",
+                "list(i) == ['a', 'b'] and list(k) == ['a', 'b'] and list(v) == [[1], 2] and list(w) == [('a', 1)]",
+            ],
+        ),
+        "sentinels that a call makes": (
+            "import dataclasses\nS = sentinel('S'); x = [S]; m = dataclasses.MISSING",
+            ["x[0] is S and (repr(S), S.__module__) == ('S', '__main__')", "m is dataclasses.MISSING"],
+        ),
+    }
 
 
 @pytest.mark.parametrize("new_kernel", [False, True], ids=["undo", "new kernel"])

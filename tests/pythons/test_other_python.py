@@ -52,7 +52,7 @@ def test_p03_definitions_go_to_another_python_and_back(start: Callable[[str], Ke
     # There: all but one are loaded, which means that they are what was recorded, and they do what they did.
     kernel = start(NEW)
     told = outcomes(kernel, "resume --json")
-    assert unlike(told) == {WITHOUT_SOURCE}
+    assert unlike(told) == {WITHOUT_SOURCE}, {name: told[name] for name in unlike(told)}
     word, why = told[WITHOUT_SOURCE]
     assert word == "lost" and "Python 3.11 compiled its code" in why and "define it again" in why
     kernel.clew("tag new").raised()
@@ -82,7 +82,7 @@ def test_p03_definitions_go_to_another_python_and_back(start: Callable[[str], Ke
     # And back: the old ones with their own bytecode, the new ones from source; of these one that the old Python can't read.
     kernel = start(OLD)
     told = outcomes(kernel, "resume --json")
-    assert unlike(told) == {TOO_NEW}, told
+    assert unlike(told) == {TOO_NEW}, {name: told[name] for name in unlike(told)}
     assert told[TOO_NEW][0] == "lost"
     assert f"Python 3.{sys.version_info.minor} compiled its code" in told[TOO_NEW][1]
     assert answers(kernel, ADDED_ANSWERS, but="") == {}

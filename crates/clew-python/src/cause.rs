@@ -119,6 +119,17 @@ pub(crate) enum PythonCause {
         /// The version of the codec here.
         known: u64,
     },
+    /// Annotations that Python 3.14 or later had not evaluated yet, in an earlier version.
+    #[error(
+        "its annotations are restored as texts: only Python 3.14 and later evaluate annotations when they are read"
+    )]
+    AnnotationsAsTexts,
+    /// A builtin type or function that only later versions of Python have, such as `frozendict`.
+    #[error("this Python has no builtin `{name}`")]
+    NoBuiltin {
+        /// Its name.
+        name: String,
+    },
     /// The source of a module of the user has changed.
     #[error("{file} changed")]
     ModuleChanged {

@@ -80,7 +80,7 @@ pub(crate) use memory_reserve::Reserve;
 pub use object::Object;
 #[cfg(target_os = "linux")]
 pub(crate) use page_faults::{lost_pages, stay_first};
-pub(crate) use probe::{TOKENS, find_loaded};
+pub(crate) use probe::{DATACLASS_METADATA, TOKENS, dataclass_metadata, find_loaded};
 pub use region::Region;
 pub use remote_handles::Whereabouts;
 pub use twin::ClassBackup;

@@ -47,6 +47,8 @@ fn every_cause_of_an_outcome_in_python() {
             version: "2.4.6".to_owned(),
         }],
         PythonCause::LaterClew { .. } => [PythonCause::LaterClew { name: "numpy.array".to_owned(), version: 3, known: 2 }],
+        PythonCause::AnnotationsAsTexts => [PythonCause::AnnotationsAsTexts],
+        PythonCause::NoBuiltin { .. } => [PythonCause::NoBuiltin { name: "frozendict".to_owned() }],
         PythonCause::ModuleChanged { .. } => [PythonCause::ModuleChanged { file: "geo.py".to_owned() }],
         PythonCause::HeldBy { .. } => [PythonCause::HeldBy { who: "thread-3".to_owned() }],
         PythonCause::Excluded => [PythonCause::Excluded],

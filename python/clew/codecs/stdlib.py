@@ -7,6 +7,7 @@ from the base class, so that no override of a subclass is called.
 from __future__ import annotations
 
 import array
+import builtins
 import collections
 import contextvars
 import datetime
@@ -578,6 +579,21 @@ def _decode_type_variable(parts: tuple[Any, ...]) -> Any:
     return found
 
 
+def _encode_sentinel(value: Any) -> tuple[Any, ...]:
+    return value.__name__, value.__module__
+
+
+def _decode_sentinel(parts: tuple[Any, ...]) -> Any:
+    made = _SENTINEL(parts[0])
+    made.__module__ = parts[1]
+    return made
+
+
+#: Since Python 3.15. Those that a library's module holds are found by name.
+_SENTINEL: Any = getattr(builtins, "sentinel", None)
+_SENTINELS = (
+    {} if _SENTINEL is None else {_SENTINEL: Codec("stdlib.sentinel", _encode_sentinel, _decode_sentinel)}
+)
 _WEAK = (
     (weakref.WeakValueDictionary, _encode_weak_values, _fill_mapping),
     (weakref.WeakKeyDictionary, _encode_weak_keys, _fill_mapping),
@@ -617,6 +633,7 @@ CODECS: dict[type, Codec] = {
     struct.Struct: Codec(
         "stdlib.Struct", lambda value: (value.format,), lambda parts: struct.Struct(parts[0]), immutable=True
     ),
+    **_SENTINELS,
     **dict.fromkeys(
         _TYPE_VARIABLES.values(),
         Codec("stdlib.TypeVariable", _encode_type_variable, _decode_type_variable, immutable=True),

@@ -12,7 +12,7 @@ use super::library::method_name;
 use super::{BuildResult, Builder, malformed};
 use crate::kinds;
 use crate::payload::Reader;
-use crate::raw::class_body::{HAS_DICT, HAS_WEAK, SAYS_SLOTS};
+use crate::raw::class_body::{ANNOTATE, ANNOTATIONS, HAS_DICT, HAS_WEAK, SAYS_SLOTS};
 use crate::raw::twin::Twin;
 use crate::raw::{Object, make};
 
@@ -205,13 +205,18 @@ impl<'py> Builder<'py, '_> {
     }
 
     pub(super) fn fill_definition(&mut self, number: u32, node: &ArenaNode<'_>) -> Result<(), BuildError> {
-        let head = read(node)?;
+        let mut head = read(node)?;
         let class = self
             .object(number)?
             .cast_into::<PyType>()
             .map_err(|_| malformed("no class"))?;
         let members = 2 + head.members.len();
-        let values: Vec<Bound<'py, PyAny>> = self.children(node, members)?;
+        let mut values: Vec<Bound<'py, PyAny>> = self.children(node, members)?;
+        let annotate = head.attributes.iter().position(|name| *name == ANNOTATE);
+        if let Some(at) = annotate.filter(|_| !cfg!(Py_3_14)) {
+            head.attributes[at] = ANNOTATIONS;
+            values[at] = self.annotation_texts(&values[at])?;
+        }
         if self.fresh.contains(&number) {
             self.fill_class(number, &class, &head, &values)?;
             self.heap.definitions.fill(class.as_type_ptr(), head.id);

@@ -15,7 +15,7 @@ use crate::payload::Reader;
 use crate::raw::code::BYTECODE;
 use crate::raw::function_cache;
 use crate::raw::module_loads::LoadMark;
-use crate::raw::{TOKENS, Whereabouts, find_loaded, make};
+use crate::raw::{DATACLASS_METADATA, TOKENS, Whereabouts, dataclass_metadata, find_loaded, make};
 
 const ID_LENGTH: usize = 32;
 
@@ -129,6 +129,19 @@ fn attribute<'py>(scope: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py, 
     scope.getattr(name)
 }
 
+/// Returns the descriptor of `__dict__` or `__weakref__` that all classes share since Python 3.15: it says that it belongs
+/// to `object`, which does not have it.
+fn shared_descriptor<'py>(class: &Bound<'py, PyType>, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
+    let py = class.py();
+    let names = ["__dict__", "__weakref__"];
+    if !class.is(py.get_type::<PyAny>()) || !names.iter().any(|known| name == known) {
+        return None;
+    }
+    let sample = py.get_type::<PyType>().call1(("sample", (), PyDict::new(py))).ok()?;
+    let found = make::class_attribute(sample.cast().ok()?, name)?;
+    found.getattr("__objclass__").ok()?.is(class).then_some(found)
+}
+
 impl<'py> Builder<'py, '_> {
     pub(super) fn make_by_name(&mut self, node: &ArenaNode<'_>) -> BuildResult<'py> {
         match node.kind {
@@ -196,6 +209,9 @@ impl<'py> Builder<'py, '_> {
         let found = found.or_else(|error| {
             let found = self.unnamed_type(module, path).or_else(|| self.elsewhere(module, path));
             found.ok_or_else(|| {
+                if module == "builtins" {
+                    return PythonCause::NoBuiltin { name: path.to_owned() }.into();
+                }
                 let lacks = crate::exceptions::lacks(self.py, &format!("{module}.{path}"));
                 lacks.map_or_else(|| self.failed(&error), Into::into)
             })
@@ -269,6 +285,10 @@ impl<'py> Builder<'py, '_> {
         if name == "namespace" {
             return Ok(self.heap.namespace(self.py).into_any());
         }
+        if name == DATACLASS_METADATA {
+            self.tried(self.py.import("dataclasses").map(drop))?;
+            return self.tried(dataclass_metadata(self.py));
+        }
         let place = if name == "main" {
             "__main__:"
         } else {
@@ -300,7 +320,8 @@ impl<'py> Builder<'py, '_> {
     fn descriptor(&self, node: &ArenaNode<'_>) -> BuildResult<'py> {
         let class: Bound<'py, PyType> = self.child_of_type(node, 0, "no class")?;
         let name = self.name(node.payload)?;
-        make::class_attribute(&class, &name).ok_or_else(|| {
+        let found = make::class_attribute(&class, &name).or_else(|| shared_descriptor(&class, &name));
+        found.ok_or_else(|| {
             let (class, name) = (class.to_string(), name.to_string());
             PythonCause::NoAttribute { class, name }.into()
         })
@@ -403,6 +424,9 @@ impl<'py> Builder<'py, '_> {
             };
             match (name, value) {
                 ("__closure__", _) | ("__type_params__" | "__annotate__", None) => {}
+                ("__annotate__", Some(value)) if !cfg!(Py_3_14) => {
+                    self.tried(function.setattr("__annotations__", self.annotation_texts(value)?))?;
+                }
                 (_, Some(value)) => self.tried(function.setattr(name, value))?,
                 (_, None) => self.tried(function.setattr(name, self.py.None()))?,
             }
@@ -416,6 +440,13 @@ impl<'py> Builder<'py, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Returns the annotations that a function of Python 3.14 or later creates, as texts: an earlier version cannot wait
+    /// until they are read, and evaluating them here would run code.
+    pub(super) fn annotation_texts(&self, annotate: &Bound<'py, PyAny>) -> BuildResult<'py> {
+        self.heap.notice(PythonCause::AnnotationsAsTexts.into());
+        self.call("clew.sources", "annotation_texts", (annotate,))
     }
 
     pub(super) fn make_code(&mut self, number: u32, node: &ArenaNode<'_>) -> BuildResult<'py> {
@@ -587,8 +618,11 @@ fn dict_view<'py>(py: Python<'py>, which: &[u8], children: &[Bound<'py, PyAny>])
         b"v" => "values",
         _ => "items",
     };
-    py.get_type::<PyDict>()
-        .call_method(name, PyTuple::new(py, children)?, None)
+    // A frozendict (3.15) is no dict.
+    let is_dict = children.first().is_some_and(PyAnyMethods::is_instance_of::<PyDict>);
+    let kind = if is_dict { "dict" } else { "frozendict" };
+    let kind = py.import("builtins")?.getattr(kind)?;
+    kind.call_method(name, PyTuple::new(py, children)?, None)
 }
 
 /// Makes a weak reference; a dead one if the stored one was dead.

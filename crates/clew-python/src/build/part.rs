@@ -21,6 +21,9 @@ struct Instance<'a> {
     rest: Reader<'a>,
 }
 
+/// The payload of the class of dataclasses' fields. An empty `doc` (3.14) is stored as none, as earlier versions have none.
+const FIELD: &[u8] = b"\x0bdataclasses\x05Field";
+
 fn cut() -> BuildError {
     malformed("an instance is cut short")
 }
@@ -119,7 +122,11 @@ impl<'py> Builder<'py, '_> {
             Base::Set => self.tried(sets::fill_alike(&object, &held[0]))?,
             _ => {}
         }
-        self.fill_part(&object, &mut instance.rest, part)
+        self.fill_part(&object, &mut instance.rest, part)?;
+        if cfg!(Py_3_14) && self.arena.node(node.children[0]).payload == FIELD && !self.tried(object.hasattr("doc"))? {
+            self.fill_slot(&object, 0, &self.name(b"doc")?, &self.py.None().into_bound(self.py))?;
+        }
+        Ok(())
     }
 
     /// Gives an object its Python part: `rest` contains the names of the `values`.

@@ -239,6 +239,15 @@ pub(super) struct ClassSlot {
     depth: u64,
     name: Vec<u8>,
     offset: isize,
+    /// Whether `None` is written as if the slot were empty: an earlier version of Python does not have it.
+    pub(super) is_optional: bool,
+}
+
+impl ClassSlot {
+    /// Returns whether this is the slot of dataclasses' fields that Python 3.14 added, if the class is that of fields.
+    pub fn is_doc_of_field(&self) -> bool {
+        self.depth == 0 && self.name == b"doc"
+    }
 }
 
 /// Returns the slots that Python classes among `class` and its bases declare.
@@ -252,6 +261,7 @@ pub(super) unsafe fn slots(class: Type) -> Vec<ClassSlot> {
         depth,
         name: name.to_bytes().to_vec(),
         offset,
+        is_optional: false,
     };
     declared.map(slot).collect()
 }
@@ -321,15 +331,15 @@ pub(super) unsafe fn write_part(object: *mut ffi::PyObject, slots: &[ClassSlot],
             Attributes::Dict(dict) => write_dict(dict, node),
         }
         let value_of = |slot: &ClassSlot| *object.byte_offset(slot.offset).cast::<*mut ffi::PyObject>();
-        let set = slots.iter().filter(|slot| !value_of(slot).is_null()).count();
-        node.payload().number(set as u64);
-        for slot in slots {
+        let is_set = |slot: &&ClassSlot| {
             let value = value_of(slot);
-            if !value.is_null() {
-                node.payload().number(slot.depth);
-                node.payload().name(&slot.name);
-                node.child(Object::new(value));
-            }
+            !(value.is_null() || slot.is_optional && value == ffi::Py_None())
+        };
+        node.payload().number(slots.iter().filter(is_set).count() as u64);
+        for slot in slots.iter().filter(is_set) {
+            node.payload().number(slot.depth);
+            node.payload().name(&slot.name);
+            node.child(Object::new(value_of(slot)));
         }
     }
 }

@@ -7,6 +7,10 @@
 //! children = metaclass, bases (a tuple), a member of an Enum each in order, an attribute's value each by name
 //! ```
 //! Attributes that the class statement creates are omitted: descriptors of slots, `__dict__` and `__weakref__`.
+//!
+//! From Python 3.14 on, a function creates the annotations when they are first read (`__annotate_func__`), and they are kept
+//! beside it (`__annotations_cache__`). As for functions, annotations that exist are written under the name that earlier
+//! versions have, and that function is not: setting either removes the other.
 
 use clew_core::graph::Node;
 use pyo3::ffi;
@@ -33,17 +37,29 @@ pub(super) fn is_method(class: &[u8], name: &[u8], value: *mut ffi::PyObject) ->
     full.strip_prefix(class).and_then(|rest| rest.strip_prefix(b".")) == Some(name)
 }
 
+/// The annotations of a class; from Python 3.14 on, the key under which they are kept; and the function that creates them.
+pub(crate) const ANNOTATIONS: &[u8] = b"__annotations__";
+pub(super) const ANNOTATIONS_KEPT: &[u8] = b"__annotations_cache__";
+pub(crate) const ANNOTATE: &[u8] = b"__annotate_func__";
+
 /// Returns the attributes of a class by name, unordered.
 ///
 /// # Safety
 /// `class` is live.
 pub(super) unsafe fn attributes_of(class: Type) -> Vec<(Vec<u8>, *mut ffi::PyObject)> {
     // SAFETY: as the caller promises; nothing changes the dict meanwhile.
-    unsafe {
+    let mut found: Vec<_> = unsafe {
         entries(own_dict(class))
             .filter_map(|(key, value)| Some((text_of(key)?, value)))
             .collect()
+    };
+    if cfg!(Py_3_14) && found.iter().any(|(name, _)| name == ANNOTATIONS_KEPT) {
+        found.retain(|(name, _)| name != ANNOTATE);
+        for (name, _) in found.iter_mut().filter(|(name, _)| name == ANNOTATIONS_KEPT) {
+            ANNOTATIONS.clone_into(name);
+        }
     }
+    found
 }
 
 /// Returns whether the class statement creates this attribute of `class` automatically.

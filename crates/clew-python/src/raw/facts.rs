@@ -146,6 +146,8 @@ pub(super) struct WellKnownObjects {
     pub reducers: [*mut ffi::PyObject; 6],
     pub enum_type: Type,
     pub logger: Type,
+    /// The type of sentinels since Python 3.15; null before.
+    pub sentinel: Type,
     /// The deallocator of every class written in Python.
     pub dealloc: ffi::destructor,
 }
@@ -211,9 +213,17 @@ fn readable(class: Type) -> Option<Base> {
 pub(super) unsafe fn classify(class: Type, known: &WellKnownObjects) -> TypeFacts {
     // SAFETY: as the caller promises.
     unsafe {
+        let mut slots = slots(class);
+        if cfg!(Py_3_14) && slots.iter().any(ClassSlot::is_doc_of_field) {
+            let (module, name) = type_names(class, known.module_key);
+            let is_field = module == b"dataclasses" && name == b"Field";
+            slots
+                .iter_mut()
+                .for_each(|slot| slot.is_optional = is_field && slot.is_doc_of_field());
+        }
         let mut facts = TypeFacts {
             shape: Shape::Deferred,
-            slots: slots(class),
+            slots,
             weak: (*class).tp_weaklistoffset,
             globals: Vec::new(),
             sharing: Sharing::Joins,

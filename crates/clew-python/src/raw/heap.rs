@@ -14,6 +14,7 @@ use pyo3::types::{PyDict, PyModule};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::attributes::{Attributes, attributes};
+use super::builtin::field;
 use super::codecs::{Codecs, Sharing};
 use super::definition::Definitions;
 use super::facts::{Shape, TypeFacts, WellKnownObjects, along_bases, classify, names_along_bases};
@@ -400,6 +401,21 @@ impl PythonHeap {
         }
     }
 
+    /// Returns module and name of a sentinel that a library's module holds under them.
+    pub(super) fn sentinel_in_library(
+        &self,
+        pointer: *mut ffi::PyObject,
+    ) -> Option<(*mut ffi::PyObject, *mut ffi::PyObject)> {
+        // SAFETY: the walk passes live objects; a sentinel holds both.
+        unsafe {
+            if ffi::Py_TYPE(pointer) != self.known.sentinel {
+                return None;
+            }
+            let (module, name) = (field(pointer, c"__module__"), field(pointer, c"__name__"));
+            self.names.resolves(module, name, pointer).then_some((module, name))
+        }
+    }
+
     /// Returns which load made a class or function of the user's own modules; `None` for other objects.
     pub(super) fn mark_of(&self, pointer: *mut ffi::PyObject) -> Option<LoadMark> {
         // SAFETY: callers pass live objects; the names of a function are null or live.
@@ -528,6 +544,7 @@ impl PythonHeap {
             Shape::Cached if self.cached_in_library(pointer).is_some() => Identity::Plain,
             Shape::Builtin if super::builtin::is_by_name(pointer) => Identity::Plain,
             Shape::Instance(_) | Shape::Deferred if Self::global_name(facts, pointer).is_some() => Identity::Plain,
+            Shape::Deferred if self.sentinel_in_library(pointer).is_some() => Identity::Plain,
             Shape::Deferred if facts.sharing == Sharing::IsPlain => Identity::Value,
             Shape::Deferred if facts.sharing == Sharing::JoinsBound && !self.bound.contains(&pointer.addr()) => {
                 Identity::Value

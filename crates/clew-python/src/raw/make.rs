@@ -4,8 +4,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
-use super::class_body::{attributes_of, is_made_anew};
-use super::types::{Type, done, lookup, own_dict};
+use super::class_body::{ANNOTATIONS_KEPT, attributes_of, is_made_anew};
+use super::types::{Type, done, lookup, own_dict, with_str};
 
 /// Makes a tuple of this length, full of None, that no other code has seen yet.
 pub(crate) fn open_tuple(py: Python<'_>, length: usize) -> PyResult<Bound<'_, PyTuple>> {
@@ -73,11 +73,17 @@ pub(crate) fn class_attribute<'py>(
     class: &Bound<'py, PyType>,
     name: &Bound<'py, PyString>,
 ) -> Option<Bound<'py, PyAny>> {
-    // SAFETY: a live class and a live str; what is found is live.
-    unsafe {
-        let found = super::types::item(own_dict(class.as_type_ptr()), name.as_ptr());
-        Bound::from_borrowed_ptr_or_opt(class.py(), found)
-    }
+    let own = |name: *mut ffi::PyObject| {
+        // SAFETY: a live class and a live str; what is found is live.
+        unsafe {
+            let found = super::types::item(own_dict(class.as_type_ptr()), name);
+            Bound::from_borrowed_ptr_or_opt(class.py(), found)
+        }
+    };
+    own(name.as_ptr()).or_else(|| {
+        let is_kept = cfg!(Py_3_14) && name == "__annotations__";
+        is_kept.then(|| with_str(ANNOTATIONS_KEPT, own)).flatten()
+    })
 }
 
 /// Returns the dict in which a class keeps its own attributes.
@@ -187,12 +193,17 @@ pub(crate) fn remove_other_attributes(class: &Bound<'_, PyType>, names: &[&[u8]]
 /// Makes a staticmethod or classmethod around `function`, without attributes of its own yet.
 pub(crate) fn new_method<'py>(function: &Bound<'py, PyAny>, is_static: bool) -> PyResult<Bound<'py, PyAny>> {
     // SAFETY: a live object; the result is a new reference, or null with an error.
-    unsafe {
+    let made = unsafe {
         let made = if is_static {
             ffi::PyStaticMethod_New(function.as_ptr())
         } else {
             ffi::PyClassMethod_New(function.as_ptr())
         };
-        Bound::from_owned_ptr_or_err(function.py(), made)
+        Bound::from_owned_ptr_or_err(function.py(), made)?
+    };
+    if cfg!(Py_3_15) {
+        // They are the function's name, module and text of documentation.
+        made.getattr("__dict__")?.cast_into::<PyDict>()?.clear();
     }
+    Ok(made)
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use pyo3::exceptions::PyImportError;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyType};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -139,6 +140,8 @@ pub(super) fn known(py: Python<'_>, held: &mut Vec<Py<PyAny>>) -> PyResult<WellK
     .map(|name| held_key(py, name, held));
     let enum_type = py.import("enum")?.getattr("EnumType")?.cast_into::<PyType>()?;
     let logger = py.import("logging")?.getattr("Logger")?.cast_into::<PyType>()?;
+    let sentinel = py.import("builtins")?.getattr_opt("sentinel")?;
+    let sentinel = sentinel.and_then(|kind| kind.cast_into::<PyType>().ok());
     let probe = py.eval(c"type('Probe', (), {})", None, None)?.cast_into::<PyType>()?;
     // SAFETY: a live type made by a class statement has the interpreter's deallocator.
     let dealloc = unsafe { (*probe.as_type_ptr()).tp_dealloc }
@@ -150,6 +153,7 @@ pub(super) fn known(py: Python<'_>, held: &mut Vec<Py<PyAny>>) -> PyResult<WellK
         reducers,
         enum_type: enum_type.as_type_ptr(),
         logger: logger.as_type_ptr(),
+        sentinel: sentinel.map_or(std::ptr::null_mut(), |kind| kind.as_type_ptr()),
         dealloc,
     };
     held.extend([enum_type.into_any().unbind(), logger.into_any().unbind()]);
@@ -208,8 +212,28 @@ pub(super) fn tokens(py: Python<'_>, namespace: *mut ffi::PyObject) -> FxHashMap
     if let Ok(main) = find_loaded(py, "__main__", "") {
         tokens.insert(main.as_ptr(), "main");
     }
+    if let Ok(found) = dataclass_metadata(py) {
+        tokens.insert(found.as_ptr(), DATACLASS_METADATA);
+    }
     tokens.insert(namespace, "namespace");
     tokens
+}
+
+/// The token of the empty metadata that the fields of dataclasses share.
+pub(crate) const DATACLASS_METADATA: &str = "dataclass metadata";
+
+/// Returns the empty metadata of fields. Since Python 3.15 this is a frozendict, which earlier versions do not have: there, it
+/// is an object that only fields from a later version have, in place of the frozendict.
+pub(crate) fn dataclass_metadata(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    static EMPTY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    if cfg!(Py_3_15) {
+        return find_loaded(py, "dataclasses", "_EMPTY_METADATA");
+    }
+    let empty = EMPTY.get_or_try_init(py, || {
+        let kind = py.import("types")?.getattr("MappingProxyType")?;
+        kind.call1((PyDict::new(py),)).map(Bound::unbind)
+    })?;
+    Ok(empty.bind(py).clone())
 }
 
 /// Tokens: stored name, and the place of the live object.
