@@ -37,7 +37,7 @@ endif
 FOR_PYTHON = PYO3_PYTHON=$(shell tools/find_python.sh 3.11)
 
 .DEFAULT_GOAL := help
-.PHONY: help docs demo test test-long writers check format bench ratios promises promises-kept cases fuzz sanitize debug-python develop wheels between sdist release-check crash crash-kit system-packages prepare build-tests test-rust clean-venvs $(PYTHONS:%=test-%) $(PYTHONS:%=promised-%)
+.PHONY: help docs demo platforms test test-long writers check format bench ratios promises promises-kept cases fuzz sanitize debug-python develop wheels between sdist release-check crash crash-kit system-packages prepare build-tests test-rust clean-venvs $(PYTHONS:%=test-%) $(PYTHONS:%=promised-%)
 .SUFFIXES:
 
 help: ## Lists what can be made.
@@ -69,7 +69,7 @@ test-long: wheels between $(SERVERS)/.installed $(VINE)/.installed ## The long s
 	for python in $(filter-out $(FIRST),$(PYTHONS)); do .venv-$$python/bin/python -m pytest $(ONCE) $(PYTEST_ARGS) || exit 1; done
 	for python in $(BETWEEN); do .venv-$$python/bin/python -m pytest $(PYTEST_ARGS) || exit 1; done
 	.venv-3.13/bin/python -m pytest -m taskvine -rP tests/adapters
-	CLEW_LONG=1 $(MAKE) system-packages crash-kit
+	CLEW_LONG=1 $(MAKE) system-packages crash-kit platforms
 
 # `make crash` in two or three minutes, `CLEW_LONG=1 make crash` in hours: every n of everything. It makes file systems of
 # its own, which takes root.
@@ -92,6 +92,10 @@ check: .venv-3.11/.installed ## Formatting, lints, types, spelling, links, direc
 	cargo fmt --all --check
 	$(FOR_PYTHON) cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 	PATH=$(CURDIR)/.venv-3.11/bin:$$PATH tools/check.sh
+
+# With the targets of rustup where they are installed, else with Debian's Rust (1.3 GB in .rust).
+platforms: ## Compiles all crates for macOS and Windows, without linking: whether all that they use exists there.
+	tools/check_platforms.sh
 
 docs: .venv-docs/.installed ## Builds the documentation site in site/, and checks its links and anchors.
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet

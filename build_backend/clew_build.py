@@ -37,7 +37,6 @@ from maturin import (  # noqa: F401
 #: The minor versions of Python 3 whose objects the engine can read in memory (`crates/clew-python/src/raw`).
 PYTHONS = range(11, 16)
 ROOT = Path(__file__).resolve().parent.parent
-SUFFIX = ".exe" if sys.platform == "win32" else ""
 SCRIPTS = ROOT / "data" / "scripts"
 MANUAL = ROOT / "data" / "data" / "share" / "man" / "man1"
 OBSERVER = ROOT / "python" / "clew" / "_observer.so"
@@ -49,6 +48,7 @@ def prepare_metadata_for_build_wheel(
     metadata_directory: str, config_settings: dict[str, Any] | None = None
 ) -> str:
     """Writes the metadata, which name the file with the licences of the crates."""
+    _check_platform()
     _list_third_party(config_settings)
     return str(maturin.prepare_metadata_for_build_wheel(metadata_directory, config_settings))
 
@@ -57,6 +57,7 @@ def prepare_metadata_for_build_editable(
     metadata_directory: str, config_settings: dict[str, Any] | None = None
 ) -> str:
     """Writes the same metadata as for a wheel."""
+    _check_platform()
     _list_third_party(config_settings)
     return str(maturin.prepare_metadata_for_build_editable(metadata_directory, config_settings))
 
@@ -74,6 +75,7 @@ def build_wheel(
     wheel_directory: str, config_settings: dict[str, Any] | None = None, metadata_directory: str | None = None
 ) -> str:
     """Builds the command, then the wheel."""
+    _check_platform()
     _check_python()
     profile = _profile("release")
     _list_third_party(config_settings)
@@ -88,6 +90,7 @@ def build_editable(
     wheel_directory: str, config_settings: dict[str, Any] | None = None, metadata_directory: str | None = None
 ) -> str:
     """Builds the command, then a wheel that points to `python/`."""
+    _check_platform()
     _check_python()
     profile = _profile("dev")
     _list_third_party(config_settings)
@@ -96,6 +99,14 @@ def build_editable(
     return str(
         maturin.build_editable(wheel_directory, _with_profile(config_settings, profile), metadata_directory)
     )
+
+
+def _check_platform() -> None:
+    """Stops on Windows, where the store's promises are not known to hold (docs/guide/limits.md)."""
+    if sys.platform == "win32":
+        raise SystemExit(
+            "Clew does not run on Windows. Install it in WSL, the Linux of Windows: `wsl --install`."
+        )
 
 
 def _check_python() -> None:
@@ -138,7 +149,7 @@ def _place_command(profile: str) -> None:
     """
     given = os.environ.get("CLEW_COMMAND")
     built = Path(given) if given else _cargo_build(profile)
-    target = SCRIPTS / f"clew{SUFFIX}"
+    target = SCRIPTS / "clew"
     target.unlink(missing_ok=True)  # a running `clew` keeps its file
     shutil.copy2(built, target)
     target.chmod(target.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)

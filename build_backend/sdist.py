@@ -1,4 +1,4 @@
-"""Completes the sdist that maturin writes, so that it builds on Linux without a network.
+"""Completes the sdist that maturin writes, so that it builds on Linux and macOS without a network.
 
 maturin leaves out the crates that no wheel needs, so the lock file of the sdist has fewer crates than that of the repository.
 `cargo vendor` adds the crates in `vendor/`. Cargo also resolves crates that only tests or other systems use. They become stubs: their
@@ -18,9 +18,13 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TARGETS = [f"{machine}-unknown-linux-{libc}" for machine in ("x86_64", "aarch64") for libc in ("gnu", "musl")]
+TARGETS = [
+    f"{machine}-{system}"
+    for machine in ("x86_64", "aarch64")
+    for system in ("unknown-linux-gnu", "unknown-linux-musl", "apple-darwin")
+]
 CONFIG = """\
-# All crates are in vendor/. Those that only tests, macOS or Windows use are stubs: remove this file to build there.
+# All crates are in vendor/. Those that only tests or Windows use are stubs: remove this file to run the tests.
 [source.crates-io]
 replace-with = "vendored-sources"
 

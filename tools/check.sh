@@ -18,6 +18,10 @@ check "unused dependencies" python tools/unused_dependencies.py
 check "ruff format" ruff format --check .
 check "ruff" ruff check .
 check "mypy" mypy
+# What the system lacks is an error for mypy, unless `sys.platform` is checked before.
+for system in darwin win32; do
+    check "mypy for $system" mypy --platform "$system" --cache-dir ".mypy_cache/$system" --package clew
+done
 check "mypy of the demo" mypy examples/demo
 check "mypy of builds and releases" mypy build_backend tools/release_check.py tools/smoke.py
 check "spelling" typos

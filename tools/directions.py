@@ -140,6 +140,18 @@ FORBIDDEN = {
 }
 UNSAFE_HOME = "crates/clew-python/src/raw"
 
+# Calls that not every system has, and the files that may contain them, also below a folder of the same name. Elsewhere the crates compile
+# for macOS and Windows (`make platforms`), and behave in the same way.
+SYSTEM_CALLS = r"\b(rustix|libc|landlock|seccompiler)::|\bstd::os::|\"/proc/|\bcfg\((unix|windows|target_os|not\(unix|not\(target_os)"
+PLATFORM_MODULES = (
+    "clew-core/src/store/disk/real",
+    "clew-remote/src/directory/disk",
+    "clew-cli/src/platform",
+    "clew-python/src/platform",
+    "clew-python/src/raw",
+    "clew-python/src/sandbox",
+)
+
 
 def crate_directions() -> Iterator[str]:
     """Yields crates that depend on a crate that they must not use."""
@@ -159,7 +171,7 @@ def crate_directions() -> Iterator[str]:
 def code(path: Path) -> Iterator[tuple[int, str]]:
     """Yields numbered lines, without comments and without the tests at the end of the file."""
     for number, line in enumerate(path.read_text().splitlines(), 1):
-        if line.strip() == "#[cfg(test)]":
+        if line.strip() in ("#[cfg(test)]", "#[cfg(all(test, unix))]"):
             return
         if not line.lstrip().startswith("//"):
             yield number, line.split(" // ")[0]
@@ -254,6 +266,22 @@ def unsafe_code() -> Iterator[str]:
             yield f"{entry.relative_to(ROOT)}: must say #![forbid(unsafe_code)]"
 
 
+def system_calls() -> Iterator[str]:
+    """Yields calls of the system outside of the platform modules, and such modules without any."""
+    needless = set(PLATFORM_MODULES)
+    for package in crates():
+        for path in sources(package, "src"):
+            where = str(path.relative_to(ROOT)).removeprefix("crates/").removesuffix(".rs")
+            homes = [home for home in PLATFORM_MODULES if f"{where}/".startswith(f"{home}/")]
+            for number, line in code(path):
+                if re.search(SYSTEM_CALLS, line):
+                    needless.difference_update(homes)
+                    if not homes:
+                        yield f"{path.relative_to(ROOT)}:{number}: calls that not every system has are in the platform modules only"
+    for home in sorted(needless):
+        yield f"{home} calls no system: remove it from PLATFORM_MODULES in tools/directions.py"
+
+
 def main() -> int:
     problems = [
         *crate_directions(),
@@ -262,6 +290,7 @@ def main() -> int:
         *import_circles(),
         *misplaced(),
         *unsafe_code(),
+        *system_calls(),
     ]
     return report("Directions of imports", problems)
 

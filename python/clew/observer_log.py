@@ -61,6 +61,7 @@ working directory is part of the run's evidence."""
 IMPORTED = (".py", ".pyc", ".so", ".pyd")
 """Suffixes of files that imports open below Python. A `.pth` may be a model."""
 
+ACCESS_MODE: int = getattr(os, "O_ACCMODE", os.O_WRONLY | os.O_RDWR)
 OVERWRITING = os.O_TRUNC | os.O_EXCL
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_TRUNC
 
@@ -299,7 +300,7 @@ def _is_in(parts: list[tuple[int, int]], at: int) -> bool:
 
 def _is_read(access: Access) -> bool:
     """Returns whether a file is opened only for reading."""
-    return access.kind is Kind.OPENED and not access.error and access.flags & os.O_ACCMODE == os.O_RDONLY
+    return access.kind is Kind.OPENED and not access.error and access.flags & ACCESS_MODE == os.O_RDONLY
 
 
 def _makes(access: Access) -> bool:
@@ -311,7 +312,7 @@ def _is_change(access: Access) -> bool:
     """Returns whether a file is created, removed or overwritten, independently of its contents."""
     if access.kind is not Kind.OPENED or not access.flags & WRITING:
         return access.kind is Kind.CHANGED
-    is_kept = access.flags & os.O_ACCMODE == os.O_RDWR and not access.flags & OVERWRITING
+    is_kept = access.flags & ACCESS_MODE == os.O_RDWR and not access.flags & OVERWRITING
     return _makes(access) or not is_kept
 
 

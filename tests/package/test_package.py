@@ -68,6 +68,21 @@ def test_the_command_and_the_package_look_at_the_same_folder(tmp_path, monkeypat
     assert not (tmp_path / "store").exists(), "looking made a store"
 
 
+def test_a_build_on_windows_stops_with_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(REPOSITORY / "build_backend"))
+    backend = importlib.import_module("clew_build")
+    monkeypatch.setattr(backend, "_list_third_party", lambda settings: pytest.fail("it asks cargo"))
+    monkeypatch.setattr(sys, "platform", "win32")
+    for hook in (
+        "prepare_metadata_for_build_wheel",
+        "prepare_metadata_for_build_editable",
+        "build_wheel",
+        "build_editable",
+    ):
+        with pytest.raises(SystemExit, match=r"^Clew does not run on Windows\. Install it in WSL"):
+            getattr(backend, hook)("unused")
+
+
 def test_a_build_for_an_unknown_python_stops_with_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(REPOSITORY / "build_backend"))
     backend = importlib.import_module("clew_build")

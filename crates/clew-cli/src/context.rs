@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 
 use crate::command_info::Registry;
 use crate::interface::Interface;
+use crate::platform::{UserFolder, uptime};
 use crate::python_call;
 use crate::sandbox_process::Environment;
 use crate::settings::{Origin, Settings, Sources};
@@ -164,7 +165,7 @@ impl Context {
             store: PathBuf::new(),
             config: config_folder(),
             store_key: store_key(),
-            cache: platform_folder("XDG_CACHE_HOME", ".cache", "clew"),
+            cache: UserFolder::Cache.path(),
             now: now(),
             uptime: uptime(),
             zone: TimeZone::system(),
@@ -195,7 +196,7 @@ impl Context {
         let settings = Settings::read(&Sources {
             config: &self.config,
             near: self.near.as_deref(),
-            data: platform_folder("XDG_DATA_HOME", ".local/share", "clew"),
+            data: UserFolder::Data.path(),
             variable: &|name| env::var_os(name),
         });
         self.settings = match given {
@@ -222,23 +223,7 @@ const STORE_KEY: &str = "CLEW_STORE_KEY";
 
 /// Returns Clew's folder in the user's configuration: key and trusted keys.
 pub fn config_folder() -> PathBuf {
-    platform_folder("XDG_CONFIG_HOME", ".config", "clew")
-}
-
-/// Returns the folder `name` in the folder that `variable` names; else in the platform's default, on Linux `default` in the home folder.
-pub(crate) fn platform_folder(variable: &str, default: &str, name: &str) -> PathBuf {
-    let set = |variable| {
-        env::var_os(variable)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let home = || env::home_dir().unwrap_or_default();
-    let own = || match () {
-        () if cfg!(windows) => set("APPDATA").unwrap_or_else(home),
-        () if cfg!(target_os = "macos") => home().join("Library/Application Support"),
-        () => home().join(default),
-    };
-    set(variable).unwrap_or_else(own).join(name)
+    UserFolder::Config.path()
 }
 
 /// Returns the width of the terminal; wide when piped, so that nothing is truncated for a program. In a notebook, the width that fits below
@@ -262,19 +247,6 @@ const WIDE: usize = 160;
 fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::try_from(since.as_nanos()).unwrap_or(Timestamp::MAX)
-}
-
-/// Returns the machine's uptime. Only known on Linux; elsewhere only the adjustable clock is available.
-fn uptime() -> Option<Uptime> {
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    let digits: String = boot.chars().filter(char::is_ascii_hexdigit).collect();
-    let told = std::fs::read_to_string("/proc/uptime").ok()?;
-    let (seconds, hundredths) = told.split_ascii_whitespace().next()?.split_once('.')?;
-    let hundredths = seconds.parse::<u64>().ok()? * 100 + hundredths.parse::<u64>().ok()?;
-    Some(Uptime {
-        boot: u128::from_str_radix(&digits, 16).ok()?.to_be_bytes(),
-        nanoseconds: hundredths * 10_000_000,
-    })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::{Command, ExitCode};
 
-use clew_cli::{CommandOutcome, Context, Exit, HandOver, Interface, Output, not_started, not_text, run};
+use clew_cli::{CommandOutcome, Context, Exit, HandOver, Interface, Output, continue_as, not_started, not_text, run};
 
 fn main() -> ExitCode {
     let typed: Vec<OsString> = env::args_os().skip(1).collect();
@@ -29,21 +29,11 @@ fn become_another(hand_over: &HandOver, words: &[String], context: &Context) -> 
     }
     let mut command = Command::new(&hand_over.program);
     command.args(&hand_over.arguments);
-    let failed = start(&mut command);
+    let failed = continue_as(&mut command);
     match failed {
         Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(Exit::Refused.code())),
         Err(error) => print(&not_started(hand_over, &error, words, context)),
     }
-}
-
-#[cfg(unix)]
-fn start(command: &mut Command) -> io::Result<i32> {
-    Err(std::os::unix::process::CommandExt::exec(command))
-}
-
-#[cfg(not(unix))]
-fn start(command: &mut Command) -> io::Result<i32> {
-    Ok(command.status()?.code().unwrap_or(1))
 }
 
 /// Prints answers and all JSON on standard output; failures as text on standard error.

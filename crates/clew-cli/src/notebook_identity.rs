@@ -2,8 +2,9 @@
 //! kernels and `clew run` both use this module.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::fs::{self, Metadata};
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use clew_core::format::{HistoryDescription, Run, RunKind, Timestamp};
 use clew_core::history::{
@@ -15,6 +16,7 @@ use clew_core::store::{Store, VerifiedValue};
 
 use crate::cells_of_file::{cells_of_file, code_of_file, known_by};
 use crate::input_files::modified_at;
+use crate::platform::file_number;
 use crate::presence::records_here;
 
 /// The most folder entries that are searched for a moved file.
@@ -23,21 +25,11 @@ const MOST_ENTRIES: usize = 4_000;
 type Histories = [(HistoryId, HistoryDescription)];
 
 /// Returns the identity of a file independent of its name: its inode number, and its creation time, since numbers are reused. `None` if the
-/// file system does not provide both (NFS).
+/// file system does not provide both (NFS), nor does Windows.
 pub fn file_id(path: &Path) -> Option<String> {
-    number_and_birth(&path.metadata().ok()?)
-}
-
-#[cfg(unix)]
-fn number_and_birth(file: &Metadata) -> Option<String> {
-    use std::os::unix::fs::MetadataExt as _;
-    let made = file.created().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-    Some(format!("{:x}-{:x}", file.ino(), made.as_nanos()))
-}
-
-#[cfg(not(unix))]
-fn number_and_birth(_file: &Metadata) -> Option<String> {
-    None
+    let file = path.metadata().ok()?;
+    let made = file.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(format!("{:x}-{:x}", file_number(&file)?, made.as_nanos()))
 }
 
 /// Determines the history of a notebook, reading only the histories that were recorded at its path.

@@ -18,7 +18,8 @@ use clew_core::id::HistoryId;
 use clew_core::store::disk::private_folder;
 use serde::{Deserialize, Serialize};
 
-use crate::process::{ProcessStatus, host, life, this_process};
+use crate::platform::host;
+use crate::process::{ProcessStatus, life, this_process};
 use crate::whole_file::{PRIVATE, StagedFile, small_text};
 
 /// A recording kernel.

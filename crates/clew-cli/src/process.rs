@@ -1,8 +1,8 @@
 //! Checks whether recorded processes still exist.
 
-use std::fs;
-
 use clew_core::format::Process;
+
+use crate::platform::{machine, process_start};
 
 /// The status of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(crate) enum ProcessStatus {
     Runs,
     /// It no longer exists.
     Gone,
-    /// It was recorded on another machine or in another container, so its status is unknown here.
+    /// It was recorded on another machine or in another container, or this system does not report it.
     Unknown,
 }
 
@@ -20,27 +20,8 @@ pub(crate) fn this_process() -> Process {
     let pid = std::process::id();
     Process {
         pid,
-        began: began(pid).unwrap_or(0),
-        ..this_machine()
-    }
-}
-
-/// Describes the machine, its boot and the PID namespace, without a process.
-fn this_machine() -> Process {
-    let text = |path: &str| {
-        fs::read_to_string(path)
-            .map(|text| text.trim().to_owned())
-            .unwrap_or_default()
-    };
-    let space = fs::read_link("/proc/self/ns/pid").ok();
-    Process {
-        host: host(),
-        machine: text("/etc/machine-id"),
-        boot: text("/proc/sys/kernel/random/boot_id"),
-        space: space
-            .map(|space| space.to_string_lossy().into_owned())
-            .unwrap_or_default(),
-        ..Process::default()
+        began: process_start(pid).ok().flatten().unwrap_or(0),
+        ..machine()
     }
 }
 
@@ -51,7 +32,10 @@ fn differ(one: &str, other: &str) -> bool {
 
 /// Returns the status of a recorded process.
 pub(crate) fn life(noted: &Process) -> ProcessStatus {
-    life_on(&this_machine(), noted, began(noted.pid))
+    match process_start(noted.pid) {
+        Ok(began) => life_on(&machine(), noted, began),
+        Err(_) => ProcessStatus::Unknown,
+    }
 }
 
 /// Returns the status as seen on the machine `here`, where a process with that PID `began` at a certain time, if there is one.
@@ -70,39 +54,6 @@ fn life_on(here: &Process, noted: &Process, began: Option<u64>) -> ProcessStatus
         Some(began) if noted.began == 0 || began == noted.began => ProcessStatus::Runs,
         _ => ProcessStatus::Gone,
     }
-}
-
-/// Returns when a process began, in ticks since the machine's boot; `None` if it does not exist.
-#[cfg(target_os = "linux")]
-fn began(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field, the program's name, may contain anything but ends at the last parenthesis; the 22nd is the start time.
-    let after = &stat[stat.rfind(')')? + 1..];
-    let mut fields = after.split_ascii_whitespace();
-    let is_zombie = fields.next()? == "Z";
-    fields.nth(18)?.parse().ok().filter(|_| !is_zombie)
-}
-
-/// On other systems only its existence is known.
-#[cfg(all(unix, not(target_os = "linux")))]
-fn began(pid: u32) -> Option<u64> {
-    let pid = rustix::process::Pid::from_raw(pid.cast_signed())?;
-    rustix::process::test_kill_process(pid).ok().map(|()| 0)
-}
-
-#[cfg(not(unix))]
-fn began(_: u32) -> Option<u64> {
-    Some(0)
-}
-
-#[cfg(unix)]
-pub(crate) fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-#[cfg(not(unix))]
-pub(crate) fn host() -> String {
-    std::env::var("COMPUTERNAME").unwrap_or_default()
 }
 
 #[cfg(test)]

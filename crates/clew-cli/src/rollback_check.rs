@@ -9,7 +9,7 @@ use clew_core::store::disk::RealDisk;
 use clew_core::store::{End, Ends, LastSeen, LoadedHistory, LogRollback, Store, StoreError};
 
 use crate::context::Context;
-use crate::process;
+use crate::platform::host;
 use crate::text;
 
 /// The most sessions that are named.
@@ -17,7 +17,7 @@ const NAMED: usize = 3;
 
 /// Returns the record of the last seen ends of a store.
 pub fn last_seen(store: &Path, context: &Context) -> LastSeen {
-    LastSeen::new(Arc::new(RealDisk), &context.config, store, &process::host())
+    LastSeen::new(Arc::new(RealDisk), &context.config, store, &host())
 }
 
 /// Formats rollbacks: `Session 3f2a9c10 has 40 operations, and had 57 when it was last seen`.

@@ -3,7 +3,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use crate::context::{Context, platform_folder};
+use crate::context::Context;
+use crate::platform::jupyter_data;
 use crate::problem::{Exit, Problem};
 use crate::text;
 
@@ -111,15 +112,6 @@ fn profile() -> PathBuf {
         None => env::home_dir().unwrap_or_default().join(".ipython"),
     };
     folder.join("profile_default")
-}
-
-/// Returns Jupyter's data folder of the user.
-fn jupyter_data() -> PathBuf {
-    match env::var_os("JUPYTER_DATA_DIR").filter(|folder| !folder.is_empty()) {
-        Some(folder) => PathBuf::from(folder),
-        None if cfg!(target_os = "macos") => env::home_dir().unwrap_or_default().join("Library/Jupyter"),
-        None => platform_folder("XDG_DATA_HOME", ".local/share", "jupyter"),
-    }
 }
 
 /// Returns the environments that may contain this program, by the path it was called with and by its real path: an installer may have

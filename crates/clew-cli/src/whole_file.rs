@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clew_core::limits;
 use tempfile::NamedTempFile;
 
+use crate::platform::restrict;
 use crate::problem::{Exit, Problem};
 use crate::text;
 
@@ -43,10 +44,7 @@ impl StagedFile {
         std::fs::create_dir_all(folder)?;
         let mut builder = tempfile::Builder::new();
         builder.prefix(".clew-");
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
-        #[cfg(not(unix))]
-        let _ = mode;
+        restrict(&mut builder, mode);
         let mut file = builder.tempfile_in(folder)?;
         file.write_all(bytes)?;
         if let Ok(metadata) = std::fs::metadata(&path) {

@@ -17,6 +17,7 @@ mod kernel;
 mod notebook_cells;
 mod notices;
 mod panics;
+mod platform;
 mod prover;
 pub mod raw;
 mod sandbox;

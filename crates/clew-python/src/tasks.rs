@@ -13,7 +13,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use clew_cli::{Context, Interface, store_key};
+use clew_cli::{Context, Interface, host, store_key};
 use clew_core::clock::Clock;
 use clew_core::graph::Heap;
 use clew_core::id::TaskKey;
@@ -263,12 +263,11 @@ pub fn keep_task(
         opened(Path::new(store), Path::new(config), Access::ReadOnly, false)?;
         let (store, signing) = opened(Path::new(store), Path::new(config), Access::ReadWrite, false)?;
         let signing = signing.ok_or_else(|| PyOSError::new_err("There is no key to sign with"))?;
-        let name = rustix::system::uname();
         let result = TaskResult {
             codec: "pickle 5",
             bytes: &bytes,
             nanoseconds: (seconds * 1e9) as u64,
-            host: &name.nodename().to_string_lossy(),
+            host: &host(),
             time: SystemClock::default().now(),
         };
         store.keep_task(key, &result, &signing).map_err(failed)

@@ -173,7 +173,8 @@ def _renew_lock() -> None:
     _lock = threading.RLock()
 
 
-os.register_at_fork(after_in_child=_renew_lock)
+if sys.platform != "win32":  # Windows has no fork
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def install(shell: Any, key: str, value: Any) -> None:

@@ -46,7 +46,7 @@ def _read_zone(shell: Any) -> Any:
 
 def _write_zone(shell: Any, value: Any) -> None:
     """Restores the time zone. The variable TZ was restored before; here the process takes it over."""
-    if _read_zone(shell) != value:
+    if _read_zone(shell) != value and sys.platform != "win32":
         time.tzset()
     if _read_zone(shell) != value:
         raise _refused(f"the time zone {'/'.join(value[0])}")
@@ -70,10 +70,14 @@ def _write_umask(shell: Any, value: Any) -> None:
 
 
 def _read_priority(shell: Any) -> Any:
+    if sys.platform == "win32":
+        return MISSING
     return os.getpriority(os.PRIO_PROCESS, 0)
 
 
 def _write_priority(shell: Any, value: Any) -> None:
+    if sys.platform == "win32":
+        raise _refused(f"the priority {value}, which was set on another system")
     os.setpriority(os.PRIO_PROCESS, 0, value)
 
 
@@ -94,7 +98,9 @@ def _write_limits(shell: Any, value: Any) -> None:
 # -- signal handlers -------------------------------------------------------------------------------------
 
 
-SIGNALS = [int(one) for one in signal.valid_signals() if one not in (signal.SIGKILL, signal.SIGSTOP)]
+# No program can handle these. Windows has neither.
+_FIXED = [getattr(signal, name, None) for name in ("SIGKILL", "SIGSTOP")]
+SIGNALS = [int(one) for one in signal.valid_signals() if one not in _FIXED]
 _first_handlers: dict[int, Any] = {}
 
 

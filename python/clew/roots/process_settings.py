@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -69,16 +70,22 @@ def _write_umask(umask: int | None) -> None:
 
 
 def _read_priority() -> int:
+    if sys.platform == "win32":
+        raise NotImplementedError  # `described` leaves out settings that cannot be read
     return os.getpriority(os.PRIO_PROCESS, 0)
 
 
 def _write_priority(priority: int) -> None:
+    if sys.platform == "win32":
+        raise NotImplementedError
     # A different priority than the parent's was set for this process on purpose, to yield to others.
     if _read_priority() == os.getpriority(os.PRIO_PROCESS, os.getppid()):
         os.setpriority(os.PRIO_PROCESS, 0, priority)
 
 
 def _read_limits() -> dict[str, tuple[int, int]]:
+    if sys.platform == "win32":
+        raise NotImplementedError  # `described` leaves out settings that cannot be read
     import resource  # IPython has imported it already, if IPython is in use
 
     names = [name for name in vars(resource) if name.startswith("RLIMIT_") and name not in _NOT_RESTORED]
@@ -86,6 +93,8 @@ def _read_limits() -> dict[str, tuple[int, int]]:
 
 
 def _write_limits(limits: dict[str, list[int]]) -> None:
+    if sys.platform == "win32":
+        raise NotImplementedError
     import resource
 
     refused = []

@@ -27,10 +27,8 @@ from clew.shell.distributions import Distribution, Distributions
 if TYPE_CHECKING:
     from clew._engine import Evidence, Interpreter, Module, TaskCounts
 
-try:
+if sys.platform != "win32":
     import resource
-except ImportError:  # Not on Windows.
-    resource = None  # type: ignore[assignment]
 
 
 #: The maximal recorded length of an environment variable (characters).
@@ -337,7 +335,7 @@ def interpreter() -> Interpreter:
 
 def peak_memory() -> int:
     """Returns the peak memory of this process in bytes; 0 if unknown."""
-    if resource is None:
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    if sys.platform != "win32":
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+    return 0

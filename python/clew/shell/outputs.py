@@ -275,10 +275,12 @@ def done_by(publisher: Any, work: Callable[[], object]) -> threading.Event:
 
 def _has_unread(stream: Any) -> bool:
     """Returns whether a program has written output that the kernel's thread has not read yet."""
+    if sys.platform == "win32":
+        return False  # the kernel watches no pipes there
     pipe = getattr(stream, "_fid", None)
     if not isinstance(pipe, int) or not getattr(stream, "_should_watch", False):
         return False
-    import fcntl  # Only where the kernel watches such pipes, which it does only where this module exists.
+    import fcntl
     import termios
 
     count = array("i", [0])

@@ -536,7 +536,7 @@ def follow_forks() -> None:
     Python cannot remove such a hook, so it is installed once and does nothing without a session.
     """
     global _follows_forks
-    if not _follows_forks:
+    if not _follows_forks and sys.platform != "win32":
         _follows_forks = True
         os.register_at_fork(after_in_child=_after_fork)
 

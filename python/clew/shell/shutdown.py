@@ -42,6 +42,8 @@ class Ending:
 
     def listen(self, is_wanted: bool) -> None:
         """Installs or removes the signal handler. Leaves other handlers unchanged, including one installed over this one."""
+        if sys.platform == "win32":
+            return  # programs are ended without a signal there
         if threading.current_thread() is not threading.main_thread():
             return
         heard = signal.getsignal(signal.SIGTERM)
@@ -53,17 +55,19 @@ class Ending:
 
     def _follow_forks(self) -> None:
         """Makes forked children end at once, as usual. A signal during the fork is blocked until the child is ready."""
-        if self._mask is None:
+        if self._mask is None and sys.platform != "win32":
             self._mask = frozenset()
             os.register_at_fork(
                 before=self._before_fork, after_in_parent=self._after_fork, after_in_child=self._in_child
             )
 
     def _before_fork(self) -> None:
-        self._mask = frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]))
+        if sys.platform != "win32":
+            self._mask = frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]))
 
     def _after_fork(self) -> None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask or ())
+        if sys.platform != "win32":
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask or ())
 
     def _in_child(self) -> None:
         if signal.getsignal(signal.SIGTERM) == self._told:

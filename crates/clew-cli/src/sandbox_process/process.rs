@@ -20,6 +20,7 @@ use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
 use crate::path_maps::PathMaps;
+use crate::platform::{killed_by, lower_priority, open_plain_file};
 
 use super::space;
 use super::wire::{self, ExpressionValue, InexactRoot, Lines, LoadResult, RaisedException};
@@ -91,7 +92,7 @@ impl SandboxProcess {
             .spawn()
             .map_err(|error| not_started(&error))?;
         if start.is_patient {
-            yield_to_others(&child);
+            lower_priority(&child);
         }
         let (Some(requests), Some(output), Some(complaints)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
@@ -345,7 +346,7 @@ fn named(roots: &[Root]) -> Vec<(&str, &str)> {
 
 /// Reads a handed over value, if it is a valid file of at most `most` bytes.
 fn take(path: &Path, key: &[u8; 32], most: u64) -> io::Result<CoVariableHandover> {
-    let file = open_itself(path)?;
+    let file = open_plain_file(path)?;
     let about = file.metadata()?;
     if !about.is_file() {
         return Err(SandboxFailure::NoFile.into());
@@ -356,22 +357,6 @@ fn take(path: &Path, key: &[u8; 32], most: u64) -> io::Result<CoVariableHandover
     CoVariableHandover::read(&mut EncryptedStream::new(io::BufReader::new(file), key), about.len())
 }
 
-/// Opens a regular file, without following links or blocking.
-#[cfg(unix)]
-fn open_itself(path: &Path) -> io::Result<fs::File> {
-    use rustix::fs::{Mode, OFlags};
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
-}
-
-#[cfg(not(unix))]
-fn open_itself(path: &Path) -> io::Result<fs::File> {
-    fs::File::open(path)
-}
-
-/// The lowest priority.
-#[cfg(unix)]
-const LAST: i32 = 19;
 /// The name of the file with a handed over value.
 const HANDED: &str = "handed";
 const OWN: &str = "own";
@@ -385,16 +370,6 @@ fn private_folder() -> io::Result<TempDir> {
     fs::write(folder.path().join(OUTSIDE).join("there"), b"as it was")?;
     Ok(folder)
 }
-
-/// Lowers the priority of a process as far as possible.
-#[cfg(unix)]
-fn yield_to_others(child: &Child) {
-    let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
-    rustix::process::setpriority_process(pid, LAST).ok();
-}
-
-#[cfg(not(unix))]
-fn yield_to_others(_: &Child) {}
 
 fn command(start: &SandboxConfig, folder: &Path) -> Command {
     let mut command = Command::new(&start.executable);
@@ -451,18 +426,11 @@ fn wait(child: &mut Child) -> Option<ExitStatus> {
     child.wait().ok()
 }
 
-#[cfg(unix)]
 fn ending(status: Option<ExitStatus>) -> String {
-    use std::os::unix::process::ExitStatusExt;
-    match status.and_then(|status| status.signal()) {
+    match status.and_then(killed_by) {
         Some(signal) => SandboxFailure::Signal(signal).to_string(),
         None => SandboxFailure::Exited.to_string(),
     }
-}
-
-#[cfg(not(unix))]
-fn ending(_: Option<ExitStatus>) -> String {
-    SandboxFailure::Exited.to_string()
 }
 
 fn not_started(error: &io::Error) -> SandboxError {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::SettingProblem;
+use crate::platform::{belongs_to_another, mode};
 
 /// The folder that marks a project.
 pub(crate) const FOLDER: &str = ".clew";
@@ -32,19 +33,13 @@ pub(crate) fn nearest(directory: &Path) -> (Option<PathBuf>, Vec<SettingProblem>
 }
 
 /// Returns why a folder is not accepted as the user's project.
-#[cfg(unix)]
 fn distrust(metadata: &std::fs::Metadata) -> Option<&'static str> {
-    use std::os::unix::fs::MetadataExt;
-    if metadata.uid() != rustix::process::geteuid().as_raw() {
+    if belongs_to_another(metadata) {
         return Some(
             "it belongs to another user, so Clew ignores it; `clew init` in a folder of your own creates a store",
         );
     }
-    (metadata.mode() & 0o022 != 0)
+    mode(metadata)
+        .is_some_and(|mode| mode & 0o022 != 0)
         .then_some("other users can write to it, so Clew ignores it; `chmod 700 DIR` fixes this")
-}
-
-#[cfg(not(unix))]
-fn distrust(_: &std::fs::Metadata) -> Option<&'static str> {
-    None
 }

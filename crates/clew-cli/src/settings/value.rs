@@ -8,6 +8,7 @@ use clew_core::history::either;
 use serde::{Serialize, Serializer};
 use toml_edit::Item;
 
+use crate::platform::memory;
 use crate::text;
 
 /// The type of a setting.
@@ -164,18 +165,6 @@ fn patterns<'a>(all: impl Iterator<Item = &'a str>) -> Option<SettingValue> {
     all.iter().all(is_name).then_some(SettingValue::Patterns(all))
 }
 
-/// Returns the machine's memory in bytes; `None` if unknown.
-#[cfg(target_os = "linux")]
-fn machine() -> Option<u64> {
-    let about = rustix::system::sysinfo();
-    (about.totalram as u64).checked_mul(u64::from(about.mem_unit))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn machine() -> Option<u64> {
-    None
-}
-
 /// The minimum of a share of the machine's memory, and its value if the memory is unknown. Libraries reserve much more address space than
 /// they use: importing numpy, pandas, Arrow and scikit-learn together takes 1.7 GB.
 const LEAST_SHARE: u64 = 4_000_000_000;
@@ -185,7 +174,7 @@ impl SettingValue {
     pub fn number(&self) -> u64 {
         match self {
             Self::Count(number) | Self::Size(number) => *number,
-            Self::Share(share) => machine().map_or(0, |bytes| bytes / 100 * share).max(LEAST_SHARE),
+            Self::Share(share) => memory().map_or(0, |bytes| bytes / 100 * share).max(LEAST_SHARE),
             _ => 0,
         }
     }

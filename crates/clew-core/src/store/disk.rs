@@ -23,6 +23,7 @@ pub use encrypted_disk::EncryptedDisk;
 pub(super) use encrypted_disk::key_of;
 pub use overlay::OverlayDisk;
 pub use part::{FilePart, MemoryFile};
+pub(super) use real::private;
 pub use real::{RealDisk, private_folder};
 pub use store_key::{Keyring, StoreKey};
 

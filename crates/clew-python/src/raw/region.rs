@@ -3,7 +3,9 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr::NonNull;
 
-use clew_core::graph::{ExtentMemory, FilePiece, HashedBlock};
+#[cfg(target_os = "linux")]
+use clew_core::graph::FilePiece;
+use clew_core::graph::{ExtentMemory, HashedBlock};
 
 #[cfg(target_os = "linux")]
 use super::mapping::Mapping;

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
@@ -10,12 +9,10 @@ use clew_core::graph::{Arena, ArenaLimits};
 use rustc_hash::FxHashMap;
 
 use crate::kinds;
-
-/// The state of a hashed file: device, inode, length, and when its content and its metadata last changed.
-type Stamp = (u64, u64, u64, i64, i64);
+use crate::platform::{FileStamp, file_stamp};
 
 /// Digests of files that were hashed in this process.
-static HASHED: LazyLock<Mutex<FxHashMap<Stamp, [u8; 32]>>> = LazyLock::new(Mutex::default);
+static HASHED: LazyLock<Mutex<FxHashMap<FileStamp, [u8; 32]>>> = LazyLock::new(Mutex::default);
 
 /// Longer texts are not names of files.
 const LONGEST: usize = 4096;
@@ -65,15 +62,10 @@ pub(super) fn digest(path: &str) -> io::Result<Option<[u8; 32]>> {
     if !about.is_file() {
         return Ok(None);
     }
-    let changed = about
-        .ctime()
-        .wrapping_mul(1_000_000_000)
-        .wrapping_add(about.ctime_nsec());
-    let modified = about
-        .mtime()
-        .wrapping_mul(1_000_000_000)
-        .wrapping_add(about.mtime_nsec());
-    let stamp = (about.dev(), about.ino(), about.len(), modified, changed);
+    // Without a stamp that every change alters, a file is hashed each time.
+    let Some(stamp) = file_stamp(&about) else {
+        return hash(Path::new(path)).map(Some);
+    };
     let known = || HASHED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(hash) = known().get(&stamp) {
         return Ok(Some(*hash));

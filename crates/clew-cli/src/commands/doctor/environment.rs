@@ -8,6 +8,7 @@ use crate::commands::environment::ipython_config::loads_clew;
 use crate::commands::environment::kernelspec;
 use crate::context::Context;
 use crate::interface::Interface;
+use crate::platform::UNTESTED;
 use crate::settings::{SettingProblem, is_off};
 use crate::site::{Site, version_of};
 use crate::text;
@@ -19,6 +20,11 @@ const VARIABLE: &str = "CLEW";
 
 pub(super) fn checks(context: &Context) -> Vec<Check> {
     let mut checks: Vec<Check> = switched_off().into_iter().collect();
+    checks.extend(UNTESTED.map(|system| {
+        let found =
+            format!("Clew is not tested on {system}; \"macOS and Windows\" in its guide lists what is missing here");
+        Check::fine("platform", found)
+    }));
     checks.extend(settings(context));
     let own = Site::own(context);
     if own.is_none() && context.interface == Interface::Terminal {

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clew_core::id::HistoryId;
-use clew_core::store::disk::RealDisk;
+use clew_core::store::disk::{Disk, RealDisk};
 use clew_core::store::{Access, LoadedHistory, Store, StoreError};
 
 use super::{Arguments, Check, ends};
 use crate::context::Context;
 use crate::history_view::{by_recency, history_name, open_indexed, open_store};
+use crate::platform;
 use crate::problem::Problem;
 use crate::rollback_check::last_seen;
 use crate::text;
@@ -102,11 +103,9 @@ fn missing(directory: &Path, arguments: &Arguments, context: &Context) -> Check 
 }
 
 /// Checks the free space on the disk of the store, or of the folder that will contain it.
-#[cfg(unix)]
 fn room(directory: &Path) -> Option<Check> {
     let there = directory.ancestors().find(|folder| folder.exists())?;
-    let disk = rustix::fs::statvfs(there).ok()?;
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let free = RealDisk.free(there).ok()?;
     let found = format!("{} free", text::bytes(free));
     Some(if free < LEAST_ROOM {
         let hint = "free some space there, or use `clew config store DIR` for later runs";
@@ -116,33 +115,20 @@ fn room(directory: &Path) -> Option<Check> {
     })
 }
 
-#[cfg(not(unix))]
-fn room(_: &Path) -> Option<Check> {
-    None
-}
-
-/// Whether the file system of a folder is mounted read-only.
-#[cfg(unix)]
-fn is_read_only(directory: &Path) -> bool {
-    let disk = rustix::fs::statvfs(directory);
-    disk.is_ok_and(|disk| disk.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
-}
-
-#[cfg(unix)]
 fn rights(directory: &Path) -> Check {
-    use std::os::unix::fs::PermissionsExt;
-    match std::fs::metadata(directory).map(|metadata| metadata.permissions().mode()) {
-        Ok(mode) if mode & 0o077 != 0 => Check::bad(
+    match std::fs::metadata(directory).map(|metadata| platform::mode(&metadata)) {
+        Ok(None) => Check::fine("rights", "not checked on this platform"),
+        Ok(Some(mode)) if mode & 0o077 != 0 => Check::bad(
             "rights",
             "other users can read the store's folder",
             format!("`chmod 700 {}`", text::typed_path(directory)),
         ),
-        Ok(mode) if mode & 0o200 == 0 => Check::bad(
+        Ok(Some(mode)) if mode & 0o200 == 0 => Check::bad(
             "rights",
             "the store's folder is read-only: histories can be read, but nothing is recorded",
             format!("`chmod u+w {}`", text::typed_path(directory)),
         ),
-        Ok(_) if is_read_only(directory) => Check::bad(
+        Ok(_) if platform::is_read_only(directory) => Check::bad(
             "rights",
             "the store is on a read-only disk: histories can be read, but nothing is recorded",
             "mount it writable, or use `clew config store DIR` for later runs",
@@ -154,11 +140,6 @@ fn rights(directory: &Path) -> Check {
             "check the path given by `--store`, or `clew config store`",
         ),
     }
-}
-
-#[cfg(not(unix))]
-fn rights(_: &Path) -> Check {
-    Check::fine("rights", "not checked on this platform")
 }
 
 /// Checks whether data derived from a history's logs matches them; rebuilds it on request.

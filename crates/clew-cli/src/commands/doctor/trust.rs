@@ -7,6 +7,7 @@ use clew_core::store::{SigningKey, Trust};
 
 use super::Check;
 use crate::context::Context;
+use crate::platform::mode;
 
 pub(super) fn checks(has_histories: bool, context: &Context) -> Vec<Check> {
     let config = &context.config;
@@ -19,15 +20,9 @@ pub(super) fn checks(has_histories: bool, context: &Context) -> Vec<Check> {
     checks
 }
 
-#[cfg(unix)]
 fn is_writable_by_others(folder: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(folder).is_ok_and(|metadata| metadata.mode() & 0o022 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_writable_by_others(_: &Path) -> bool {
-    false
+    let mode = std::fs::metadata(folder).ok().and_then(|metadata| mode(&metadata));
+    mode.is_some_and(|mode| mode & 0o022 != 0)
 }
 
 fn key(config: &Path, has_histories: bool) -> Check {

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use clew_core::id::HistoryId;
 use clew_core::store::LogEnds;
 use serde::Serialize;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::push::{PushPage, push_whole};
 use super::way::meant;
@@ -21,6 +20,7 @@ use crate::context::Context;
 use crate::history_view::{StoredHistory, open_indexed};
 use crate::interface::Interface;
 use crate::page::Page;
+use crate::platform::ENDING_SIGNALS;
 use crate::problem::{Exit, Problem};
 use crate::remotes::Remote;
 use crate::text;
@@ -100,7 +100,7 @@ struct Ending(Arc<AtomicBool>);
 impl Ending {
     fn listen() -> Result<Self, Problem> {
         let is_told = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
+        for &signal in ENDING_SIGNALS {
             // The second signal ends the process without waiting for the network.
             let twice = signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, is_told.clone());
             let once = twice.and_then(|_| signal_hook::flag::register(signal, is_told.clone()));

@@ -78,7 +78,7 @@ impl DiskLock for RealLock {
 }
 
 /// Returns options that create files accessible to their owner only.
-fn private() -> OpenOptions {
+pub(in crate::store) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
     #[cfg(unix)]

@@ -1,7 +1,6 @@
 //! The index in SQLite: one table of authenticated pieces.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 use super::{IndexPiece, LogIndex};
 use crate::id::{HistoryId, SessionId};
 use crate::limits;
-use crate::store::disk::private_folder;
+use crate::store::disk::{private, private_folder};
 
 /// The version of the layout. A file with another one is recreated.
 const LAYOUT: i32 = 1;
@@ -155,9 +154,6 @@ fn make_file(path: &Path) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         private_folder(folder)?;
     }
-    let mut file = fs::OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
-    file.create(true).append(true).open(path)?;
+    private().create(true).truncate(false).open(path)?;
     Ok(())
 }

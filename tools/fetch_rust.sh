@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Creates .rust: Debian's newest Rust with the sources of the standard library, unpacked without root permissions.
+# With the sources, cargo compiles the standard library for any target (tools/check_platforms.sh), where rustup cannot fetch one.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+folder=$PWD/.rust
+new=$folder.new
+
+# Two calls at once must not unpack into the same folder.
+exec 9>"$folder.lock"
+flock 9
+if "$folder/bin/cargo" --version >/dev/null 2>&1; then
+    exit
+fi
+rm -rf "$new"
+tools/debian_root.sh sid "$new" rustc cargo rust-src
+# The programs run with the C library that they were built for, not with the machine's. Changing the search path in the programs, as
+# tools/fetch_python.sh does, is not enough here: LLVM's library has one of its own.
+mkdir "$new/bin"
+for program in rustc cargo; do
+    cat >"$new/bin/$program" <<EOF
+#!/bin/sh
+exec "$folder/root/usr/lib64/ld-linux-x86-64.so.2" --library-path "$folder/root/usr/lib/x86_64-linux-gnu" --argv0 "\$0" \\
+    "$folder/root/usr/bin/$program" "\$@"
+EOF
+    chmod +x "$new/bin/$program"
+done
+rm -rf "$folder"
+mv "$new" "$folder"
