@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import inspect
 import sys
 import types
 from collections.abc import Callable
@@ -169,11 +170,25 @@ def stand_in(module: str, path: str) -> object:
     returns a new object: sharing one would join two classes."""
     if (module, path) == ("dataclasses", "_replace") and not hasattr(dataclasses, "_replace"):
         return types.FunctionType(_replace.__code__, globals(), "_replace")
+    if (module, path) == ("dataclasses", "_auto_docstring") and not hasattr(dataclasses, "_auto_docstring"):
+        return _Docstring("_auto_docstring", (), {})
     if module == "enum" and path.endswith("._generate_next_value_") and sys.version_info >= (3, 12):
         # Since this version, classes contain a static method instead of a function.
         found = getattr(enum, path.partition(".")[0])._generate_next_value_
         return types.FunctionType(found.__code__, found.__globals__, found.__name__)
     return None
+
+
+class _Docstring(type):
+    """The docstring of a dataclass, which Python 3.15 makes when it is first read. It is a type, since only classes and functions can be
+    recorded under another name."""
+
+    def __get__(cls, instance: object, owner: type) -> str:
+        try:
+            text = str(inspect.signature(owner)).replace(" -> None", "")
+        except (TypeError, ValueError):
+            text = ""
+        return owner.__name__ + text
 
 
 def _replace(self: Any, /, **changes: Any) -> Any:

@@ -87,10 +87,10 @@ class Sources:
     def _found(self, wanted: Wanted) -> types.CodeType | str:
         if text := source(wanted):
             return self._generated(text, wanted)
-        if wanted.module:
-            return self._of_library(wanted)
         if wanted.name == ANNOTATE and sys.version_info < (3, 14):
             return self._annotations(wanted)
+        if wanted.module:
+            return self._of_library(wanted)
         is_exact = is_cell(wanted.file)
         if not is_exact and not self._is_whole:
             return "none"
@@ -107,7 +107,8 @@ class Sources:
         return _as_decorated(fitting[0], wanted)
 
     def _annotations(self, wanted: Wanted) -> types.CodeType | str:
-        """Returns code that only holds the texts of annotations, for a version that has no functions to create annotations."""
+        """Returns code that only holds the texts of annotations, for a version that has no functions to create annotations. There are none for
+        a method that `dataclass` generates: its function takes the annotations from the class."""
         path = wanted.qualname.removesuffix(ANNOTATE).removesuffix(".")
         found = {
             tuple(_annotation_texts(node))
@@ -115,6 +116,8 @@ class Sources:
             for name, node in _definitions(text)
             if node.lineno == wanted.line and path in (name, "")
         }
+        if wanted.module:
+            found = {()}
         if len(found) != 1:
             return "several" if found else "none"
         return _stand_in(wanted).replace(

@@ -31,3 +31,9 @@ def outcomes(kernel: Kernel, words: str) -> dict[str, tuple[str, str]]:
 def unlike(told: dict[str, tuple[str, str]]) -> set[str]:
     """The roots that are not there as they were."""
     return {root for root, (word, _) in told.items() if word not in ("unchanged", "restored")}
+
+
+def with_texts(told: dict[str, tuple[str, str]]) -> set[str]:
+    """The roots that are there but for annotations that Python 3.14 or later had not evaluated: these are texts."""
+    said = "annotations are restored as texts"
+    return {root for root, (word, why) in told.items() if word == "not_identical" and said in why}
