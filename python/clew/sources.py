@@ -31,8 +31,9 @@ BY_HASH = re.compile(r"[/\\](?:ipykernel|xpython)_\d+[/\\](\d+)\.py$")
 BY_DIGEST = re.compile(r"^<ipython-input-\d+-([0-9a-f]{12})>$")
 #: File names of cells, or of parts of them, that do not identify the cell.
 UNNAMED = ("<timed exec>", "<clew replay>", "<ipython-input-")
-#: The name of functions that create annotations.
+#: The name of functions that create annotations, and the modules that make such functions for generated methods (the notebook is "").
 ANNOTATE = "__annotate__"
+GENERATING = ("", "dataclasses", "typing")
 #: Names that compilers insert themselves, differently in each version.
 COMPILERS = frozenset(
     ["__class__", "__classcell__", "__classdict__", "__classdictcell__", "__firstlineno__", "__static_attributes__", ".0",
@@ -87,7 +88,11 @@ class Sources:
     def _found(self, wanted: Wanted) -> types.CodeType | str:
         if text := source(wanted):
             return self._generated(text, wanted)
-        if wanted.name == ANNOTATE and sys.version_info < (3, 14):
+        if (
+            wanted.name.strip("_") == "annotate"
+            and sys.version_info < (3, 14)
+            and wanted.module in GENERATING
+        ):
             return self._annotations(wanted)
         if wanted.module:
             return self._of_library(wanted)
@@ -108,7 +113,7 @@ class Sources:
 
     def _annotations(self, wanted: Wanted) -> types.CodeType | str:
         """Returns code that only holds the texts of annotations, for a version that has no functions to create annotations. There are none for
-        a method that `dataclass` generates: its function takes the annotations from the class."""
+        generated methods: their functions take the annotations from the class."""
         path = wanted.qualname.removesuffix(ANNOTATE).removesuffix(".")
         found = {
             tuple(_annotation_texts(node))
@@ -174,8 +179,19 @@ class Sources:
 
 def annotation_texts(annotate: Any) -> dict[str, str]:
     """Returns the texts in the code that `Sources` made for a function that creates annotations. Does not call the function."""
-    held = annotate.__code__.co_consts if isinstance(annotate, types.FunctionType) else ()
-    return {str(name): str(text) for name, text in (held[0] if held and type(held[0]) is tuple else ())}
+    if not isinstance(annotate, types.FunctionType):
+        return {}
+    held = annotate.__code__.co_consts
+    found = {str(name): str(text) for name, text in (held[0] if held and type(held[0]) is tuple else ())}
+    for cell in annotate.__closure__ or () if not found else ():
+        try:
+            inner = cell.cell_contents
+        except ValueError:
+            continue
+        # That of a named tuple calls the one of its class.
+        if getattr(inner, "__name__", "") == ANNOTATE:
+            found |= annotation_texts(inner)
+    return found
 
 
 def _definitions(text: str) -> Iterator[tuple[str, _Definition]]:
