@@ -21,9 +21,10 @@ FAILURE = re.compile(r"^(?:Traceback|Error:|Usage:|-{20,}$)", re.MULTILINE)
 WARNING = re.compile(r"^\S+:\d+: \w*Warning: .*\n(?:  .*\n)?", re.MULTILINE)
 #: What is said where somebody else takes the port of a kernel of papermill's heartbeat, which nobody listens to here, by libzmq where such a
 #: kernel ends in a bad moment, by jupyter_client where its channels close while a message comes in, and by ipykernel 7.4 of a
-#: kernel that listens at a port (those of `clew run` don't).
+#: kernel that listens at a port (those of `clew run` don't) and of one that is interrupted as it ends.
 LIBRARIES = re.compile(
     r"^(?:\[IPKernelApp\] WARNING \| Kernel is running over TCP without encryption.*|"
+    r"\[IPKernelApp\] ERROR \| KeyboardInterrupt caught in kernel\.|"
     r"(?:Exception in thread Heartbeat:|ERROR:tornado\.general:Uncaught exception in ZMQStream callback)\n"
     r"Traceback .*\n(?:  .*\n)+\S.*|Assertion failed: pfd\.revents & POLLIN.*)\n",
     re.MULTILINE,
