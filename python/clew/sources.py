@@ -102,7 +102,8 @@ class Sources:
         """Yields cells that may define it; only the right one, if the file name identifies it."""
         is_it = _is_named(wanted.file)
         word = "lambda" if wanted.name == "<lambda>" else wanted.name.strip("<>")
-        is_anonymous = wanted.name.startswith("<")
+        # The function that creates annotations has its name from the compiler (3.14).
+        is_anonymous = wanted.name.startswith("<") or wanted.name == "__annotate__"
         return (text for text in self._texts if (is_anonymous or word in text) and is_it(text))
 
     def _within(self, text: str, wanted: Wanted) -> list[types.CodeType]:

@@ -287,6 +287,8 @@ class Attached:
     has_it: str
 
 
+#: Since Python 3.15, a generator holds the list itself, and not an iterator over it.
+GOES_THROUGH = "any(one is buf for it in [w.gi_frame.f_locals['.0']] for one in [it, *__import__('gc').get_referents(it)])"
 ATTACHED = {
     "a hook of a session": Attached(
         "import requests\nw = requests.Session()\nbuf = w.hooks['response']",
@@ -301,12 +303,12 @@ ATTACHED = {
     "a list that a generator goes through": Attached(
         "buf = [1, 2, 3]\nw = (n for n in buf)\n_ = next(w)",
         "buf.append(4)",
-        "__import__('gc').get_referents(w.gi_frame.f_locals['.0'])[0] is buf",
+        GOES_THROUGH,
     ),
     "a list under two names": Attached(
         "buf = again = []\nw = (n for n in buf)",
         "buf.append(4)",
-        "__import__('gc').get_referents(w.gi_frame.f_locals['.0'])[0] is buf is again",
+        f"{GOES_THROUGH} and buf is again",
     ),
     "a queue of a thread": Attached(
         "import collections, threading\nbuf = collections.deque([1], 9)\nw = threading.Timer(9999, len, [buf])",

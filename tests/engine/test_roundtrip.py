@@ -296,6 +296,10 @@ CASES: dict[str, tuple[str, list[str]]] = {
             "o['popitem'] is collections.OrderedDict.popitem and i['bit_length'] is int.bit_length",
         ],
     ),
+    "descriptors that classes may share": (
+        "class A: pass\nd = vars(A)['__dict__']; w = [A.__dict__['__weakref__']]; a = A(); a.x = 1",
+        ["d is vars(A)['__dict__'] and w[0] is vars(A)['__weakref__']", "d.__get__(a) == {'x': 1}"],
+    ),
     "annotations that were not read yet": (
         "import abc, dataclasses, typing\nclass A(abc.ABC):\n    x: 'Later' = None\n    def f(s, a: int) -> 'Later': pass\n    class Inner:\n        y: int\n        def g(s, b: str): pass\n@dataclasses.dataclass\nclass D(A):\n    n: int = 3\n    def h(s, c: float): pass\nf = A.f; g = A.Inner.g; class_getter = getattr(A, '__annotate__', None)",
         [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,7 +87,9 @@ def test_p11_what_would_run_something_sooner_or_later_is_left_and_what_is_data_c
     ]
     came = {name: word for name in TRAPS if (word := report.words.get(name, "lost")) != "lost"}
     assert not came, came
-    assert all("untrusted" in report.why(name) for name in TRAPS if name in report.words)
+    # Iterators of itertools have no value since Python 3.14.
+    stored = TRAPS.keys() - ({"mapped"} if sys.version_info >= (3, 14) else set())
+    assert all("untrusted" in report.why(name) for name in stored if name in report.words)
     assert not set(TRAPS) & notebook.names()
     assert notebook.read("__import__('sys').path", "dict(__import__('os').environ)") == before
     check_untouched(bob)

@@ -94,8 +94,9 @@ def test_what_a_cell_was_told_about_the_future_holds() -> None:
     import __future__
 
     cell = "def f(x: Later) -> None:\n    def g(y: Later): ...\n    return g"
-    [code] = codes(cell, flags=__future__.annotations.compiler_flag)
-    assert Sources([cell]).find(wanted(code)) == code
+    # On Python 3.14 and later, another code creates the annotations.
+    for code in codes(cell, flags=__future__.annotations.compiler_flag):
+        assert Sources([cell]).find(wanted(code)) == code
 
 
 def test_code_without_a_cell_has_no_source() -> None:

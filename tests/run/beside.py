@@ -20,9 +20,11 @@ SUMMARY = re.compile(r"\d+ of \d+ cells? restored|Next: in ")
 FAILURE = re.compile(r"^(?:Traceback|Error:|Usage:|-{20,}$)", re.MULTILINE)
 WARNING = re.compile(r"^\S+:\d+: \w*Warning: .*\n(?:  .*\n)?", re.MULTILINE)
 #: What is said where somebody else takes the port of a kernel of papermill's heartbeat, which nobody listens to here, by libzmq where such a
-#: kernel ends in a bad moment, and by jupyter_client where its channels close while a message comes in.
+#: kernel ends in a bad moment, by jupyter_client where its channels close while a message comes in, and by ipykernel 7.4 of a
+#: kernel that listens at a port (those of `clew run` don't).
 LIBRARIES = re.compile(
-    r"^(?:(?:Exception in thread Heartbeat:|ERROR:tornado\.general:Uncaught exception in ZMQStream callback)\n"
+    r"^(?:\[IPKernelApp\] WARNING \| Kernel is running over TCP without encryption.*|"
+    r"(?:Exception in thread Heartbeat:|ERROR:tornado\.general:Uncaught exception in ZMQStream callback)\n"
     r"Traceback .*\n(?:  .*\n)+\S.*|Assertion failed: pfd\.revents & POLLIN.*)\n",
     re.MULTILINE,
 )

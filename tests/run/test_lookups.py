@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -524,7 +525,8 @@ UNPICKLED = (
     ),
     # From here on, Python's own pickler does as dill does.
     ("import dill\ntext{k} = dill.dumps(Shape(), byref=True)", "dill.loads(text{k}).sides()"),
-    ("text{k} = dill.dumps(lambda: plain())", "dill.loads(text{k})()"),
+    # dill 0.4.1 cannot write code on Python 3.15.
+    *([("text{k} = dill.dumps(lambda: plain())", "dill.loads(text{k})()")] if sys.version_info < (3, 15) else []),
 )
 #: What unpickles nothing of the notebook.
 NOT_UNPICKLED = (

@@ -80,6 +80,22 @@ def test_p03_what_lies_in_a_package_in_a_folder_of_the_users_counts(tmp_path: Pa
     check({*USING[3:7], *USING[8:]}, a=FILES["a.py"].replace("1", "2"), c=added)
 
 
+def test_p03_a_cell_that_looks_a_module_up_hides_none_of_its_files(tmp_path: Path) -> None:
+    """Both are recorded under the name of the module: what the lookup found, and the files."""
+    desk = Desk(tmp_path)
+    installed(desk.folder, is_listed=True)
+    cells = (
+        "import sys\nimport plugs",
+        "print('plugs' in sys.modules, plugs.SAID)",
+        "print(plugs.SAID)",
+        "len('other')",
+    )
+    assert set(has_run(desk, "it", *cells).values()) == {EXECUTED}
+    write(desk.folder / "plugs/said.txt", "two")
+    done = has_run(desk, "it", *cells)
+    assert [done[cell] for cell in cells] == [EXECUTED] * 3 + [RESTORED]
+
+
 @pytest.mark.few(2)
 @pytest.mark.parametrize("where", ["editable", "pth", "zip", "user site"])
 def test_p03_what_is_edited_counts_wherever_a_package_lies(tmp_path: Path, where: str) -> None:

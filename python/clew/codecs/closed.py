@@ -9,6 +9,7 @@ from __future__ import annotations
 import _thread
 import concurrent.futures.thread
 import contextlib
+import contextvars
 import gc
 import importlib
 import io
@@ -80,7 +81,10 @@ def _of_thread() -> dict[str, Any]:
         return common | {"_tstate_lock": None, "_is_stopped": True}
     handle = _thread._make_thread_handle(_thread.get_ident())
     handle._set_done()
-    return common | {"_handle": handle}
+    # The first is called the second since Python 3.15; 3.14 added the third. With a name, no number of a thread is used up.
+    machinery = {"_handle": handle, "_os_thread_handle": handle, "_context": contextvars.Context()}
+    has = vars(threading.Thread(name="ended")).keys()
+    return common | {name: part for name, part in machinery.items() if name in has}
 
 
 def _of_executor() -> dict[str, Any]:

@@ -185,6 +185,12 @@ pub struct ModuleEvidence {
 }
 
 impl ModuleEvidence {
+    /// Returns whether this only records that a run looked the module up, and what it found: the run may have recorded the module
+    /// itself, too.
+    pub fn is_lookup(&self) -> bool {
+        self.version.as_deref() == Some("") && self.distribution.is_none() && self.files.is_empty()
+    }
+
     /// Returns whether one of two of the user's own modules may call or change the other.
     pub fn may_reach(&self, other: &Self) -> bool {
         let imports = |one: &Self, other: &Self| one.imports.as_ref().is_none_or(|names| names.contains(&other.name));

@@ -46,7 +46,8 @@ impl Environments {
             if let Some(interpreter) = &run.evidence.interpreter {
                 told.interpreter.get_or_insert_with(|| interpreter.clone());
             }
-            for module in run.evidence.found.iter().chain(&run.evidence.modules) {
+            let all = run.evidence.found.iter().chain(&run.evidence.modules);
+            for module in all.filter(|module| !module.is_lookup()) {
                 let known = told.modules.entry(module.name.clone()).or_default();
                 known.push((run.number, module.clone()));
             }

@@ -129,6 +129,19 @@ fn attribute<'py>(scope: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py, 
     scope.getattr(name)
 }
 
+/// Returns the descriptor of `__dict__` or `__weakref__` that all classes share since Python 3.15: it says that it belongs
+/// to `object`, which does not have it.
+fn shared_descriptor<'py>(class: &Bound<'py, PyType>, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
+    let py = class.py();
+    let names = ["__dict__", "__weakref__"];
+    if !class.is(py.get_type::<PyAny>()) || !names.iter().any(|known| name == known) {
+        return None;
+    }
+    let sample = py.get_type::<PyType>().call1(("sample", (), PyDict::new(py))).ok()?;
+    let found = make::class_attribute(sample.cast().ok()?, name)?;
+    found.getattr("__objclass__").ok()?.is(class).then_some(found)
+}
+
 impl<'py> Builder<'py, '_> {
     pub(super) fn make_by_name(&mut self, node: &ArenaNode<'_>) -> BuildResult<'py> {
         match node.kind {
@@ -300,7 +313,8 @@ impl<'py> Builder<'py, '_> {
     fn descriptor(&self, node: &ArenaNode<'_>) -> BuildResult<'py> {
         let class: Bound<'py, PyType> = self.child_of_type(node, 0, "no class")?;
         let name = self.name(node.payload)?;
-        make::class_attribute(&class, &name).ok_or_else(|| {
+        let found = make::class_attribute(&class, &name).or_else(|| shared_descriptor(&class, &name));
+        found.ok_or_else(|| {
             let (class, name) = (class.to_string(), name.to_string());
             PythonCause::NoAttribute { class, name }.into()
         })

@@ -7,13 +7,13 @@ use super::attributes::write_part;
 use super::builtin::{describe_builtin, describe_descriptor, field, write_global, write_made};
 use super::facts::{Base, Shape, TypeFacts};
 use super::heap::{PythonHeap, memory_of};
-use super::module_loads::LoadMark;
+use super::module_loads::{LoadMark, find_in};
 use super::object::{Guise, Object};
 use super::reach::referent;
 use super::remote_handles::Whereabouts;
 use super::scalar::{text, write_int, write_text};
 use super::twin::Twin;
-use super::types::{Type, class_with_dict, entries, type_names};
+use super::types::{Type, class_with_dict, entries, own_dict, type_names};
 use super::{code, enums, function, sets};
 use crate::cause::PythonCause;
 use crate::kinds;
@@ -260,6 +260,11 @@ impl PythonHeap {
                     return;
                 }
                 if let Some(class) = self.class_of_dict(pointer) {
+                    // The collector will empty the dict of a class that was replaced.
+                    if cfg!(Py_3_15) && self.is_replaced(class) {
+                        node.kind(kinds::DICT);
+                        return;
+                    }
                     node.kind(kinds::CLASS_DICT);
                     node.child(Object::new(class.cast()));
                     return;
@@ -570,6 +575,28 @@ impl PythonHeap {
             }
             let known = self.definitions.with_dict(dict);
             known.or_else(|| class_with_dict(self.py(), dict))
+        }
+    }
+
+    /// Returns whether a decorator (`attrs.define`, `dataclass(slots=True)`) replaced a class by another one with the same functions.
+    /// Up to Python 3.14, these functions keep the old class alive: its dict refers to it.
+    fn is_replaced(&self, class: Type) -> bool {
+        // SAFETY: a live class; classes found by name are live too.
+        unsafe {
+            let (module, path) = type_names(class, self.known.module_key);
+            let found = if module == b"__main__" {
+                find_in(self.namespace, &path)
+            } else {
+                self.names.find(&module, &path)
+            };
+            if found.is_null() || found == class.cast() || !super::types::is_type(found) {
+                return false;
+            }
+            let other = own_dict(found.cast());
+            let is_shared = |(name, value): (*mut ffi::PyObject, *mut ffi::PyObject)| {
+                ffi::PyFunction_Check(value) != 0 && super::types::item(other, name) == value
+            };
+            entries(own_dict(class)).any(is_shared)
         }
     }
 }

@@ -63,7 +63,7 @@ impl Reasons<'_> {
             ReuseObstacle::Module { then, now } if now.is_empty() => {
                 format!("{} is not installed", text::clean(&then.name))
             }
-            ReuseObstacle::Module { then, .. } if then.version.as_deref() == Some("") => {
+            ReuseObstacle::Module { then, .. } if then.is_lookup() => {
                 format!("`{}` can be imported now", text::clean(&then.name))
             }
             ReuseObstacle::Module { then, now } => format!(

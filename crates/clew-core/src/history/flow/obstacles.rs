@@ -298,8 +298,7 @@ impl<'a> Flow<'a> {
         let here =
             |file: &FileEvidence| elsewhere.map_or_else(|| file.clone(), |elsewhere| elsewhere.place_of_code(file));
         let is_installed = |file: &FileEvidence| PACKAGES.iter().any(|folder| file.path.contains(folder));
-        let is_searched =
-            |module: &&&ModuleEvidence| module.version.as_deref() == Some("") || !module.files.iter().all(is_installed);
+        let is_searched = |module: &&&ModuleEvidence| module.is_lookup() || !module.files.iter().all(is_installed);
         let searched = all.iter().find(is_searched);
         let other_search = searched.and_then(|_| of_start(SEARCHED, &place.run(), environments, outside));
         let files = all.iter().flat_map(|module| &module.files).map(here);
@@ -375,11 +374,12 @@ impl<'a> Flow<'a> {
         'a: 'e,
     {
         let own = place.recorded().evidence.modules.iter();
+        let (lookups, own): (Vec<_>, Vec<_>) = own.partition(|module| module.is_lookup());
         let mut names = self.libraries(needed, place, before);
-        names.extend(own.clone().map(|module| module.name.clone()));
+        names.extend(own.iter().map(|module| module.name.clone()));
         let known = names.iter().filter_map(|name| environments.module(&place.run(), name));
         let mut all: BTreeMap<&str, &ModuleEvidence> = known.map(|module| (module.name.as_str(), module)).collect();
-        all.extend(own.map(|module| (module.name.as_str(), module)));
+        all.extend(own.into_iter().map(|module| (module.name.as_str(), module)));
         // The user's own modules call each other, and modules that they have in common.
         let mut others: Vec<&ModuleEvidence> = environments.own_modules(&place.run()).collect();
         let mut reached: Vec<&ModuleEvidence> = all
@@ -395,7 +395,7 @@ impl<'a> Flow<'a> {
                 reached.push(other);
             }
         }
-        all.into_values().collect()
+        all.into_values().chain(lookups).collect()
     }
 
     /// Returns obstacles from attributes of libraries: those that the run set, and those that cells set before it, then or now,
