@@ -40,6 +40,7 @@ mod path_maps;
 mod presence;
 mod problem;
 mod process;
+pub mod program;
 mod progress;
 mod python_call;
 #[cfg(test)]
