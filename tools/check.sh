@@ -19,7 +19,7 @@ check "ruff format" ruff format --check .
 check "ruff" ruff check .
 check "mypy" mypy
 check "mypy of the demo" mypy examples/demo
-check "mypy of builds and releases" mypy build_backend tools/release_check.py tools/smoke.py
+check "mypy of builds and releases" mypy build_backend packaging/wheels.py tools/release_check.py tools/smoke.py
 check "spelling" typos
 
 if [ ${#failed[@]} -gt 0 ]; then
