@@ -31,9 +31,9 @@ BY_HASH = re.compile(r"[/\\](?:ipykernel|xpython)_\d+[/\\](\d+)\.py$")
 BY_DIGEST = re.compile(r"^<ipython-input-\d+-([0-9a-f]{12})>$")
 #: File names of cells, or of parts of them, that do not identify the cell.
 UNNAMED = ("<timed exec>", "<clew replay>", "<ipython-input-")
-#: The name of functions that create annotations, and the modules that make such functions for generated methods (the notebook is "").
+#: The name of functions that create annotations; and their names by module, of the notebook ("") and those that generate methods.
 ANNOTATE = "__annotate__"
-GENERATING = ("", "dataclasses", "typing")
+ANNOTATING = {"": (ANNOTATE,), "dataclasses": (ANNOTATE,), "typing": (ANNOTATE, "annotate")}
 #: Names that compilers insert themselves, differently in each version.
 COMPILERS = frozenset(
     ["__class__", "__classcell__", "__classdict__", "__classdictcell__", "__firstlineno__", "__static_attributes__", ".0",
@@ -88,11 +88,7 @@ class Sources:
     def _found(self, wanted: Wanted) -> types.CodeType | str:
         if text := source(wanted):
             return self._generated(text, wanted)
-        if (
-            wanted.name.strip("_") == "annotate"
-            and sys.version_info < (3, 14)
-            and wanted.module in GENERATING
-        ):
+        if sys.version_info < (3, 14) and wanted.name in ANNOTATING.get(wanted.module, ()):
             return self._annotations(wanted)
         if wanted.module:
             return self._of_library(wanted)
@@ -115,14 +111,16 @@ class Sources:
         """Returns code that only holds the texts of annotations, for a version that has no functions to create annotations. There are none for
         generated methods: their functions take the annotations from the class."""
         path = wanted.qualname.removesuffix(ANNOTATE).removesuffix(".")
-        found = {
-            tuple(_annotation_texts(node))
-            for text in self._cells(wanted)
-            for name, node in _definitions(text)
-            if node.lineno == wanted.line and path in (name, "")
-        }
-        if wanted.module:
-            found = {()}
+        found = (
+            {()}
+            if wanted.module
+            else {
+                tuple(_annotation_texts(node))
+                for text in self._cells(wanted)
+                for name, node in _definitions(text)
+                if node.lineno == wanted.line and path in (name, "")
+            }
+        )
         if len(found) != 1:
             return "several" if found else "none"
         return _stand_in(wanted).replace(

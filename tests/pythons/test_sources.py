@@ -99,6 +99,13 @@ def test_what_a_cell_was_told_about_the_future_holds() -> None:
         assert Sources([cell]).find(wanted(code)) == code
 
 
+def test_p03_a_function_of_the_user_may_be_called_annotate() -> None:
+    """Up to Python 3.13, functions that create annotations are replaced by their texts."""
+    cell = "def annotate(x):\n    return x + 1"
+    [code] = codes(cell)
+    assert Sources([cell]).find(wanted(code)) == code
+
+
 def test_code_without_a_cell_has_no_source() -> None:
     for file in ("<string>", "/home/ada/tools.py", get_file_name("another cell")):
         [code] = codes(ADD, file)
