@@ -1,8 +1,11 @@
-"""The PEP 517 backend: maturin, with the native command `clew` built first and packed as a script.
+"""The PEP 517 backend: maturin, with the native command `clew` packed as a script.
 
-maturin packs one library target and has no hook for a second binary. Files in `data/scripts/` are installed into the environment's `bin`,
-so every build compiles `clew-cli` and copies the binary there. The command writes its own manual pages, which are installed into the folder
-where `man` searches.
+maturin packs one library target and has no hook for a second binary. Files in `data/scripts/` are installed into the environment's `bin`.
+
+- On Linux, the extension module of a wheel also contains the command. The script is `native/launcher.c`, which loads it (decision 81).
+- Elsewhere, and for editable installs, the script is the binary of `clew-cli`.
+
+The command writes its own manual pages, which are installed into the folder where `man` searches.
 
 Kernels preload a small library, `native/observer.c`. It is compiled here, too, and installed beside the extension module.
 
@@ -15,6 +18,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import stat
@@ -22,12 +26,14 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import maturin
 import sdist
 import third_party
+from elftools.elf.elffile import ELFFile
 from maturin import (  # noqa: F401
     get_requires_for_build_editable,
     get_requires_for_build_sdist,
@@ -36,6 +42,8 @@ from maturin import (  # noqa: F401
 
 #: The minor versions of Python 3 whose objects the engine can read in memory (`crates/clew-python/src/raw`).
 PYTHONS = range(11, 16)
+#: The feature of `clew-python` with which the extension module contains the command.
+PROGRAM = "program"
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "data" / "scripts"
 MANUAL = ROOT / "data" / "data" / "share" / "man" / "man1"
@@ -74,16 +82,24 @@ def build_sdist(sdist_directory: str, config_settings: dict[str, Any] | None = N
 def build_wheel(
     wheel_directory: str, config_settings: dict[str, Any] | None = None, metadata_directory: str | None = None
 ) -> str:
-    """Builds the command, then the wheel."""
+    """Builds the command and the wheel."""
     _check_platform()
     _check_python()
     profile = _profile("release")
+    shares_engine = sys.platform == "linux" and "CLEW_COMMAND" not in os.environ
+    settings = _with_profile(config_settings, profile)
+    if shares_engine:
+        settings["build-args"] = [*_words(settings["build-args"]), f"--features={PROGRAM}"]
     _list_third_party(config_settings)
-    _place_command(profile)
     _place_observer()
-    return str(
-        maturin.build_wheel(wheel_directory, _with_profile(config_settings, profile), metadata_directory)
-    )
+    if shares_engine:
+        # The launcher needs the names in the extension module, so maturin packs twice. The second time, cargo has nothing to do.
+        with tempfile.TemporaryDirectory() as scratch:
+            first = maturin.build_wheel(scratch, settings, metadata_directory)
+            _place_launcher(Path(scratch) / first)
+    else:
+        _place_command(profile)
+    return str(maturin.build_wheel(wheel_directory, settings, metadata_directory))
 
 
 def build_editable(
@@ -141,6 +157,10 @@ def _with_profile(config_settings: dict[str, Any] | None, profile: str) -> dict[
     return settings
 
 
+def _words(arguments: str | list[str]) -> list[str]:
+    return shlex.split(arguments) if isinstance(arguments, str) else list(arguments)
+
+
 def _place_command(profile: str) -> None:
     """Compiles `clew`, and copies it and its manual pages into maturin's data folder.
 
@@ -153,35 +173,94 @@ def _place_command(profile: str) -> None:
     target.unlink(missing_ok=True)  # a running `clew` keeps its file
     shutil.copy2(built, target)
     target.chmod(target.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
-    shutil.rmtree(MANUAL, ignore_errors=True)
-    try:
-        subprocess.run([target, "man", "--to", MANUAL], check=True, stdout=subprocess.DEVNULL)
-    except OSError:
-        pass  # built for another machine: it cannot run here, so the wheel contains no manual pages
+    _write_manual(target)
+
+
+def _place_launcher(wheel: Path) -> None:
+    """Compiles the launcher for the extension module in a wheel, and writes the manual pages."""
+    target = SCRIPTS / "clew"
+    with tempfile.TemporaryDirectory() as scratch, zipfile.ZipFile(wheel) as archive:
+        [name] = [name for name in archive.namelist() if re.fullmatch(r"clew/_engine\.\S+\.so", name)]
+        python = re.sub(r".*cpython-3(\d+).*", r"python3.\1", name)
+        library = Path(archive.extract(name, Path(scratch) / "lib" / python / "site-packages"))
+        symbols = Path(scratch) / "symbols.h"
+        symbols.write_text("".join(f"SYMBOL({symbol})\n" for symbol in _symbols_of_python(library)))
+        names = [f'-DPYTHON="{python}"', f'-DLIBRARY="{library.name}"', f'-DSYMBOLS="{symbols}"']
+        launcher = Path(scratch) / "bin" / "clew"
+        launcher.parent.mkdir()
+        # Exported, so that the library finds the symbols here.
+        _compile(
+            "launcher.c", launcher, [*names, "-std=c11", "-D_GNU_SOURCE", "-O2", "-fPIE", "-pie", "-s", "-Wl,--export-dynamic"]
+        )
+        target.unlink(missing_ok=True)  # a running `clew` keeps its file
+        shutil.copy2(launcher, target)
+        _write_manual(launcher)
+
+
+def _symbols_of_python(library: Path) -> list[str]:
+    """Returns the symbols that the interpreter must have."""
+    with library.open("rb") as file:
+        table = ELFFile(file).get_section_by_name(".dynsym")
+        return sorted(
+            symbol.name
+            for symbol in table.iter_symbols()
+            if symbol["st_shndx"] == "SHN_UNDEF" and re.match("_?Py", symbol.name)
+        )
+
+
+def _write_manual(command: Path) -> None:
+    """Writes the manual pages. A command for another machine cannot run here: the pages of an earlier build stay then."""
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            subprocess.run([command, "man", "--to", scratch], check=True, stdout=subprocess.DEVNULL)
+        except OSError:
+            return
+        shutil.rmtree(MANUAL, ignore_errors=True)
+        shutil.copytree(scratch, MANUAL)
 
 
 def _place_observer() -> None:
     """Compiles the library that records which files native code opens and which variables it reads, if the platform supports it."""
     if sys.platform != "linux":
         return
-    compiler = shlex.split(os.environ.get("CC") or "cc")
     flags = [
         "-std=gnu11",
         "-O2",
         "-fPIC",
         "-shared",
         "-fvisibility=hidden",
+        "-s",
         "-fno-delete-null-pointer-checks",
     ]
     # Within the library, `&open` is the wrapper, even if another library defines a function of this name.
     flags.append("-Wl,-Bsymbolic")
-    checks = ["-Wall", "-Wextra", "-Wno-nonnull-compare", "-U_FORTIFY_SOURCE"]
+    checks = [
+        "-Wno-nonnull-compare",
+        "-Wno-tautological-pointer-compare",
+        "-Wno-unknown-warning-option",
+        "-U_FORTIFY_SOURCE",
+    ]
     # A running kernel has the old library mapped, so replace the file instead of overwriting it.
     target = OBSERVER.with_suffix(f".{os.getpid()}")
-    command = [*compiler, *flags, *checks, "-o", str(target), str(ROOT / "native" / "observer.c"), "-ldl"]
-    if shutil.which(compiler[0]) is None or subprocess.run(command, check=False).returncode != 0:
-        raise SystemExit(f"native/observer.c was not compiled: Clew needs a C compiler (`{compiler[0]}`)")
+    _compile("observer.c", target, [*flags, *checks])
     target.replace(OBSERVER)
+
+
+def _compile(source: str, target: Path, flags: list[str]) -> None:
+    """Compiles a file of `native/`."""
+    compiler = shlex.split(os.environ.get("CC") or "cc")
+    command = [
+        *compiler,
+        *flags,
+        "-Wall",
+        "-Wextra",
+        "-o",
+        str(target),
+        str(ROOT / "native" / source),
+        "-ldl",
+    ]
+    if shutil.which(compiler[0]) is None or subprocess.run(command, check=False).returncode != 0:
+        raise SystemExit(f"native/{source} was not compiled: Clew needs a C compiler (`{compiler[0]}`)")
 
 
 def _cargo_build(profile: str) -> Path:

@@ -26,8 +26,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 LICENCES = ROOT / "THIRD_PARTY_LICENSES"
 SBOM = ROOT / "clew.cdx.json"
-#: Each binary in the wheel, and the crate that it is built from.
+#: Each program and library, and the crate that it is built from. On Linux the library also contains the program.
 BINARIES = {"clew": "clew-cli", "clew._engine": "clew-python"}
+FEATURES = {"clew-cli": "network", "clew-python": "program"}
 LICENCE_FILE = re.compile(r"(.*[-_.])?(licen[cs]e|copying|copyright|notice|unlicense)([-_.].*)?", re.I)
 CODE = {".rs", ".py", ".c", ".h", ".sh", ".json", ".toml", ".a"}
 LINE = "=" * 80
@@ -86,6 +87,8 @@ def _contents(target: str) -> Contents:
             "--locked",
             "--package",
             package,
+            "--features",
+            FEATURES[package],
             "--target",
             target,
             "--edges",

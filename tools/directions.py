@@ -23,6 +23,7 @@ CRATES = {
     "clew-remote": {"clew-core"},
     "clew-cli": {"clew-core", "clew-remote", "clew-value"},
     "clew-python": {"clew-core", "clew-cli", "clew-value"},
+    "crc-fast": set(),
     "clew-fuzz": {"clew-core", "clew-cli", "clew-remote", "clew-value", "clew-testing"},
 }
 DEV_ONLY = {"clew-testing"}

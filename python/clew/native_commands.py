@@ -1,6 +1,6 @@
 """Commands that use the network (`remote`, `push`, `pull` and similar), executed by the native command of this package.
 
-No network code is loaded into kernels. A child process does the work, and takes its memory, threads and certificates along when it ends.
+No network code runs in kernels. A child process does the work, and takes its memory, threads and certificates along when it ends.
 The kernel shows its progress; Ctrl+C ends it.
 """
 

@@ -283,7 +283,7 @@ impl Subcommand {
         }
     }
 
-    /// Whether it uses a remote. In a notebook the program `clew` executes it, since the kernel loads no network code.
+    /// Whether it uses a remote. In a notebook the program `clew` executes it, since the kernel runs no network code.
     pub(crate) fn is_carried(&self) -> bool {
         match self {
             Self::Remote(_) | Self::Push(_) | Self::Pull(_) | Self::Clone(_) => true,

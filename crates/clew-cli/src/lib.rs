@@ -41,6 +41,7 @@ mod platform;
 mod presence;
 mod problem;
 mod process;
+pub mod program;
 mod progress;
 mod python_call;
 #[cfg(test)]

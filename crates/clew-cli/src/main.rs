@@ -1,56 +1,8 @@
-//! The native program `clew`: reads stores without Python.
+//! The native program `clew`.
 
 use std::env;
-use std::ffi::OsString;
-use std::io::{self, Write};
-use std::process::{Command, ExitCode};
-
-use clew_cli::{CommandOutcome, Context, Exit, HandOver, Interface, Output, continue_as, not_started, not_text, run};
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let typed: Vec<OsString> = env::args_os().skip(1).collect();
-    let words: Vec<String> = typed.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let context = Context::of_process(Interface::of_command());
-    // A name that is not UTF-8 would be converted to the name of another file, to read or to write.
-    if let Some(output) = not_text(&typed, &words, &context) {
-        return print(&output);
-    }
-    match run(&words, &context) {
-        CommandOutcome::Here(output) => print(&output),
-        CommandOutcome::By(hand_over) => become_another(&hand_over, &words, &context),
-    }
-}
-
-/// Lets another program continue in place of this one, with its terminal and its signals.
-fn become_another(hand_over: &HandOver, words: &[String], context: &Context) -> ExitCode {
-    if let Some(told) = &hand_over.told {
-        // If standard output is closed, the other program reports it.
-        write!(io::stdout(), "{told}").ok();
-    }
-    let mut command = Command::new(&hand_over.program);
-    command.args(&hand_over.arguments);
-    let failed = continue_as(&mut command);
-    match failed {
-        Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(Exit::Refused.code())),
-        Err(error) => print(&not_started(hand_over, &error, words, context)),
-    }
-}
-
-/// Prints answers and all JSON on standard output; failures as text on standard error.
-///
-/// A closed pipe (`clew log | head`) is not a failure. Returns the exit code.
-fn print(output: &Output) -> ExitCode {
-    let printed = output.printed();
-    let written = if output.is_problem {
-        printed.write(&mut io::stderr(), false)
-    } else {
-        printed.write(&mut io::stdout().lock(), false)
-    };
-    match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            eprintln!("Error: The answer cannot be written: {error}. Next: free some space, or write it elsewhere");
-            ExitCode::from(Exit::Refused.code())
-        }
-        _ => ExitCode::from(output.exit.code()),
-    }
+    ExitCode::from(clew_cli::program::main(env::args_os()))
 }

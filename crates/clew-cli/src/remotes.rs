@@ -264,13 +264,12 @@ pub fn open(url: &str, creates: bool, may_ask: bool) -> Result<Arc<dyn Backend>,
     }))
 }
 
-#[cfg(feature = "network")]
+/// Opens an object store, in the program `clew` only: a kernel must not run network code.
 fn stored(url: &str) -> Result<Arc<dyn Backend>, RemoteError> {
-    Ok(Arc::new(ObjectStorage::open(url, &[])?))
-}
-
-#[cfg(not(feature = "network"))]
-fn stored(url: &str) -> Result<Arc<dyn Backend>, RemoteError> {
+    #[cfg(feature = "network")]
+    if crate::program::is_running() {
+        return Ok(Arc::new(ObjectStorage::open(url, &[])?));
+    }
     let said = "the command `clew` does that";
     Err(RemoteError::unable(url, "be reached from a kernel", said))
 }

@@ -117,9 +117,8 @@ fn profile() -> PathBuf {
 /// Returns the environments that may contain this program, by the path it was called with and by its real path: an installer may have
 /// linked it.
 fn own_prefixes() -> impl Iterator<Item = PathBuf> {
-    let called = env::args_os()
-        .next()
-        .map(PathBuf::from)
+    let called = crate::program::called()
+        .or_else(|| env::args_os().next().map(PathBuf::from))
         .filter(|path| path.components().count() > 1);
     let called = called.and_then(|path| std::path::absolute(path).ok());
     called

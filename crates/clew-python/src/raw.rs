@@ -52,6 +52,8 @@ mod page_watch;
 #[cfg(target_os = "linux")]
 mod pages;
 mod probe;
+#[cfg(feature = "program")]
+mod program;
 pub(crate) mod reach;
 pub(crate) mod reduce;
 pub(crate) mod references;
