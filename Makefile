@@ -37,7 +37,7 @@ endif
 FOR_PYTHON = PYO3_PYTHON=$(shell tools/find_python.sh 3.11)
 
 .DEFAULT_GOAL := help
-.PHONY: help docs demo platforms test test-long writers check format bench ratios promises promises-kept cases fuzz sanitize debug-python develop wheels between sdist release-check crash crash-kit system-packages prepare build-tests test-rust clean-venvs $(PYTHONS:%=test-%) $(PYTHONS:%=promised-%)
+.PHONY: help docs demo platforms test test-long writers check format bench ratios promises promises-kept cases fuzz sanitize debug-python develop install wheels between sdist release-check crash crash-kit system-packages prepare build-tests test-rust clean-venvs $(PYTHONS:%=test-%) $(PYTHONS:%=promised-%)
 .SUFFIXES:
 
 help: ## Lists what can be made.
@@ -63,7 +63,7 @@ build-tests:
 system-packages:
 	tools/system_packages.sh
 
-test-long: wheels between $(SERVERS)/.installed $(VINE)/.installed ## The long searches: thousands of programs, hundreds of kills, PyTorch, Ray, Spark and TaskVine themselves (3 GB to fetch).
+test-long: install between $(SERVERS)/.installed $(VINE)/.installed ## The long searches: thousands of programs, hundreds of kills, PyTorch, Ray, Spark and TaskVine themselves (3 GB to fetch).
 	CLEW_LONG=1 $(FOR_PYTHON) cargo $(RUST_TEST) --locked --release --workspace $(if $(findstring nextest,$(RUST_TEST)),--success-output final,-- --show-output)
 	for python in $(PYTHONS); do .venv-$$python/bin/python -m pytest -m long -rP $(PYTEST_ARGS) || exit 1; done
 	for python in $(filter-out $(FIRST),$(PYTHONS)); do .venv-$$python/bin/python -m pytest $(ONCE) $(PYTEST_ARGS) || exit 1; done
@@ -153,8 +153,12 @@ debug-python: .venv-3.11/.installed ## Runs suites on a CPython that checks how 
 develop: $(VENVS:%=%/.installed) ## Installs Clew into both environments for working on it (fast build, edits show).
 	for python in $(PYTHONS); do tools/build.sh develop $$python || exit 1; done
 
-wheels: $(VENVS:%=%/.installed) ## Builds the wheel for both Pythons and installs it.
+install: $(VENVS:%=%/.installed) ## Builds the wheel for both Pythons and installs it into their environments.
 	for python in $(PYTHONS); do tools/build.sh install $$python || exit 1; done
+
+# `make wheels WHEELS_ARGS="--target x86_64-unknown-linux-musl --python 3.11"` builds one.
+wheels: .venv-release/.installed ## Builds the wheels of a release for all Pythons and platforms in dist/, and tries them (hours).
+	.venv-release/bin/python packaging/wheels.py dist $(WHEELS_ARGS)
 
 sdist: .venv-release/.installed ## Builds the sdist with all crates, which builds without a network, in dist/.
 	PATH=$(CURDIR)/.venv-release/bin:$$PATH python -m build --no-isolation --sdist --outdir dist

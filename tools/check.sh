@@ -23,7 +23,7 @@ for system in darwin win32; do
     check "mypy for $system" mypy --platform "$system" --cache-dir ".mypy_cache/$system" --package clew
 done
 check "mypy of the demo" mypy examples/demo
-check "mypy of builds and releases" mypy build_backend tools/release_check.py tools/smoke.py
+check "mypy of builds and releases" mypy build_backend packaging/wheels.py tools/release_check.py tools/smoke.py
 check "spelling" typos
 
 if [ ${#failed[@]} -gt 0 ]; then

@@ -2,9 +2,12 @@
 # Unpacks packages of a Debian suite with all their dependencies into FOLDER/root. It needs no root permissions and does not change the
 # machine.
 #   tools/debian_root.sh trixie FOLDER python3.13 libstdc++6
+#   tools/debian_root.sh trixie/arm64 FOLDER python3.13    for another architecture
 # It downloads from the Debian archive that the machine's apt uses. FOLDER/versions.txt lists the unpacked packages.
 set -euo pipefail
-suite=$1
+suite=${1%/*}
+architecture=$(dpkg --print-architecture)
+[ "$suite" = "$1" ] || architecture=${1#*/}
 folder=$2
 shift 2
 
@@ -28,7 +31,7 @@ cd "$folder"
 touch apt/status
 echo "deb [signed-by=$keys] $archive $suite main" >apt/etc/sources.list
 private=(-o "Dir::Etc=$PWD/apt/etc" -o "Dir::State=$PWD/apt" -o "Dir::State::status=$PWD/apt/status" -o "Dir::Cache=$PWD/apt/cache"
-    -o APT::Sandbox::User= -o Debug::NoLocking=1 -qq)
+    -o "APT::Architecture=$architecture" -o "APT::Architectures=$architecture" -o APT::Sandbox::User= -o Debug::NoLocking=1 -qq)
 apt-get "${private[@]}" update
 # For this apt no package is installed, so it downloads all dependencies.
 apt-get "${private[@]}" -y install --download-only --no-install-recommends "$@"
