@@ -143,7 +143,9 @@ class Report(Result):
     batch_run: str | None
     """The last run of a later `clew run`, whose state `resume` does not restore."""
     unreachable: str | None
-    """The last run of the last session, if `resume` cannot restore it because an earlier record is missing."""
+    """The last run of the last session, if `resume` cannot restore it because a record is missing."""
+    missing: str | None
+    """The run whose record is missing: `unreachable` itself, or one before it."""
     external_change: str | None
     """The run of external changes since the last run, if there were any."""
     included_changes: tuple[str, ...]

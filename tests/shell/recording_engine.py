@@ -30,7 +30,7 @@ def hold_until_open(gate: str) -> None:
 
 REPORT = {
     "from": "2", "to": "1", "at": "1", "branch": None, "runs": [], "keep": [], "left_run": None,
-    "other_kernels": [], "batch_run": None, "unreachable": None, "external_change": None, "included_changes": [], "dry_run": False, "is_exact": True,
+    "other_kernels": [], "batch_run": None, "unreachable": None, "missing": None, "external_change": None, "included_changes": [], "dry_run": False, "is_exact": True,
     "outcomes": [], "restore_nanoseconds": 0,
 }  # fmt: skip
 """What a mover that moved nothing answers."""

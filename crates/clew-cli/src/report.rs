@@ -249,14 +249,13 @@ fn batch_line(report: &Report, context: &Context) -> Option<String> {
 fn unreachable_line(report: &Report, context: &Context) -> Option<String> {
     let run = report.unreachable.as_deref()?;
     let verify = context.command("verify");
-    // A run has a number if its own record is readable.
-    let told = if run.parse::<u64>().is_ok() {
+    let told = if report.missing.as_deref() == Some(run) {
+        format!("the record of its last run cannot be read. {verify} lists what is corrupted")
+    } else {
         let vars = context.command(&format!("vars {run}"));
         format!(
             "that was run {run}, and a record before it is missing. {verify} lists what is missing, {vars} lists the known variables"
         )
-    } else {
-        format!("the record of its last run cannot be read. {verify} lists what is corrupted")
     };
     Some(format!("This is not where the last session ended: {told}"))
 }

@@ -134,6 +134,7 @@ fn report(outcomes: Vec<Outcome>) -> Report {
         left_run: None,
         batch_run: None,
         unreachable: None,
+        missing: None,
         included_changes: Vec::new(),
         set_by_imports: Vec::new(),
         external_change: Some("18".to_owned()),

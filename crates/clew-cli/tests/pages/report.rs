@@ -53,6 +53,7 @@ fn report(action: &str, outcomes: Vec<Outcome>) -> Report {
         left_run: None,
         batch_run: None,
         unreachable: None,
+        missing: None,
         included_changes: Vec::new(),
         set_by_imports: Vec::new(),
         external_change: None,
@@ -98,6 +99,30 @@ fn said(words: &str, report: &Report) -> clew_cli::Output {
     let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
     let arguments = clew_cli::parse(&words, &notebook()).unwrap();
     clew_cli::report(report, &ResumeReport::default(), &arguments, &notebook())
+}
+
+#[test]
+fn p11_resume_says_which_record_is_missing_whatever_the_last_run_is_called() {
+    let line = |unreachable: &str, missing: &str| {
+        let mut report = report("resume", exact());
+        report.unreachable = Some(unreachable.to_owned());
+        report.missing = Some(missing.to_owned());
+        let printed = said("resume", &report).text.to_string();
+        let line = printed.lines().find(|line| line.contains("This is not where"));
+        line.unwrap().to_owned()
+    };
+    // A change outside any cell has a letter, and an id may have only decimal digits.
+    for (unreachable, missing) in [("19", "12"), ("19a", "12"), ("19", "46022136")] {
+        let told = line(unreachable, missing);
+        assert!(told.contains(&format!(
+            "that was run {unreachable}, and a record before it is missing"
+        )));
+        assert!(told.contains(&format!("`%clew vars {unreachable}` lists the known variables")));
+    }
+    for id in ["46022136", "4602a136"] {
+        let told = line(id, id);
+        assert!(told.contains("the record of its last run cannot be read") && !told.contains(id));
+    }
 }
 
 #[test]

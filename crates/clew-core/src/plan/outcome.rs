@@ -123,6 +123,8 @@ pub struct Report {
     pub batch_run: Option<String>,
     /// `resume`: the last run of the last session, if an older state is restored because a record is missing.
     pub unreachable: Option<String>,
+    /// `resume`: the run whose record is missing: `unreachable` itself, or one before it.
+    pub missing: Option<String>,
     /// The run of external changes that Clew recorded before the restore.
     pub external_change: Option<String>,
     /// `undo`, `redo`: runs of external changes that were undone or redone with the steps.

@@ -114,6 +114,7 @@ impl Session {
         };
         let own_directory = own_directory.filter(|root| !keep.contains(*root));
         let parted = self.parted(from, target);
+        let (unreachable, missing) = self.unreachable(request).unzip();
         let between = parted.concat();
         let mut report = Report {
             action: request.word().to_owned(),
@@ -129,7 +130,8 @@ impl Session {
             left_run: None,
             other_kernels: self.beside(request, target),
             batch_run: self.later_batch(request, target),
-            unreachable: self.unreachable(request),
+            unreachable,
+            missing,
             external_change: outside,
             included_changes: self.outside_of(request, &parted),
             set_by_imports: self.set_by_imports(&between),
@@ -350,11 +352,12 @@ impl Session {
         outside.map(|id| self.history.label(id)).collect()
     }
 
-    /// Returns the last run of the last session, if it cannot be reached any more.
-    fn unreachable(&self, request: &Request) -> Option<String> {
+    /// Returns the last run of the last session and the run whose record is missing, if the last run cannot be reached any more.
+    fn unreachable(&self, request: &Request) -> Option<(String, String)> {
         let is_asked = matches!(request, Request::Resume(None)) && self.origin.is_none();
-        let run = is_asked.then(|| self.history.unreachable_position(self.id, self.clock.now()))?;
-        run.map(|run| self.history.label(&run))
+        let run = is_asked.then(|| self.history.unreachable_position(self.id, self.clock.now()))??;
+        let missing = self.history.missing_ancestor(run)?;
+        Some((self.history.label(&run), self.history.label(&missing)))
     }
 
     /// Returns whether the requested values of a run are known although its whole state is not: runs after the missing one
