@@ -181,20 +181,33 @@ def _place_launcher(wheel: Path) -> None:
     target = SCRIPTS / "clew"
     with tempfile.TemporaryDirectory() as scratch, zipfile.ZipFile(wheel) as archive:
         [name] = [name for name in archive.namelist() if re.fullmatch(r"clew/_engine\.\S+\.so", name)]
-        python = re.sub(r".*cpython-3(\d+).*", r"python3.\1", name)
-        library = Path(archive.extract(name, Path(scratch) / "lib" / python / "site-packages"))
-        symbols = Path(scratch) / "symbols.h"
-        symbols.write_text("".join(f"SYMBOL({symbol})\n" for symbol in _symbols_of_python(library)))
-        names = [f'-DPYTHON="{python}"', f'-DLIBRARY="{library.name}"', f'-DSYMBOLS="{symbols}"']
+        library = Path(archive.extract(name, Path(scratch) / "lib" / _python_of(name) / "site-packages"))
         launcher = Path(scratch) / "bin" / "clew"
         launcher.parent.mkdir()
-        # Exported, so that the library finds the symbols here.
-        _compile(
-            "launcher.c", launcher, [*names, "-std=c11", "-D_GNU_SOURCE", "-O2", "-fPIE", "-pie", "-s", "-Wl,--export-dynamic"]
-        )
+        _compile_launcher(library, launcher)
         target.unlink(missing_ok=True)  # a running `clew` keeps its file
         shutil.copy2(launcher, target)
         _write_manual(launcher)
+
+
+def _python_of(library: str) -> str:
+    """Returns the name of an extension module's interpreter, such as `python3.11`."""
+    return re.sub(r".*cpython-3(\d+).*", r"python3.\1", library)
+
+
+def _compile_launcher(library: Path, target: Path) -> None:
+    """Compiles the launcher for an extension module."""
+    with tempfile.TemporaryDirectory() as scratch:
+        symbols = Path(scratch) / "symbols.h"
+        symbols.write_text("".join(f"SYMBOL({symbol})\n" for symbol in _symbols_of_python(library)))
+        names = [
+            f'-DPYTHON="{_python_of(library.name)}"',
+            f'-DLIBRARY="{library.name}"',
+            f'-DSYMBOLS="{symbols}"',
+        ]
+        # Exported, so that the library finds the symbols here.
+        flags = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-fPIE", "-pie", "-s", "-Wl,--export-dynamic"]
+        _compile("launcher.c", target, [*names, *flags])
 
 
 def _symbols_of_python(library: Path) -> list[str]:

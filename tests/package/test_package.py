@@ -96,3 +96,31 @@ def test_a_build_for_an_unknown_python_stops_with_one_sentence(monkeypatch: pyte
         patch.setattr(backend.sysconfig, "get_config_var", lambda name: 1)
         with pytest.raises(SystemExit, match="this is a free-threaded build"):
             backend.build_editable("unused")
+
+
+def test_the_launcher_loads_the_package_of_its_own_installation_or_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(REPOSITORY / "build_backend"))
+    backend = importlib.import_module("clew_build")
+    engine = Path(importlib.import_module("clew._engine").__file__)
+    python = f"python3.{sys.version_info.minor}"
+    launcher = tmp_path / "bin" / "clew"
+    launcher.parent.mkdir()
+    backend._compile_launcher(engine, launcher)
+
+    def message() -> str:
+        done = subprocess.run([launcher, "--version"], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (1, "")
+        return done.stderr
+
+    assert message() == (
+        f"Error: The package clew for {python} is not in {tmp_path}/lib. "
+        "Next: reinstall it (`pip install --force-reinstall clew`)\n"
+    )
+
+    # The engine of this installation contains no command: it is loaded with all symbols of Python, and then the entry point is missing.
+    package = tmp_path / "lib64" / python / "site-packages" / "clew"
+    package.mkdir(parents=True)
+    (package / engine.name).symlink_to(engine)
+    assert "undefined symbol: clew_main. Next: reinstall the package" in message()
