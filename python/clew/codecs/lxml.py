@@ -16,6 +16,8 @@ from typing import Any
 
 from lxml import etree
 
+from clew.reference_counts import HELD_ONCE, counts
+
 from . import Codec, NoValue, keyed
 
 _E: Any = etree._Element
@@ -46,18 +48,10 @@ _roots: dict[int, Any] = {}
 one document."""
 
 
-def _count(held: dict[int, Any], key: int) -> int:
-    return sys.getrefcount(held[key])
-
-
-# The references that a call adds differ between versions of Python.
-_HELD_ONCE, _TEMPORARY = _count({0: object()}, 0), sys.getrefcount(object())
-
-
 def _root(element: Any) -> Any:
     for key in list(_roots):
-        # No other object holds the root, and only the root holds its document.
-        if _count(_roots, key) == _HELD_ONCE and sys.getrefcount(_document(_roots[key])) == _TEMPORARY + 1:
+        # Beside the list here, only `_roots` holds the root, and only the root holds its document.
+        if counts([_roots[key], _document(_roots[key])]) == [HELD_ONCE + 1, HELD_ONCE + 1]:
             del _roots[key]
     root = _E.getroottree(element).getroot()
     if root is not None:
