@@ -2,6 +2,7 @@
 # Installs a wheel into an empty environment without Rust and Node.js, and runs tools/smoke.py there.
 #   packaging/smoke.sh native 3.13 WHEEL                          with a Python of this machine
 #   packaging/smoke.sh aarch64-unknown-linux-gnu 3.11 WHEEL       with Debian's arm64 Python, under QEMU on other processors
+#   packaging/smoke.sh x86_64-unknown-linux-musl 3.11 WHEEL       with a Python for musl, compiled from Debian's sources
 set -euo pipefail
 cd "$(dirname "$0")/.."
 kind=$1
@@ -33,6 +34,12 @@ aarch64-unknown-linux-gnu)
     [ -x "$root/root/usr/bin/python$python" ] || tools/debian_root.sh bookworm/arm64 "$root" "python$python" "python$python-venv" libstdc++6
     interpreter=/usr/bin/python$python
     download manylinux_2_{28,17}_aarch64 manylinux2014_aarch64
+    ;;
+x86_64-unknown-linux-musl)
+    root=$PWD/.python-$python-musl
+    tools/musl_python.sh "$python"
+    interpreter=/usr/local/bin/python$python
+    download musllinux_1_{2,1}_x86_64
     ;;
 *)
     echo "There is no Python for $kind" >&2

@@ -3,6 +3,7 @@
 # machine.
 #   tools/debian_root.sh trixie FOLDER python3.13 libstdc++6
 #   tools/debian_root.sh trixie/arm64 FOLDER python3.13    for another architecture
+#   tools/debian_root.sh trixie/source FOLDER python3.13   only downloads the sources
 # It downloads from the Debian archive that the machine's apt uses. FOLDER/versions.txt lists the unpacked packages.
 set -euo pipefail
 suite=${1%/*}
@@ -29,10 +30,20 @@ keys=/usr/share/keyrings/debian-archive-keyring.gpg
 mkdir -p "$folder/apt/"{lists,cache/archives/partial,etc/preferences.d,etc/apt.conf.d} "$folder/root/usr/"{bin,lib,lib64}
 cd "$folder"
 touch apt/status
-echo "deb [signed-by=$keys] $archive $suite main" >apt/etc/sources.list
+kind=deb
+if [ "$architecture" = source ]; then
+    kind=deb-src
+    architecture=$(dpkg --print-architecture)
+fi
+echo "$kind [signed-by=$keys] $archive $suite main" >apt/etc/sources.list
 private=(-o "Dir::Etc=$PWD/apt/etc" -o "Dir::State=$PWD/apt" -o "Dir::State::status=$PWD/apt/status" -o "Dir::Cache=$PWD/apt/cache"
     -o "APT::Architecture=$architecture" -o "APT::Architectures=$architecture" -o APT::Sandbox::User= -o Debug::NoLocking=1 -qq)
 apt-get "${private[@]}" update
+if [ "$kind" = deb-src ]; then
+    apt-get "${private[@]}" source --download-only "$@"
+    rm -rf apt root
+    exit
+fi
 # For this apt no package is installed, so it downloads all dependencies.
 apt-get "${private[@]}" -y install --download-only --no-install-recommends "$@"
 
