@@ -110,7 +110,6 @@ class Sources:
     def _annotations(self, wanted: Wanted) -> types.CodeType | str:
         """Returns code that only holds the texts of annotations, for a version that has no functions to create annotations. There are none for
         generated methods: their functions take the annotations from the class."""
-        path = wanted.qualname.removesuffix(ANNOTATE).removesuffix(".")
         found = (
             {()}
             if wanted.module
@@ -118,7 +117,7 @@ class Sources:
                 tuple(_annotation_texts(node))
                 for text in self._cells(wanted)
                 for name, node in _definitions(text)
-                if node.lineno == wanted.line and path in (name, "")
+                if node.lineno == wanted.line and _may_annotate(wanted.qualname, name)
             }
         )
         if len(found) != 1:
@@ -144,11 +143,15 @@ class Sources:
         """Returns code in a cell with its name and position."""
         path = INLINED.sub("", wanted.qualname)
         known = self._compiled(text, wanted.flags & FUTURE, wanted.file)
+        there = [code for code in known if (code.co_name, code.co_firstlineno) == (wanted.name, wanted.line)]
+        found = [code for code in there if INLINED.sub("", code.co_qualname) == path]
+        if found or wanted.name != ANNOTATE:
+            return found
         return [
             code
-            for code in known
-            if (code.co_name, code.co_firstlineno) == (wanted.name, wanted.line)
-            and INLINED.sub("", code.co_qualname) == path
+            for code in there
+            if _may_annotate(path, _parent(code.co_qualname))
+            or _may_annotate(code.co_qualname, _parent(path))
         ]
 
     def _generated(self, text: str, wanted: Wanted) -> types.CodeType | str:
@@ -190,6 +193,17 @@ def annotation_texts(annotate: Any) -> dict[str, str]:
         if getattr(inner, "__name__", "") == ANNOTATE:
             found |= annotation_texts(inner)
     return found
+
+
+def _parent(qualname: str) -> str:
+    """Returns the part before the last name: `a.b` of `a.b.c`."""
+    return qualname.rpartition(".")[0]
+
+
+def _may_annotate(qualname: str, definition: str) -> bool:
+    """Returns whether a function that creates annotations may belong to a definition, by their qualified names. For a class it is named after
+    the class, for a function after the function (3.15), or after the code around the function (3.14)."""
+    return _parent(qualname) in (definition, _parent(definition), "")
 
 
 def _definitions(text: str) -> Iterator[tuple[str, _Definition]]:

@@ -37,3 +37,12 @@ def with_texts(told: dict[str, tuple[str, str]]) -> set[str]:
     """The roots that are there but for annotations that Python 3.14 or later had not evaluated: these are texts."""
     said = "annotations are restored as texts"
     return {root for root, (word, why) in told.items() if word == "not_identical" and said in why}
+
+
+def as_texts(expected: Any) -> Any:
+    """The same answer, where annotations are the names of their types."""
+    if isinstance(expected, dict):
+        return {name: as_texts(value) for name, value in expected.items()}
+    if isinstance(expected, tuple):
+        return tuple(as_texts(value) for value in expected)
+    return expected.__name__ if isinstance(expected, type) else expected

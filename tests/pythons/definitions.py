@@ -7,6 +7,8 @@ CELLS = [
     "import functools, contextlib, dataclasses, enum, typing, datetime, random, abc, collections, types, weakref",
     "rate = 2\ndef price(amount, by=3, *, plus=(1, 2), **more) -> float:\n    '''What it costs.\n\n"
     "        In all.\n    '''\n    return amount * by * rate + sum(plus)\nprice.note = ['kept']",
+    "class Annotated:\n    size: int\n    def grown(self, by: int) -> str:\n        return 'x' * by\n    class Inner:\n"
+    "        def of(self, n: float): ...\ndef outer():\n    def inner(n: int) -> list:\n        return [n]\n    return inner\ninner = outer()",
     "one, two, three = lambda x: x + 1, lambda x: x + 2, lambda x, y=5: (x + 3) * y",
     "adders = [lambda x, n=n: x + n for n in range(3)]\nlate = [lambda: n for n in range(3)]",
     "def counter():\n    n = 0\n    def bump():\n        nonlocal n\n        n += 1\n        return n\n"
@@ -115,6 +117,11 @@ ANSWERS: dict[str, tuple[str, object]] = {
         (199990000.0, True, [1, 2], [False, True], "2026-01-01 00:00:00", 0.08564916714362436),
     ),
     "hinted": ("hinted(2), hinted.__annotations__", (2, {"x": "Later", "return": "Later"})),
+    "Annotated": (
+        "Annotated().grown(2), Annotated.grown.__annotations__, Annotated.__annotations__, Annotated.Inner.of.__annotations__",
+        ("xx", {"by": int, "return": str}, {"size": int}, {"n": float}),
+    ),
+    "inner": ("inner(2), inner.__annotations__", ([2], {"n": int, "return": list})),
     "dispatch": (
         "dispatch([1, 2]), dispatch({'k': 3}), dispatch(0), dispatch('x')",
         (("list", 1), ("dict", 3), "ZeroDivisionError", "TypeError"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from typing import Any
 
@@ -104,6 +105,36 @@ def test_p03_a_function_of_the_user_may_be_called_annotate() -> None:
     cell = "def annotate(x):\n    return x + 1"
     [code] = codes(cell)
     assert Sources([cell]).find(wanted(code)) == code
+
+
+ANNOTATED = "def of(x: int) -> str: ...\nclass C:\n    a: bytes\n    def m(self, y: float): ...\n    class D:\n        b: list"
+
+
+@pytest.mark.parametrize(
+    ("line", "of_it", "names"),
+    [
+        (1, {"x": "int", "return": "str"}, ["__annotate__", "of.__annotate__"]),
+        (2, {"a": "bytes"}, ["C.__annotate__"]),
+        (4, {"y": "float"}, ["C.__annotate__", "C.m.__annotate__"]),
+        (5, {"b": "list"}, ["C.D.__annotate__"]),
+    ],
+)
+def test_what_creates_annotations_is_found_by_the_names_of_all_versions(
+    line: int, of_it: dict[str, str], names: list[str]
+) -> None:
+    """Python 3.14 names it after the code around a function, 3.15 after the function."""
+    sources, file = Sources([ANNOTATED]), get_file_name(ANNOTATED)
+    there = [code for code in sources._compiled(ANNOTATED, 0, file) if code.co_firstlineno == line]
+    if sys.version_info >= (3, 14):
+        [code] = [code for code in there if code.co_name == "__annotate__"]
+        assert [sources.find(wanted(code, qualname=name)) for name in names] == [code] * len(names)
+        return
+    [definition] = there
+    stored = wanted(definition, name="__annotate__")
+    for name in names:
+        found = sources.find(stored._replace(qualname=name))
+        assert isinstance(found, types.CodeType) and dict(found.co_consts[0]) == of_it
+    assert sources.find(stored._replace(qualname="another.D.__annotate__")) == "none"
 
 
 def test_code_without_a_cell_has_no_source() -> None:
