@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dis
+import opcode
 import random
+import sys
 
 import pytest
 from notebooks import Notebook
@@ -42,11 +45,30 @@ def test_p14_a_function_whose_last_instruction_is_not_whole_is_not_built() -> No
     code = notebook.names["f"].__code__.co_code
     assert notebook.heap.build_damaged(stored, stored.stream) == ""
     said = set()
-    for opcode in range(256):
-        damaged = stored.stream.replace(code, code[:-2] + bytes([opcode]) + code[-1:])
-        assert opcode == code[-2] or damaged != stored.stream
+    for number in range(256):
+        damaged = stored.stream.replace(code, code[:-2] + bytes([number]) + code[-1:])
+        assert number == code[-2] or damaged != stored.stream
         said.add(notebook.heap.build_damaged(stored, damaged))
     assert len(said) == 2 and any("an instruction of a function is cut short" in text for text in said), said
+
+
+def test_p14_a_function_with_an_instruction_that_no_compiler_emits_is_not_built() -> None:
+    """The interpreter looks such an instruction up in tables that the code does not have, as soon as its bytecode is read."""
+    notebook = Notebook("def f(x):\n    y = x\n    return y")
+    (stored,) = notebook.look()
+    code = notebook.names["f"].__code__.co_code
+    written = ("RESERVED", "INTERPRETER_EXIT", "ENTER_EXECUTOR", "TRACE_RECORD")
+    _, second, *_ = dis.get_instructions(notebook.names["f"])
+    known = {
+        name: number for name, number in opcode.opmap.items() if name in written or "INSTRUMENTED" in name
+    }
+    assert known or sys.version_info < (3, 12)
+    for number in (number for number in known.values() if number < 256):
+        damaged = stored.stream.replace(
+            code, code[: second.offset] + bytes([number]) + code[second.offset + 1 :]
+        )
+        assert damaged != stored.stream
+        assert "an instruction of a function is cut short" in notebook.heap.build_damaged(stored, damaged)
 
 
 SELF_CONTAINING = {

@@ -8,6 +8,10 @@ use pyo3::types::{PyList, PyMapping};
 /// For each opcode that compilers emit: the number of inline cache entries, of two bytes each, after the instruction.
 type Caches = [Option<u8>; 256];
 
+/// Instructions that no compiler emits, beside those of monitoring tools. Python 3.14 reads the table of executors, which new code does
+/// not have, as soon as somebody asks for the bytecode.
+const INSERTED: [&str; 4] = ["ENTER_EXECUTOR", "INTERPRETER_EXIT", "RESERVED", "TRACE_RECORD"];
+
 static CACHES: PyOnceLock<Caches> = PyOnceLock::new();
 
 /// Returns whether `code` ends at the end of an instruction and has no instruction that only the interpreter inserts.
@@ -34,7 +38,7 @@ fn read_caches(py: Python<'_>) -> PyResult<Caches> {
     for pair in opcode.getattr("opmap")?.cast_into::<PyMapping>()?.items()? {
         let (name, number): (String, usize) = pair.extract()?;
         // Only the code object into which a monitoring tool put an instruction knows which instruction it replaces.
-        if number >= caches.len() || name.starts_with("INSTRUMENTED") {
+        if number >= caches.len() || name.starts_with("INSTRUMENTED") || INSERTED.contains(&name.as_str()) {
             continue;
         }
         // A list by number up to 3.12, later a dict by name that contains only instructions with caches.
