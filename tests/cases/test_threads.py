@@ -49,3 +49,26 @@ def test_p03_what_is_written_while_a_run_is_recorded_damages_nothing(
     assert verified["findings"] == [], verified
     assert notebook.move("undo").word("y") == "restored"
     assert notebook.read("float(y.sum()) == total") == ["True"]
+
+
+def test_p07_other_interpreters_of_the_process_run_undisturbed(notebook: Notebook) -> None:
+    """A native hook hears all interpreters, and must touch objects of its own only."""
+    notebook.run(
+        """
+        try:
+            import _interpreters as interpreters
+        except ImportError:
+            import _xxsubinterpreters as interpreters
+        x = [1]
+        """
+    )
+    reply = notebook.kernel.run(
+        """one = interpreters.create()
+interpreters.run_string(one, "import json, random, tempfile; random.seed(3); open('/dev/null').close()")
+interpreters.destroy(one)
+x.append(2)"""
+    )
+    reply.raised()
+    assert "clew" not in reply.stderr.lower()
+    notebook.move("undo")
+    assert notebook.read("x") == ["[1]"]

@@ -70,6 +70,13 @@ pub fn is_watched() -> bool {
     ACTIVE.load(Ordering::Relaxed)
 }
 
+/// Returns whether the main interpreter runs here. The hook is called for all interpreters of the process, and another
+/// one must not touch the main one's objects.
+fn is_main_interpreter() -> bool {
+    // SAFETY: the watched events are raised by code that runs, so there is a thread state.
+    unsafe { ffi::PyInterpreterState_Get() == ffi::PyInterpreterState_Main() }
+}
+
 /// Never stops the audited action: failures in here must not affect the user's code.
 unsafe extern "C" fn hook(event: *const c_char, arguments: *mut ffi::PyObject, _: *mut c_void) -> c_int {
     if !ACTIVE.load(Ordering::Relaxed) {
@@ -87,7 +94,7 @@ unsafe extern "C" fn hook(event: *const c_char, arguments: *mut ffi::PyObject, _
 /// The GIL is held and `arguments` is a live object or null.
 unsafe fn hand_on(event: &CStr, arguments: *mut ffi::PyObject) {
     let Some(watched) = WATCHED.get() else { return };
-    if !watched.events.contains(event.to_bytes()) {
+    if !watched.events.contains(event.to_bytes()) || !is_main_interpreter() {
         return;
     }
     if event == c"exec" && EXECUTED.fetch_add(1, Ordering::Relaxed) >= MOST_EXECUTED {
