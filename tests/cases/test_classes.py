@@ -682,3 +682,31 @@ def test_a_class_that_holds_its_own_instances_is_the_same_after_moves(notebook: 
         assert report.data["is_exact"], report.words
         if target == last:
             assert notebook.read(*facts) == ["['a', 'b']", "True", "True"]
+
+
+def test_p03_a_class_whose_earlier_state_cannot_be_built_is_not_said_to_be_unchanged(
+    notebook: Notebook,
+) -> None:
+    notebook.run(
+        """
+        class Bad:
+            def __reduce__(self):
+                return int, ('x',)
+        class A:
+            n = 0
+        class B(A):
+            pass
+        b = B()
+        other = 1
+        """,
+        "A.n = 1; A.bad = Bad()",
+        "A.n = 2; del A.bad",
+    )
+    report = notebook.move("undo")
+    assert notebook.read("A.n") == ["2"]
+    assert {name: report.word(name) for name in ("A", "B", "b", "other")} == {
+        "A": "not_identical",
+        "B": "not_identical",
+        "b": "not_identical",
+        "other": "unchanged",
+    }

@@ -793,15 +793,30 @@ impl Session {
             outcome.kind = word;
             outcome.why = Some(why.into());
         }
-        let differs = |root: &Root| {
-            let needed = self.manifests.definitions(wanted.version(root));
-            needed.iter().any(|class| classes.contains(class))
-        };
+        // A class whose recorded state cannot be built keeps its later contents if it is live.
+        let lost = report.outcomes.iter().filter(|outcome| {
+            outcome.kind == OutcomeKind::Lost
+                && outcome.root.kind == RootKind::Definition
+                && there.version(&outcome.root).is_some()
+        });
+        classes.extend(lost.map(|outcome| outcome.root.clone()));
         let same = |outcome: &&mut Outcome| matches!(outcome.kind, OutcomeKind::Unchanged | OutcomeKind::Restored);
-        for outcome in report.outcomes.iter_mut().filter(same) {
-            if !classes.is_empty() && differs(&outcome.root) {
-                outcome.kind = OutcomeKind::NotIdentical;
-                outcome.why = Some(Cause::ClassDiffers.into());
+        let mut told = 0;
+        // A class derived from such a class differs, too.
+        while told < classes.len() {
+            told = classes.len();
+            for outcome in report.outcomes.iter_mut().filter(same) {
+                let needed = self.manifests.definitions(wanted.version(&outcome.root));
+                if needed
+                    .iter()
+                    .any(|class| *class != outcome.root && classes.contains(class))
+                {
+                    outcome.kind = OutcomeKind::NotIdentical;
+                    outcome.why = Some(Cause::ClassDiffers.into());
+                    if outcome.root.kind == RootKind::Definition {
+                        classes.insert(outcome.root.clone());
+                    }
+                }
             }
         }
     }
