@@ -31,6 +31,34 @@ CASES = [
         kept=["Box", "T", "Ts", "alias"],
     ),
     Case(
+        "Annotations that were read, of a class that changes",
+        """
+        class C:
+            a: int
+            n = [0]
+        seen = dict(C.__annotations__)
+        """,
+        "C.n.append(1)",
+        ["C.n", "C.__annotations__", "callable(getattr(C, '__annotate__', len))"],
+        {},
+    ),
+    Case(
+        "Annotations of a TypedDict that were read and changed",
+        """
+        from typing import TypedDict
+        class T(TypedDict):
+            a: int
+        seen = dict(T.__annotations__)
+        def derived():
+            class S(T):
+                b: int
+            return S.__annotations__.keys()
+        """,
+        "T.__annotations__['z'] = 5",
+        ["T.__annotations__", "sorted(derived() - {'z'})"],
+        {},
+    ),
+    Case(
         "A reducer that names its own class",
         """
         class W:

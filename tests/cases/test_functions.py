@@ -7,6 +7,35 @@ from cases.tables import test_back_and_forth, test_found_again  # noqa: F401 -- 
 
 CASES = [
     Case(
+        "Annotations that were read, of a function that comes back",
+        """
+        import functools, inspect
+        cfg = {'k': 1}
+        def f(a: int, opts=cfg) -> str:
+            return 'x'
+        def annotated():
+            return functools.wraps(f)(lambda *a: 0).__annotations__
+        shown = str(inspect.signature(f))
+        """,
+        "cfg['k'] = 2",
+        ["f.__defaults__", "f.__annotations__", "annotated()", "callable(getattr(f, '__annotate__', len))"],
+        {"cfg": "restored", "f": "restored"},
+    ),
+    Case(
+        "What creates the annotations of a function is replaced",
+        """
+        def f(a: int) -> str:
+            return 'x'
+        seen = dict(f.__annotations__)
+        """,
+        "f.__annotate__ = None; f.__annotations__ = {'a': str}",
+        [
+            "f.__annotations__",
+            "callable(getattr(f, '__annotate__', None)) == hasattr(lambda: 0, '__annotate__')",
+        ],
+        {"f": "restored"},
+    ),
+    Case(
         "A function that reads a global which changes later",
         """
         rate = 2

@@ -214,8 +214,12 @@ impl<'py> Builder<'py, '_> {
         let mut values: Vec<Bound<'py, PyAny>> = self.children(node, members)?;
         let annotate = head.attributes.iter().position(|name| *name == ANNOTATE);
         if let Some(at) = annotate.filter(|_| !cfg!(Py_3_14)) {
+            let evaluated = head.attributes.iter().position(|name| *name == ANNOTATIONS);
             head.attributes[at] = ANNOTATIONS;
-            values[at] = self.annotation_texts(&values[at])?;
+            values[at] = match evaluated {
+                Some(evaluated) => values[evaluated].clone(),
+                None => self.annotation_texts(&values[at])?,
+            };
         }
         if self.fresh.contains(&number) {
             self.fill_class(number, &class, &head, &values)?;

@@ -13,6 +13,7 @@ use crate::cause::PythonCause;
 use crate::kinds;
 use crate::payload::Reader;
 use crate::raw::code::BYTECODE;
+use crate::raw::function::set_annotations;
 use crate::raw::function_cache;
 use crate::raw::module_loads::LoadMark;
 use crate::raw::{DATACLASS_METADATA, TOKENS, Whereabouts, dataclass_metadata, find_loaded, make};
@@ -406,6 +407,8 @@ impl<'py> Builder<'py, '_> {
         let (function, children) = (self.object(number)?, self.children(node, 2)?);
         let mut reader = Reader::new(node.payload);
         let mask = reader.byte().ok_or_else(cut)?;
+        let (name, qualname) = (reader.name().ok_or_else(cut)?, reader.name().ok_or_else(cut)?);
+        let has_annotations = reader.clone().byte().ok_or_else(cut)? != 0;
         let mut values = children.iter();
         let names = [
             "__module__",
@@ -424,6 +427,7 @@ impl<'py> Builder<'py, '_> {
             };
             match (name, value) {
                 ("__closure__", _) | ("__type_params__" | "__annotate__", None) => {}
+                ("__annotate__", Some(_)) if !cfg!(Py_3_14) && has_annotations => {}
                 ("__annotate__", Some(value)) if !cfg!(Py_3_14) => {
                     self.tried(function.setattr("__annotations__", self.annotation_texts(value)?))?;
                 }
@@ -431,13 +435,14 @@ impl<'py> Builder<'py, '_> {
                 (_, None) => self.tried(function.setattr(name, self.py.None()))?,
             }
         }
-        for name in ["__name__", "__qualname__"] {
-            self.tried(function.setattr(name, self.name(reader.name().ok_or_else(cut)?)?))?;
+        for (attribute, text) in [("__name__", name), ("__qualname__", qualname)] {
+            self.tried(function.setattr(attribute, self.name(text)?))?;
         }
-        for name in ["__annotations__", "__dict__"] {
-            if let Some(dict) = self.read_dict(&mut reader, &mut values)? {
-                self.tried(function.setattr(name, dict))?;
-            }
+        if let Some(annotations) = self.read_dict(&mut reader, &mut values)? {
+            self.tried(set_annotations(&function, &annotations))?;
+        }
+        if let Some(dict) = self.read_dict(&mut reader, &mut values)? {
+            self.tried(function.setattr("__dict__", dict))?;
         }
         Ok(())
     }

@@ -9,8 +9,8 @@
 //! Attributes that the class statement creates are omitted: descriptors of slots, `__dict__` and `__weakref__`.
 //!
 //! From Python 3.14 on, a function creates the annotations when they are first read (`__annotate_func__`), and they are kept
-//! beside it (`__annotations_cache__`). As for functions, annotations that exist are written under the name that earlier
-//! versions have, and that function is not: setting either removes the other.
+//! beside it (`__annotations_cache__`). Both are written, annotations under the name that earlier versions have. Reading
+//! `__annotate__` of a class without such a function keeps `None` there, which is not written.
 
 use clew_core::graph::Node;
 use pyo3::ffi;
@@ -53,8 +53,9 @@ pub(super) unsafe fn attributes_of(class: Type) -> Vec<(Vec<u8>, *mut ffi::PyObj
             .filter_map(|(key, value)| Some((text_of(key)?, value)))
             .collect()
     };
-    if cfg!(Py_3_14) && found.iter().any(|(name, _)| name == ANNOTATIONS_KEPT) {
-        found.retain(|(name, _)| name != ANNOTATE);
+    if cfg!(Py_3_14) {
+        // SAFETY: `None` is always live.
+        found.retain(|(name, value)| name != ANNOTATE || *value != unsafe { ffi::Py_None() });
         for (name, _) in found.iter_mut().filter(|(name, _)| name == ANNOTATIONS_KEPT) {
             ANNOTATIONS.clone_into(name);
         }

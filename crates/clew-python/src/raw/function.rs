@@ -7,12 +7,15 @@
 //! children = globals, code, those of the mask in order, annotations, part
 //! ```
 //! Annotations are a tuple until they are first read: both forms are written alike. From Python 3.14 on, a function
-//! of its own, *annotate*, creates them when they are first read. If they exist, they are written and *annotate* is
-//! not, since they may have been changed, and setting either removes the other.
+//! of its own, *annotate*, creates them when they are first read. Both are written: `functools.wraps` copies *annotate*,
+//! and the annotations may have been changed.
 
 use clew_core::graph::Node;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
+#[cfg(Py_3_14)]
+use pyo3::types::PyFunction;
 
 use super::attributes::{named_pairs, write_dict, write_pairs};
 use super::object::Object;
@@ -42,6 +45,25 @@ pub(super) unsafe fn annotate(function: *mut ffi::PyObject) -> *mut ffi::PyObjec
         let _ = function;
         std::ptr::null_mut()
     }
+}
+
+/// Gives a function annotations. The function that creates them stays: Python's own setter would remove it.
+#[cfg(Py_3_14)]
+pub(crate) fn set_annotations(function: &Bound<'_, PyAny>, annotations: &Bound<'_, PyDict>) -> PyResult<()> {
+    let function = function.cast::<PyFunction>()?.as_ptr().cast::<ffi::PyFunctionObject>();
+    // SAFETY: a live function, whose field owns a reference, or is null; a dict is what it may hold. The old one is released last, since
+    // that may run code.
+    unsafe {
+        let before = std::ptr::replace(&raw mut (*function).func_annotations, annotations.clone().into_ptr());
+        ffi::Py_XDECREF(before);
+    }
+    Ok(())
+}
+
+/// Gives a function annotations.
+#[cfg(not(Py_3_14))]
+pub(crate) fn set_annotations(function: &Bound<'_, PyAny>, annotations: &Bound<'_, PyDict>) -> PyResult<()> {
+    function.setattr("__annotations__", annotations)
 }
 
 /// Returns the globals of a function.
@@ -75,11 +97,6 @@ pub(super) unsafe fn describe_function(function: *mut ffi::PyObject, globals: Ob
         let parameters = some_parameters(fields.func_typeparams);
         #[cfg(not(Py_3_12))]
         let parameters = std::ptr::null_mut();
-        let annotate = if fields.func_annotations.is_null() {
-            annotate(function)
-        } else {
-            std::ptr::null_mut()
-        };
         let optional = [
             fields.func_module,
             fields.func_doc,
@@ -87,7 +104,7 @@ pub(super) unsafe fn describe_function(function: *mut ffi::PyObject, globals: Ob
             fields.func_kwdefaults,
             fields.func_closure,
             parameters,
-            annotate,
+            annotate(function),
         ];
         node.child(globals);
         node.child(Object::new(fields.func_code));

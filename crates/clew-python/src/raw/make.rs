@@ -112,6 +112,11 @@ pub(crate) fn set_class_attribute(
     name: &Bound<'_, PyString>,
     value: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<()> {
+    if cfg!(Py_3_14) && name == "__annotations__" && !class_dict(class).contains(name)? {
+        // Python's own setter would remove the function that creates them.
+        let kept = PyString::intern(class.py(), "__annotations_cache__");
+        return set_class_attribute(class, &kept, value);
+    }
     if let Some(done) = set_past_metaclass(class, name, value) {
         return done;
     }
