@@ -90,6 +90,7 @@ class Evidence(TypedDict, total=False):
     directory: str | None
     went: str
     placed: bool
+    transformed: bool
     variables: dict[str, str | None]
     kept: dict[str, list[str]]
     tasks: TaskCounts

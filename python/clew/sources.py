@@ -269,6 +269,26 @@ def plain(text: str) -> str:
     return code
 
 
+def is_transformed(shell: Any) -> bool:
+    """Returns whether functions of the notebook or of an extension change the code of cells before it runs, so that a cell's source does not
+    tell what its functions do."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    def of(manager: Any) -> list[list[tuple[str, str]]]:
+        kinds = ("cleanup_transforms", "line_transforms", "token_transformers")
+        return [[_called(each) for each in getattr(manager, kind)] for kind in kinds]
+
+    if shell is None:
+        return False
+    added = shell.ast_transformers or shell.input_transformers_post
+    return bool(added) or of(shell.input_transformer_manager) != of(TransformerManager())
+
+
+def _called(transformer: Any) -> tuple[str, str]:
+    named = transformer if hasattr(transformer, "__qualname__") else type(transformer)
+    return str(named.__module__), str(named.__qualname__)
+
+
 def _compiled(text: str, future: int, file: str) -> list[types.CodeType]:
     """Returns all code objects in a cell; none if this Python version cannot compile it."""
     try:

@@ -91,3 +91,29 @@ def test_p03_definitions_go_to_another_python_and_back(start: Callable[[str], Ke
     told = outcomes(kernel, "switch old --json")
     assert {word for word, _ in told.values()} <= {"unchanged", "restored", "removed"}
     assert answers(kernel, definitions.ANSWERS, but="") == {}
+
+
+TRANSFORMED = [
+    "import ast\nclass Swap(ast.NodeTransformer):\n    def visit_Add(self, node):\n        return ast.Sub()\n"
+    "get_ipython().ast_transformers.append(Swap())",
+    "def less(x):\n    return x + 1",
+    "get_ipython().ast_transformers.clear()\nget_ipython().input_transformers_post.append(lambda lines: [line.replace('+', '-') for line in lines])",
+    "def fewer(x):\n    return x + 1",
+    "get_ipython().input_transformers_post.clear()",
+    "def more(x):\n    return x + 1",
+]
+
+
+def test_p03_a_cell_whose_code_was_transformed_is_not_compiled_again(start: Callable[[str], Kernel]) -> None:
+    kernel = start(OLD)
+    for cell in TRANSFORMED:
+        kernel.run(cell).raised()
+    assert kernel.value("less(1), fewer(1), more(1)") == (0, 0, 2)
+    rest(kernel)
+    kernel.close()
+
+    kernel = start(NEW)
+    told = outcomes(kernel, "resume --json")
+    assert {"less", "fewer"} <= unlike(told) and "more" not in unlike(told)
+    assert "its source is not available" in told["less"][1]
+    assert kernel.value("more(1)") == 2

@@ -43,6 +43,7 @@ from clew.shell.import_timing import Importing
 from clew.shell.library_classes import MadeThere
 from clew.shell.unrestorable import unrestored
 from clew.shell.warn import guarded
+from clew.sources import is_transformed
 
 if TYPE_CHECKING:
     from clew._engine import Evidence
@@ -66,6 +67,8 @@ class Seen:
     seeding: Seeding = field(default_factory=Seeding)
     #: Classes that it let libraries create.
     made_there: list[str] = field(default_factory=list)
+    #: Whether its code is not what its source says.
+    is_transformed: bool = False
     _touched: list[str] | None = field(default=None, init=False)
     _is_known: bool = field(default=False, init=False)
     _reaching: bool | None = field(default=None, init=False)
@@ -140,6 +143,7 @@ class Seen:
             "reads_known": self.watch is not None and not self._reaching and found.are_reads_known,
             "importing": self.importing,
             "set_by_imports": [f"environment:{key}" for key in self.set_by_imports],
+            "transformed": self.is_transformed,
         }
 
     def _find_callees(self, loads: Set[str], writes: Set[str], codes: list[CodeType]) -> Callees:
@@ -287,6 +291,7 @@ class Watch:
         self._surroundings = Surroundings()
         self._importing = Importing()
         self._seeding = Seeding()
+        self._is_transformed = False
 
     def begin(self, *, is_within: bool = False) -> None:
         """Begins a run; with `is_within`, one that continues in the middle of a statement."""
@@ -299,6 +304,10 @@ class Watch:
         self._seeding = Seeding()
         self._seeding.begin()
         self._made_there.begin(self.namespace)
+        is_plain = (
+            guarded("determine what changes the code of cells", is_transformed, running_shell()) is False
+        )
+        self._is_transformed = not is_plain
 
     def note(self, code: CodeType) -> None:
         """Notes that one statement of a cell is about to run."""
@@ -332,6 +341,7 @@ class Watch:
             goes_on,
             self._seeding,
             self._made_there.end(),
+            self._is_transformed,
         )
 
     def moved(self) -> None:

@@ -87,6 +87,10 @@ pub struct Evidence {
     /// Whether its code may ask for the working directory, other than by opening files.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub placed: bool,
+    /// Whether functions of the user may have changed its code before it ran (`ast_transformers`), so that its source does not tell what
+    /// functions it defined.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub transformed: bool,
     /// Environment variables that it may have read, with their values; `None` for those that were not set.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, Option<String>>,

@@ -14,7 +14,7 @@ use crate::store::{Store, VerifiedValue};
 pub struct CellText {
     /// The run with this source.
     pub run: RunId,
-    /// The source; empty if a credential was removed from it, or if it cannot be read.
+    /// The source; empty if a credential was removed from it, if its code was transformed, or if it cannot be read.
     pub text: String,
 }
 
@@ -54,9 +54,27 @@ impl HistoryCells<'_> {
         let others = self.history.outlines().rev().map(|(id, _)| id);
         let mut seen = HashSet::new();
         let runs = line.chain(others).filter(|id| seen.insert(*id));
+        let found: Vec<CellText> = runs.flat_map(|id| self.named(id)).collect();
+        // The functions of two cells with the same source are not told apart, so one that was transformed spoils both.
+        let spoiled: HashSet<&str> = found
+            .iter()
+            .filter(|cell| self.is_transformed(cell))
+            .map(|cell| cell.text.as_str())
+            .collect();
         let mut texts = HashSet::new();
-        let found = runs.flat_map(|id| self.named(id));
-        found.filter(|cell| texts.insert(cell.text.clone())).collect()
+        let whole = found.iter().map(|cell| CellText {
+            run: cell.run,
+            text: if spoiled.contains(cell.text.as_str()) {
+                String::new()
+            } else {
+                cell.text.clone()
+            },
+        });
+        whole.filter(|cell| texts.insert(cell.text.clone())).collect()
+    }
+
+    fn is_transformed(&self, cell: &CellText) -> bool {
+        self.history.run(&cell.run).is_some_and(|run| run.evidence.transformed)
     }
 
     /// Returns the sources of a run: of its cell, and of cells that came with its state.
