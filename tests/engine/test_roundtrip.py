@@ -268,6 +268,14 @@ CASES: dict[str, tuple[str, list[str]]] = {
             "x.__traceback__ is not None",
         ],
     ),
+    "a group that is the cause of one of its exceptions": (
+        "x, z = ValueError('a'), KeyError('b')\ny = ExceptionGroup('g', [x, z])\nx.__cause__ = z.__context__ = y; x.own = [y]",
+        [
+            "x.__cause__ is y and z.__context__ is y",
+            "y.exceptions == (x, z) and y.exceptions[0] is x",
+            "x.own[0] is y and vars(x).keys() == {'own'}",
+        ],
+    ),
     "reducers with state, items and a dict": (
         "class R:\n    def __init__(s): s.a = []\n    def __reduce__(s): return (type(s), (), {'a': s.a})\nclass G:\n    def __init__(s): s.a = 1; s.l = 3\n    def __getstate__(s): return vars(s)\n    def __setstate__(s, d): vars(s).update(d)\nimport collections\nr = R(); r.a.append(r); g = G(); d = collections.defaultdict(list, a=[1]); o = collections.OrderedDict(b=1); q = collections.deque([1, 2], 3); c = collections.Counter('aab')",
         [

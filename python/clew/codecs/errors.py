@@ -72,6 +72,22 @@ def _decode(parts: tuple[Any, ...]) -> BaseException:
 
 def _fill(error: BaseException, state: Any) -> None:
     error.args, parts = state
+    if parts:
+        _complete(error, parts)
+    else:
+        # It is part of a group that is its own cause or context: the group is built from it, and the dict is filled after the group.
+        error.__dict__[_LEFT] = parts
+
+
+_LEFT = "clew: left open"
+
+
+def _finish(error: BaseException) -> None:
+    if parts := error.__dict__.pop(_LEFT, None):
+        _complete(error, parts)
+
+
+def _complete(error: BaseException, parts: dict[str, Any]) -> None:
     for name, value in parts["fields"].items():
         if value is not None:  # a field that was never set is displayed differently from one set to None
             setattr(error, name, value)
@@ -118,7 +134,7 @@ def _stand_in() -> Iterator[None]:
     yield
 
 
-_EXCEPTION = Codec("errors.exception", _encode, _decode, _fill, native=False)
+_EXCEPTION = Codec("errors.exception", _encode, _decode, _fill, _finish, native=False)
 _TRACEBACK = Codec("errors.traceback", _encode_traceback, _decode_traceback, native=False)
 NAMED = keyed(_EXCEPTION, _TRACEBACK)
 CODECS: dict[type, Codec] = {types.TracebackType: _TRACEBACK}
