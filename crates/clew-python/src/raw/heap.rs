@@ -670,7 +670,8 @@ impl Heap for PythonHeap {
                 Shape::Int => {
                     let mut overflow = 0;
                     let value = ffi::PyLong_AsLongLongAndOverflow(pointer, &raw mut overflow);
-                    overflow != 0 || !(-5..=256).contains(&value)
+                    // The interpreter has each of these once, up to 256 before Python 3.15.
+                    overflow != 0 || !(-5..=1024).contains(&value)
                 }
                 Shape::Str => super::scalar::is_interned(pointer) == 0 && ffi::PyUnicode_GET_LENGTH(pointer) > 1,
                 Shape::Bytes => ffi::Py_SIZE(pointer) > 1,
