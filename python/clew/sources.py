@@ -117,7 +117,7 @@ class Sources:
                 tuple(_annotation_texts(node))
                 for text in self._cells(wanted)
                 for name, node in _definitions(text)
-                if node.lineno == wanted.line and _may_annotate(wanted.qualname, name)
+                if wanted.line in _lines(node) and _may_annotate(wanted.qualname, name)
             }
         )
         if len(found) != 1:
@@ -223,6 +223,11 @@ def _definitions(text: str) -> Iterator[tuple[str, _Definition]]:
                 )
             else:
                 waiting.append((path, inner))
+
+
+def _lines(node: _Definition) -> set[int]:
+    """Returns the line of a definition, and that of its first decorator."""
+    return {node.lineno, *(decorator.lineno for decorator in node.decorator_list[:1])}
 
 
 def _annotation_texts(node: _Definition) -> Iterator[tuple[str, str]]:
@@ -350,12 +355,21 @@ def _takes_the_same(code: types.CodeType, wanted: Wanted) -> bool:
     """Returns whether it has the same parameters, flags and free variables."""
     arguments = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount)
     flags = code.co_flags & FLAGS
+    parameters = code.co_varnames[: _count(arguments, flags)]
     return (
-        arguments == wanted.arguments
+        _without_format(arguments, parameters) == _without_format(wanted.arguments, wanted.parameters)
         and flags == wanted.flags & FLAGS
-        and code.co_varnames[: _count(arguments, flags)] == wanted.parameters
         and code.co_freevars == wanted.free
     )
+
+
+def _without_format(
+    arguments: tuple[int, int, int], parameters: tuple[str, ...]
+) -> tuple[tuple[int, int, int], tuple[str, ...]]:
+    """Leaves out the parameter that compilers give evaluators of type parameters since 3.14: the format of annotations."""
+    if parameters != (".format",):
+        return arguments, parameters
+    return (0, 0, 0), ()
 
 
 def _fits(code: types.CodeType, wanted: Wanted) -> bool:

@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
+import sys
+
 from cases.story import Case, Notebook
 from cases.tables import test_back_and_forth, test_found_again  # noqa: F401 -- the tests over CASES
 
 COUNTED = "class C:\n    count = 0\n    made = []\n    def __init__(self):\n        C.count += 1\n        C.made.append(self)\nfirst = C()"
 
+LATER = Case(
+    "Bounds and constraints of type parameters that nobody read yet",
+    """
+    log, X = [], int
+    def f[T: log.append('evaluated')](a): return a
+    class B[T: X, *Ts]:
+        n = 0
+    class N[T: (X, bytes), U: list[T]]:
+        def of[V: X](self, v: V) -> T: ...
+    def bounds():
+        first, constrained = B.__type_params__[0], N.__type_params__[0]
+        return first.__bound__, constrained.__constraints__, N.of.__type_params__[0].__bound__, N.__type_params__[1].__bound__
+    """,
+    "B.n = 1",
+    ["B.n", "log", "f(3), B[int]"],
+    {},
+    probe=(
+        "(globals().update(X=str), bounds(), list(log), f.__type_params__[0].__bound__, log)[1:]",
+        "((<class 'str'>, (<class 'str'>, <class 'bytes'>), <class 'str'>, list[T]), [], None, ['evaluated'])",
+    ),
+)
+"""Python 3.12 and later."""
+
 CASES = [
+    *([LATER] if sys.version_info >= (3, 12) else []),
     Case(
         "Type variables, and what they are in",
         """

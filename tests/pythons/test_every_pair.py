@@ -25,6 +25,14 @@ VALUES = [
     "blocks = {'a': np.arange(10**6), 'b': np.ones((3, 3), dtype='f4')}",
     "going = (i for i in range(3))",
 ]
+#: Since 3.12. Its bound is read first where it arrives.
+GENERIC = "Limit = int\ndef bounded[T: Limit, U: (int, str)](x: T) -> T:\n    return x\nLimit = float"
+BOUNDS = {
+    "its bounds": (
+        "bounded(1), [(one.__bound__, one.__constraints__) for one in bounded.__type_params__]",
+        (1, [(float, ()), (None, (int, str))]),
+    )
+}
 ANSWERS = {
     "model": ("round(float(model.predict([[2.0]])[0]), 6)", 5.0),
     "frame": ("frame.shape, frame.t[999], int(blocks['a'].sum()), str(blocks['b'].dtype)", ((1000, 1), "text 999", 499999500000, "float32")),
@@ -39,7 +47,7 @@ def test_p03_a_session_goes_from_each_python_to_each_other_one(
     for python in (PYTHONS[recorded], PYTHONS[resumed]):
         assert Path(python).exists(), "`make between` makes the environments"
     kernel = kernels(python=PYTHONS[recorded], notebook=NOTEBOOK)
-    for cell in [*definitions.CELLS, *VALUES]:
+    for cell in [*definitions.CELLS, *VALUES, *([GENERIC] if recorded >= 12 else [])]:
         kernel.run(cell).raised()
     kernel.clew("switch @").raised()
     kernel.close()
@@ -48,6 +56,7 @@ def test_p03_a_session_goes_from_each_python_to_each_other_one(
     told = outcomes(kernel, "resume --json")
     lost = {WITHOUT_SOURCE, "going"} if recorded != resumed else {"going"}
     texts = with_texts(told)
+    lost |= {"bounded"} if recorded >= 12 > resumed else set()
     assert unlike(told) - texts == lost, {root: told[root] for root in (unlike(told) - texts) ^ lost}
     assert not texts or recorded >= 14 > resumed
     assert all(word == "lost" for word, _ in (told[root] for root in lost))
@@ -57,7 +66,7 @@ def test_p03_a_session_goes_from_each_python_to_each_other_one(
     print(
         f"3.{recorded} -> 3.{resumed}: {whole} restored, {len(texts)} with annotations as texts, lost: {sorted(lost)}"
     )
-    asked = {**definitions.ANSWERS, **ANSWERS}
+    asked = {**definitions.ANSWERS, **ANSWERS, **(BOUNDS if min(recorded, resumed) >= 12 else {})}
     # A class is a root of its own, without a name here.
     for root in (texts | ({"Annotated"} if texts else set())) & asked.keys():
         words, expected = asked[root]

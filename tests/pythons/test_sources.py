@@ -107,7 +107,7 @@ def test_p03_a_function_of_the_user_may_be_called_annotate() -> None:
     assert Sources([cell]).find(wanted(code)) == code
 
 
-ANNOTATED = "def of(x: int) -> str: ...\nclass C:\n    a: bytes\n    def m(self, y: float): ...\n    class D:\n        b: list"
+ANNOTATED = "def of(x: int) -> str: ...\nclass C:\n    a: bytes\n    def m(self, y: float): ...\n    class D:\n        b: list\n@print\nclass E:\n    c: dict"
 
 
 @pytest.mark.parametrize(
@@ -117,6 +117,7 @@ ANNOTATED = "def of(x: int) -> str: ...\nclass C:\n    a: bytes\n    def m(self,
         (2, {"a": "bytes"}, ["C.__annotate__"]),
         (4, {"y": "float"}, ["C.__annotate__", "C.m.__annotate__"]),
         (5, {"b": "list"}, ["C.D.__annotate__"]),
+        (7, {"c": "dict"}, ["E.__annotate__"]),
     ],
 )
 def test_what_creates_annotations_is_found_by_the_names_of_all_versions(

@@ -35,7 +35,7 @@ from cloudpickle import cloudpickle
 from clew._engine import Buffer
 from clew.roots.generators import name_held
 
-from . import Codec, NoValue, Parts, keyed
+from . import Codec, NoValue, Parts, keyed, type_parameters
 
 
 def own_dict(value: Any) -> dict[str, Any] | None:
@@ -542,20 +542,33 @@ _NO_DEFAULT = getattr(typing, "NoDefault", None)
 _OF_TYPE_VARIABLE = {*_VARIANCE, "__name__", "__module__", "__constraints__"}
 
 
-def _encode_type_variable(value: Any) -> tuple[Any, ...]:
+def _encode_type_variable(value: Any) -> Parts:
     """Encodes a library's type variable by name. Others are identified by cloudpickle's tracker, which recognizes a type variable while it
     lives."""
     module, name = value.__module__, value.__name__
     if module != "__main__" and getattr(sys.modules.get(module), name, None) is value:
-        return module, name
+        return Parts((module, name), None)
     kind = type(value).__name__
-    options = {option[2:-2]: getattr(value, option) for option in _VARIANCE if hasattr(value, option)}
+    later = type_parameters.unevaluated(value)
+    read = [option for option in _VARIANCE if option[2:-2] not in later]
+    options = {option[2:-2]: getattr(value, option) for option in read if hasattr(value, option)}
     if options.get("default", _NO_DEFAULT) is _NO_DEFAULT:
         options.pop("default", None)
     # These are properties, not attributes, since Python 3.12.
     own = {one: part for one, part in getattr(value, "__dict__", {}).items() if one not in _OF_TYPE_VARIABLE}
     known_by = cloudpickle._get_or_create_tracker_id(value)
-    return module, name, kind, known_by, getattr(value, "__constraints__", ()), options, own or None
+    constraints = () if "constraints" in later else getattr(value, "__constraints__", ())
+    parts = (
+        module,
+        name,
+        kind,
+        known_by,
+        constraints,
+        options,
+        own or None,
+        *([tuple(later)] if later else []),
+    )
+    return Parts(parts, later or None)
 
 
 def _decode_type_variable(parts: tuple[Any, ...]) -> Any:
@@ -565,18 +578,26 @@ def _decode_type_variable(parts: tuple[Any, ...]) -> Any:
         if type(found) not in _TYPE_VARIABLES.values():
             raise TypeError(f"{module}.{name} is not a type variable")
         return found
-    kind, known_by, constraints, options, own = more
+    kind, known_by, constraints, options, own, *later = more
     make = _TYPE_VARIABLES[kind]
     # Inferred variance was added in Python 3.12, defaults in 3.13.
     taken = {"infer_variance": (3, 12), "default": (3, 13)}
     known = {one: option for one, option in options.items() if sys.version_info >= taken.get(one, ())}
-    made = make(name, *constraints, **known)
+    if later:
+        made = type_parameters.made(kind, name, list(later[0]), {**known, "constraints": constraints})
+    else:
+        made = make(name, *constraints, **known)
     made.__module__ = module
     found = cloudpickle._lookup_class_or_track(known_by, made)
     # A live one keeps its attributes, because classes refer to it. If they differ, the value is reported as not identical.
     if found is made and own:
         made.__dict__.update(own)
     return found
+
+
+def _fill_type_variable(variable: Any, later: dict[str, Any] | None) -> None:
+    if later:
+        type_parameters.set_evaluators(variable, later)
 
 
 def _encode_sentinel(value: Any) -> tuple[Any, ...]:
@@ -636,7 +657,13 @@ CODECS: dict[type, Codec] = {
     **_SENTINELS,
     **dict.fromkeys(
         _TYPE_VARIABLES.values(),
-        Codec("stdlib.TypeVariable", _encode_type_variable, _decode_type_variable, immutable=True),
+        Codec(
+            "stdlib.TypeVariable",
+            _encode_type_variable,
+            _decode_type_variable,
+            _fill_type_variable,
+            immutable=True,
+        ),
     ),
     _NEW: Codec("stdlib.NewType", _encode_new_type, _decode_new_type, immutable=True),
     random.SystemRandom: Codec(
