@@ -35,7 +35,7 @@ for library in zlib libffi; do
     tar -xf "$new/sources/${library}_"*.orig.tar.* -C "$new/$library" --strip-components=1
 done
 (cd "$new/zlib" && CHOST=x86_64-linux-musl ./configure --static --prefix="$new/deps" && make "$jobs" install)
-(cd "$new/libffi" && ./configure --host=x86_64-linux-musl --disable-shared --disable-docs --with-pic --prefix="$new/deps" && make "$jobs" install)
+(cd "$new/libffi" && ./configure --host=x86_64-linux-musl --disable-shared --disable-docs --disable-exec-static-tramp --with-pic --prefix="$new/deps" && make "$jobs" install)
 
 mkdir "$new/python"
 tar -xf "$new/sources/python${version}_"*.orig.tar.* -C "$new/python" --strip-components=1
