@@ -12,7 +12,10 @@ new=$folder.new
 
 zig=$PWD/.venv-release/bin/python-zig
 build_python=$(tools/find_python.sh "$version")
-export CC="$zig cc -target x86_64-linux-musl -dynamic" AR="$zig ar" RANLIB="$zig ranlib" CFLAGS="-O1 -fPIC"
+export CC="$zig cc -target x86_64-linux-musl -dynamic" AR="$zig ar" RANLIB="$zig ranlib" CFLAGS="-O1 -fPIC -Wno-date-time"
+# The machine's own reads binaries for musl, too; Python's configure only accepts it by its path.
+READELF=$(command -v readelf)
+export READELF
 jobs=-j$(nproc)
 rm -rf "$folder" "$new"
 tools/debian_root.sh sid "$new" musl
