@@ -11,6 +11,7 @@ use crate::id::{HistoryId, Root, RootKind};
 /// Evidence of one run. All fields are empty if nothing was observed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[allow(clippy::struct_excessive_bools)] // each is a field of the record
 pub struct Evidence {
     /// Roots it may have read before it bound them, by display name.
     pub reads: Vec<String>,
