@@ -277,16 +277,22 @@ def plain(text: str) -> str:
 def is_transformed(shell: Any) -> bool:
     """Returns whether functions of the notebook or of an extension change the code of cells before it runs, so that a cell's source does not
     tell what its functions do."""
-    from IPython.core.inputtransformer2 import TransformerManager
-
-    def of(manager: Any) -> list[list[tuple[str, str]]]:
-        kinds = ("cleanup_transforms", "line_transforms", "token_transformers")
-        return [[_called(each) for each in getattr(manager, kind)] for kind in kinds]
-
     if shell is None:
         return False
     added = shell.ast_transformers or shell.input_transformers_post
-    return bool(added) or of(shell.input_transformer_manager) != of(TransformerManager())
+    return bool(added) or _transformers(shell.input_transformer_manager) != _usual_transformers()
+
+
+@functools.cache
+def _usual_transformers() -> list[list[tuple[str, str]]]:
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    return _transformers(TransformerManager())
+
+
+def _transformers(manager: Any) -> list[list[tuple[str, str]]]:
+    kinds = ("cleanup_transforms", "line_transforms", "token_transformers")
+    return [[_called(each) for each in getattr(manager, kind)] for kind in kinds]
 
 
 def _called(transformer: Any) -> tuple[str, str]:

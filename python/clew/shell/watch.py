@@ -304,10 +304,8 @@ class Watch:
         self._seeding = Seeding()
         self._seeding.begin()
         self._made_there.begin(self.namespace)
-        is_plain = (
-            guarded("determine what changes the code of cells", is_transformed, running_shell()) is False
-        )
-        self._is_transformed = not is_plain
+        found = guarded("determine what changes the code of cells", is_transformed, running_shell())
+        self._is_transformed = found is not False
 
     def note(self, code: CodeType) -> None:
         """Notes that one statement of a cell is about to run."""
