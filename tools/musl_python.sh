@@ -12,7 +12,8 @@ new=$folder.new
 
 zig=$PWD/.venv-release/bin/python-zig
 build_python=$(tools/find_python.sh "$version")
-export CC="$zig cc -target x86_64-linux-musl -dynamic" AR="$zig ar" RANLIB="$zig ranlib" CFLAGS="-O1 -fPIC -Wno-date-time"
+# Debian's headers of OpenSSL declare compression, which the wheel's OpenSSL has none of.
+export CC="$new/cc" AR="$zig ar" RANLIB="$zig ranlib" CFLAGS="-O1 -fPIC -Wno-date-time -DOPENSSL_NO_COMP"
 # The machine's own reads binaries for musl, too; Python's configure only accepts it by its path.
 READELF=$(command -v readelf)
 export READELF
@@ -20,7 +21,15 @@ jobs=-j$(nproc)
 rm -rf "$folder" "$new"
 tools/debian_root.sh sid "$new" musl
 root=$new/root
-mkdir -p "$new/sources" "$new/deps/lib" "$root/usr/local/lib"
+libraries=$root/usr/lib/x86_64-linux-musl
+mkdir -p "$new/sources" "$new/deps/lib"
+# Python's setup.py asks for the folders of headers, and zig would name this machine's, which are for another C library.
+cat >"$CC" <<END
+#!/bin/sh
+[ "\$*" != "-E -v -" ] || exit 1
+exec "$zig" cc -target x86_64-linux-musl -dynamic "\$@"
+END
+chmod +x "$CC"
 tools/debian_root.sh bookworm/source "$new/sources" "python$version" zlib libffi
 tools/debian_root.sh bookworm "$new/openssl" libssl-dev
 "$build_python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --platform musllinux_1_2_x86_64 \
@@ -28,9 +37,9 @@ tools/debian_root.sh bookworm "$new/openssl" libssl-dev
 "$build_python" -m zipfile -e "$new/wheels/"*.whl "$new/wheels"
 mkdir -p "$new/deps/ssl/"{lib,include}
 cp -r "$new/openssl/root/usr/include/openssl" "$new/openssl/root/usr/include/x86_64-linux-gnu/openssl" "$new/deps/ssl/include/"
-cp "$new/wheels/psycopg2_binary.libs/"*.so* "$root/usr/local/lib/"
+cp "$new/wheels/psycopg2_binary.libs/"*.so* "$libraries/"
 for library in ssl crypto; do
-    ln -s "$root/usr/local/lib/lib$library-"*.so.3 "$new/deps/ssl/lib/lib$library.so"
+    ln -s "$libraries/lib$library-"*.so.3 "$new/deps/ssl/lib/lib$library.so"
 done
 
 for library in zlib libffi; do

@@ -57,6 +57,8 @@ def shown(code: CodeType) -> Iterator[tuple[str, Any, Any]]:
                 yield name, value, position
         elif one.opname not in ("CACHE", "EXTENDED_ARG", "NOP", "RESUME"):
             value = code.co_consts[one.arg or 0] if one.opname == "KW_NAMES" else one.argval
+            if one.opname == "LOAD_COMMON_CONSTANT" and sys.version_info < (3, 15):
+                value = dis._common_constants[one.arg or 0]  # type: ignore[attr-defined]  # of which Python 3.14 shows the number
             # However a constant is loaded, it is one.
             is_constant = one.opname in ("LOAD_SMALL_INT", "LOAD_COMMON_CONSTANT")
             yield "LOAD_CONST" if is_constant else one.opname, value, position

@@ -339,8 +339,8 @@ def test_p03_what_is_loaded_after_others_were_unloaded_is_observed(tmp_path: Pat
     folder.mkdir()
     pl.DataFrame({"x": [1]}).write_csv(folder / "t.csv")
     cells = [
-        "import ctypes, _ctypes, shutil, _bisect\n"
-        "made = [ctypes.CDLL(shutil.copy(_bisect.__file__, f'./{n}.so')) for n in range(40)]",
+        "import ctypes, _ctypes, shutil\n"
+        "made = [ctypes.CDLL(shutil.copy(_ctypes.__file__, f'./{n}.so')) for n in range(40)]",
         "import _zoneinfo",
         "for one in made:\n    _ctypes.dlclose(one._handle)\ndel made, one",
         "import polars as pl",

@@ -23,7 +23,9 @@ import types
 import weakref
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
+
+from clew.reference_counts import HELD_ONCE, counts
 
 from ..roots import finalizers
 from . import RELOADED, Codec, NoValue, Parts, iterators
@@ -159,6 +161,9 @@ def _of_library(name: str) -> dict[type, Codec]:
 
 # --- files ----------------------------------------------------------------------------------------------------
 
+_OURS = HELD_ONCE + 2
+"""The reference count of a file below another one that no other object holds: the upper file, a variable, and the list that is counted."""
+
 Raw = tuple[str, dict[str, Any]]
 """The mode and the attributes of a closed raw file, including its name."""
 
@@ -184,11 +189,12 @@ def _decode_raw(raw: Raw) -> io.FileIO:
     return made
 
 
-def _encode_buffered(value: Any) -> tuple[Raw, dict[str, Any]]:
+def _encode_buffered(value: Any, others: int = 0) -> tuple[Raw, dict[str, Any]]:
+    """Returns the parts of a closed file, whose raw file only it and so many others may hold."""
     if not value.closed:
         raise alive(value)
     raw = value.raw
-    if type(raw) is not io.FileIO or sys.getrefcount(raw) > _REFERENCES.raw:
+    if type(raw) is not io.FileIO or counts([raw])[0] > _OURS + others:
         raise NoValue(f"io.{type(value).__name__}: its underlying file is also used elsewhere")
     return _encode_raw(raw), dict(vars(value))
 
@@ -218,7 +224,7 @@ def _encode_text(value: Any) -> tuple[Any, ...]:
         raise alive(value)
     # The raw writer of a GzipFile refers back to it.
     own = type(getattr(buffer, "_buffer", None)) is io.BufferedWriter
-    if sys.getrefcount(buffer) > _REFERENCES.buffer + own:
+    if counts([buffer])[0] > _OURS + own:
         raise NoValue("io.TextIOWrapper: its underlying buffer is also used elsewhere")
     newlines = value.newlines
     said = (newlines,) if isinstance(newlines, str) else newlines or ()
@@ -230,7 +236,8 @@ def _encode_below(buffer: Any) -> tuple[str, Any]:
     """Returns the kind of a text file's buffer, and its parts."""
     kind = type(buffer)
     if BUFFERED.get(kind.__name__) is kind:
-        return kind.__name__, _encode_buffered(buffer)
+        # A text file refers to the raw file, too.
+        return kind.__name__, _encode_buffered(buffer, 1)
     codec = _known().get(kind)
     if kind.__name__ not in _PACKED or codec is None:
         raise NoValue(f"io.TextIOWrapper: its underlying buffer is a {kind.__qualname__}")
@@ -293,24 +300,6 @@ _PACKED: dict[str, Callable[[bytes], Any]] = {
     "ZipExtFile": _pack_zip,
 }
 
-
-class _References(NamedTuple):
-    """The reference counts of a buffer, and of the raw file below it, if no other object refers to them."""
-
-    buffer: int
-    raw: int
-
-
-def _counted() -> _References:
-    with open(os.devnull) as file:  # noqa: PTH123
-        buffer: Any = file.buffer
-        raw = buffer.raw
-        at_raw = sys.getrefcount(raw)
-        del raw
-        return _References(sys.getrefcount(buffer), at_raw)
-
-
-_REFERENCES = _counted()
 
 # --- tables in files ------------------------------------------------------------------------------------------
 

@@ -213,13 +213,11 @@ impl<'py> Builder<'py, '_> {
         let members = 2 + head.members.len();
         let mut values: Vec<Bound<'py, PyAny>> = self.children(node, members)?;
         let annotate = head.attributes.iter().position(|name| *name == ANNOTATE);
-        if let Some(at) = annotate.filter(|_| !cfg!(Py_3_14)) {
-            let evaluated = head.attributes.iter().position(|name| *name == ANNOTATIONS);
+        // Beside evaluated annotations, an earlier Python keeps the function as any other attribute.
+        let is_evaluated = head.attributes.contains(&ANNOTATIONS);
+        if let Some(at) = annotate.filter(|_| !cfg!(Py_3_14) && !is_evaluated) {
             head.attributes[at] = ANNOTATIONS;
-            values[at] = match evaluated {
-                Some(evaluated) => values[evaluated].clone(),
-                None => self.annotation_texts(&values[at])?,
-            };
+            values[at] = self.annotation_texts(&values[at])?;
         }
         if self.fresh.contains(&number) {
             self.fill_class(number, &class, &head, &values)?;

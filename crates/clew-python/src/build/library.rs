@@ -419,6 +419,7 @@ impl<'py> Builder<'py, '_> {
             "__type_params__",
             "__annotate__",
         ];
+        let mut annotate = None;
         for (bit, name) in names.into_iter().enumerate() {
             let value = if mask & (1 << bit) == 0 {
                 None
@@ -427,7 +428,7 @@ impl<'py> Builder<'py, '_> {
             };
             match (name, value) {
                 ("__closure__", _) | ("__type_params__" | "__annotate__", None) => {}
-                ("__annotate__", Some(_)) if !cfg!(Py_3_14) && has_annotations => {}
+                ("__annotate__", Some(value)) if !cfg!(Py_3_14) && has_annotations => annotate = Some(value),
                 ("__annotate__", Some(value)) if !cfg!(Py_3_14) => {
                     self.tried(function.setattr("__annotations__", self.annotation_texts(value)?))?;
                 }
@@ -443,6 +444,10 @@ impl<'py> Builder<'py, '_> {
         }
         if let Some(dict) = self.read_dict(&mut reader, &mut values)? {
             self.tried(function.setattr("__dict__", dict))?;
+        }
+        // An earlier Python keeps it as the last attribute.
+        if let Some(annotate) = annotate {
+            self.tried(function.setattr("__annotate__", annotate))?;
         }
         Ok(())
     }

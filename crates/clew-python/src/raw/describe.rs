@@ -266,7 +266,7 @@ impl PythonHeap {
                 }
                 if let Some(class) = self.class_of_dict(pointer) {
                     // The collector will empty the dict of a class that was replaced.
-                    if cfg!(Py_3_15) && self.is_replaced(class) {
+                    if self.is_replaced(class) {
                         node.kind(kinds::DICT);
                         return;
                     }
@@ -583,8 +583,8 @@ impl PythonHeap {
         }
     }
 
-    /// Returns whether a decorator (`attrs.define`, `dataclass(slots=True)`) replaced a class by another one with the same functions.
-    /// Up to Python 3.14, these functions keep the old class alive: its dict refers to it.
+    /// Returns whether a decorator (`attrs.define`, `dataclass(slots=True)`) replaced a class by another one with the same functions,
+    /// and the dict of the old one does not keep it alive, as its own descriptors would.
     fn is_replaced(&self, class: Type) -> bool {
         // SAFETY: a live class; classes found by name are live too.
         unsafe {
@@ -601,7 +601,12 @@ impl PythonHeap {
             let is_shared = |(name, value): (*mut ffi::PyObject, *mut ffi::PyObject)| {
                 ffi::PyFunction_Check(value) != 0 && super::types::item(other, name) == value
             };
-            entries(own_dict(class)).any(is_shared)
+            let is_own = |(_, value): (*mut ffi::PyObject, *mut ffi::PyObject)| {
+                let kind = ffi::Py_TYPE(value);
+                (kind == &raw mut ffi::PyGetSetDescr_Type || kind == &raw mut ffi::PyMemberDescr_Type)
+                    && (*value.cast::<ffi::PyDescrObject>()).d_type == class
+            };
+            entries(own_dict(class)).any(is_shared) && !entries(own_dict(class)).any(is_own)
         }
     }
 }

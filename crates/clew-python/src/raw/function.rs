@@ -8,7 +8,7 @@
 //! ```
 //! Annotations are a tuple until they are first read: both forms are written alike. From Python 3.14 on, a function
 //! of its own, *annotate*, creates them when they are first read. Both are written: `functools.wraps` copies *annotate*,
-//! and the annotations may have been changed.
+//! and the annotations may have been changed. An earlier Python keeps *annotate* as the last attribute of the function.
 
 use clew_core::graph::Node;
 use pyo3::ffi;
@@ -19,6 +19,8 @@ use pyo3::types::PyFunction;
 
 use super::attributes::{named_pairs, write_dict, write_pairs};
 use super::object::Object;
+#[cfg(not(Py_3_14))]
+use super::scalar::text;
 use super::scalar::write_name;
 
 /// Returns the parts of a function, borrowed.
@@ -30,20 +32,32 @@ pub(super) unsafe fn fields<'a>(function: *mut ffi::PyObject) -> &'a ffi::PyFunc
     unsafe { &*function.cast::<ffi::PyFunctionObject>() }
 }
 
-/// Returns the function that creates the annotations when they are first read; null before Python 3.14.
+/// Returns the function that creates the annotations when they are first read, or null.
 ///
 /// # Safety
 /// `function` is a live function.
+#[cfg(Py_3_14)]
 pub(super) unsafe fn annotate(function: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    #[cfg(Py_3_14)]
     // SAFETY: as the caller promises.
+    unsafe { fields(function).func_annotate }
+}
+
+/// Returns the function that created the annotations in a later Python, or null.
+///
+/// # Safety
+/// `function` is a live function.
+#[cfg(not(Py_3_14))]
+pub(super) unsafe fn annotate(function: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: as the caller promises; the dict of a function is null or a dict.
     unsafe {
-        fields(function).func_annotate
-    }
-    #[cfg(not(Py_3_14))]
-    {
-        let _ = function;
-        std::ptr::null_mut()
+        let dict = fields(function).func_dict;
+        if dict.is_null() || ffi::Py_REFCNT(dict) != 1 || ffi::PyDict_CheckExact(dict) == 0 {
+            return std::ptr::null_mut();
+        }
+        named_pairs(dict)
+            .and_then(|pairs| pairs.last().copied())
+            .filter(|(name, value)| text(*name) == b"__annotate__" && ffi::PyFunction_Check(*value) != 0)
+            .map_or(std::ptr::null_mut(), |(_, value)| value)
     }
 }
 
@@ -119,7 +133,24 @@ pub(super) unsafe fn describe_function(function: *mut ffi::PyObject, globals: Ob
         write_name(fields.func_name, node.payload());
         write_name(fields.func_qualname, node.payload());
         write_annotations(fields.func_annotations, fields.func_code, node);
-        write_dict(fields.func_dict, node);
+        write_attributes(function, node);
+    }
+}
+
+/// Writes the attributes of a function. *annotate* is none of them.
+///
+/// # Safety
+/// `function` is a live function.
+unsafe fn write_attributes(function: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
+    // SAFETY: as the caller promises; nothing changes the dict meanwhile.
+    unsafe {
+        let dict = fields(function).func_dict;
+        let is_kept_there = !cfg!(Py_3_14) && !annotate(function).is_null();
+        if is_kept_there && let Some(pairs) = named_pairs(dict) {
+            write_pairs(pairs[..pairs.len() - 1].iter().copied(), node);
+        } else {
+            write_dict(dict, node);
+        }
     }
 }
 
