@@ -23,8 +23,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = Path(sys.executable).parent
 PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.15"]
-#: The Pythons that Debian has for the systems that only an emulator can run.
-EMULATED = {"aarch64-unknown-linux-gnu": "3.11"}
+#: The Pythons that packaging/smoke.sh has for the systems that this machine is not.
+EMULATED = {"aarch64-unknown-linux-gnu": "3.11", "x86_64-unknown-linux-musl": "3.11"}
 #: Without them, Debian's packages cannot be downloaded.
 DEBIAN_KEYS = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
