@@ -83,10 +83,15 @@ def _of_thread() -> dict[str, Any]:
         return common | {"_tstate_lock": None, "_is_stopped": True}
     handle = _thread._make_thread_handle(_thread.get_ident())
     handle._set_done()
-    # The first is called the second since Python 3.15; 3.14 added the third. With a name, no number of a thread is used up.
+    # The first is called the second since Python 3.15; 3.14 added the third.
     machinery = {"_handle": handle, "_os_thread_handle": handle, "_context": contextvars.Context()}
-    has = vars(threading.Thread(name="ended")).keys()
-    return common | {name: part for name, part in machinery.items() if name in has}
+    return common | {name: part for name, part in machinery.items() if name in _thread_attributes()}
+
+
+@lru_cache(maxsize=1)
+def _thread_attributes() -> frozenset[str]:
+    # With a name, no number of a thread is used up.
+    return frozenset(vars(threading.Thread(name="ended")))
 
 
 def _of_executor() -> dict[str, Any]:

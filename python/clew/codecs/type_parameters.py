@@ -94,7 +94,10 @@ def made(kind: str, name: str, later: list[str], options: dict[str, Any]) -> Any
     # The parts may come from a stranger, and become code.
     if not name.isidentifier() or keyword.iskeyword(name) or not set(later) <= _OPTIONS.keys():
         raise ValueError(f"{name!r} is not a type parameter")
-    given = {option: options[option] for option in _OPTIONS if options.get(option)} | dict.fromkeys(later)
+    # A default may be None; without one there is no such option.
+    given = {
+        name: part for name, part in options.items() if name in _OPTIONS and (part or name == "default")
+    } | dict.fromkeys(later)
     parts = "".join(_OPTIONS[option] for option in _OPTIONS if option in given)
     names = [f"_{option}" for option in given]
     text = f"def make({', '.join(names)}):\n    def made[{_STARS[kind]}{name}{parts}](): ...\n    return made.__type_params__[0]"

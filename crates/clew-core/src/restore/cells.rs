@@ -54,23 +54,18 @@ impl HistoryCells<'_> {
         let others = self.history.outlines().rev().map(|(id, _)| id);
         let mut seen = HashSet::new();
         let runs = line.chain(others).filter(|id| seen.insert(*id));
-        let found: Vec<CellText> = runs.flat_map(|id| self.named(id)).collect();
+        let mut found: Vec<CellText> = runs.flat_map(|id| self.named(id)).collect();
         // The functions of two cells with the same source are not told apart, so one that was transformed spoils both.
-        let spoiled: HashSet<&str> = found
-            .iter()
-            .filter(|cell| self.is_transformed(cell))
-            .map(|cell| cell.text.as_str())
-            .collect();
+        let transformed = found.iter().filter(|cell| self.is_transformed(cell));
+        let spoiled: HashSet<String> = transformed.map(|cell| cell.text.clone()).collect();
+        for cell in found.iter_mut().filter(|cell| spoiled.contains(&cell.text)) {
+            cell.text.clear();
+        }
         let mut texts = HashSet::new();
-        let whole = found.iter().map(|cell| CellText {
-            run: cell.run,
-            text: if spoiled.contains(cell.text.as_str()) {
-                String::new()
-            } else {
-                cell.text.clone()
-            },
-        });
-        whole.filter(|cell| texts.insert(cell.text.clone())).collect()
+        let are_new: Vec<bool> = found.iter().map(|cell| texts.insert(cell.text.as_str())).collect();
+        let mut are_new = are_new.into_iter();
+        found.retain(|_| are_new.next() == Some(true));
+        found
     }
 
     fn is_transformed(&self, cell: &CellText) -> bool {

@@ -807,10 +807,7 @@ impl Session {
             told = classes.len();
             for outcome in report.outcomes.iter_mut().filter(same) {
                 let needed = self.manifests.definitions(wanted.version(&outcome.root));
-                if needed
-                    .iter()
-                    .any(|class| *class != outcome.root && classes.contains(class))
-                {
+                if needed.iter().any(|class| classes.contains(class)) {
                     outcome.kind = OutcomeKind::NotIdentical;
                     outcome.why = Some(Cause::ClassDiffers.into());
                     if outcome.root.kind == RootKind::Definition {
