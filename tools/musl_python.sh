@@ -53,7 +53,8 @@ mkdir "$new/python"
 tar -xf "$new/sources/python${version}_"*.orig.tar.* -C "$new/python" --strip-components=1
 cd "$new/python"
 export CPPFLAGS="-I$new/deps/include" LDFLAGS="-L$new/deps/lib" PKG_CONFIG_LIBDIR=$new/deps/lib/pkgconfig
-./configure --host=x86_64-linux-musl --build=x86_64-linux-gnu --with-build-python="$build_python" --prefix=/usr/local \
+# Whether modules are called `linux-musl.so` depends on the machine that builds; by its vendor it still is another one.
+./configure --host=x86_64-pc-linux-musl --build=x86_64-unknown-linux-musl --with-build-python="$build_python" --prefix=/usr/local \
     --with-openssl="$new/deps/ssl" --disable-test-modules --with-ensurepip=no \
     ac_cv_file__dev_ptmx=yes ac_cv_file__dev_ptc=no ac_cv_buggy_getaddrinfo=no
 make "$jobs"

@@ -55,7 +55,7 @@ def shown(reply: Any) -> str:
     return ADDRESS.sub("", f"{reply.ename} {reply.evalue} {reply.text} {reply.stderr}")
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", notebooks())
 def test_p07_a_whole_notebook_ends_in_the_same_state_with_and_without_clew(name: str, tmp_path: Path) -> None:
     cells = notebooks()[name]

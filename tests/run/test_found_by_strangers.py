@@ -78,6 +78,7 @@ LIVE = {
 }
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", LIVE)
 def test_p03_a_live_object_sees_what_a_cell_changes_in_what_it_holds(desk: Desk, name: str) -> None:
     cells = (*LIVE[name], "n = 1\nn")
@@ -87,6 +88,7 @@ def test_p03_a_live_object_sees_what_a_cell_changes_in_what_it_holds(desk: Desk,
     runs(desk, *cells[:-1], "n = 2\nn")
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("asked", ["_", "[_, __]", "len(Out)", "Out[max(Out)]"])
 def test_p03_who_asks_for_the_last_results_finds_those_of_a_new_cell(desk: Desk, asked: str) -> None:
     ending = (f"last = {asked}", "last")
