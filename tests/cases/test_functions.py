@@ -36,6 +36,32 @@ CASES = [
         {"f": "restored"},
     ),
     Case(
+        "What creates the annotations of a function, among its attributes",
+        """
+        def made(format):
+            return {'a': int}
+        def f(a): ...
+        f.__annotate__ = made
+        f.tag = [1]
+        """,
+        "f.tag.append(2); f.last = 3",
+        ["f.tag", "getattr(f, 'last', None)", "f.__annotate__ is made"],
+        {"f": "restored", "made": "restored|unchanged"},
+    ),
+    Case(
+        "The same beside annotations",
+        """
+        def made(format):
+            return {'a': int}
+        def f(a: int): ...
+        f.__annotations__
+        vars(f).update(__annotate__=made, tag=[1])
+        """,
+        "f.tag.append(2); f.last = 3",
+        ["f.tag", "getattr(f, 'last', None)", "vars(f)['__annotate__'] is made", "f.__annotations__"],
+        {"f": "restored", "made": "restored|unchanged"},
+    ),
+    Case(
         "A function that reads a global which changes later",
         """
         rate = 2

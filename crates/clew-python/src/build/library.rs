@@ -445,7 +445,7 @@ impl<'py> Builder<'py, '_> {
         if let Some(dict) = self.read_dict(&mut reader, &mut values)? {
             self.tried(function.setattr("__dict__", dict))?;
         }
-        // An earlier Python keeps it as the last attribute.
+        // An earlier Python keeps it as an attribute.
         if let Some(annotate) = annotate {
             self.tried(function.setattr("__annotate__", annotate))?;
         }

@@ -8,7 +8,7 @@
 //! ```
 //! Annotations are a tuple until they are first read: both forms are written alike. From Python 3.14 on, a function
 //! of its own, *annotate*, creates them when they are first read. Both are written: `functools.wraps` copies *annotate*,
-//! and the annotations may have been changed. An earlier Python keeps *annotate* as the last attribute of the function.
+//! and the annotations may have been changed. An earlier Python keeps *annotate* as an attribute of the function.
 
 use clew_core::graph::Node;
 use pyo3::ffi;
@@ -19,9 +19,7 @@ use pyo3::types::PyFunction;
 
 use super::attributes::{named_pairs, write_dict, write_pairs};
 use super::object::Object;
-#[cfg(not(Py_3_14))]
-use super::scalar::text;
-use super::scalar::write_name;
+use super::scalar::{text, write_name};
 
 /// Returns the parts of a function, borrowed.
 ///
@@ -42,7 +40,8 @@ pub(super) unsafe fn annotate(function: *mut ffi::PyObject) -> *mut ffi::PyObjec
     unsafe { fields(function).func_annotate }
 }
 
-/// Returns the function that created the annotations in a later Python, or null.
+/// Returns the function that created the annotations in a later Python, or null. Without annotations there was none: such an attribute is
+/// the user's.
 ///
 /// # Safety
 /// `function` is a live function.
@@ -51,13 +50,25 @@ pub(super) unsafe fn annotate(function: *mut ffi::PyObject) -> *mut ffi::PyObjec
     // SAFETY: as the caller promises; the dict of a function is null or a dict.
     unsafe {
         let dict = fields(function).func_dict;
+        let annotations = fields(function).func_annotations;
+        let are_there = !annotations.is_null()
+            && if ffi::PyTuple_CheckExact(annotations) != 0 {
+                ffi::PyTuple_GET_SIZE(annotations) > 0
+            } else {
+                ffi::PyDict_Size(annotations) > 0
+            };
+        if !are_there {
+            return std::ptr::null_mut();
+        }
         if dict.is_null() || ffi::Py_REFCNT(dict) != 1 || ffi::PyDict_CheckExact(dict) == 0 {
             return std::ptr::null_mut();
         }
-        named_pairs(dict)
-            .and_then(|pairs| pairs.last().copied())
-            .filter(|(name, value)| text(*name) == b"__annotate__" && ffi::PyFunction_Check(*value) != 0)
-            .map_or(std::ptr::null_mut(), |(_, value)| value)
+        let pairs = named_pairs(dict).unwrap_or_default();
+        let found = pairs.into_iter().find(|(name, _)| is_annotate(*name));
+        found
+            .map(|(_, value)| value)
+            .filter(|value| ffi::PyFunction_Check(*value) != 0)
+            .unwrap_or(std::ptr::null_mut())
     }
 }
 
@@ -137,6 +148,13 @@ pub(super) unsafe fn describe_function(function: *mut ffi::PyObject, globals: Ob
     }
 }
 
+/// # Safety
+/// `name` is a live str.
+unsafe fn is_annotate(name: *mut ffi::PyObject) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe { text(name) == b"__annotate__" }
+}
+
 /// Writes the attributes of a function. *annotate* is none of them.
 ///
 /// # Safety
@@ -147,7 +165,7 @@ unsafe fn write_attributes(function: *mut ffi::PyObject, node: &mut Node<'_, Obj
         let dict = fields(function).func_dict;
         let is_kept_there = !cfg!(Py_3_14) && !annotate(function).is_null();
         if is_kept_there && let Some(pairs) = named_pairs(dict) {
-            write_pairs(pairs[..pairs.len() - 1].iter().copied(), node);
+            write_pairs(pairs.iter().copied().filter(|(name, _)| !is_annotate(*name)), node);
         } else {
             write_dict(dict, node);
         }
