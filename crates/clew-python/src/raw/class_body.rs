@@ -63,21 +63,33 @@ pub(super) unsafe fn attributes_of(class: Type) -> Vec<(Vec<u8>, *mut ffi::PyObj
     found
 }
 
+/// Returns the class that an attribute refers to as a descriptor of slots, `__dict__` or `__weakref__`; null for other attributes.
+///
+/// # Safety
+/// `value` is live.
+pub(super) unsafe fn described_class(value: *mut ffi::PyObject) -> Type {
+    // SAFETY: as the caller promises; the types of descriptors live as long as the process.
+    unsafe {
+        let kind = ffi::Py_TYPE(value);
+        if kind == &raw mut ffi::PyGetSetDescr_Type || kind == &raw mut ffi::PyMemberDescr_Type {
+            (*value.cast::<ffi::PyDescrObject>()).d_type
+        } else {
+            std::ptr::null_mut()
+        }
+    }
+}
+
 /// Returns whether the class statement creates this attribute of `class` automatically.
 ///
 /// # Safety
 /// Both are live.
 pub(super) unsafe fn is_made_anew(class: Type, name: &[u8], value: *mut ffi::PyObject) -> bool {
-    // SAFETY: as the caller promises; the types of descriptors live as long as the process.
-    unsafe {
-        let kind = ffi::Py_TYPE(value);
-        let own = kind == &raw mut ffi::PyGetSetDescr_Type || kind == &raw mut ffi::PyMemberDescr_Type;
-        let generated = matches!(name, b"_abc_impl" | b"__firstlineno__");
-        // Since Python 3.15, all classes share the descriptors of these two.
-        let shared = matches!(name, b"__dict__" | b"__weakref__");
-        let owner = |own: Type| own == class || (shared && own == &raw mut ffi::PyBaseObject_Type);
-        generated || (own && owner((*value.cast::<ffi::PyDescrObject>()).d_type))
-    }
+    // SAFETY: as the caller promises.
+    let own = unsafe { described_class(value) };
+    let generated = matches!(name, b"_abc_impl" | b"__firstlineno__");
+    // Since Python 3.15, all classes share the descriptors of these two.
+    let shared = matches!(name, b"__dict__" | b"__weakref__") && own == &raw mut ffi::PyBaseObject_Type;
+    generated || own == class || shared
 }
 
 /// The parts of a class that are written. All pointers are borrowed from it.

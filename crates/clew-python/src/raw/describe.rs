@@ -5,6 +5,7 @@ use pyo3::ffi;
 
 use super::attributes::write_part;
 use super::builtin::{describe_builtin, describe_descriptor, field, write_global, write_made};
+use super::class_body::described_class;
 use super::facts::{Base, Shape, TypeFacts};
 use super::heap::{PythonHeap, memory_of};
 use super::module_loads::{LoadMark, find_in};
@@ -601,12 +602,8 @@ impl PythonHeap {
             let is_shared = |(name, value): (*mut ffi::PyObject, *mut ffi::PyObject)| {
                 ffi::PyFunction_Check(value) != 0 && super::types::item(other, name) == value
             };
-            let is_own = |(_, value): (*mut ffi::PyObject, *mut ffi::PyObject)| {
-                let kind = ffi::Py_TYPE(value);
-                (kind == &raw mut ffi::PyGetSetDescr_Type || kind == &raw mut ffi::PyMemberDescr_Type)
-                    && (*value.cast::<ffi::PyDescrObject>()).d_type == class
-            };
-            entries(own_dict(class)).any(is_shared) && !entries(own_dict(class)).any(is_own)
+            let mut values = entries(own_dict(class)).map(|(_, value)| value);
+            entries(own_dict(class)).any(is_shared) && !values.any(|value| described_class(value) == class)
         }
     }
 }

@@ -57,18 +57,14 @@ pub(super) unsafe fn annotate(function: *mut ffi::PyObject) -> *mut ffi::PyObjec
             } else {
                 ffi::PyDict_Size(annotations) > 0
             };
-        if !are_there {
-            return std::ptr::null_mut();
-        }
-        if dict.is_null() || ffi::Py_REFCNT(dict) != 1 || ffi::PyDict_CheckExact(dict) == 0 {
+        if !are_there || dict.is_null() || ffi::Py_REFCNT(dict) != 1 || ffi::PyDict_CheckExact(dict) == 0 {
             return std::ptr::null_mut();
         }
         let pairs = named_pairs(dict).unwrap_or_default();
         let found = pairs.into_iter().find(|(name, _)| is_annotate(*name));
         found
-            .map(|(_, value)| value)
-            .filter(|value| ffi::PyFunction_Check(*value) != 0)
-            .unwrap_or(std::ptr::null_mut())
+            .filter(|(_, value)| ffi::PyFunction_Check(*value) != 0)
+            .map_or(std::ptr::null_mut(), |(_, value)| value)
     }
 }
 
@@ -118,6 +114,7 @@ pub(super) unsafe fn describe_function(function: *mut ffi::PyObject, globals: Ob
     // SAFETY: as the caller promises; all fields are null or live.
     unsafe {
         let fields = fields(function);
+        let annotate = annotate(function);
         #[cfg(Py_3_12)]
         let parameters = some_parameters(fields.func_typeparams);
         #[cfg(not(Py_3_12))]
@@ -129,7 +126,7 @@ pub(super) unsafe fn describe_function(function: *mut ffi::PyObject, globals: Ob
             fields.func_kwdefaults,
             fields.func_closure,
             parameters,
-            annotate(function),
+            annotate,
         ];
         node.child(globals);
         node.child(Object::new(fields.func_code));
@@ -144,7 +141,7 @@ pub(super) unsafe fn describe_function(function: *mut ffi::PyObject, globals: Ob
         write_name(fields.func_name, node.payload());
         write_name(fields.func_qualname, node.payload());
         write_annotations(fields.func_annotations, fields.func_code, node);
-        write_attributes(function, node);
+        write_attributes(fields.func_dict, !annotate.is_null(), node);
     }
 }
 
@@ -155,16 +152,17 @@ unsafe fn is_annotate(name: *mut ffi::PyObject) -> bool {
     unsafe { text(name) == b"__annotate__" }
 }
 
-/// Writes the attributes of a function. *annotate* is none of them.
+/// Writes the attributes of a function. *annotate* is none of them, where it is kept there.
 ///
 /// # Safety
-/// `function` is a live function.
-unsafe fn write_attributes(function: *mut ffi::PyObject, node: &mut Node<'_, Object>) {
-    // SAFETY: as the caller promises; nothing changes the dict meanwhile.
+/// `dict` is null or the live dict of a function.
+unsafe fn write_attributes(dict: *mut ffi::PyObject, has_annotate: bool, node: &mut Node<'_, Object>) {
+    // SAFETY: as the caller promises; nothing changes the dict meanwhile. Before Python 3.14, *annotate* comes from it.
     unsafe {
-        let dict = fields(function).func_dict;
-        let is_kept_there = !cfg!(Py_3_14) && !annotate(function).is_null();
-        if is_kept_there && let Some(pairs) = named_pairs(dict) {
+        if !cfg!(Py_3_14)
+            && has_annotate
+            && let Some(pairs) = named_pairs(dict)
+        {
             write_pairs(pairs.iter().copied().filter(|(name, _)| !is_annotate(*name)), node);
         } else {
             write_dict(dict, node);
